@@ -1,0 +1,205 @@
+import math
+
+import pytest
+from fabricate import point, record
+
+from yosinski_tf import analysis, points
+from yosinski_tf.errors import UserError
+
+TEN, LAST = "top1_mean_of_10_best", "top1"
+
+
+def _two_halves():
+    """Halves A and B of one split, B easier by 10 points than A."""
+    made = []
+    for t, o, ease in (("A", "B", 0.0), ("B", "A", 0.1)):
+        made += [
+            point(f"base{t}", 0.50 + ease),
+            point(f"{t}3{t}", 0.48 + ease),
+            point(f"{o}3{t}", 0.45 + ease),
+            point(f"{t}3{t}+", 0.51 + ease),
+            point(f"{o}3{t}+", 0.54 + ease),
+        ]
+    return made
+
+
+def _component(found, name, n):
+    (component,) = [c for c in found if (c.name, c.n) == (name, n)]
+    return component.estimate
+
+
+def _boost(found, layers, comparison, method):
+    (boost,) = [
+        b
+        for b in found
+        if (b.layers, b.comparison, b.method) == (layers, comparison, method)
+    ]
+    return boost.estimate
+
+
+def test_relative_to_base_takes_the_base_of_the_own_half_and_seed():
+    made = [
+        point("baseA", 0.5),
+        point("baseB", 0.6),
+        point("baseB", 0.7, seed=1),
+        point("A3B", 0.55),
+        point("A3B", 0.69, seed=1),
+        point("B3A", 0.52),
+    ]
+    found = {
+        d.point.run_id: round(d.value, 6) for d in analysis.relative_to_base(made, LAST)
+    }
+    assert found == {
+        "random:0-A3B-s0": -5.0,
+        "random:0-A3B-s1": -1.0,
+        "random:0-B3A-s0": 2.0,
+    }
+
+
+def test_random_layers_on_all_classes_use_the_base_on_all_classes():
+    made = [
+        point("baseB", 0.9),
+        point("baseW", 0.5, split="whole"),
+        point("R2W", 0.2, split="whole"),
+    ]
+    (difference,) = analysis.relative_to_base(made, LAST)
+    assert difference.value == pytest.approx(-30)
+
+
+def test_a_network_without_its_base_is_named_and_left_out():
+    made = [point("baseA", 0.5), point("A3B", 0.4)]
+    assert analysis.relative_to_base(made, LAST) == []
+    assert points.without_base(made) == [made[1]]
+
+
+def test_measure_is_a_choice_of_two():
+    made = [
+        points.Point("random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"),
+        points.Point("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
+    ]
+    (last,) = analysis.relative_to_base(made, LAST)
+    (best,) = analysis.relative_to_base(made, TEN)
+    assert (last.value, best.value) == (pytest.approx(-10), pytest.approx(-5))
+    with pytest.raises(UserError, match="top1_mean_of_10_best, top1"):
+        analysis.relative_to_base(made, "top5")
+
+
+def test_decomposition_by_hand():
+    found = analysis.decomposition(_two_halves(), LAST)
+    for name, mean in (("co-adaptation", 2), ("specificity", 3), ("gain", 3)):
+        cell = _component(found, name, 3)
+        assert cell.mean == pytest.approx(mean)
+        assert cell.n == 2
+        assert cell.low is None and cell.high is None
+        assert _component(found, name, 4).mean is None
+
+
+def test_decomposition_pairs_within_the_half():
+    # BnB only for the easy half B, AnB only for the hard half A: no pair.
+    made = [p for p in _two_halves() if (p.family, p.target_half) != ("BnB", "A")]
+    made = [p for p in made if (p.family, p.target_half) != ("AnB", "B")]
+    found = analysis.decomposition(made, LAST)
+    assert _component(found, "specificity", 3).n == 0
+    assert _component(found, "co-adaptation", 3).n == 1
+
+
+def test_decomposition_looks_at_one_kind_of_split():
+    made = [
+        *_two_halves(),
+        point("baseB", 0.5, split="natural_manmade"),
+        point("B3B", 0.4, split="natural_manmade"),
+    ]
+    near = analysis.decomposition(made, LAST)
+    far = analysis.decomposition(made, LAST, splits="natural_manmade")
+    assert _component(near, "co-adaptation", 3).mean == pytest.approx(2)
+    assert _component(far, "co-adaptation", 3).mean == pytest.approx(10)
+
+
+def test_interval_of_three_values_and_none_of_two():
+    three = analysis.estimate([1.0, 2.0, 3.0])
+    half = 4.30265273 / math.sqrt(3)  # t quantile of 0.975, 2 degrees of freedom
+    assert (three.mean, three.n, three.std) == (2.0, 3, 1.0)
+    assert three.low == pytest.approx(2 - half)
+    assert three.high == pytest.approx(2 + half)
+    two = analysis.estimate([1.0, 3.0])
+    assert (two.mean, two.n, two.low, two.high) == (2.0, 2, None, None)
+    assert analysis.estimate([]) == analysis.Estimate(None, 0)
+
+
+def test_boost_averages_in_three_ways():
+    made = [
+        point("baseB", 0.50),
+        point("baseB", 0.60, split="random:1"),
+        point("A5B+", 0.52),
+        point("A5B+", 0.66, split="random:1"),
+        point("A6B+", 0.56),
+    ]
+    found = analysis.boost_table(made, LAST)
+    # n = 5: 59, n = 6: 56; bases 55.
+    layers = _boost(found, (5, 7), "AnB+ over base", "layers")
+    assert layers.mean == pytest.approx(2.5)
+    # (52 + 66 + 56) / 3 - 55
+    networks = _boost(found, (5, 7), "AnB+ over base", "networks")
+    assert (networks.mean, networks.n) == (pytest.approx(3), 3)
+    # split 0: (2 + 6) / 2, split 1: 6
+    own = _boost(found, (5, 7), "AnB+ over base", "own base")
+    assert (own.mean, own.n, own.low) == (pytest.approx(5), 2, None)
+    missing = _boost(found, (5, 7), "AnB+ over BnB+", "layers")
+    assert (missing.mean, missing.n) == (None, 0)
+
+
+def test_boost_over_own_has_an_interval_from_three_units():
+    made = []
+    for seed, gain in enumerate((0.01, 0.02, 0.03)):
+        made += [point("baseB", 0.5, seed=seed), point("A7B+", 0.5 + gain, seed=seed)]
+    own = _boost(
+        analysis.boost_table(made, LAST), (1, 7), "AnB+ over base", "own base"
+    )
+    assert own.mean == pytest.approx(2)
+    assert own.low == pytest.approx(2 - 4.30265273 / math.sqrt(3))
+
+
+def test_boost_ignores_the_distant_split():
+    made = [
+        *_two_halves(),
+        point("baseB", 0.1, split="natural_manmade"),
+        point("A3B+", 0.9, split="natural_manmade"),
+    ]
+    for method in analysis.METHODS:
+        found = analysis.boost_table(made, LAST)
+        cell = _boost(found, (1, 7), "AnB+ over base", method)
+        assert cell.mean == pytest.approx(4)
+
+
+def test_only_finished_records_become_points():
+    made = [record("A3B+", 0.5), record("A4B", 0.3, status="diverged")]
+    selection = points.points_from_records(made)
+    (only,) = selection.points
+    assert (only.family, only.n, only.source_half) == ("AnB+", 3, "A")
+    assert (only.top1, only.top1_mean_of_10_best) == (0.5, 0.51)
+    assert selection.left_out == ("random-0-A4B-s0",)
+
+
+def test_one_network_twice_is_refused():
+    made = [record("A3B", 0.5), record("A3B", 0.6, run_id="other")]
+    with pytest.raises(UserError, match="other are both A3B of split random:0"):
+        points.points_from_records(made)
+
+
+@pytest.mark.parametrize(
+    ("split", "kind"),
+    [
+        ("random:12", "random"),
+        ("natural_manmade", "natural_manmade"),
+        ("manmade_natural", "natural_manmade"),
+        ("whole", "whole"),
+        ("file:pets.txt", "file"),
+    ],
+)
+def test_split_kinds(split, kind):
+    assert points.split_kind(split) == kind
+
+
+def test_direction_follows_the_name_of_the_split():
+    assert points.direction(point("A3B", 0.5, "natural_manmade")) == "man-made"
+    assert points.direction(point("A3B", 0.5, "manmade_natural")) == "natural"

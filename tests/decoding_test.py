@@ -1,0 +1,98 @@
+"""Images of all kinds become RGB pixels of one size."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from yosinski_tf.data import decoding
+from yosinski_tf.errors import UserError
+
+
+def decode(image, form="PNG", size=4, **options):
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return decoding.decode_image(file.getvalue(), "image", size)
+
+
+@pytest.mark.parametrize(
+    "form, tolerance",
+    [("JPEG", 3), ("PNG", 0), ("GIF", 0), ("BMP", 0), ("WEBP", 6), ("TIFF", 0)],
+)
+def test_formats(form, tolerance):
+    pixels = decode(Image.new("RGB", (9, 5), (200, 100, 50)), form)
+    assert pixels.shape == (4, 4, 3) and pixels.dtype == np.uint8
+    assert abs(pixels.astype(int) - [200, 100, 50]).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    "mode, colour, form, wanted",
+    [
+        ("L", 77, "PNG", (77, 77, 77)),
+        ("1", 1, "PNG", (255, 255, 255)),
+        ("LA", (77, 10), "PNG", (77, 77, 77)),
+        ("RGBA", (200, 100, 50, 0), "PNG", (200, 100, 50)),
+        ("CMYK", (0, 255, 255, 0), "TIFF", (255, 0, 0)),
+        ("I;16", 0x8080, "PNG", (128, 128, 128)),
+        ("I;16", 0x8080, "TIFF", (128, 128, 128)),
+        ("I;16", 0xFFFF, "PNG", (255, 255, 255)),
+        ("I;16", 300, "PNG", (1, 1, 1)),
+    ],
+)
+def test_modes(mode, colour, form, wanted):
+    pixels = decode(Image.new(mode, (9, 5), colour), form)
+    assert np.unique(pixels.reshape(-1, 3), axis=0).tolist() == [list(wanted)]
+
+
+def test_cmyk_jpeg():
+    pixels = decode(Image.new("CMYK", (9, 5), (0, 255, 255, 0)), "JPEG")
+    assert abs(pixels.astype(int) - [255, 0, 0]).max() <= 8
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "options", [{}, {"transparency": 1}, {"transparency": b"\x10\x20"}]
+)
+def test_palette(options):
+    image = Image.new("P", (9, 5), 1)
+    image.putpalette([0, 0, 0, 200, 100, 50])
+    assert decode(image, **options)[0, 0].tolist() == [200, 100, 50]
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_numbers_of_32_bits_are_refused(mode):
+    with pytest.raises(UserError, match=f"32-bit numbers, mode {mode}: convert it"):
+        decode(Image.new(mode, (9, 5), 1000), "TIFF")
+
+
+def test_first_of_several_frames():
+    frames = [Image.new("RGB", (4, 4), c) for c in ("red", "blue")]
+    pixels = decode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def test_images_are_warped_and_antialiased():
+    stripes = np.zeros((16, 64, 3), np.uint8)
+    stripes[:, 1::2] = 255  # one pixel wide: their mean, wherever they are sampled
+    pixels = decode(Image.fromarray(stripes))
+    assert abs(pixels.astype(int) - 127.5).max() < 8
+    halves = np.zeros((16, 64, 3), np.uint8)
+    halves[:, 32:] = 255  # the aspect ratio goes, no pixel is cropped
+    pixels = decode(Image.fromarray(halves))
+    assert (pixels[:, 0] < 20).all() and (pixels[:, 3] > 235).all()
+
+
+def test_an_image_of_the_right_size_is_left_alone():
+    noise = np.random.RandomState(0).randint(0, 256, (8, 8, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(decode(Image.fromarray(noise), size=8), noise)
+
+
+def test_a_large_photograph_decodes_as_if_in_full():
+    blocks = np.random.RandomState(0).randint(0, 256, (80, 120, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(blocks).resize((600, 400)).save(file, "JPEG", quality=95)
+    full = Image.open(file).convert("RGB").resize((32, 32), Image.Resampling.LANCZOS)
+    pixels = decoding.decode_image(file.getvalue(), "image", 32)
+    difference = abs(pixels.astype(int) - np.asarray(full))
+    assert 0 < difference.mean() < 1

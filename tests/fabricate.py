@@ -1,0 +1,92 @@
+"""Made-up results for tests: points and records of networks never trained."""
+
+import dataclasses
+from typing import Any
+
+from yosinski_tf.points import Point
+from yosinski_tf.records import Record
+from yosinski_tf.treatments import parse_treatment
+
+
+def point(treatment: str, top1: float, split: str = "random:0", seed: int = 0) -> Point:
+    """A network whose ten best validations are 0.01 above its last one."""
+    parsed = parse_treatment(treatment)
+    return Point(
+        split=split,
+        family=parsed.family,
+        n=parsed.n,
+        source_half=parsed.source,
+        target_half=parsed.target,
+        seed=seed,
+        top1=top1,
+        top1_mean_of_10_best=top1 + 0.01,
+        run_id=f"{split}-{treatment}-s{seed}",
+    )
+
+
+def record(
+    treatment: str, top1: float, split: str = "random:0", seed: int = 0, **changes: Any
+) -> Record:
+    """The record of such a network; `changes` replace any field."""
+    made = point(treatment, top1, split, seed)
+    parsed = parse_treatment(treatment)
+    digest = "f" * 64 if parsed.frozen_layers else None
+    fields = Record(
+        run_id=made.run_id.replace(":", "-"),
+        status="finished",
+        treatment=treatment,
+        kind=parsed.kind,
+        n=parsed.n,
+        source_half=parsed.source,
+        target_half=parsed.target,
+        fine_tuned=parsed.fine_tuned,
+        split=split,
+        split_digest="a" * 64,
+        dataset="embedded",
+        dataset_fingerprint="b" * 64,
+        network="mini",
+        network_settings={"name": "mini", "layers": [{"name": "conv1"}]},
+        num_classes=2,
+        class_names=["cat", "cup"],
+        mean_pixel=[100.0, 110.0, 120.0],
+        recipe={"steps": 100, "learning_rate": 0.01, "rate_drops": [70, 90]},
+        seed=seed,
+        steps=100,
+        top1=made.top1,
+        top5=0.9,
+        loss=1.5,
+        top1_mean_of_10_best=made.top1_mean_of_10_best,
+        history=[{"step": 100, "top1": made.top1}],
+        num_train_images=3000,
+        num_validation_images=4000,
+        train_seconds=10.0,
+        images_per_second=640.0,
+        cohort={"id": "c", "size": 1, "runs": []},
+        weights_sha256="c" * 64,
+        frozen_sha256_before=digest,
+        frozen_sha256_after=digest,
+        versions={"python": "3.11"},
+        backend="tensorflow",
+        device="2 CPU cores",
+        command="yosinski-study",
+        finished_at="2025-01-02T03:04:05+00:00",
+    )
+    return dataclasses.replace(fields, **changes)
+
+
+def study() -> list[Record]:
+    """Two random splits, one direction, and natural to man-made: 52 networks."""
+    made = []
+    for split, base in (("random:0", 0.57), ("random:1", 0.61)):
+        made.append(record("baseB", base, split))
+        for n in range(1, 8):
+            made += [
+                record(f"B{n}B", base - 0.001 * n, split),
+                record(f"B{n}B+", base + 0.01, split),
+                record(f"A{n}B", base - 0.02 * n, split),
+                record(f"A{n}B+", base + 0.01 + 0.005 * n, split),
+            ]
+    made.append(record("baseB", 0.5, "natural_manmade"))
+    made += [record(f"A{n}B", 0.5 - 0.04 * n, "natural_manmade") for n in range(1, 8)]
+    made += [record(f"R{n}B", 0.57 - 0.05 * n, "random:0") for n in range(1, 8)]
+    return made

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from fabricate import point, study
+from PIL import Image
+
+from yosinski_tf import drawing, figures, published
+from yosinski_tf.errors import UserError
+from yosinski_tf.points import points_from_records
+
+TEN = "top1_mean_of_10_best"
+FIGURES = [figures.figure2, figures.figure3]
+
+
+def _check(path):
+    assert 20_000 < path.stat().st_size < 200_000
+    image = np.asarray(Image.open(path).convert("RGB"))
+    assert 700 < image.shape[1] < 1000  # fits a README
+    return image
+
+
+def _share(image, color):
+    """Share of pixels close to a colour such as `#d55e00`."""
+    wanted = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+    return (np.abs(image.astype(int) - wanted).max(axis=-1) < 12).mean()
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize("compare", [False, True])
+def test_full_figures(draw, compare, tmp_path):
+    made = points_from_records(study()).points
+    theirs = published.points() if compare else None
+    _check(draw(made, tmp_path / "f.png", TEN, published_points=theirs))
+    assert [p.name for p in tmp_path.iterdir()] == ["f.png"]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_published_figures(draw, tmp_path):
+    _check(draw(published.points(), tmp_path / "f.png", TEN))
+
+
+def test_figure2_shows_each_family_that_there_is(tmp_path):
+    made = [point("baseB", 0.5), *(point(f"A{n}B", 0.4) for n in range(1, 8))]
+    image = _check(figures.figure2(made, tmp_path / "f.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) > 1e-3
+    assert _share(image, drawing.STYLES["BnB"].color) == 0
+
+
+def test_figure2_shows_every_network_even_without_a_base(tmp_path):
+    made = [point(f"A{n}B", 0.4 + 0.01 * n) for n in range(1, 8)]
+    image = _check(figures.figure2(made, tmp_path / "f.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) > 2e-4
+
+
+def test_figure2_is_of_random_splits_only(tmp_path):
+    far = [
+        point("baseB", 0.5, "natural_manmade"),
+        *(point(f"A{n}B", 0.4, "natural_manmade") for n in range(1, 8)),
+    ]
+    image = _check(figures.figure2(far, tmp_path / "f.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) == 0
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+@pytest.mark.parametrize(
+    "made",
+    [
+        [],
+        [point("baseB", 0.5)],
+        [point("A3B", 0.5)],
+        [point("baseB", 0.5), point("A3B+", 0.5)],
+        [point("baseB", 0.5, "natural_manmade")],
+        [point("R3B", 0.1)],
+    ],
+)
+def test_what_a_study_lacks_is_left_out(draw, made, tmp_path):
+    path = tmp_path / "f.png"
+    assert draw(made, path, TEN) == path
+    assert Image.open(path).size[0] > 700
+    draw(made, path, TEN, published_points=published.points())
+
+
+def test_drawing_twice_gives_the_same_bytes(tmp_path):
+    first, second = (
+        figures.figure2(published.points(), tmp_path / name, TEN).read_bytes()
+        for name in ("a.png", "b.png")
+    )
+    assert first == second
+
+
+def test_measure_decides_what_is_drawn(tmp_path):
+    made = published.points()
+    last = figures.figure2(made, tmp_path / "a.png", "top1").read_bytes()
+    assert last != figures.figure2(made, tmp_path / "b.png", TEN).read_bytes()
+    with pytest.raises(UserError, match="unknown measure 'top5'"):
+        figures.figure2(made, tmp_path / "c.png", "top5")
+
+
+def test_reduced_data(tmp_path):
+    _check(figures.reduced_data(published.reduced_runs(), tmp_path / "r.png"))
+
+
+def test_labels_are_moved_apart_and_keep_their_order():
+    assert drawing.apart([1.0, 5.0], gap=1.0) == [1.0, 5.0]
+    assert drawing.apart([2.0, 2.0], gap=1.0) == [1.5, 2.5]
+    moved = drawing.apart([3.0, 1.0, 1.1], gap=1.0)
+    assert moved[0] > moved[2] > moved[1]
+    assert min(moved[0] - moved[2], moved[2] - moved[1]) > 0.999

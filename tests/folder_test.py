@@ -1,0 +1,326 @@
+"""Data sets in folders, one folder per class."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from yosinski_tf import ilsvrc
+from yosinski_tf.data.image_set import make_image_set
+from yosinski_tf.data.sources import load
+from yosinski_tf.errors import UserError
+
+REAL_IMAGES = (
+    pathlib.Path(__file__).resolve().parents[2] / "shared/data/tiny_imagenet_100.tar"
+)
+
+
+def save(path, colour=(200, 100, 50), size=(6, 4), **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path, **options)
+    return path
+
+
+def two_levels(root, validation="val", classes=("ant", "bee")):
+    for i, name in enumerate(classes):
+        # Written in reverse: the order of loading is not that of writing.
+        for k in reversed(range(3)):
+            save(root / "train" / name / f"{k}.png", (10 * i, 20 * k, 0))
+        save(root / validation / name / "0.png", (10 * i, 200, 0))
+    return root
+
+
+def one_level(root, count=10, classes=("ant", "bee")):
+    for i, name in enumerate(classes):
+        for k in range(count):
+            save(root / name / f"{k:02d}.png", (10 * i, 20 * k, 0))
+    return root
+
+
+def load_folder(root, **options):
+    return load(f"folder:{root}", image_size=4, **options)
+
+
+@pytest.mark.parametrize("validation", ["val", "validation"])
+def test_folder_of_two_levels(tmp_path, validation):
+    data = load_folder(two_levels(tmp_path, validation))
+    assert data.name == f"folder:{tmp_path}"
+    assert data.class_names == ("ant", "bee")
+    assert data.families is None
+    assert data.train_images.shape == (6, 4, 4, 3)
+    assert data.train_images.dtype == np.uint8
+    assert data.train_labels.dtype == np.int32
+    assert data.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.train_images[:, 0, 0].tolist() == [
+        [0, 0, 0], [0, 20, 0], [0, 40, 0], [10, 0, 0], [10, 20, 0], [10, 40, 0],
+    ]  # fmt: skip
+    assert data.validation_labels.tolist() == [0, 1]
+    assert data.validation_images[:, 3, 3].tolist() == [[0, 200, 0], [10, 200, 0]]
+
+
+def test_arrays_are_read_only(tmp_path):
+    data = load_folder(two_levels(tmp_path))
+    with pytest.raises(ValueError, match="read-only"):
+        data.train_images[0] = 0
+
+
+def test_fingerprint_depends_on_names_pixels_and_labels(tmp_path):
+    data = load_folder(two_levels(tmp_path))
+    again = load_folder(tmp_path)
+    assert data.fingerprint == again.fingerprint
+    assert len(data.fingerprint) == 64
+
+    def fingerprint(names=data.class_names, flip=False, labels=data.train_labels):
+        images = data.train_images.copy()
+        images[0, 0, 0, 0] ^= flip
+        validation = (data.validation_images, data.validation_labels)
+        train = (images, labels)
+        return make_image_set("x", names, None, train, validation).fingerprint
+
+    assert fingerprint() == data.fingerprint
+    others = {
+        fingerprint(names=("ape", "bee")),
+        fingerprint(flip=True),
+        fingerprint(labels=data.train_labels[::-1]),
+    }
+    assert len(others) == 3 and data.fingerprint not in others
+
+
+def test_hidden_files_and_files_beside_classes_are_passed_over(tmp_path):
+    root = two_levels(tmp_path)
+    for name in (".DS_Store", "Thumbs.db", "._0.png"):
+        (root / "train/ant" / name).write_bytes(b"\0")
+    (root / "README.md").write_text("two classes")
+    (root / "train/labels.txt").write_text("ant")
+    (root / "train/.cache").mkdir()
+    assert load_folder(root).train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_held_out_fraction(tmp_path):
+    one_level(tmp_path)
+    data = load_folder(tmp_path, held_out=0.2)
+    assert np.bincount(data.train_labels).tolist() == [8, 8]
+    assert np.bincount(data.validation_labels).tolist() == [2, 2]
+    greens = [
+        sorted(data.train_images[data.train_labels == label][:, 0, 0, 1].tolist())
+        + sorted(data.validation_images[data.validation_labels == label][:, 0, 0, 1])
+        for label in (0, 1)
+    ]
+    assert [sorted(g) for g in greens] == [list(range(0, 200, 20))] * 2
+    # List order is kept on both sides.
+    assert greens[0][:8] == data.train_images[:8, 0, 0, 1].tolist()
+
+
+def test_held_out_images_are_the_same_every_time(tmp_path):
+    one_level(tmp_path)
+    first = load_folder(tmp_path, held_out=0.3)
+    assert load_folder(tmp_path, held_out=0.3).fingerprint == first.fingerprint
+    other = load_folder(tmp_path, held_out=0.3, held_out_seed=1)
+    assert other.fingerprint != first.fingerprint
+    one_level(tmp_path, classes=("aardvark",))
+    more = load_folder(tmp_path, held_out=0.3)
+    bees, more_bees = (
+        data.validation_images[data.validation_labels == data.class_names.index("bee")]
+        for data in (first, more)
+    )
+    assert bees[:, 0, 0, 1].tolist() == more_bees[:, 0, 0, 1].tolist()
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.99])
+def test_held_out_leaves_an_image_on_each_side(tmp_path, fraction):
+    data = load_folder(one_level(tmp_path, count=2), held_out=fraction)
+    assert data.train_labels.tolist() == data.validation_labels.tolist() == [0, 1]
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    one_level(tmp_path, classes=("car", "train"))
+    assert load_folder(tmp_path, held_out=0.5).class_names == ("car", "train")
+
+
+def test_held_out_must_be_stated_and_sensible(tmp_path):
+    one_level(tmp_path)
+    with pytest.raises(UserError, match="no folders train and val: state the fraction"):
+        load_folder(tmp_path)
+    for fraction in (0, 1, 20, float("nan")):
+        with pytest.raises(UserError, match=f"{fraction}: wanted a number between 0"):
+            load_folder(tmp_path, held_out=fraction)
+    save(tmp_path / "cat/0.png")
+    with pytest.raises(UserError, match="cat has one image: wanted one .* add another"):
+        load_folder(tmp_path, held_out=0.2)
+
+
+def test_held_out_is_refused_where_there_is_a_validation_part(tmp_path):
+    with pytest.raises(UserError, match=r"so no fraction \(0.2\) is held out: give"):
+        load_folder(two_levels(tmp_path), held_out=0.2)
+    with pytest.raises(UserError, match="'embedded' takes no held-out fraction, got"):
+        load("embedded", image_size=32, held_out=0.2)
+    with pytest.raises(UserError, match="takes no data_dir, got x: leave it out"):
+        load_folder(tmp_path, data_dir="x")
+
+
+def test_missing_folders(tmp_path):
+    with pytest.raises(UserError, match="no folder '.*none': wanted DIR/train/CLASS"):
+        load_folder(tmp_path / "none")
+    with pytest.raises(UserError, match="no folder ''"):
+        load("folder:", image_size=4)
+    with pytest.raises(UserError, match="0 class folder.*: wanted at least 2"):
+        load_folder(tmp_path, held_out=0.2)
+    two_levels(tmp_path / "both", "val")
+    two_levels(tmp_path / "both", "validation")
+    with pytest.raises(UserError, match="both of val and validation: wanted one"):
+        load_folder(tmp_path / "both")
+    save(tmp_path / "alone/train/ant/0.png")
+    with pytest.raises(UserError, match="neither of val and .* held-out fraction"):
+        load_folder(tmp_path / "alone")
+
+
+def test_classes_of_training_and_validation_differ(tmp_path):
+    two_levels(tmp_path)
+    save(tmp_path / "train/cat/0.png")
+    with pytest.raises(UserError, match="'cat' has a folder in .*train but not .*val"):
+        load_folder(tmp_path)
+    save(tmp_path / "val/cat/0.png")
+    save(tmp_path / "val/dog/0.png")
+    with pytest.raises(UserError, match="'dog' has a folder in .*val but not .*train"):
+        load_folder(tmp_path)
+
+
+def test_empty_class_folder(tmp_path):
+    two_levels(tmp_path)
+    for path in (tmp_path / "val/bee").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match="val/bee is empty: wanted at least one image"):
+        load_folder(tmp_path)
+
+
+def test_one_class(tmp_path):
+    with pytest.raises(UserError, match="train has 1 class folder.*: wanted at least"):
+        load_folder(two_levels(tmp_path, classes=("ant",)))
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda path: path.write_text("notes"), r"9.png \(it is no image\): wanted an"),
+        (lambda path: path.write_bytes(b""), r"9.png is empty \(0 bytes\): wanted"),
+        (lambda path: path.mkdir(), "9.png is a folder inside a class folder: wanted"),
+        (lambda path: path.symlink_to(path), "9.png is no file, or a link that leads"),
+        (lambda path: path.symlink_to("gone"), "9.png is no file, or a link that"),
+        (os.mkfifo, "9.png is no file, or a link that leads nowhere: wanted only"),
+    ],
+    ids=["text", "empty", "folder", "loop", "broken link", "pipe"],
+)
+def test_things_that_are_no_image(tmp_path, make, message):
+    make(two_levels(tmp_path) / "train/ant/9.png")
+    with pytest.raises(UserError, match=message):
+        load_folder(tmp_path)
+
+
+def test_other_files_are_found_before_any_image_is_read(tmp_path):
+    two_levels(tmp_path)
+    (tmp_path / "train/ant/0.png").write_bytes(b"damaged")
+    (tmp_path / "val/bee/notes.txt").write_text("notes")
+    with pytest.raises(UserError, match="bee/notes.txt is no image: wanted only"):
+        load_folder(tmp_path)
+
+
+def test_links_to_a_parent_are_not_followed(tmp_path):
+    two_levels(tmp_path)
+    (tmp_path / "train/ant/up").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="ant/up is a folder inside a class folder"):
+        load_folder(tmp_path)
+
+
+def test_linked_class_folders_are_read(tmp_path):
+    two_levels(tmp_path / "real")
+    (tmp_path / "train").symlink_to(tmp_path / "real/train")
+    (tmp_path / "val").symlink_to(tmp_path / "real/val")
+    assert load_folder(tmp_path).class_names == ("ant", "bee")
+
+
+def test_images_are_known_by_content_not_by_ending(tmp_path):
+    two_levels(tmp_path)
+    save(tmp_path / "train/ant/3", (0, 60, 0), format="PNG")
+    save(tmp_path / "train/ant/4.dat", (0, 80, 0), format="BMP")
+    save(tmp_path / "train/ant/5.JPEG", (0, 100, 0), format="PNG")
+    greens = load_folder(tmp_path).train_images[:6, 0, 0, 1]
+    assert greens.tolist() == [0, 20, 40, 60, 80, 100]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "tif"])
+def test_truncated_image(tmp_path, ending):
+    two_levels(tmp_path)
+    noise = np.random.RandomState(0).randint(0, 256, (64, 64, 3)).astype(np.uint8)
+    path = tmp_path / f"train/bee/9.{ending}"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(UserError, match=f"cannot read image .*bee/9.{ending} .*wanted"):
+        load_folder(tmp_path)
+
+
+def test_enormous_image(tmp_path, monkeypatch):
+    two_levels(tmp_path)
+    save(tmp_path / "train/bee/9.png", size=(30, 30))
+    # Pillow refuses above twice its limit, which stands at 89 million pixels.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    with pytest.raises(UserError, match="bee/9.png .*exceeds limit.*wanted an image"):
+        load_folder(tmp_path)
+
+
+def test_more_images_than_one_batch_keep_their_order(tmp_path):
+    for part, count in (("train", 200), ("val", 1)):
+        for name in ("ant", "bee"):
+            for k in range(count):
+                save(tmp_path / part / name / f"{k:03d}.png", (k, 0, 0))
+    seen = []
+    data = load_folder(tmp_path, progress=lambda *now: seen.append(now))
+    assert data.train_images[:, 0, 0, 0].tolist() == list(range(200)) * 2
+    assert seen[-1] == (402, 402)
+    assert seen == sorted(seen) and len(seen) > 3
+
+
+def test_memory_is_checked_before_images_are_read(tmp_path):
+    two_levels(tmp_path)
+    (tmp_path / "train/ant/0.png").write_bytes(b"damaged")
+    with pytest.raises(UserError) as caught:
+        load(f"folder:{tmp_path}", image_size=10_000, available_bytes=3_000_000_000)
+    assert str(caught.value) == (
+        "8 images of 10000 x 10000 pixels need 2.40 GB of memory, wanted at most 60%"
+        " of the 3.00 GB available: choose a smaller image size, fewer images or a"
+        " machine with more memory"
+    )
+
+
+def test_loading_a_folder_imports_no_tensorflow(tmp_path):
+    two_levels(tmp_path)
+    code = (
+        "import sys\n"
+        "from yosinski_tf.data import sources\n"
+        f"sources.load('folder:{tmp_path}', image_size=4)\n"
+        "found = [m for m in sys.modules if m.startswith(('tensorflow', 'keras'))]\n"
+        "sys.exit(str(found) if found else 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_real_images(tmp_path):
+    if not REAL_IMAGES.exists():
+        pytest.skip("no Tiny ImageNet images here")
+    with tarfile.open(REAL_IMAGES) as tar:
+        members = tar.getmembers()
+        names = sorted({m.name.split("/")[1] for m in members if m.isfile()})
+        chosen = (names[0], names[1], names[-2], names[-1])
+        wanted = [m for m in members if m.isfile() and m.name.split("/")[1] in chosen]
+        tar.extractall(tmp_path, wanted, filter="data")
+    families = ilsvrc.families(names)
+    assert (families.count("natural"), families.count("manmade")) == (36, 64)
+    data = load(f"folder:{tmp_path}", image_size=64)
+    assert data.class_names == chosen
+    assert data.train_images.shape == (2000, 64, 64, 3)
+    assert np.bincount(data.validation_labels).tolist() == [50] * 4
+    assert 90 < data.train_images.mean() < 150

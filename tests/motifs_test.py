@@ -1,0 +1,145 @@
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from yosinski_tf.data import motifs
+from yosinski_tf.errors import UserError
+
+SMALL_SHA256 = "cefb26be5c15dc6b79e65d6ccc4bbd86ea8bdcb44487a08c6d57da73a64f15fb"
+DEFAULT_SHA256 = "b4eba0f2bab16b2fb17f6bdb2af4e5820b4860427f83a37f14eb253612c98602"
+
+PRINT_SMALL = """
+from tests.motifs_test import digest
+from yosinski_tf.data import motifs
+print(digest(motifs.generate(0, 3, 2)))
+"""
+
+
+def digest(images: motifs.EmbeddedImages) -> str:
+    found = hashlib.sha256()
+    for part in (
+        images.train_images,
+        images.train_labels.astype("<i4"),
+        images.validation_images,
+        images.validation_labels.astype("<i4"),
+    ):
+        found.update(part.tobytes())
+    return found.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def default() -> motifs.EmbeddedImages:
+    return motifs.generate()
+
+
+def test_class_names():
+    names = motifs.CLASS_NAMES
+    assert names[:7] == (
+        "natural_flower_cloud",
+        "natural_leaf_spots",
+        "natural_fish_zebra",
+        "natural_mushroom_ripple",
+        "natural_branch_fur",
+        "natural_flower_spots",
+        "natural_leaf_zebra",
+    )
+    assert names[19:21] == ("natural_branch_zebra", "manmade_square_stripes")
+    assert names[38] == "manmade_ring_checks"
+    assert len(set(names)) == 40
+    assert motifs.FAMILIES == ("natural",) * 20 + ("manmade",) * 20
+
+
+def test_every_part_is_shared_by_four_classes_of_one_family():
+    parts = [part for name in motifs.CLASS_NAMES for part in name.split("_")[1:]]
+    assert len(set(parts)) == 20
+    assert {parts.count(part) for part in parts} == {4}
+
+
+def test_small_set_has_its_bytes_dtypes_and_order():
+    images = motifs.generate(0, 3, 2)
+    assert images.train_images.shape == (120, 32, 32, 3)
+    assert images.validation_images.shape == (80, 32, 32, 3)
+    assert images.train_images.dtype == images.validation_images.dtype == np.uint8
+    assert images.train_labels.dtype == images.validation_labels.dtype == np.int32
+    assert images.train_labels[:7].tolist() == [0, 0, 0, 1, 1, 1, 2]
+    assert images.validation_labels[-3:].tolist() == [38, 39, 39]
+    assert digest(images) == SMALL_SHA256
+
+
+def test_default_set_has_its_bytes(default):
+    assert default.train_images.shape == (6000, 32, 32, 3)
+    assert default.validation_images.shape == (8000, 32, 32, 3)
+    assert digest(default) == DEFAULT_SHA256
+
+
+def test_bytes_are_the_same_without_vector_instructions():
+    features = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if not features:
+        pytest.skip("NumPy uses no optional vector instructions here")
+    finished = subprocess.run(
+        [sys.executable, "-c", PRINT_SMALL],
+        env={**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(features)},
+        cwd=os.path.dirname(os.path.dirname(__file__)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.strip() == SMALL_SHA256
+
+
+def test_other_seeds_give_other_images():
+    zero, one = motifs.generate(0, 1, 1), motifs.generate(1, 1, 1)
+    same = zero.train_images == one.train_images
+    assert same.mean() < 0.05
+
+
+def test_asking_for_more_images_leaves_the_others_as_they_were():
+    few, many = motifs.generate(0, 3, 2), motifs.generate(0, 60, 4)
+    by_class = many.train_images.reshape(40, 60, 32, 32, 3)
+    np.testing.assert_array_equal(
+        by_class[:, :3].reshape(-1, 32, 32, 3), few.train_images
+    )
+    by_class = many.validation_images.reshape(40, 4, 32, 32, 3)
+    np.testing.assert_array_equal(
+        by_class[:, :2].reshape(-1, 32, 32, 3), few.validation_images
+    )
+
+
+def test_no_image_comes_twice(default):
+    images = np.concatenate([default.train_images, default.validation_images])
+    assert len({image.tobytes() for image in images}) == 14000
+
+
+def test_colour_and_contrast_alone_do_not_name_the_class(default):
+    def statistics(images: np.ndarray) -> np.ndarray:
+        pixels = images.reshape(len(images), -1, 3).astype(np.float32)
+        return np.concatenate([pixels.mean(axis=1), pixels.std(axis=1)], axis=1)
+
+    train = statistics(default.train_images)
+    centres = train.reshape(40, 150, 6).mean(axis=1)
+    found = statistics(default.validation_images)[:, None] - centres
+    nearest = (found**2).sum(axis=2).argmin(axis=1)
+    assert (nearest == default.validation_labels).mean() < 0.08  # Chance 0.025.
+
+
+def test_pixels_use_the_range_without_much_clipping(default):
+    pixels = default.train_images
+    assert 115 < pixels.mean() < 140
+    assert ((pixels == 0) | (pixels == 255)).mean() < 0.03
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((-1, 1, 1), "data seed of 0 or more, got -1"),
+        ((0, 0, 1), "got 0 and 1"),
+        ((0, 1, 0), "got 1 and 0"),
+    ],
+)
+def test_numbers_that_make_no_sense(arguments, message):
+    with pytest.raises(UserError, match=message):
+        motifs.generate(*arguments)

@@ -1,0 +1,112 @@
+import collections
+
+import pytest
+
+from yosinski_tf import analysis, published
+
+TEN = "top1_mean_of_10_best"
+
+
+def test_counts_of_the_released_networks():
+    points = published.points()
+    assert len(published.rows()) == 148
+    assert len(points) == 136
+    assert collections.Counter((p.kind, p.family) for p in points) == {
+        ("random", "base"): 8,
+        ("random", "BnB"): 28,
+        ("random", "BnB+"): 10,
+        ("random", "AnB"): 56,
+        ("random", "AnB+"): 10,
+        ("natural_manmade", "base"): 2,
+        ("natural_manmade", "AnB"): 14,
+        ("whole", "base"): 1,
+        ("whole", "RnB"): 7,
+    }
+    assert len({p.run_id for p in points}) == 136
+
+
+def test_names_are_mapped():
+    by_run = {point.run_id: point for point in published.points()}
+    plus = by_run["transfer-ft1A1B_1_4"]
+    assert (plus.split, plus.family, plus.n) == ("random:1", "AnB+", 4)
+    assert (plus.source_half, plus.target_half) == ("A", "B")
+    assert (plus.top1, plus.top1_mean_of_10_best) == (0.634079, 0.634675)
+    far = by_run["transfernatmanBA_1_7"]  # man-made to natural
+    assert (far.split, far.source_half, far.target_half) == (
+        "natural_manmade",
+        "B",
+        "A",
+    )
+    layers = by_run["nolearn_1_2"]
+    assert (layers.split, layers.source_half, layers.target_half) == ("whole", "R", "W")
+
+
+def test_every_network_has_its_base():
+    points = published.points()
+    differences = analysis.relative_to_base(points, TEN)
+    assert len(differences) == 136 - 11
+    by_run = {d.point.run_id: d.value for d in differences}
+    assert by_run["transfer0B0A_1_7"] == pytest.approx(53.3012 - 61.51)
+    assert by_run["nolearn_1_1"] == pytest.approx(49.1662 - 57.6305)
+
+
+def test_reduced_data_is_a_list_of_its_own():
+    runs = published.reduced_runs()
+    assert [run.examples_per_class for run in runs] == [
+        1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300,
+    ]  # fmt: skip
+    assert (runs[7].top1, runs[7].top1_mean_of_10_best) == (0.38332, 0.384284)
+
+
+def _table(method):
+    return {
+        (boost.layers, boost.comparison): boost.estimate.mean
+        for boost in analysis.boost_table(published.points(), TEN)
+        if boost.method == method
+    }
+
+
+def test_table_1_by_layer_means_of_the_released_logs():
+    found = _table("layers")
+    expected = {
+        ((1, 7), "AnB+ over base"): 1.67,
+        ((3, 7), "AnB+ over base"): 1.88,
+        ((5, 7), "AnB+ over base"): 2.06,
+        ((1, 7), "AnB+ over BnB+"): 1.56,
+        ((3, 7), "AnB+ over BnB+"): 1.50,
+        ((5, 7), "AnB+ over BnB+"): 1.76,
+    }
+    assert {key: round(found[key], 2) for key in expected} == expected
+
+
+def test_table_1_by_pooled_networks_is_what_the_paper_printed():
+    found = _table("networks")
+    printed = {
+        ((1, 7), "AnB+ over base"): 1.6,
+        ((3, 7), "AnB+ over base"): 1.8,
+        ((5, 7), "AnB+ over base"): 2.1,
+        ((1, 7), "AnB+ over BnB+"): 1.4,
+        ((3, 7), "AnB+ over BnB+"): 1.4,
+        ((5, 7), "AnB+ over BnB+"): 1.7,
+    }
+    assert {key: round(found[key], 1) for key in printed} == printed
+    assert published.PRINTED_TABLE_1 == printed
+
+
+def test_released_fine_tuned_networks_pair_with_bases_only():
+    found = _table("own base")
+    assert found[(1, 7), "AnB+ over BnB+"] is None
+    assert round(found[(1, 7), "AnB+ over base"], 2) == 0.95
+    assert round(found[(1, 7), "BnB+ over base"], 2) == 0.98
+
+
+def test_decomposition_of_the_released_logs():
+    found = {
+        (c.name, c.n): c.estimate
+        for c in analysis.decomposition(published.points(), TEN)
+    }
+    fragile = found["co-adaptation", 5]
+    assert fragile.n == 4
+    assert round(fragile.mean, 2) == 2.97
+    assert (round(fragile.low, 2), round(fragile.high, 2)) == (2.68, 3.27)
+    assert round(found["specificity", 7].mean, 2) == 8.24

@@ -1,0 +1,231 @@
+import csv
+import subprocess
+import sys
+
+import pytest
+from fabricate import point, record, study
+
+from yosinski_tf import comparison, published, report, tables
+from yosinski_tf.errors import UserError
+from yosinski_tf.records import write_record
+
+LAST = "top1"
+
+
+def _folder(tmp_path, records):
+    for each in records:
+        write_record(tmp_path, each)
+    return tmp_path
+
+
+def _rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_report_of_a_study(tmp_path):
+    paths = report.write_report(_folder(tmp_path, study()), LAST)
+    assert paths.results == tmp_path / "results.csv"
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "decomposition.csv",
+        "figure2.png",
+        "figure3.png",
+        "summary.md",
+        "table1.csv",
+    ]
+    assert len(_rows(paths.results)) == 73
+    (row,) = [
+        row
+        for row in _rows(paths.table1)
+        if (row["measure"], row["first_layer"], row["comparison"], row["method"])
+        == (LAST, "1", "AnB+ over BnB+", "own base")
+    ]
+    assert float(row["mean_points"]) == 2.0
+    assert row["count"] == "2"
+    assert row["note"] == "n too small for an interval"
+    (row,) = [
+        row
+        for row in _rows(paths.decomposition)
+        if (row["measure"], row["splits"], row["n"], row["component"])
+        == (LAST, "random", "5", "specificity")
+    ]
+    assert (row["mean_points"], row["pairs"], row["low"]) == ("9.5", "2", "")
+    text = paths.summary.read_text()
+    for phrase in (
+        "- networks: 73 finished\n",
+        "- data set: embedded\n",
+        "- recipe: steps 100; learning_rate 0.01; rate_drops [70, 90]\n",
+        "- device: 2 CPU cores\n",
+        "- finished: 2025-01-02T03:04:05+00:00\n",
+        "in 42 of 42 networks that have any",
+        "| AnB | -2.00 ± 0.00 (2) | -4.00 ± 0.00 (2) |",
+        "| base | 59.00 ± 2.83 (2) |",
+        "+9.50, n = 2: n too small for an interval",
+        "Results: last validation",
+        "Results: mean of the ten highest validations",
+        "With 1 validations per network",
+        "look at AnB+ over BnB+",
+    ):
+        assert phrase in text
+    assert text.index("Results: last") < text.index("Results: mean of the ten")
+    assert "WARNING" not in text
+
+
+def test_unproved_frozen_layers_are_a_loud_warning(tmp_path):
+    changed = record("A3B", 0.5, frozen_sha256_after="0" * 64)
+    unproved = record(
+        "A4B", 0.5, frozen_sha256_before=None, frozen_sha256_after=None
+    )
+    fine = [record("baseB", 0.6), record("A5B", 0.5), record("A6B+", 0.5)]
+    paths = report.write_report(_folder(tmp_path, [changed, unproved, *fine]))
+    (line,) = [
+        line for line in paths.summary.read_text().splitlines() if "WARNING" in line
+    ]
+    assert "random-0-A3B-s0, random-0-A4B-s0." in line
+    assert "A5B" not in line and "A6B" not in line and "baseB" not in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "phrase"),
+    [
+        ({"dataset": "tiny"}, "2 different data sets"),
+        ({"network": "big"}, "2 different networks"),
+        ({"recipe": {"steps": 7}}, "2 different recipes"),
+        ({"split_digest": "0" * 64}, "random:0 have different class lists"),
+    ],
+)
+def test_mixed_studies_are_a_warning(tmp_path, changes, phrase):
+    records = [record("baseB", 0.6), record("A3B", 0.5, **changes)]
+    paths = report.write_report(_folder(tmp_path, records))
+    assert phrase in paths.summary.read_text()
+
+
+def test_diverged_runs_are_counted_and_left_out(tmp_path):
+    records = [
+        record("baseB", 0.6),
+        record("A3B", 0.5),
+        record("A4B", 0.012345, status="diverged", loss=None),
+    ]
+    paths = report.write_report(_folder(tmp_path, records))
+    text = paths.summary.read_text()
+    assert "2 finished; 1 left out, not finished: random-0-A4B-s0" in text
+    assert "1.23" not in text and "2.23" not in text
+    assert len(_rows(paths.results)) == 3
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record("baseB", 0.6)],
+        [record("A3B", 0.5)],
+        [record("A3B", 0.5, status="diverged")],
+        [record("baseA", 0.6), record("B3A+", 0.5)],
+        [record("baseW", 0.6, "whole"), record("R3W", 0.5, "whole")],
+        [record("baseB", 0.6, "file:x.txt"), record("A3B", 0.5, "file:x.txt")],
+    ],
+)
+def test_unfinished_studies_give_partial_reports(tmp_path, records):
+    runs = _folder(tmp_path, records)
+    paths = report.write_report(runs)
+    assert "## Caveats" in paths.summary.read_text()
+    assert "| random splits | base |" in report.write_comparison(
+        runs
+    ).summary.read_text()
+
+
+def test_a_network_without_base_is_named(tmp_path):
+    paths = report.write_report(_folder(tmp_path, [record("A3B", 0.5)]))
+    assert "so in no paired table: random-0-A3B-s0." in paths.summary.read_text()
+
+
+@pytest.mark.parametrize("write", [report.write_report, report.write_comparison])
+def test_no_records_is_an_error_that_says_what_to_do(write, tmp_path):
+    with pytest.raises(UserError, match="run a study with --runs="):
+        write(tmp_path)
+    with pytest.raises(UserError, match="no study folder"):
+        write(tmp_path / "absent")
+    with pytest.raises(UserError, match="unknown measure"):
+        write(tmp_path, "accuracy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table_for_the_terminal():
+    made = [
+        point("baseB", 0.6),
+        point("baseB", 0.5, "random:1"),
+        point("A2B", 0.55),
+        point("A2B", 0.48, "random:1"),
+        point("A7B+", 0.61),
+        point("baseB", 0.5, "natural_manmade"),
+    ]
+    assert report.results_table(made, LAST).splitlines() == [
+        "random splits (2), last validation",
+        "           base  n=1       n=2  n=3  n=4  n=5  n=6       n=7",
+        "base  55.0% (2)",
+        "AnB                .  -3.5 (2)    .    .    .    .         .",
+        "AnB+               .         .    .    .    .    .  +1.0 (1)",
+        "",
+        "natural and man-made split (1), last validation",
+        "           base  n=1  n=2  n=3  n=4  n=5  n=6  n=7",
+        "base  50.0% (1)",
+        "",
+        "differences to the own base in percentage points (number of networks)",
+    ]
+    assert report.results_table([], LAST) == "no finished network yet"
+
+
+def test_differences_that_round_to_zero_have_no_minus():
+    assert tables.signed(-0.001) == "+0.00"
+    assert tables.signed(-0.006) == "-0.01"
+
+
+def test_published_report(tmp_path):
+    paths = report.write_published_report(tmp_path / "published")
+    text = paths.summary.read_text()
+    assert "| AnB+ over base | 1-7 | +1.67 (10 networks) | +1.60 (10 networks)" in text
+    assert "n too small for an interval | +1.6 |" in text
+    assert "22 of them were never released" in text
+    assert "AnB+ gains 0.95 points and BnB+ 0.98" in text
+    assert "+2.97 [+2.68, +3.27], n = 4" in text
+    assert paths.results is None
+    for name in ("figure2.png", "figure3.png", "reduced_data.png"):
+        assert (tmp_path / "published" / name).stat().st_size > 20_000
+
+
+def test_comparison_with_itself_has_no_difference():
+    theirs = published.points()
+    rows = comparison.compare(theirs, theirs, LAST)
+    assert len(rows) == 1 + 28 + 1 + 7 + 1 + 7
+    assert {row.difference for row in rows} == {0.0}
+
+
+def test_comparison_by_hand(tmp_path):
+    runs = _folder(
+        tmp_path,
+        [record("baseB", 0.7), record("A7B", 0.65), record("R1B", 0.6)],
+    )
+    paths = report.write_comparison(runs, LAST)
+    rows = {
+        (row["splits"], row["family"], row["n"]): row for row in _rows(paths.table)
+    }
+    near = rows["random", "AnB", "7"]
+    assert float(near["ours"]) == 65.0
+    assert float(near["ours_relative"]) == -5.0
+    assert float(near["theirs"]) == pytest.approx(54.18945)
+    assert float(near["difference"]) == pytest.approx(65 - 54.18945, abs=1e-4)
+    layers = rows["random", "RnB", "1"]
+    assert float(layers["theirs_relative"]) == pytest.approx(49.0781 - 57.5179)
+    assert rows["random", "BnB", "1"]["ours"] == ""
+    assert "This study's data: embedded" in paths.summary.read_text()
+
+
+def test_no_tensorflow_is_needed():
+    code = (
+        "import sys; from yosinski_tf import analysis, figures, published, report;"
+        "print([m for m in ('tensorflow', 'keras', 'matplotlib.pyplot')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,54 @@
+"""Every source by its name, and the embedded images."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from yosinski_tf.data import motifs, sources
+from yosinski_tf.data.sources import load
+from yosinski_tf.errors import UserError
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_image_size(size):
+    with pytest.raises(UserError, match=f"image size {size}: wanted at least 1 pixel"):
+        load("embedded", image_size=size)
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "embed", "embedded:", "embedded:x", "embedded:-1", "tfds:", "x:y"]
+)
+def test_unknown_source(spec):
+    with pytest.raises(UserError) as caught:
+        load(spec, image_size=32)
+    message = str(caught.value)
+    assert message.startswith(f"unknown data {spec!r}: wanted embedded or ")
+    assert sources.known_sources() in message
+
+
+@pytest.fixture
+def few_motifs(monkeypatch):
+    """A data set drawn in no time."""
+    monkeypatch.setattr(sources, "_EMBEDDED_TRAIN", 2)
+    monkeypatch.setattr(sources, "_EMBEDDED_VALIDATION", 1)
+
+
+def test_embedded(few_motifs):
+    data = load("embedded", image_size=32)
+    drawn = motifs.generate(0, 2, 1)
+    assert data.class_names == motifs.CLASS_NAMES
+    assert data.families == motifs.FAMILIES
+    np.testing.assert_array_equal(data.train_images, drawn.train_images)
+    np.testing.assert_array_equal(data.validation_labels, drawn.validation_labels)
+    assert data.fingerprint != load("embedded:1", image_size=32).fingerprint
+    assert data.fingerprint == load("embedded:0", image_size=32).fingerprint
+
+
+def test_embedded_in_another_size(few_motifs):
+    seen = []
+    data = load("embedded", image_size=16, progress=lambda *now: seen.append(now))
+    first = motifs.generate(0, 1, 1).train_images[0]
+    warped = Image.fromarray(first).resize((16, 16), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(data.train_images[0], np.asarray(warped))
+    assert data.validation_images.shape == (len(motifs.CLASS_NAMES), 16, 16, 3)
+    assert seen[-1] == (len(data.class_names) * 3, len(data.class_names) * 3)

@@ -1,0 +1,243 @@
+"""Halves of the classes: the authors' own, and the user's."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import pathlib
+
+import pytest
+
+from yosinski_tf import ilsvrc
+from yosinski_tf.errors import UserError
+from yosinski_tf.splits import make_split, read_halves
+
+WNIDS = tuple(ilsvrc.class_families())
+PETS = ("ant", "bee", "cat", "dog", "eel")
+
+# MD5 of the authors' lists of validation images and labels, halves A and B.
+RELEASED = {
+    "random:0": (
+        "2f10009e20d77eb7007cf70674958b94",
+        "cce39b383d681345c873faf2c0c28d33",
+    ),
+    "random:1": (
+        "9ab48b6420504e32ff4498e7d8569f8b",
+        "57522f5e2aa69547846089f5197c8a6b",
+    ),
+    "random:2": (
+        "03d05b6565ab9176baccdd05d746bfd1",
+        "18de8b37378e07e60dc602b6130eeeb2",
+    ),
+    "random:3": (
+        "46086440ddde128f169f23331998499d",
+        "e5f9f0895fd0d49a8ac0b804ec891282",
+    ),
+    "natural_manmade": (
+        "4fb63c72229ba07106a558127192cb9f",
+        "f03be5732fb6bc7928ee53397b043613",
+    ),
+}
+
+
+def tfds_imagenet(name):
+    # The package is located, not imported: that would import TensorFlow.
+    package = importlib.util.find_spec("tensorflow_datasets")
+    folder = pathlib.Path(package.submodule_search_locations[0])
+    return (folder / "datasets/imagenet2012" / name).read_text().split()
+
+
+def test_ilsvrc_classes():
+    assert list(WNIDS) == tfds_imagenet("labels.txt")
+    assert list(WNIDS) == sorted(set(WNIDS))
+    families = ilsvrc.families(WNIDS)
+    assert families.count("natural") == 449
+    assert families.count("manmade") == 551
+
+
+def test_families_are_told_for_wordnet_ids_only():
+    assert ilsvrc.families(["n04550184", "n01440764"]) == ("manmade", "natural")
+    assert ilsvrc.families(["n01440764", "tench"]) is None
+
+
+@pytest.mark.parametrize("half", ["A", "B"])
+@pytest.mark.parametrize("spec", list(RELEASED))
+def test_halves_are_the_authors_own(spec, half):
+    classes = make_split(spec, WNIDS).classes(half)
+    new_label = {WNIDS[index]: label for label, index in enumerate(classes)}
+    lines = [
+        f"ILSVRC2012_val_{number:08d}.JPEG {new_label[wnid]}\n"
+        for number, wnid in enumerate(tfds_imagenet("validation_labels.txt"), 1)
+        if wnid in new_label
+    ]
+    digest = hashlib.md5("".join(lines).encode()).hexdigest()
+    assert digest == RELEASED[spec]["AB".index(half)]
+
+
+def test_random_split_of_few_classes():
+    split = make_split("random:4", PETS)
+    assert (split.half_a, split.half_b) == ((0, 2), (1, 3, 4))
+    assert split.classes("A") == (0, 2)
+    assert split.classes("B") == (1, 3, 4)
+    assert split.classes("W") == (0, 1, 2, 3, 4)
+    assert split.name == "random:4"
+
+
+def test_random_seed_is_written_one_way():
+    assert make_split("random:004", PETS) == make_split("random:4", PETS)
+
+
+def test_split_is_a_value():
+    split = make_split("random:0", PETS)
+    assert hash(split) == hash(make_split("random:0", PETS))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        split.name = "other"
+
+
+def test_natural_and_manmade_take_either_role():
+    families = ("natural", "manmade", "natural", "manmade", "natural")
+    natural_first = make_split("natural_manmade", PETS, families)
+    manmade_first = make_split("manmade_natural", PETS, families)
+    assert natural_first.half_a == manmade_first.half_b == (0, 2, 4)
+    assert natural_first.half_b == manmade_first.half_a == (1, 3)
+    assert natural_first.digest != manmade_first.digest
+
+
+def test_given_families_win_over_the_ilsvrc_lists():
+    four = WNIDS[:4]  # all natural by the lists
+    families = ("manmade", "manmade", "natural", "natural")
+    assert make_split("natural_manmade", four, families).half_a == (2, 3)
+
+
+def test_whole():
+    split = make_split("whole", ("ant", "bee"))
+    assert (split.half_a, split.half_b) == ((), ())
+    assert split.classes("W") == (0, 1)
+    with pytest.raises(UserError, match="split whole has no half A: choose another"):
+        split.classes("A")
+
+
+def test_unknown_half():
+    with pytest.raises(UserError, match="unknown half 'C': wanted A, B or W"):
+        make_split("random:0", PETS).classes("C")
+
+
+def test_slugs(tmp_path):
+    path = tmp_path / "my pets, all.txt"
+    path.write_text("[A]\nant\nbee\n[B]\ncat\ndog\neel\n")
+    families = ("natural", "manmade", "natural", "manmade", "natural")
+    assert make_split("random:12", PETS).slug == "random-12"
+    assert make_split("natural_manmade", PETS, families).slug == "natural-manmade"
+    assert make_split("manmade_natural", PETS, families).slug == "manmade-natural"
+    assert make_split("whole", PETS).slug == "whole"
+    assert make_split(f"file:{path}", PETS).slug == "file-my-pets-all-bbeb2e"
+
+
+def test_digest_depends_on_class_names_and_halves_only(tmp_path):
+    path = tmp_path / "halves.txt"
+    path.write_text("[B]\neel\nbee\ndog\n[A]\ncat\nant\n")
+    drawn = make_split("random:4", PETS)
+    assert drawn.digest == (
+        hashlib.sha256(b'{"A":["ant","cat"],"B":["bee","dog","eel"]}').hexdigest()
+    )
+    assert make_split(f"file:{path}", PETS).digest == drawn.digest
+    assert make_split("random:8", PETS).digest != drawn.digest
+    assert make_split("random:4", ("ape", *PETS[1:])).digest != drawn.digest
+    assert make_split("whole", PETS).digest != make_split("whole", PETS[:4]).digest
+
+
+def test_file_form_is_forgiving(tmp_path):
+    path = tmp_path / "halves.txt"
+    path.write_bytes(
+        b"\xef\xbb\xbf# my halves\r\n\r\n [ A ] # insects\r\nant  # small\r\n"
+        b"\tblack bee \r\n[B]\r\nc#\r\n  # nothing\r\ndog\r\n"
+    )
+    assert read_halves(path) == {"A": ["ant", "black bee"], "B": ["c#", "dog"]}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("ant\n[A]\n", r"'ant' in line 1 before any half: wanted a line \[A\]"),
+        ("[A]\nant\n[C]\nbee\n", r"'\[C\]' in line 3: wanted a line \[A\]"),
+        ("[A]\nant\n[A]\nbee\n", r"'\[A\]' in line 3: wanted a line \[A\]"),
+        ("[A]\nant\nbee\n", "names no class of half B: wanted"),
+        ("[A]\n[B]\nant\nbee\n", "names no class of half A: wanted"),
+        ("", "names no class of half A: wanted"),
+        (
+            "[A]\nant\nbee\n[B]\nant\ndog\n",
+            "names class 'ant' twice, in A and B: name every class once",
+        ),
+        (
+            "[A]\nant\nant\n[B]\ncat\ndog\n",
+            "names class 'ant' twice, in half A: name every class once",
+        ),
+        (
+            "[A]\nant\nape\n[B]\ncat\ndog\n",
+            "names 1 classes that the data set does not have, 'ape': its classes are"
+            " 'ant', 'bee', 'cat', ...",
+        ),
+        (
+            "[A]\nant\nbee\n[B]\ncat\n",
+            "puts 2 classes of the data set into neither half, 'dog', 'eel': name",
+        ),
+        (
+            "[A]\nant\n[B]\nbee\ncat\ndog\neel\n",
+            "puts 1 of 5 classes into half A: wanted at least 2 in each half; choose",
+        ),
+    ],
+)
+def test_bad_files(tmp_path, text, message):
+    path = tmp_path / "halves.txt"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        make_split(f"file:{path}", PETS)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match="cannot read split file .*none.txt .*: give"):
+        make_split(f"file:{tmp_path / 'none.txt'}", PETS)
+    with pytest.raises(UserError, match="cannot read split file .*directory"):
+        make_split(f"file:{tmp_path}", PETS)
+    binary = tmp_path / "image.png"
+    binary.write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(UserError, match="image.png is no UTF-8 text: wanted a line"):
+        make_split(f"file:{binary}", PETS)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["", "random", "random:", "random:-1", "random:1.5", "random:x", "random:1 ",
+     "natural-manmade", "Whole", "whole:1", "random:٣"],
+)  # fmt: skip
+def test_bad_specs(spec):
+    with pytest.raises(UserError, match="unknown split .*: wanted random:SEED, .*"):
+        make_split(spec, PETS)
+
+
+def test_seed_too_large():
+    with pytest.raises(UserError, match="4294967296 is too large: wanted .*4294967295"):
+        make_split("random:4294967296", PETS)
+    assert len(make_split("random:4294967295", PETS).half_a) == 2
+
+
+def test_too_few_classes():
+    with pytest.raises(UserError, match="has 3 classes: wanted at least 4, two for"):
+        make_split("random:0", PETS[:3])
+    with pytest.raises(UserError, match="has 1 classes: wanted at least 2; choose"):
+        make_split("whole", PETS[:1])
+
+
+def test_class_names_are_distinct():
+    with pytest.raises(UserError, match="two classes named 'ant': wanted a name"):
+        make_split("random:0", ("ant", "bee", "cat", "ant"))
+
+
+def test_natural_and_manmade_cannot_be_told():
+    with pytest.raises(UserError, match="wanted ILSVRC WordNet ids .*'ant'.*file:PATH"):
+        make_split("natural_manmade", PETS)
+    with pytest.raises(UserError, match="each of 5 classes, got 4 words: give one"):
+        make_split("natural_manmade", PETS, ("natural",) * 4)
+    with pytest.raises(UserError, match="'eel' is said to be 'wet': wanted natural"):
+        make_split("natural_manmade", PETS, ("natural",) * 4 + ("wet",))
+    with pytest.raises(UserError, match="puts 0 of 4 classes into half B: wanted"):
+        make_split("natural_manmade", WNIDS[:4])

@@ -1,0 +1,214 @@
+"""Data sets prepared by TensorFlow Datasets, made here: nothing is fetched."""
+
+import socket
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from yosinski_tf.data.sources import load
+from yosinski_tf.errors import UserError
+
+NAMES = ["ant", "bee"]
+GREY = tfds.features.Image(shape=(None, None, 1), dtype=np.uint16)
+COLOUR = tfds.features.Image(shape=(None, None, 3))
+LABEL = tfds.features.ClassLabel(names=NAMES)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*_args, **_options):
+        raise AssertionError("a test went to the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def images(count, dtype=np.uint8, channels=3):
+    """Images of one colour each and of differing sizes."""
+    scale = 257 if dtype == np.uint16 else 1
+    return [
+        np.full((5 + i % 3, 7 - i % 2, channels), 20 * i * scale, dtype)
+        for i in range(count)
+    ]
+
+
+def examples(pictures, **more):
+    return [
+        (i, {"image": image, "label": i % 2, **more})
+        for i, image in enumerate(pictures)
+    ]
+
+
+def prepare(root, splits=None, features=None, **options):
+    if features is None:
+        features = {"image": COLOUR, "label": LABEL}
+    if splits is None:
+        splits = {"train": examples(images(6)), "validation": examples(images(2))}
+    names = {"name": "pets", "version": "1.2.0"}
+    options = {"disable_shuffling": True, **names, **options}
+    tfds.dataset_builders.store_as_tfds_dataset(
+        features=tfds.features.FeaturesDict(features),
+        split_datasets=splits,
+        data_dir=root,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize("spec", ["tfds:pets", "tfds:pets:1.2.0"])
+def test_prepared_data_set(tmp_path, spec, file_format):
+    if file_format == "array_record":
+        pytest.importorskip("array_record")
+    prepare(tmp_path, file_format=file_format)
+    seen = []
+    data = load(
+        spec,
+        image_size=4,
+        data_dir=str(tmp_path),
+        progress=lambda *now: seen.append(now),
+    )
+    assert data.name == spec
+    assert data.class_names == ("ant", "bee")
+    assert data.families is None
+    assert data.train_images.shape == (6, 4, 4, 3)
+    assert data.train_images[:, 2, 2].tolist() == [[20 * i] * 3 for i in range(6)]
+    assert data.train_labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert data.validation_images.shape == (2, 4, 4, 3)
+    assert seen[-1] == (8, 8)
+
+
+def test_images_of_several_files_keep_their_order(tmp_path):
+    pictures = [np.full((4, 4, 3), i, np.uint8) for i in range(60)]
+    splits = {"train": examples(pictures), "validation": examples(pictures)}
+    config = tfds.download.DownloadConfig(num_shards=2)
+    # TensorFlow Datasets itself keeps the order only where it did not shuffle.
+    prepare(tmp_path, splits, download_config=config, disable_shuffling=False)
+    builder = tfds.builder_from_directory(tmp_path / "pets/1.2.0")
+    files = [
+        [example["image"][0, 0, 0] for example in builder.as_dataset(split=split)]
+        for split in ("train[:1shard]", "train[1shard:]")
+    ]
+    assert min(len(file) for file in files) > 20
+    data = load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    assert data.train_images[:, 0, 0, 0].tolist() == [int(i) for f in files for i in f]
+
+
+def test_same_pixels_as_a_folder(tmp_path):
+    noise = np.random.RandomState(0).randint(0, 256, (4, 9, 7, 3)).astype(np.uint8)
+    prepare(tmp_path, {"train": examples(noise), "validation": examples(noise)})
+    for i, image in enumerate(noise):
+        for part in ("train", "val"):
+            path = tmp_path / "folder" / part / NAMES[i % 2] / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    prepared = load("tfds:pets", image_size=5, data_dir=str(tmp_path))
+    folder = load(f"folder:{tmp_path / 'folder'}", image_size=5)
+    by_class = [0, 2, 1, 3]
+    np.testing.assert_array_equal(prepared.train_images[by_class], folder.train_images)
+    np.testing.assert_array_equal(prepared.train_labels[by_class], folder.train_labels)
+
+
+def test_config_test_split_other_names_and_other_features(tmp_path):
+    pairs = [(i, {"x": p, "y": i % 2, "id": "t"}) for i, p in enumerate(images(2))]
+    features = {"x": COLOUR, "y": LABEL, "id": tfds.features.Text()}
+    splits = {"train": pairs, "test": pairs}
+    prepare(tmp_path, splits, features, config="small")
+    for spec in ("tfds:pets/small", "tfds:pets/small:1.2.0"):
+        data = load(spec, image_size=4, data_dir=str(tmp_path))
+        assert data.train_labels.tolist() == data.validation_labels.tolist() == [0, 1]
+
+
+def test_greyscale_of_16_bits(tmp_path):
+    pairs = examples(images(2, np.uint16, 1))
+    splits = {"train": pairs, "validation": pairs}
+    prepare(tmp_path, splits, {"image": GREY, "label": LABEL})
+    data = load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    assert data.train_images[:, 0, 0].tolist() == [[0, 0, 0], [20, 20, 20]]
+
+
+def test_embedded_images_prepared_by_tfds(tmp_path):
+    from yosinski_tf.data import embedded_tfds, motifs
+
+    embedded_tfds.YosinskiEmbedded(
+        config="tiny", data_dir=tmp_path
+    ).download_and_prepare()
+    spec = "tfds:yosinski_embedded/tiny"
+    data = load(spec, image_size=32, data_dir=str(tmp_path))
+    assert data.class_names == motifs.CLASS_NAMES
+    assert data.families == motifs.FAMILIES
+    drawn = motifs.generate(0, 4, 2).train_images
+    assert sorted(image.tobytes() for image in data.train_images) == sorted(
+        image.tobytes() for image in drawn
+    )
+
+
+def test_not_prepared(tmp_path, monkeypatch):
+    message = (
+        f"no prepared data set 'mnist' under {tmp_path}: prepare it with `tfds build"
+        f" mnist --data_dir={tmp_path}`"
+    )
+    with pytest.raises(UserError, match=message):
+        load("tfds:mnist", image_size=4, data_dir=str(tmp_path))
+    with pytest.raises(UserError, match="--imports=yosinski_tf.data.embedded_tfds`"):
+        load("tfds:yosinski_embedded", image_size=4, data_dir=str(tmp_path))
+    for name in ("pets/large", "pets:2.0.0", "kaggle:pets", "no such name"):
+        with pytest.raises(UserError, match=f"no prepared data set '{name}' under"):
+            load(f"tfds:{name}", image_size=4, data_dir=str(tmp_path))
+
+
+def test_splits_are_needed(tmp_path):
+    prepare(tmp_path, {"train": examples(images(2))})
+    with pytest.raises(UserError, match=r"splits \['train'\]: wanted train and valid"):
+        load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "features, found",
+    [
+        ({"image": COLOUR, "label": tfds.features.Scalar(np.int64)}, "1 and 0"),
+        ({"image": tfds.features.Tensor(shape=(2,), dtype=np.uint8), "label": LABEL},
+         "0 and 1"),
+        ({"image": COLOUR, "label": LABEL, "other": LABEL}, "1 and 2"),
+    ],
+)  # fmt: skip
+def test_features_are_needed(tmp_path, features, found):
+    image = images(1)[0] if features["image"] is COLOUR else np.zeros(2, np.uint8)
+    example = {"image": image, "label": 0, "other": 0}
+    pairs = [(0, {key: example[key] for key in features})]
+    prepare(tmp_path, {"train": pairs, "test": pairs}, features)
+    with pytest.raises(
+        UserError, match=f"wanted one Image and one ClassLabel, found {found}; choose"
+    ):
+        load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+
+
+def test_images_of_floats_are_refused(tmp_path):
+    pairs = examples(images(2, np.float32, 1))
+    image = tfds.features.Image(shape=(None, None, 1), dtype=np.float32)
+    splits = {"train": pairs, "test": pairs}
+    prepare(tmp_path, splits, {"image": image, "label": LABEL})
+    with pytest.raises(UserError, match="images of float32: wanted uint8 or uint16"):
+        load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+
+
+def test_memory_is_checked(tmp_path):
+    prepare(tmp_path)
+    with pytest.raises(UserError, match="8 images of 4 x 4 pixels need 0.00 GB"):
+        load("tfds:pets", image_size=4, data_dir=str(tmp_path), available_bytes=100)
+
+
+def test_damaged_files(tmp_path):
+    prepare(tmp_path)
+    shard = next(tmp_path.glob("pets/1.2.0/*train.tfrecord*"))
+    content = shard.read_bytes()
+    half = len(content) // 2
+    flipped = bytes([content[half] ^ 1])
+    damages = (content[:half], content[:half] + flipped + content[half + 1 :], None)
+    for damage in damages:
+        shard.unlink()
+        if damage is not None:
+            shard.write_bytes(damage)
+        with pytest.raises(UserError, match="cannot be read in full, split train .*: "):
+            load("tfds:pets", image_size=4, data_dir=str(tmp_path))

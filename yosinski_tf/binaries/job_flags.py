@@ -1,0 +1,264 @@
+"""The flags that several binaries share, and their way from text to values."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import app, flags
+
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import ACTIVATIONS, NETWORKS, Network, get_network
+from yosinski_tf.points import MEASURES
+from yosinski_tf.recipes import PRECISIONS, Recipe, parse_rate_drops
+
+FLAGS = flags.FLAGS
+
+DATA = ("dataset", "data_dir", "held_out", "split")
+NETWORK = ("network", "activation", "lrn", "widths", "dropout")
+RECIPE = (
+    "steps",
+    "batch_size",
+    "learning_rate",
+    "rate_drops",
+    "drop_factor",
+    "momentum",
+    "weight_decay",
+    "bias_rate",
+    "image_size",
+    "crop_size",
+    "mirror",
+    "validate_every",
+    "precision",
+)
+MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
+_DEFAULT_DROPS = ("70%", "90%")
+
+
+def define_runs() -> None:
+    """Defines `--runs`."""
+    flags.DEFINE_string(
+        "runs", "runs", "The study folder: runs, report, TensorBoard, exports."
+    )
+
+
+def define_measure() -> None:
+    """Defines `--measure`."""
+    flags.DEFINE_enum(
+        "measure",
+        "top1",
+        list(MEASURES),
+        "What figures show: the last validation, or the paper's number.",
+    )
+
+
+def define_job_flags() -> None:
+    """Defines what every binary that trains takes."""
+    define_runs()
+    _define_data()
+    _define_network()
+    _define_recipe()
+    flags.DEFINE_list("seeds", ["0"], "Repetitions: one or more numbers.")
+    flags.DEFINE_integer(
+        "processes",
+        None,
+        "Cohorts trained side by side (default: one per core, up to four; one on"
+        " a GPU).",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "cohort_size",
+        None,
+        "Most networks trained together as one model (default: no limit).",
+        lower_bound=1,
+    )
+    flags.DEFINE_float(
+        "checkpoint_seconds",
+        30.0,
+        "Least time between two checkpoints of a cohort.",
+        lower_bound=0.0,
+    )
+
+
+def _define_data() -> None:
+    flags.DEFINE_string(
+        "dataset", "embedded", "embedded, embedded:SEED, folder:DIR or tfds:NAME."
+    )
+    flags.DEFINE_string("data_dir", None, "Where TFDS has prepared its data sets.")
+    flags.DEFINE_float(
+        "held_out",
+        None,
+        "Share of each class to validate on, for a folder without train and val.",
+    )
+    flags.DEFINE_list(
+        "split",
+        ["random:0"],
+        "How classes fall into halves: random:SEED, natural_manmade,"
+        " manmade_natural, file:PATH; several with commas.",
+    )
+
+
+def _define_network() -> None:
+    flags.DEFINE_string(
+        "network", "mini", f"The network: {', '.join(sorted(NETWORKS))}."
+    )
+    flags.DEFINE_string(
+        "activation", None, f"{' or '.join(ACTIVATIONS)} (default: the network's)."
+    )
+    flags.DEFINE_bool(
+        "lrn", None, "Local response normalisation (default: the network's)."
+    )
+    flags.DEFINE_list(
+        "widths", None, "Widths of conv1..conv5, fc6, fc7 (default: the network's)."
+    )
+    flags.DEFINE_float(
+        "dropout", None, "Share dropped in fc6 and fc7 (default: the network's)."
+    )
+
+
+def _define_recipe() -> None:
+    default = Recipe()
+    flags.DEFINE_integer("steps", default.steps, "Optimizer steps.")
+    flags.DEFINE_integer("batch_size", default.batch_size, "Images per step.")
+    flags.DEFINE_float("learning_rate", default.learning_rate, "Rate at the start.")
+    flags.DEFINE_list(
+        "rate_drops",
+        list(_DEFAULT_DROPS),
+        "When the rate drops: steps, or percentages of all steps.",
+    )
+    flags.DEFINE_float("drop_factor", default.drop_factor, "Factor of each drop.")
+    flags.DEFINE_float("momentum", default.momentum, "Share of the velocity kept.")
+    flags.DEFINE_float("weight_decay", default.weight_decay, "L2 on kernels.")
+    flags.DEFINE_float("bias_rate", default.bias_rate, "Factor of biases' rate.")
+    flags.DEFINE_integer(
+        "image_size", default.image_size, "Side that images are warped to, pixels."
+    )
+    flags.DEFINE_integer(
+        "crop_size",
+        None,
+        "Side of the crop that the network sees (default: the whole image).",
+    )
+    flags.DEFINE_bool("mirror", default.mirror, "Mirror training images at random.")
+    flags.DEFINE_integer(
+        "validate_every", default.validate_every, "Steps between validations."
+    )
+    flags.DEFINE_string("precision", default.precision, f"{' or '.join(PRECISIONS)}.")
+
+
+def recipe() -> Recipe:
+    """The recipe that the flags describe.
+
+    Raises:
+      UserError: If a value is out of its range.
+    """
+    values: dict[str, Any] = {name: FLAGS[name].value for name in RECIPE}
+    values["rate_drops"] = parse_rate_drops(values["rate_drops"], values["steps"])
+    if values["crop_size"] is None:
+        values["crop_size"] = values["image_size"]
+    return Recipe(**values)
+
+
+def network() -> Network:
+    """The network that the flags describe.
+
+    Raises:
+      UserError: If there is none of that name or a setting is out of range.
+    """
+    given = {
+        name: FLAGS[name].value for name in NETWORK if FLAGS[name].value is not None
+    }
+    if "widths" in given:
+        given["widths"] = tuple(whole_numbers("widths", given["widths"]))
+    return get_network(given.pop("network"), **given)
+
+
+def dataset() -> dict[str, Any]:
+    """Arguments of `sources.load`."""
+    return {
+        "spec": FLAGS.dataset,
+        "image_size": FLAGS.image_size,
+        "data_dir": FLAGS.data_dir,
+        "held_out": FLAGS.held_out,
+    }
+
+
+def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
+    """The whole numbers of a list flag.
+
+    Raises:
+      UserError: If one is not a whole number of at least 0, or there is none.
+    """
+    if not texts or not all(text.strip().isdecimal() for text in texts):
+        raise UserError(
+            f"--{flag} wants whole numbers with commas between, got {','.join(texts)!r}"
+        )
+    return [int(text) for text in texts]
+
+
+def command() -> str:
+    """This process's command line, as it would be typed."""
+    return shlex.join([program(), *sys.argv[1:]])
+
+
+def program() -> str:
+    """The name that this binary is called by."""
+    name = sys.argv[0].replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".py")
+    return name if name.startswith("yosinski-") else f"yosinski-{name}"
+
+
+def run(
+    main: Callable[[], int | None],
+    summary: str,
+    groups: Sequence[tuple[str, Sequence[str]]],
+) -> None:
+    """Runs a binary: help, flags, and a user's mistakes in one sentence.
+
+    Args:
+      main: The job; it returns the exit code, None for 0.
+      summary: What the binary does, for `--help`.
+      groups: Titles and flag names, for `--help`.
+    """
+
+    def parse(argv):
+        if "--help" in argv or "-h" in argv:
+            print(_help(summary, groups))
+            sys.exit(0)
+        try:
+            rest = FLAGS(argv)
+        except flags.Error as error:
+            _fail(" ".join(str(error).split()))
+        if len(rest) > 1:
+            _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
+        return rest
+
+    def guarded(unused):
+        try:
+            sys.exit(main() or 0)
+        except UserError as error:
+            _fail(str(error))
+
+    app.run(guarded, flags_parser=parse)
+
+
+def _fail(message: str):
+    print(f"{program()}: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:
+    lines = [summary.strip(), ""]
+    for title, names in groups:
+        lines.append(f"{title}:")
+        for name in names:
+            flag = FLAGS[name]
+            default = "" if flag.default in (None, "", []) else _shown(flag)
+            lines.append(f"  --{name:<19}{flag.help}{default}")
+        lines.append("")
+    lines.append("Any of them may stand in a file: --flagfile=FILE, one to a line.")
+    return "\n".join(lines)
+
+
+def _shown(flag) -> str:
+    value = flag.default
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    return f" [{text}]"

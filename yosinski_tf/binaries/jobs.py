@@ -1,0 +1,80 @@
+"""Single jobs or lists of treatments of one kind: base, transfer, random."""
+
+from collections.abc import Collection, Sequence
+
+from absl import flags
+
+from yosinski_tf import study
+from yosinski_tf.binaries import execution, job_flags
+from yosinski_tf.errors import UserError
+from yosinski_tf.records import write_results
+from yosinski_tf.treatments import parse_treatments
+
+FLAGS = flags.FLAGS
+
+
+def define(default: Sequence[str] | None) -> None:
+    """Defines the flags of a job; `default` are its treatments, if any."""
+    job_flags.define_job_flags()
+    flags.DEFINE_list(
+        "treatments", default, "What to train, for example A3B,A3B+.", required=False
+    )
+
+
+def groups(*extra: str) -> list[tuple[str, Sequence[str]]]:
+    """The flags of a job in groups, for `--help`."""
+    return [
+        ("What to train", ("treatments", "seeds", "runs", *extra)),
+        ("Data and halves", job_flags.DATA),
+        ("Network", job_flags.NETWORK),
+        ("Recipe", job_flags.RECIPE),
+        ("Machine", job_flags.MACHINE),
+    ]
+
+
+def train(kinds: Collection[str], with_bases: bool) -> int:
+    """Trains the treatments of `--treatments`, which must be of given kinds.
+
+    Raises:
+      UserError: If a flag is wrong or a base network is missing.
+    """
+    if not FLAGS.treatments:
+        raise UserError(
+            "--treatments names nothing to train: give some, such as A3B,A3B+"
+        )
+    treatments = parse_treatments(FLAGS.treatments)
+    for treatment in treatments:
+        if treatment.kind not in kinds:
+            raise UserError(
+                f"{job_flags.program()} trains {' and '.join(sorted(kinds))}"
+                f" networks, got {treatment}: use"
+                f" {_BINARIES[treatment.kind]} for it, or yosinski-study"
+            )
+    plan = execution.make_plan(treatments, with_bases)
+    missing = execution.missing_bases(plan)
+    if missing:
+        names = ",".join(dict.fromkeys(str(run.treatment) for run in missing))
+        raise UserError(
+            f"the base network {missing[0].run_id} is missing in {plan.runs}: train"
+            f" it with `{execution.command_for('yosinski-base', names)}`, or add"
+            " --with_bases"
+        )
+    code = execution.execute(plan)
+    records = study.finished(plan.runs)
+    write_results(plan.runs / "results.csv", records.values())
+    for run in plan.wanted:
+        if record := records.get(run.run_id):
+            print(
+                f"{record.run_id}: top-1 {record.top1:.4f}, mean of ten best"
+                f" {record.top1_mean_of_10_best:.4f}"
+                f" ({record.num_validation_images} images)"
+            )
+    return code
+
+
+_BINARIES = {
+    "base": "yosinski-base",
+    "selffer": "yosinski-transfer",
+    "transfer": "yosinski-transfer",
+    "random": "yosinski-random",
+}

@@ -1,0 +1,17 @@
+"""Trains networks whose first n layers stay at their random initial values."""
+
+from yosinski_tf.binaries import job_flags, jobs
+
+_SUMMARY = """yosinski-random: train on top of random frozen features.
+
+Example: yosinski-random --runs=runs/mine --split=random:0 --treatments=R1B,R2B"""
+
+
+def run() -> None:
+    """Entry point."""
+    jobs.define([f"R{n}B" for n in range(1, 8)])
+    job_flags.run(lambda: jobs.train({"random"}, False), _SUMMARY, jobs.groups())
+
+
+if __name__ == "__main__":
+    run()

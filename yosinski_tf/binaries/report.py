@@ -1,0 +1,55 @@
+"""Rebuilds tables and figures from records alone, without TensorFlow."""
+
+import pathlib
+
+from absl import flags
+
+from yosinski_tf import report
+from yosinski_tf.binaries import job_flags
+
+FLAGS = flags.FLAGS
+_SUMMARY = """yosinski-report: tables and figures from the records of a study.
+
+Example: yosinski-report --runs=runs/quickstart
+         yosinski-report --published --out=published
+         yosinski-report --runs=runs/quickstart --published"""
+
+
+def _main() -> int:
+    if FLAGS.published and not FLAGS["runs"].present:
+        paths = report.write_published_report(pathlib.Path(FLAGS.out))
+        print(paths.summary.read_text())
+        show_paths(paths)
+        return 0
+    runs = pathlib.Path(FLAGS.runs)
+    paths = report.write_report(runs, FLAGS.measure)
+    _, selection = report.read_study(runs)
+    print(report.results_table(selection.points, FLAGS.measure))
+    show_paths(paths)
+    if FLAGS.published:
+        comparison = report.write_comparison(runs, FLAGS.measure)
+        print(comparison.summary.read_text())
+    return 0
+
+
+def show_paths(paths: report.ReportPaths) -> None:
+    """Prints where the files of a report are."""
+    print(f"\nsummary  {paths.summary}")
+    print(f"figures  {paths.figure2}\n         {paths.figure3}")
+    if paths.results:
+        print(f"results  {paths.results}")
+
+
+def run() -> None:
+    """Entry point."""
+    job_flags.define_runs()
+    job_flags.define_measure()
+    flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
+    flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
+    job_flags.run(
+        _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]
+    )
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,26 @@
+"""Trains networks whose first n layers are copied from a base network."""
+
+from absl import flags
+
+from yosinski_tf.binaries import job_flags, jobs
+
+_SUMMARY = """yosinski-transfer: copy the first n layers of a base network, train.
+
+A3B: three layers from baseA, frozen, trained on half B; A3B+: fine-tuned too;
+B3B, B3B+: the controls, copied from baseB.
+Example: yosinski-transfer --runs=runs/mine --treatments=A3B,A3B+ --with_bases"""
+
+
+def run() -> None:
+    """Entry point."""
+    jobs.define(None)
+    flags.DEFINE_bool("with_bases", False, "Train base networks that are missing.")
+    job_flags.run(
+        lambda: jobs.train({"selffer", "transfer"}, flags.FLAGS.with_bases),
+        _SUMMARY,
+        jobs.groups("with_bases"),
+    )
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,165 @@
+"""From any image to RGB pixels of one size, the same way for every source.
+
+Images are warped to a square, aspect ratio ignored, as the paper's authors did
+with ImageNet. The filter is Pillow's Lanczos, which takes in every pixel when
+it shrinks an image (antialiasing).
+"""
+
+import collections
+import concurrent.futures
+import io
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from yosinski_tf.errors import UserError
+
+# Pixel formats only: Pillow's EPS reader, for one, would start Ghostscript.
+_FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"),
+    *("PPM", "MPO", "AVIF", "JPEG2000"),
+)
+_REMEDY = "wanted an image such as JPEG or PNG; replace or remove it"
+# Large photographs may be decoded at 1/2, 1/4 or 1/8 of their size, as long as
+# that is at least this many times the wanted size; the filter does the rest.
+_DRAFT_FACTOR = 3
+# One task for the pool: long enough to hide its overhead at 64 x 64 pixels.
+_BATCH = 64
+
+
+def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
+    """Decodes and warps one image.
+
+    Colour maps, greyscale, CMYK and other colour spaces become RGB; 16-bit
+    greyscale is scaled to 8 bits; transparency is dropped; of several frames
+    the first counts; EXIF rotation is not applied.
+
+    Args:
+      source: The file's content, or its path.
+      name: What to call it in an error message.
+      image_size: Height and width of the result.
+
+    Returns:
+      uint8 [image_size, image_size, 3], RGB, 0..255.
+
+    Raises:
+      UserError: If it is no image, damaged, or too large to be one.
+    """
+    try:
+        data = source
+        if isinstance(source, str):
+            data = pathlib.Path(source).read_bytes()
+        with _open(data) as image:
+            image.draft(None, (image_size * _DRAFT_FACTOR,) * 2)
+            return warp(image, image_size)
+    except MemoryError:
+        raise
+    # Pillow's decoders meet damaged files with errors of many types.
+    except Exception as error:
+        reason = str(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "it is no image"
+        raise UserError(f"cannot read image {name} ({reason}): {_REMEDY}") from None
+
+
+def warp(image: Image.Image, image_size: int) -> np.ndarray:
+    """Turns an image to RGB and resizes it, ignoring its aspect ratio.
+
+    Returns:
+      uint8 [image_size, image_size, 3].
+
+    Raises:
+      UserError: If its pixels are 32-bit numbers, whose range is not known.
+    """
+    rgb = _to_rgb(image)
+    size = (image_size, image_size)
+    if rgb.size != size:
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(rgb)
+
+
+def looks_like_image(path: str) -> bool:
+    """Whether a file is an image by its ending or else by its first bytes."""
+    extension = os.path.splitext(path)[1].lower()
+    if Image.registered_extensions().get(extension) in _FORMATS:
+        return True
+    try:
+        with open(path, "rb") as file, _open(file):
+            return True
+    except Exception:  # see decode_image
+        return False
+
+
+def decode_all(
+    sources: Iterable[tuple[str, bytes | str]],
+    out: np.ndarray,
+    advance: Callable[[int], None],
+) -> None:
+    """Decodes many images with one thread per processor.
+
+    Args:
+      sources: Name and content (or path) of each image; taken as they are
+        needed, so contents need not all be in memory.
+      out: uint8 [N, S, S, 3], filled in order, one image per source.
+      advance: Called from this thread with the number of images just done.
+
+    Raises:
+      UserError: If one of them cannot be read.
+    """
+
+    def decode_batch(start: int, batch: list[tuple[str, bytes | str]]) -> int:
+        for position, (name, source) in enumerate(batch, start):
+            out[position] = decode_image(source, name, out.shape[1])
+        return len(batch)
+
+    workers = _processors()
+    waiting: collections.deque[concurrent.futures.Future[int]] = collections.deque()
+    sources = iter(sources)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        try:
+            for start in range(0, len(out), _BATCH):
+                batch = list(itertools.islice(sources, _BATCH))
+                waiting.append(pool.submit(decode_batch, start, batch))
+                if len(waiting) > 2 * workers:
+                    advance(waiting.popleft().result())
+            while waiting:
+                advance(waiting.popleft().result())
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _open(source: bytes | io.BufferedReader) -> Image.Image:
+    Image.init()
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    # Some formats are left out when Pillow is built; naming them would fail.
+    return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    # Older Pillow opens 16-bit greyscale PNG and PPM in mode I.
+    sixteen_bits = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")
+    )
+    if sixteen_bits:
+        # Pillow's own conversion clips at 255 instead of scaling.
+        levels = np.asarray(image).astype(np.uint32)
+        image = Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise UserError(
+            f"its pixels are 32-bit numbers, mode {image.mode}: convert it to 8 bits"
+        )
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

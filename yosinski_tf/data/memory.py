@@ -1,0 +1,71 @@
+"""Whether a data set fits into memory, asked before it is loaded."""
+
+import os
+import pathlib
+
+from yosinski_tf.errors import UserError
+
+# Above this share of what is free, the network and its batches have no room.
+SHARE = 0.6
+
+_MEMINFO = pathlib.Path("/proc/meminfo")
+_CONTAINER_LIMITS = (
+    pathlib.Path("/sys/fs/cgroup/memory.max"),
+    pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def available_memory() -> int | None:
+    """Bytes that a process may still take, None where it cannot be told.
+
+    Linux tells what is free (`MemAvailable`) and what a container may take;
+    elsewhere all of the machine's memory is taken to be free.
+    """
+    free = _machine_memory()
+    if free is None:
+        return None
+    for path in _CONTAINER_LIMITS:
+        try:
+            free = min(free, int(path.read_text()))
+        except (OSError, ValueError):  # no such limit, or the word `max`
+            continue
+    return free
+
+
+def _machine_memory() -> int | None:
+    try:
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):  # Windows has no sysconf
+        return None
+
+
+def check_memory(
+    num_images: int, image_size: int, available_bytes: int | None = None
+) -> None:
+    """Refuses a data set that would not leave room for training.
+
+    Args:
+      num_images: Training and validation images together.
+      image_size: Height and width in pixels; a pixel takes 3 bytes.
+      available_bytes: What is free; None to ask the system.
+
+    Raises:
+      UserError: If the images need more than 60% of it.
+    """
+    if available_bytes is None:
+        available_bytes = available_memory()
+    needed = num_images * image_size * image_size * 3
+    if available_bytes is None or needed <= SHARE * available_bytes:
+        return
+    raise UserError(
+        f"{num_images:,} images of {image_size} x {image_size} pixels need"
+        f" {needed / 1e9:.2f} GB of memory, wanted at most {SHARE:.0%} of the"
+        f" {available_bytes / 1e9:.2f} GB available: choose a smaller image size,"
+        " fewer images or a machine with more memory"
+    )

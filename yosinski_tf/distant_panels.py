@@ -1,0 +1,155 @@
+"""The three panels of Figure 3: distant classes, and random features."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from yosinski_tf import drawing
+from yosinski_tf.analysis import relative_to_base
+from yosinski_tf.drawing import DISTANT_STYLE, STYLES, Style
+from yosinski_tf.points import (
+    DISTANT,
+    MEASURE_NAMES,
+    RANDOM,
+    WHOLE,
+    Point,
+    direction,
+    of_kind,
+)
+
+
+def distant(axes: Axes, points: Sequence[Point], measure: str) -> None:
+    """Draws AnB between natural and man-made classes, one line a direction."""
+    axes.set_title("Natural and man-made classes")
+    axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
+    drawing.layer_axis(axes)
+    axes.set_xlabel("layer n")
+    wanted = [point for point in points if point.family in ("base", "AnB")]
+    if not wanted:
+        drawing.say_nothing_yet(axes, "not run yet")
+        return
+    looks = {
+        "natural": DISTANT_STYLE,
+        "man-made": Style("", "#00523c", "v", True, 0),
+    }
+    for target, look in looks.items():
+        chosen = [point for point in wanted if direction(point) == target]
+        bases = [point for point in chosen if point.family == "base"]
+        copies = [point for point in chosen if point.family == "AnB"]
+        if chosen:
+            curves = drawing.means_by_family(chosen, measure)
+            curve = curves.get("AnB") or curves["base"]
+            source = "man-made" if target == "natural" else "natural"
+            name = f"{source} to {target}" if copies else f"{target}: base only"
+            axes.plot(*drawing.line(curve), linewidth=1.6, color=look.color)
+            _dots(axes, copies, look, measure, name)
+            hollow = Style(look.name, look.color, look.marker, False, 0)
+            _dots(axes, bases, hollow, measure, None if copies else name)
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="lower left")
+
+
+def _dots(
+    axes: Axes, points: Sequence[Point], look: Style, measure: str, name: str | None
+) -> None:
+    """Networks at their n; the line is drawn by others."""
+    shifts = drawing.spread(points)
+    axes.plot(
+        [p.n + s for p, s in zip(points, shifts, strict=True)],
+        [p.value(measure) for p in points],
+        linestyle="none",
+        label=name,
+        **look.marks(5),
+    )
+
+
+def random(axes: Axes, points: Sequence[Point], measure: str) -> None:
+    """Draws RnB and the bases of the same halves."""
+    axes.set_title("Random frozen layers")
+    drawing.layer_axis(axes)
+    axes.set_xlabel("layer n")
+    copies = [point for point in points if point.family == "RnB"]
+    if not copies:
+        drawing.say_nothing_yet(axes, "not run yet")
+        return
+    units = {point.unit for point in copies}
+    bases = [p for p in points if p.family == "base" and p.unit in units]
+    curve = drawing.means_by_family([*bases, *copies], measure)["RnB"]
+    axes.plot(*drawing.line(curve), linewidth=1.6, color=STYLES["RnB"].color)
+    _dots(axes, copies, STYLES["RnB"], measure, "random layers")
+    _dots(axes, bases, STYLES["base"], measure, "base")
+    axes.set_ylim(bottom=0)
+    whole = all(point.split == WHOLE for point in copies)
+    axes.legend(loc="upper right", title="all classes" if whole else None)
+
+
+def _curves(
+    points: Sequence[Point],
+) -> list[tuple[Style, list[Point]]]:
+    near = Style("AnB, random halves", STYLES["AnB"].color, "D", True, -0.1)
+    far = dataclasses.replace(DISTANT_STYLE, offset=0.1)
+    wanted = (
+        (near, "AnB", of_kind(points, RANDOM)),
+        (far, "AnB", of_kind(points, DISTANT)),
+        (STYLES["RnB"], "RnB", points),
+    )
+    return [
+        (look, [p for p in chosen if p.family in (family, "base")])
+        for look, family, chosen in wanted
+    ]
+
+
+def relative(
+    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+) -> None:
+    """Draws how far networks are from their own bases; `theirs` as means."""
+    axes.axhline(0, color="#222222", linewidth=1)
+    lowest = [0.0]
+    absent = []
+    for look, chosen in _curves(theirs):
+        for curve in drawing.relative_means(chosen, measure).values():
+            axes.plot(*drawing.line(curve), "--", linewidth=1.3, color=look.color)
+            if look is not STYLES["RnB"]:
+                lowest += curve.values()
+    random_line = None
+    for look, chosen in _curves(points):
+        differences = relative_to_base(chosen, measure)
+        if not differences:
+            absent.append(look.name)
+            continue
+        values = [difference.value for difference in differences]
+        shifts = drawing.spread([d.point for d in differences], width=0.16)
+        places = [
+            d.point.n + look.offset + shift
+            for d, shift in zip(differences, shifts, strict=True)
+        ]
+        axes.plot(places, values, linestyle="none", **look.marks(3.2))
+        (curve,) = drawing.relative_means(chosen, measure).values()
+        (drawn,) = axes.plot(
+            *drawing.line(curve), linewidth=1.6, label=look.name, color=look.color
+        )
+        if look is STYLES["RnB"]:
+            random_line = drawn
+        else:
+            lowest += values
+    if random_line:
+        _limit(axes, min(lowest), random_line)
+    drawing.layer_axis(axes)
+    axes.set_title("Relative to each network's own base")
+    axes.set_ylabel("difference in top-1,\npercentage points")
+    if theirs:
+        axes.plot([], [], "k--", linewidth=1.3, label="the paper's networks (means)")
+    if absent:
+        axes.plot([], [], " ", label=f"not run: {'; '.join(absent)}")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
+
+
+def _limit(axes: Axes, lowest: float, random_line: Line2D) -> None:
+    """Keeps the AnB curves readable where random layers fall far below them."""
+    deepest = min(random_line.get_ydata())
+    if lowest < 0 and deepest < 2.0 * lowest:
+        axes.set_ylim(1.25 * lowest, max(1.0, -0.05 * lowest))
+        name = random_line.get_label()
+        random_line.set_label(f"{name} (mean falls to \N{MINUS SIGN}{-deepest:.1f})")

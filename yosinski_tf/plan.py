@@ -1,0 +1,185 @@
+"""A study: all its runs, what depends on what, and what is still missing."""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Sequence
+
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import Network
+from yosinski_tf.splits import Split
+from yosinski_tf.treatments import Treatment
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One network to train: split x treatment x seed.
+
+    The network's description, the recipe and the data set are the same for
+    all runs of a study folder.
+
+    Attributes:
+      split: How the classes fall into halves; the split `whole` for target W.
+      treatment: Where its layers come from and what it is trained on.
+      seed: Tells repetitions apart.
+    """
+
+    split: Split
+    treatment: Treatment
+    seed: int
+
+    @property
+    def run_id(self) -> str:
+        """Its identity, which is also the name of its folder."""
+        return f"{self.split.slug}_{self.treatment}_seed{self.seed}"
+
+    @property
+    def base(self) -> "Run | None":
+        """The base network that its first layers come from, if any."""
+        half = self.treatment.copied_from_base
+        if half is None:
+            return None
+        return Run(self.split, Treatment("base", None, 0, half), self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cohort:
+    """Runs trained together: same split, target half and seed.
+
+    Attributes:
+      cohort_id: Its identity.
+      runs: At least one; either all or none of them copy from a base.
+    """
+
+    cohort_id: str
+    runs: tuple[Run, ...]
+
+    @property
+    def split(self) -> Split:
+        """The split that all runs share."""
+        return self.runs[0].split
+
+    @property
+    def target(self) -> str:
+        """The half that all runs are trained on."""
+        return self.runs[0].treatment.target
+
+    @property
+    def seed(self) -> int:
+        """The seed that all runs share."""
+        return self.runs[0].seed
+
+    @property
+    def bases(self) -> tuple[Run, ...]:
+        """The base runs that must be finished before this cohort starts."""
+        return tuple(dict.fromkeys(run.base for run in self.runs if run.base))
+
+
+def make_runs(
+    splits: Sequence[Split],
+    whole: Split,
+    treatments: Iterable[Treatment],
+    seeds: Sequence[int],
+    *,
+    with_bases: bool,
+) -> tuple[Run, ...]:
+    """All runs of a study, bases before what copies from them.
+
+    Args:
+      splits: The splits; treatments on half A or B are run for each of them.
+      whole: The split that treatments on the whole set (W) belong to.
+      treatments: What to run.
+      seeds: Repetitions.
+      with_bases: Whether to add the base networks that treatments copy from.
+
+    Raises:
+      UserError: If a split or seed is named twice.
+    """
+    for name, values in (
+        ("split", [split.slug for split in splits]),
+        ("seed", seeds),
+    ):
+        for value in values:
+            if list(values).count(value) > 1:
+                raise UserError(f"{name} {value} is named twice: name it once")
+    treatments = tuple(treatments)
+    runs: dict[Run, None] = {}
+    for seed in seeds:
+        for split in splits:
+            for treatment in treatments:
+                home = whole if treatment.target == "W" else split
+                run = Run(home, treatment, seed)
+                if with_bases and run.base:
+                    runs[run.base] = None
+                runs[run] = None
+    return tuple(sorted(runs, key=lambda run: run.base is not None))
+
+
+def make_cohorts(
+    runs: Iterable[Run], cohort_size: int | None = None
+) -> tuple[Cohort, ...]:
+    """Packs runs into cohorts, in an order in which bases come first.
+
+    Args:
+      runs: The runs; those that copy from a base form other cohorts than
+        those that start at random, since they must wait.
+      cohort_size: Most runs in one cohort; None for no limit.
+    """
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        copies = run.base is not None
+        key = (copies, run.seed, run.split.slug, run.treatment.target)
+        groups.setdefault(key, []).append(run)
+    cohorts = []
+    for (copies, seed, slug, target), members in groups.items():
+        size = cohort_size or len(members)
+        stage = "copies" if copies else "first"
+        for part, start in enumerate(range(0, len(members), size)):
+            name = f"{slug}_{target}_seed{seed}_{stage}"
+            if size < len(members):
+                name += f"_{part}"
+            cohorts.append((copies, Cohort(name, tuple(members[start : start + size]))))
+    return tuple(cohort for _, cohort in sorted(cohorts, key=lambda item: item[0]))
+
+
+def without(cohorts: Iterable[Cohort], done: Collection[str]) -> tuple[Cohort, ...]:
+    """The cohorts less the runs whose ids are in `done`."""
+    left = []
+    for cohort in cohorts:
+        runs = tuple(run for run in cohort.runs if run.run_id not in done)
+        if runs:
+            left.append(dataclasses.replace(cohort, runs=runs))
+    return tuple(left)
+
+
+def ready(
+    cohorts: Iterable[Cohort], waiting_for: Collection[str]
+) -> tuple[Cohort, ...]:
+    """The cohorts none of whose bases is among the runs `waiting_for`."""
+    return tuple(
+        cohort
+        for cohort in cohorts
+        if not any(base.run_id in waiting_for for base in cohort.bases)
+    )
+
+
+def multiply_accumulates(
+    runs: Iterable[Run], network: Network, input_size: int, num_classes: int
+) -> int:
+    """Multiply-accumulates of one training step on one image, for all runs.
+
+    A trained layer counts three times: forward, and the gradients of its
+    weights and of its input (which the lowest trained layer does not need).
+    Frozen layers are counted once, forward, for each source: a cohort shares
+    them.
+    """
+    layers = [
+        layer.multiply_accumulates for layer in network.count(input_size, num_classes)
+    ]
+    total = 0
+    trunks: dict[str | None, int] = {}
+    for run in runs:
+        frozen = run.treatment.frozen_layers
+        source = run.treatment.source
+        if frozen:
+            trunks[source] = max(trunks.get(source, 0), frozen)
+        total += 3 * sum(layers[frozen:]) - layers[frozen]
+    return total + sum(sum(layers[:depth]) for depth in trunks.values())

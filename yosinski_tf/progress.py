@@ -1,0 +1,111 @@
+"""What is running, its rate and the time left, on one line of the terminal."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from yosinski_tf.scheduler import Event
+
+_PLAIN_EVERY = 30.0
+
+
+class Display:
+    """Turns events into a line that is redrawn, or, without a terminal, logged.
+
+    Attributes:
+      finished: Networks trained so far.
+    """
+
+    def __init__(
+        self,
+        costs: Mapping[str, float],
+        steps: int,
+        stream: TextIO | None = None,
+    ):
+        """Starts the clock.
+
+        Args:
+          costs: How much work each cohort is, in any unit, by cohort id.
+          steps: Steps that each of them takes.
+          stream: Where to write; standard error if None.
+        """
+        self._stream = stream or sys.stderr
+        self._steps = steps
+        self._cost = dict(costs)
+        self._done = dict.fromkeys(self._cost, 0.0)
+        # What was there before this start must not count as speed.
+        self._resumed: dict[str, float] = {}
+        self._rates: dict[str, str] = {}
+        self._started = time.monotonic()
+        self._drawn = 0.0
+        self.finished = 0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the start."""
+        return time.monotonic() - self._started
+
+    def show(self, event: Event) -> None:
+        """Takes one event of the scheduler."""
+        name = event.cohort.cohort_id
+        networks = f"{len(event.cohort.runs)} network" + "s" * (
+            len(event.cohort.runs) > 1
+        )
+        if event.kind == "started":
+            self._rates[name] = f"{name} starting"
+            self._line(f"start {name}: {networks}")
+        elif event.kind == "progress" and event.progress is not None:
+            step, rate = event.progress.step, event.progress.images_per_second
+            share = step / self._steps
+            self._resumed.setdefault(name, share if not self._done[name] else 0.0)
+            self._done[name] = share
+            self._rates[name] = (
+                f"{name} step {step}/{self._steps}"
+                f" {rate * len(event.cohort.runs):,.0f} network-images/s"
+            )
+        else:
+            self._rates.pop(name, None)
+            if event.kind == "finished":
+                self._done[name] = 1.0
+                self.finished += len(event.cohort.runs)
+            reason = f": {event.message}" if event.message else f": {networks}"
+            self._line(f"{event.kind} {name}{reason}")
+        self._status()
+
+    def _status(self) -> None:
+        terminal = self._stream.isatty()
+        if not terminal and self.seconds - self._drawn < _PLAIN_EVERY:
+            return
+        self._drawn = self.seconds
+        text = " | ".join([*self._rates.values(), f"time left {self._left()}"])
+        if terminal:
+            self._stream.write(f"\r\x1b[K{text}")
+        else:
+            self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def _line(self, text: str) -> None:
+        start = "\r\x1b[K" if self._stream.isatty() else ""
+        self._stream.write(f"{start}[{duration(self.seconds):>6}] {text}\n")
+        self._stream.flush()
+
+    def _left(self) -> str:
+        done = sum(
+            cost * (self._done[name] - self._resumed.get(name, 0.0))
+            for name, cost in self._cost.items()
+        )
+        left = sum(cost * (1 - self._done[name]) for name, cost in self._cost.items())
+        if done <= 0:
+            return "unknown yet"
+        return duration(left * self.seconds / done)
+
+
+def duration(seconds: float) -> str:
+    """A length of time to read: `45s`, `3m20s`, `2h05m`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"

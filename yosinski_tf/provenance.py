@@ -1,0 +1,51 @@
+"""What a number was made with: versions and device."""
+
+import importlib.metadata
+import os
+import platform
+
+import keras
+
+_PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "jax")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_device() -> str:
+    """The accelerators Keras sees, or else the processor and its cores."""
+    accelerators = [name for name in keras.distribution.list_devices("gpu") if name]
+    if accelerators:
+        return f"{len(accelerators)} x {_accelerator_name()}"
+    return f"CPU, {_processor_name()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def _accelerator_name() -> str:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
+    import tensorflow as tf
+
+    device = tf.config.list_physical_devices("GPU")[0]
+    details = tf.config.experimental.get_device_details(device)
+    return details.get("device_name", device.name)
+
+
+def _processor_name() -> str:
+    try:
+        with open("/proc/cpuinfo") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,192 @@
+"""What happened in one run, with everything needed to trust the number."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from yosinski_tf.errors import UserError
+
+RECORD_NAME = "record.json"
+WEIGHTS_NAME = "weights.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """The outcome of one run, as stored in `<run id>/record.json`.
+
+    Attributes:
+      run_id: Identity of the run, and the name of its folder.
+      status: `finished`, or `diverged` for a loss that was not finite.
+      treatment: Its name, for example `A3B+`.
+      kind: `base`, `selffer`, `transfer` or `random`.
+      n: Number of copied layers; 0 for a base.
+      source_half: `A`, `B`, `R` (random values) or None for a base.
+      target_half: `A`, `B` or `W`.
+      fine_tuned: Whether copied layers were trained too.
+      split: The split's name, for example `random:0`; `whole` for target W.
+      split_digest: SHA-256 of the two class lists.
+      dataset: The data source as given, for example `embedded`.
+      dataset_fingerprint: SHA-256 of the images and labels that were used.
+      network: Name of the network.
+      network_settings: The network's description in full.
+      num_classes: Classes of the target half, the width of fc8.
+      class_names: Their names, in the order of the outputs.
+      mean_pixel: Mean of each channel over the half's training images, 0..255;
+        subtracted from what the network sees.
+      recipe: Everything about the training.
+      seed: Seed of initial values, dropout and batches.
+      steps: Optimizer steps taken.
+      top1: Share of validation images classified right, 0..1, at the end.
+      top5: Share with the right class among the five likeliest, at the end.
+      loss: Mean cross-entropy on the validation images, in nats, at the end;
+        None if it was not finite.
+      top1_mean_of_10_best: Mean of the ten highest validations (the number
+        the paper reports); of all of them if there were fewer.
+      history: One entry per validation: `step`, `train_loss` (mean since the
+        last one), `learning_rate`, `top1`, `top5`, `loss`,
+        `images_per_second`.
+      num_train_images: Training images of the target half.
+      num_validation_images: Validation images of the target half; each counts
+        exactly once in `top1`.
+      train_seconds: Wall time of the whole cohort's training steps.
+      images_per_second: Training images per second of the cohort; every
+        network of the cohort saw each of them.
+      cohort: `id`, `size` and `runs` of the cohort trained together,
+        `total_seconds` with start-up and validation.
+      weights_sha256: Digest of all final weights.
+      frozen_sha256_before: Digest of the frozen layers' weights before
+        training, None if nothing was frozen.
+      frozen_sha256_after: The same after training; equal, or the run is
+        not to be trusted.
+      versions: Versions of Python and of the libraries that matter.
+      backend: Keras backend.
+      device: What it ran on, in words.
+      command: The command line that ran it.
+      finished_at: Date and time, ISO 8601, UTC.
+    """
+
+    run_id: str
+    status: str
+    treatment: str
+    kind: str
+    n: int
+    source_half: str | None
+    target_half: str
+    fine_tuned: bool
+    split: str
+    split_digest: str
+    dataset: str
+    dataset_fingerprint: str
+    network: str
+    network_settings: dict[str, Any]
+    num_classes: int
+    class_names: list[str]
+    mean_pixel: list[float]
+    recipe: dict[str, Any]
+    seed: int
+    steps: int
+    top1: float
+    top5: float
+    loss: float | None
+    top1_mean_of_10_best: float
+    history: list[dict[str, float | None]]
+    num_train_images: int
+    num_validation_images: int
+    train_seconds: float
+    images_per_second: float
+    cohort: dict[str, Any]
+    weights_sha256: str
+    frozen_sha256_before: str | None
+    frozen_sha256_after: str | None
+    versions: dict[str, str]
+    backend: str
+    device: str
+    command: str
+    finished_at: str
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Record)}
+_SCALARS = [
+    name
+    for name, field in _FIELDS.items()
+    if not str(field.type).startswith(("dict", "list"))
+]
+
+
+def mean_of_best(values: Iterable[float], count: int = 10) -> float:
+    """Mean of the highest values: the number the paper reports for a run."""
+    best = sorted(values, reverse=True)[:count]
+    return sum(best) / len(best)
+
+
+def write_atomically(path: pathlib.Path, data: bytes) -> None:
+    """Writes a file so that a reader sees all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_record(runs: pathlib.Path, record: Record) -> pathlib.Path:
+    """Stores a record in its run's folder and returns the file's path."""
+    path = runs / record.run_id / RECORD_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False)
+    write_atomically(path, text.encode())
+    return path
+
+
+def read_record(path: pathlib.Path) -> Record:
+    """Reads one record.
+
+    Raises:
+      UserError: If the file is not a record: invalid JSON, or missing or
+        unknown fields.
+    """
+    remedy = "delete its folder to train it again"
+    try:
+        fields = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
+    if not isinstance(fields, dict):
+        raise UserError(f"{path} holds no JSON object: {remedy}")
+    missing = sorted(_FIELDS.keys() - fields.keys())
+    unknown = sorted(fields.keys() - _FIELDS.keys())
+    if missing or unknown:
+        raise UserError(
+            f"{path} is not a record of this version: missing fields"
+            f" {missing}, unknown fields {unknown}: {remedy}"
+        )
+    return Record(**fields)
+
+
+def read_records(runs: pathlib.Path) -> list[Record]:
+    """Reads every record of a study folder, in the order of their run ids.
+
+    Raises:
+      UserError: If the folder does not exist or holds a broken record.
+    """
+    if not runs.is_dir():
+        raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
+    paths = sorted(runs.glob(f"*/{RECORD_NAME}"))
+    return [read_record(path) for path in paths]
+
+
+def write_results(path: pathlib.Path, records: Iterable[Record]) -> None:
+    """Writes one row per run, with its scalar fields, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_SCALARS)
+    for record in records:
+        writer.writerow([getattr(record, name) for name in _SCALARS])
+    write_atomically(path, text.getvalue().encode())

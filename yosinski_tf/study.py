@@ -1,0 +1,131 @@
+"""A study folder: what it was made with, what it holds, what is still missing."""
+
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from yosinski_tf.data import cache, sources
+from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import Network
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.records import RECORD_NAME, Record, read_records, write_atomically
+
+SETTINGS_NAME = "study.json"
+IMAGES_FOLDER = "dataset"
+
+
+def settings(
+    dataset: dict[str, Any], network: Network, recipe: Recipe
+) -> dict[str, Any]:
+    """What all runs of a folder have in common, as plain JSON values.
+
+    Args:
+      dataset: The source and its options.
+      network: The network's description.
+      recipe: The recipe.
+    """
+    values = {
+        "dataset": dataset,
+        "network": network.settings(),
+        "recipe": recipe.settings(),
+    }
+    return json.loads(json.dumps(values))
+
+
+def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> None:
+    """Refuses a folder that was made with other settings; writes nothing.
+
+    Raises:
+      UserError: If the path is not a folder, or holds records but no settings,
+        or settings that differ: each difference is named.
+    """
+    if runs.exists() and not runs.is_dir():
+        raise UserError(f"--runs wants a folder, got the file {runs}: name another")
+    path = runs / SETTINGS_NAME
+    if not path.exists():
+        if runs.is_dir() and any(runs.glob(f"*/{RECORD_NAME}")):
+            raise UserError(
+                f"{runs} holds runs but no {SETTINGS_NAME} that says how they were"
+                " made: choose another --runs folder"
+            )
+        return
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot read {path} ({error}): choose another --runs folder"
+        ) from None
+    differences = _differences(found, wanted)
+    if differences:
+        raise UserError(
+            f"{runs} was made with other settings: {'; '.join(differences)}: use"
+            " those settings, or choose another --runs folder"
+        )
+
+
+def open_folder(
+    runs: pathlib.Path,
+    wanted: dict[str, Any],
+    check: Callable[[ImageSet], None] = lambda images: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImageSet:
+    """Makes the folder if need be, and loads its data set, decoded only once.
+
+    Args:
+      runs: The study folder.
+      wanted: Result of `settings`.
+      check: Called with the data set before anything is written; may raise.
+      progress: Called while images are read, with those read and those in all.
+
+    Raises:
+      UserError: If the folder was made with other settings, or the data set
+        cannot be loaded; nothing is written then.
+    """
+    check_folder(runs, wanted)
+    images = cache.load(runs / IMAGES_FOLDER)
+    if images is None or not (runs / SETTINGS_NAME).exists():
+        loaded = sources.load(**wanted["dataset"], progress=progress)
+        check(loaded)
+        try:
+            cache.save(runs / IMAGES_FOLDER, loaded)
+            text = json.dumps(wanted, indent=1)
+            write_atomically(runs / SETTINGS_NAME, text.encode())
+        except OSError as error:
+            raise UserError(
+                f"cannot write to the study folder {runs} ({error.strerror}): name"
+                " a folder on a disk with room that may be written to"
+            ) from None
+        images = cache.load(runs / IMAGES_FOLDER)
+        assert images is not None
+    return images
+
+
+def finished(runs: pathlib.Path) -> dict[str, Record]:
+    """The records of a study folder by run id; empty if there is no folder.
+
+    Raises:
+      UserError: If a record is broken.
+    """
+    if not runs.is_dir():
+        return {}
+    return {record.run_id: record for record in read_records(runs)}
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        parts = []
+        for key in sorted(found.keys() | wanted.keys()):
+            inner = f"{name}.{key}" if name else key
+            parts += _differences(found.get(key), wanted.get(key), inner)
+        return parts
+    if isinstance(found, list) and isinstance(wanted, list):
+        if len(found) == len(wanted):
+            parts = []
+            for index, pair in enumerate(zip(found, wanted, strict=True)):
+                parts += _differences(*pair, f"{name}[{index}]")
+            return parts
+    if found == wanted:
+        return []
+    return [f"{name} was {found!r}, now {wanted!r}"]

@@ -1,0 +1,86 @@
+"""The state of a cohort in training, to go on from after an interruption.
+
+Weights, optimizer, step and random seeds in one file of plain arrays: Keras'
+own backup leaves out dropout's random state and repeats steps.
+"""
+
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from yosinski_tf.models import Cohort
+from yosinski_tf.records import write_atomically
+
+
+def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as the content of a `.npz` file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def save(
+    path: pathlib.Path,
+    cohort: Cohort,
+    *,
+    identity: Sequence[str],
+    step: int,
+    history: list[list[dict]],
+    train_seconds: float,
+) -> None:
+    """Stores the state, replacing an earlier one in one move.
+
+    Args:
+      path: The file.
+      cohort: The compiled cohort.
+      identity: Run ids, in order: a state fits this list and no other.
+      step: Steps taken.
+      history: Validations so far, for each network.
+      train_seconds: Time spent in training steps so far.
+    """
+    arrays = {
+        f"variable_{index}": keras.ops.convert_to_numpy(variable)
+        for index, variable in enumerate(_variables(cohort))
+    }
+    meta = {
+        "identity": list(identity),
+        "step": step,
+        "history": history,
+        "train_seconds": train_seconds,
+    }
+    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    write_atomically(path, to_bytes(arrays))
+
+
+def restore(
+    path: pathlib.Path, cohort: Cohort, *, identity: Sequence[str]
+) -> tuple[int, list[list[dict]], float] | None:
+    """Puts a stored state into a cohort.
+
+    Returns:
+      Steps taken, validations so far for each network, and training seconds;
+      None, with the cohort unchanged, if there is no state of these runs.
+    """
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        meta = json.loads(stored["meta"].tobytes())
+        if meta["identity"] != list(identity):
+            return None
+        for index, variable in enumerate(_variables(cohort)):
+            variable.assign(stored[f"variable_{index}"])
+    return meta["step"], meta["history"], meta["train_seconds"]
+
+
+def _variables(cohort: Cohort) -> list:
+    model = cohort.training
+    model.optimizer.build(model.trainable_variables)
+    return [
+        *model.variables,
+        *model.optimizer.variables,
+        *model.totals.variables,
+    ]
