@@ -38,7 +38,7 @@ class YosinskiEmbedded(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(
-            name="full", description="150 training, 200 validation images per class"
+            name="full", description="300 training, 200 validation images per class"
         ),
         tfds.core.BuilderConfig(
             name="tiny", description="4 training, 2 validation images per class"

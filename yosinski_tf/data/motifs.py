@@ -76,7 +76,7 @@ class EmbeddedImages:
 
 
 def generate(
-    seed: int = 0, train_per_class: int = 150, validation_per_class: int = 200
+    seed: int = 0, train_per_class: int = 300, validation_per_class: int = 200
 ) -> EmbeddedImages:
     """Draws the data set; the same bytes for the same seed on every machine.
 
@@ -136,12 +136,12 @@ def _draw(motif: _Motif, random: ImageRandom) -> np.ndarray:
     inside = _silhouette(motif, random, x, y)
 
     middle = random.uniform(0.4, 0.6)
-    step = random.sign() * random.uniform(0.10, 0.20)
+    step = random.sign() * random.uniform(0.14, 0.26)
     light = random.uniform(-0.008, 0.008) * x + random.uniform(-0.008, 0.008) * y
     fill_colour = random.uniform(-0.1, 0.1, 1, 1, 3) + 0.04 * _hue_offset(motif.hue)
     ground_colour = random.uniform(-0.1, 0.1, 1, 1, 3)
     fill_swing = _swing(random, 0.18, 0.32)
-    ground_swing = _swing(random, 0.04, 0.12)
+    ground_swing = _swing(random, 0.03, 0.09)
     front = (middle + step)[..., None] + fill_colour + fill[..., None] * fill_swing
     back = (middle - step)[..., None] + ground_colour + ground[..., None] * ground_swing
     image = back + inside[..., None] * (front - back)

@@ -20,7 +20,7 @@ from yosinski_tf.errors import UserError
 __all__ = ["ImageSet", "half_view", "known_sources", "load"]
 
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
-_EMBEDDED_TRAIN = 150
+_EMBEDDED_TRAIN = 300
 _EMBEDDED_VALIDATION = 200
 
 
