@@ -22,8 +22,8 @@ class PixelScaling(keras.layers.Layer):
           scale: Factor after the subtraction.
           **kwargs: As for any Keras layer.
         """
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(trainable=False, autocast=False, **kwargs)
+        kwargs = {"dtype": "float32", "trainable": False, **kwargs}
+        super().__init__(autocast=False, **kwargs)
         self.mean = tuple(float(value) for value in mean)
         self.scale = float(scale)
 
@@ -60,7 +60,7 @@ class LocalResponseNormalization(keras.layers.Layer):
           k: The constant in the denominator.
           **kwargs: As for any Keras layer.
         """
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**{"trainable": False, **kwargs})
         self.size, self.alpha, self.k = size, alpha, k
 
     def call(self, inputs):

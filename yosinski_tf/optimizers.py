@@ -39,17 +39,21 @@ class CaffeSGD(keras.optimizers.Optimizer):
         self.l2 = weight_decay
         self.bias_rate = bias_rate
         self._velocities: list = []
+        self._is_bias: list[bool] = []
 
     def build(self, variables):
         if not self.built:
             super().build(variables)
             self._velocities = self.add_optimizer_variables(variables, "velocity")
+            # TensorFlow hands `update_step` its own variables, named by path.
+            self._is_bias = [variable.name == "bias" for variable in variables]
 
     def update_step(self, gradient, variable, learning_rate):
-        velocity = self._velocities[self._get_variable_index(variable)]
+        index = self._get_variable_index(variable)
+        velocity = self._velocities[index]
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
-        if variable.name == "bias":
+        if self._is_bias[index]:
             rate = rate * self.bias_rate
         elif self.l2:
             gradient = gradient + self.l2 * variable

@@ -8,6 +8,7 @@ a study changes no other network.
 
 import hashlib
 import pathlib
+import zipfile
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -128,8 +129,8 @@ def read_weights(path: pathlib.Path) -> Weights:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
+            return {name: np.asarray(stored[name], "f4") for name in stored.files}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"cannot read weights from {path} ({error}): delete the run's folder"
             " to train it again"

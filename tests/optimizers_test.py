@@ -1,0 +1,156 @@
+"""CaffeSGD against the same rule written in numpy."""
+
+import keras
+import numpy as np
+import pytest
+
+from yosinski_tf.optimizers import CaffeSGD, make_optimizer
+from yosinski_tf.recipes import Recipe
+
+RECIPE = Recipe(
+    steps=10,
+    learning_rate=0.1,
+    rate_drops=(4, 7),
+    drop_factor=0.1,
+    momentum=0.9,
+    weight_decay=0.05,
+    bias_rate=2.0,
+)
+
+
+def make_variables(seed=0):
+    random = np.random.default_rng(seed)
+    return [
+        keras.Variable(random.normal(size=shape).astype(np.float32), name=name)
+        for name, shape in (("kernel", (3, 2)), ("bias", (2,)))
+    ]
+
+
+def gradients(step):
+    random = np.random.default_rng([1, step])
+    return [random.normal(size=shape).astype(np.float32) for shape in ((3, 2), (2,))]
+
+
+def numpy_steps(values, rates, momentum, decay, bias_rate):
+    kernel, bias = (np.array(value, np.float64) for value in values)
+    kernel_velocity, bias_velocity = np.zeros_like(kernel), np.zeros_like(bias)
+    found = []
+    for step, rate in enumerate(rates):
+        kernel_gradient, bias_gradient = gradients(step)
+        kernel_velocity = momentum * kernel_velocity + rate * (
+            kernel_gradient + decay * kernel
+        )
+        bias_velocity = momentum * bias_velocity + rate * bias_rate * bias_gradient
+        kernel, bias = kernel - kernel_velocity, bias - bias_velocity
+        found.append((kernel, bias))
+    return found
+
+
+def keras_steps(optimizer, variables, steps):
+    found = []
+    for step in range(steps):
+        optimizer.apply(
+            [keras.ops.convert_to_tensor(g) for g in gradients(step)], variables
+        )
+        found.append([keras.ops.convert_to_numpy(v) for v in variables])
+    return found
+
+
+def test_ten_steps_with_two_drops_of_the_rate():
+    variables = make_variables()
+    start = [keras.ops.convert_to_numpy(v) for v in variables]
+    # Steps 0..3, 4..6 and 7..9.
+    rates = [0.1] * 4 + [0.01] * 3 + [0.001] * 3
+    wanted = numpy_steps(start, rates, 0.9, 0.05, 2.0)
+    found = keras_steps(make_optimizer(RECIPE), variables, 10)
+    for step in range(10):
+        for value, right in zip(found[step], wanted[step], strict=True):
+            np.testing.assert_allclose(value, right, rtol=1e-5, atol=1e-6)
+
+
+def test_the_rate_of_every_step_is_the_recipes():
+    optimizer = make_optimizer(RECIPE)
+    variables = make_variables()
+    for step in range(10):
+        rate = float(optimizer.learning_rate)
+        assert rate == pytest.approx(RECIPE.learning_rate_at(step))
+        assert rate == pytest.approx([0.1, 0.01, 0.001][(step >= 4) + (step >= 7)])
+        optimizer.apply(
+            [keras.ops.convert_to_tensor(g) for g in gradients(step)], variables
+        )
+
+
+def test_decay_moves_kernels_and_not_biases():
+    variables = make_variables()
+    kernel, bias = (keras.ops.convert_to_numpy(v).copy() for v in variables)
+    zeros = [keras.ops.zeros(v.shape) for v in variables]
+    CaffeSGD(0.5, momentum=0.0, weight_decay=0.25).apply(zeros, variables)
+    np.testing.assert_allclose(variables[0].numpy(), kernel * 0.875, rtol=1e-6)
+    assert variables[1].numpy().tobytes() == bias.tobytes()
+
+
+def test_biases_move_at_their_own_rate():
+    variables = make_variables()
+    kernel, bias = (keras.ops.convert_to_numpy(v).copy() for v in variables)
+    ones = [keras.ops.ones(v.shape) for v in variables]
+    CaffeSGD(0.5, momentum=0.0, weight_decay=0.0, bias_rate=3.0).apply(ones, variables)
+    np.testing.assert_allclose(variables[0].numpy(), kernel - 0.5, rtol=1e-6)
+    np.testing.assert_allclose(variables[1].numpy(), bias - 1.5, rtol=1e-6)
+
+
+def test_a_velocity_set_at_a_high_rate_survives_a_drop():
+    # Caffe's form: the rate is inside the velocity.
+    variables = [keras.Variable(np.zeros((1,), np.float32), name="kernel")]
+    recipe = Recipe(
+        steps=2, learning_rate=1.0, rate_drops=(1,), momentum=0.5, weight_decay=0.0
+    )
+    optimizer = make_optimizer(recipe)
+    one = [keras.ops.ones((1,))]
+    optimizer.apply(one, variables)
+    assert variables[0].numpy()[0] == pytest.approx(-1.0)
+    optimizer.apply(one, variables)
+    assert variables[0].numpy()[0] == pytest.approx(-1.6)
+
+
+def test_the_rule_for_biases_holds_inside_a_model():
+    # Zero input: the kernel has no gradient, the bias twice its own value.
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    kernel = np.array([[1.0], [2.0], [-3.0], [4.0]], np.float32)
+    model.layers[0].set_weights([kernel, np.array([8.0], np.float32)])
+    optimizer = CaffeSGD(0.125, momentum=0.0, weight_decay=1.0, bias_rate=2.0)
+    model.compile(optimizer, "mse", jit_compile=False)
+    zeros = np.zeros((2, 4), np.float32)
+    model.fit(zeros, np.zeros((2, 1), np.float32), verbose=0)
+    assert model.layers[0].kernel.numpy().tolist() == (0.875 * kernel).tolist()
+    assert model.layers[0].bias.numpy().tolist() == [8.0 - 2 * 0.125 * 16.0]
+
+
+def test_a_frozen_layer_neither_moves_nor_decays():
+    random = np.random.default_rng(0)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(5, name="frozen", trainable=False),
+            keras.layers.Dense(3, name="head"),
+        ]
+    )
+    frozen, head = model.get_layer("frozen"), model.get_layer("head")
+    before = [w.copy() for w in frozen.get_weights()]
+    head_before = [w.copy() for w in head.get_weights()]
+    model.compile(CaffeSGD(0.1, weight_decay=0.5), "mse", jit_compile=False)
+    x = random.normal(size=(16, 4)).astype(np.float32)
+    model.fit(x, np.ones((16, 3), np.float32), epochs=3, batch_size=4, verbose=0)
+    for old, new in zip(before, frozen.get_weights(), strict=True):
+        assert old.tobytes() == new.tobytes()
+    for old, new in zip(head_before, head.get_weights(), strict=True):
+        assert (old != new).any()
+
+
+def test_the_optimizer_survives_its_config():
+    copy = keras.optimizers.deserialize(
+        keras.optimizers.serialize(make_optimizer(RECIPE))
+    )
+    found = keras_steps(make_optimizer(RECIPE), make_variables(), 6)[-1]
+    again = keras_steps(copy, make_variables(), 6)[-1]
+    for one, other in zip(found, again, strict=True):
+        assert one.tobytes() == other.tobytes()

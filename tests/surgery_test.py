@@ -1,0 +1,250 @@
+"""Copying layers, initial values, digests."""
+
+import io
+import pathlib
+import zipfile
+
+import numpy as np
+import pytest
+
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import get_network
+from yosinski_tf.surgery import (
+    derive_seed,
+    digest,
+    initial_weights,
+    read_weights,
+    starting_weights,
+    transplant,
+)
+from yosinski_tf.treatments import all_treatments, parse_treatment
+
+NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+
+
+def fresh(identity, num_classes=5):
+    """Random weights, biases too."""
+    weights = initial_weights(NETWORK, 32, num_classes, identity)
+    random = np.random.default_rng(len(identity))
+    for name in weights:
+        if name.endswith("bias"):
+            weights[name] = random.random(weights[name].shape, np.float32)
+    return weights
+
+
+def same(one, other):
+    return one.dtype == other.dtype == np.float32 and one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("treatment", all_treatments(["B"]), ids=str)
+def test_exactly_the_first_n_layers_are_copied(treatment):
+    own, source = fresh("own"), fresh("source!")
+    started = starting_weights(treatment, NETWORK, own, source)
+    copied = [
+        layer
+        for layer in LAYERS
+        if same(started[f"{layer}/kernel"], source[f"{layer}/kernel"])
+        and same(started[f"{layer}/bias"], source[f"{layer}/bias"])
+    ]
+    kept = [
+        layer
+        for layer in LAYERS
+        if same(started[f"{layer}/kernel"], own[f"{layer}/kernel"])
+        and same(started[f"{layer}/bias"], own[f"{layer}/bias"])
+    ]
+    assert copied == list(LAYERS[: treatment.n])
+    assert kept == list(LAYERS[treatment.n :])
+    assert list(started) == list(own)
+
+
+def test_a_base_keeps_its_own_weights_and_needs_no_source():
+    own = fresh("own")
+    started = starting_weights(parse_treatment("baseB"), NETWORK, own, None)
+    assert started == own
+
+
+def test_copies_by_name_whatever_the_order():
+    own, source = fresh("own"), fresh("source!")
+    backwards = dict(reversed(source.items()))
+    copied = transplant(own, backwards, ["conv4"])
+    assert same(copied["conv4/kernel"], source["conv4/kernel"])
+    # conv3, of the same shape, is not confused with it.
+    assert same(copied["conv3/kernel"], own["conv3/kernel"])
+
+
+def test_copying_leaves_both_networks_alone():
+    own, source = fresh("own"), fresh("source!")
+    before = digest(own, LAYERS), digest(source, LAYERS)
+    copied = transplant(own, source, LAYERS)
+    copied["conv1/kernel"][:] = 0
+    assert (digest(own, LAYERS), digest(source, LAYERS)) == before
+
+
+def test_layers_that_are_not_copied_may_differ_or_be_missing():
+    source = fresh("source!", num_classes=7)
+    copied = transplant(fresh("own"), source, LAYERS[:7])
+    assert same(copied["fc7/kernel"], source["fc7/kernel"])
+    del source["fc8/kernel"], source["fc8/bias"]
+    assert transplant(fresh("own"), source, LAYERS[:7]).keys() == copied.keys()
+
+
+def test_another_shape_is_refused():
+    source = fresh("source!", num_classes=7)
+    with pytest.raises(UserError, match=r"fc8/kernel of shape \(8, 5\), got \(8, 7\)"):
+        transplant(fresh("own"), source, ["fc8"])
+
+
+@pytest.mark.parametrize("part", ["kernel", "bias"])
+@pytest.mark.parametrize("side", ["source", "receiving"])
+def test_a_missing_layer_is_refused(side, part):
+    networks = {"receiving": fresh("own"), "source": fresh("source!")}
+    del networks[side][f"conv2/{part}"]
+    with pytest.raises(UserError, match=f"conv2/{part}, but the {side} network"):
+        transplant(networks["receiving"], networks["source"], LAYERS[:3])
+
+
+def test_initial_weights_have_the_networks_shapes_spread_and_zero_biases():
+    network = get_network("mini", widths=(64, 64, 64, 64, 64, 128, 128))
+    weights = initial_weights(network, 32, 5, "any")
+    assert list(weights) == [f"{n}/{p}" for n in LAYERS for p in ("kernel", "bias")]
+    assert weights["conv2/kernel"].shape == (3, 3, 64, 64)
+    assert all(values.dtype == np.float32 for values in weights.values())
+    assert not any(weights[f"{name}/bias"].any() for name in LAYERS)
+    # sqrt(gain / inputs), gain 2: 9 * 64 inputs; 2 * 2 * 64 inputs.
+    assert weights["conv2/kernel"].std() == pytest.approx(0.0589, rel=0.02)
+    assert weights["fc6/kernel"].std() == pytest.approx(0.0884, rel=0.02)
+    assert abs(weights["conv2/kernel"].mean()) < 0.001
+
+
+def test_initial_weights_repeat():
+    assert digest(initial_weights(NETWORK, 32, 5, "run"), LAYERS) == digest(
+        initial_weights(NETWORK, 32, 5, "run"), LAYERS
+    )
+
+
+def test_initial_weights_differ_between_runs_in_every_layer():
+    one, other = (initial_weights(NETWORK, 32, 5, name) for name in ("one", "other"))
+    for layer in LAYERS:
+        assert not np.any(one[f"{layer}/kernel"] == other[f"{layer}/kernel"])
+
+
+def test_initial_weights_differ_between_layers_of_one_shape():
+    weights = initial_weights(NETWORK, 32, 5, "run")
+    assert not np.any(weights["conv3/kernel"] == weights["conv4/kernel"])
+
+
+def test_initial_weights_of_a_layer_do_not_depend_on_the_other_layers():
+    wider = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 16), dropout=0.1)
+    one, other = (initial_weights(n, 32, 5, "run") for n in (NETWORK, wider))
+    assert digest(one, LAYERS[:6]) == digest(other, LAYERS[:6])
+
+
+def test_seeds_depend_on_every_part_and_their_order():
+    seeds = [
+        derive_seed(*parts)
+        for parts in (("a", "b"), ("b", "a"), ("ab",), ("a", "b", ""), ("a", 1), ("a",))
+    ]
+    assert len(set(seeds)) == 6
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    # SHA-256 of a, NUL, b begins with 59b271ae: stored runs rely on it.
+    assert seeds[0] == 0x59B271AE >> 1
+
+
+def test_digest_changes_with_any_weight_of_a_named_layer_and_with_no_other():
+    weights = fresh("own")
+    before = {layer: digest(weights, [layer]) for layer in LAYERS}
+    all_before = digest(weights, LAYERS)
+    for name in weights:
+        changed = {key: values.copy() for key, values in weights.items()}
+        flat = changed[name].reshape(-1)
+        flat[-1] = np.nextafter(flat[-1], np.float32(9))
+        moved = {x for x in LAYERS if digest(changed, [x]) != before[x]}
+        assert moved == {name.split("/")[0]}
+        assert digest(changed, LAYERS) != all_before
+
+
+def test_digest_knows_layers_by_name_and_shape():
+    weights = fresh("own")
+    swapped = {**weights}
+    swapped["conv3/kernel"] = weights["conv4/kernel"]
+    swapped["conv4/kernel"] = weights["conv3/kernel"]
+    assert digest(swapped, LAYERS) != digest(weights, LAYERS)
+    reshaped = {**weights, "fc7/kernel": weights["fc7/kernel"].reshape(4, 16)}
+    assert digest(reshaped, ["fc7"]) != digest(weights, ["fc7"])
+
+
+def test_digest_does_not_depend_on_order_or_memory_layout():
+    weights = fresh("own")
+    other = {
+        name: np.asfortranarray(values).astype(">f4")
+        for name, values in reversed(weights.items())
+    }
+    assert digest(other, LAYERS[2::-1]) == digest(weights, LAYERS[:3])
+
+
+def test_stored_weights_are_read_back(tmp_path):
+    weights = fresh("own")
+    np.savez(tmp_path / "weights.npz", **weights)
+    read = read_weights(tmp_path / "weights.npz")
+    assert digest(read, LAYERS) == digest(weights, LAYERS)
+    assert read.keys() == weights.keys()
+
+
+def npz_bytes():
+    buffer = io.BytesIO()
+    np.savez(buffer, **fresh("own"))
+    return buffer.getvalue()
+
+
+def npy_bytes():
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    return buffer.getvalue()
+
+
+def damaged(data, at):
+    return data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
+
+
+def pickled():
+    buffer = io.BytesIO()
+    np.savez(buffer, **{"conv1/kernel": np.array([pathlib], dtype=object)[:0]})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"garbage",
+        b"PK\x03\x04garbage",
+        npz_bytes()[:-50],
+        npz_bytes()[:100],
+        damaged(npz_bytes(), 300),
+        npy_bytes(),
+        pickled(),
+    ],
+    ids=[
+        *("empty", "garbage", "zip_start", "no_end", "cut", "bit_flip"),
+        *("one_array", "pickle"),
+    ],
+)
+def test_broken_weights_are_refused(tmp_path, data):
+    path = tmp_path / "weights.npz"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="cannot read weights from .*weights.npz"):
+        read_weights(path)
+
+
+def test_missing_weights_are_refused(tmp_path):
+    with pytest.raises(UserError, match="cannot read weights from .*none.npz"):
+        read_weights(tmp_path / "none.npz")
+
+
+def test_a_zip_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "weights.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("conv1/kernel.npy", b"no array")
+    with pytest.raises(UserError, match="cannot read weights"):
+        read_weights(path)
