@@ -6,6 +6,7 @@ the paper (section 3). Nothing here needs TensorFlow.
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from yosinski_tf.errors import UserError
@@ -87,7 +88,7 @@ class Network:
     layers: tuple[Layer, ...]
     activation: str = "relu"
     pixel_scale: float = 1 / 64
-    weight_gain: float = 2.0
+    weight_gain: float = 1.4
 
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
@@ -171,6 +172,25 @@ class Network:
         """The description as plain values, for records."""
         return dataclasses.asdict(self)
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> "Network":
+        """The network that `settings` described, lists in place of tuples or not.
+
+        Raises:
+          UserError: If it is no description of a network.
+        """
+        try:
+            layers = tuple(
+                (Conv if "filters" in layer else Dense)(**layer)
+                for layer in settings["layers"]
+            )
+            return cls(**{**settings, "layers": layers})
+        except (KeyError, TypeError) as error:
+            raise UserError(
+                f"wanted the description of a network, got {settings!r:.200}"
+                f" ({error}): take it from a record of this version"
+            ) from None
+
 
 def _output_side(layer: Conv, side: int) -> int:
     side = math.ceil(side / layer.stride)
@@ -180,8 +200,8 @@ def _output_side(layer: Conv, side: int) -> int:
 def _mini(
     activation: str = "leaky_relu",
     lrn: bool = False,
-    widths: tuple[int, ...] = (16, 32, 48, 48, 32, 192, 128),
-    dropout: float = 0.4,
+    widths: tuple[int, ...] = (16, 48, 64, 64, 64, 384, 192),
+    dropout: float = 0.2,
 ) -> Network:
     conv1, conv2, conv3, conv4, conv5, fc6, fc7 = widths
     return Network(

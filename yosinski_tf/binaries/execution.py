@@ -5,6 +5,7 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -39,6 +40,7 @@ class Plan:
       runs: The study folder.
       network: The network.
       recipe: The recipe.
+      settings: What the folder is for, see `study.settings`.
       images: The data set.
       wanted: All runs, bases included where they are asked for.
       done: Ids of the runs that have a record.
@@ -48,6 +50,7 @@ class Plan:
     runs: pathlib.Path
     network: Network
     recipe: Recipe
+    settings: dict[str, Any]
     images: ImageSet
     wanted: tuple[Run, ...]
     done: frozenset[str]
@@ -81,22 +84,14 @@ def make_plan(treatments: Sequence[Treatment], with_bases: bool) -> Plan:
     settings = study.settings(job_flags.dataset(), network, recipe)
     study.check_folder(runs, settings)
     done = frozenset(study.finished(runs))
-    images = study.open_folder(runs, settings, check=_check_splits, progress=_reading)
-    splits = _splits(images)
+    images = study.load_images(runs, settings, _reading)
+    splits = [
+        make_split(name, images.class_names, images.families) for name in FLAGS.split
+    ]
     whole = make_split("whole", images.class_names)
     wanted = make_runs(splits, whole, treatments, seeds, with_bases=with_bases)
     cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done)
-    return Plan(runs, network, recipe, images, wanted, done, cohorts)
-
-
-def _splits(images: ImageSet):
-    return [
-        make_split(name, images.class_names, images.families) for name in FLAGS.split
-    ]
-
-
-def _check_splits(images: ImageSet) -> None:
-    _splits(images)
+    return Plan(runs, network, recipe, settings, images, wanted, done, cohorts)
 
 
 def _reading(done: int, total: int) -> None:
@@ -136,6 +131,7 @@ def execute(plan: Plan) -> int:
     if not left:
         print(f"All {total} networks are trained already in {plan.runs}.")
         return 0
+    study.prepare_folder(plan.runs, plan.settings, plan.images)
     processes = plan.processes
     print(
         f"{total} networks, {total - left} done, {left} to train in"

@@ -32,7 +32,7 @@ RECIPE = (
     "precision",
 )
 MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
-_DEFAULT_DROPS = ("70%", "90%")
+_DEFAULT_DROPS = ("60%", "85%")
 
 
 def define_runs() -> None:

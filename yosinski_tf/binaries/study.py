@@ -1,6 +1,7 @@
 """Runs a whole plan in dependency order, only what is missing, and reports."""
 
 import multiprocessing
+import os
 import sys
 
 from absl import flags
@@ -109,6 +110,9 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
 
 
 def _export_one(runs, run_id, folder) -> None:
+    # Whatever trained the networks, a SavedModel is TensorFlow's.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from yosinski_tf import export
 
     try:

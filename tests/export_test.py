@@ -1,0 +1,363 @@
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from fabricate import record
+from PIL import Image
+
+from yosinski_tf import surgery
+from yosinski_tf.data import decoding
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import Network, get_network
+from yosinski_tf.records import write_record
+
+tf = pytest.importorskip("tensorflow")
+export = pytest.importorskip("yosinski_tf.export")
+models = pytest.importorskip("yosinski_tf.models")
+
+PHOTOGRAPHS = pathlib.Path(__file__).parents[2] / "shared/data"
+NAMES = ["tench", "cup", "électron", "café noir", "dog"]
+RUN = "random-0-A3B-s0"
+NETWORK = get_network("mini", widths=(4, 6, 6, 6, 6, 12, 8), lrn=True)
+MEAN = [110.5, 120.25, 99.0]
+
+
+def _weights(num_classes):
+    """Weights under which different images are of different classes."""
+    random = np.random.default_rng(9)
+    weights = {}
+    for layer, shape in NETWORK.kernel_shapes(32, num_classes).items():
+        scale = np.sqrt(2 / np.prod(shape[:-1]))
+        weights[f"{layer}/kernel"] = random.normal(0, scale, shape).astype("f4")
+        weights[f"{layer}/bias"] = random.normal(0, 0.1, shape[-1:]).astype("f4")
+    return weights
+
+
+def _finished_run(runs, names=NAMES, **changes):
+    """A run with 36 x 36 images of which the network sees 32 x 32."""
+    weights = _weights(len(names))
+    made = record(
+        "A3B",
+        0.5,
+        **{
+            "network_settings": json.loads(json.dumps(NETWORK.settings())),
+            "num_classes": len(names),
+            "class_names": list(names),
+            "mean_pixel": MEAN,
+            "recipe": {"image_size": 36, "crop_size": 32, "precision": "bfloat16"},
+            "weights_sha256": surgery.digest(weights, NETWORK.layer_names),
+            **changes,
+        },
+    )
+    path = write_record(runs, made).with_name("weights.npz")
+    np.savez(path, **weights)
+    return made
+
+
+def _photograph(height, width, seed=0):
+    """Noise with the spectrum of a photograph, and a hard edge: uint8."""
+    random = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
+    spectrum = np.fft.fft2(random.normal(size=(height, width, 3)), axes=(0, 1))
+    spectrum /= np.maximum(frequency, 1 / width)[:, :, None]
+    values = np.fft.ifft2(spectrum, axes=(0, 1)).real
+    values = 128 + 50 * values / values.std()
+    values[height // 3 :, : width // 2] += 80
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _file(pixels, kind, **options):
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, kind, **options)
+    return data.getvalue()
+
+
+def _keras_logits(pixels, num_classes=5):
+    """The Keras model on 36 x 36 images."""
+    model = models.build_network(
+        NETWORK, _weights(num_classes), input_size=32, mean=MEAN
+    )
+    return model.predict(pixels[:, 2:34, 2:34], verbose=0)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    _finished_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(runs):
+    return export.export(runs, RUN, runs / "export" / RUN)
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    return tf.saved_model.load(str(folder))
+
+
+def test_the_folder_says_what_it_is(folder, runs):
+    assert folder == runs / "export" / RUN
+    assert [path.name for path in folder.parent.iterdir()] == [RUN]
+    text = (folder / "labels.txt").read_text("utf-8")
+    assert text == "tench\ncup\nélectron\ncafé noir\ndog\n"
+    description = json.loads((folder / "export.json").read_text())
+    assert description["run_id"] == RUN
+    assert description["class_names"] == NAMES
+    assert (description["image_size"], description["crop_size"]) == (36, 32)
+    assert description["precision_in_training"] == "bfloat16"
+    assert description["weights_sha256"] == surgery.digest(
+        _weights(5), NETWORK.layer_names
+    )
+
+
+def test_images_of_the_training_size_answer_as_the_keras_model(loaded):
+    images = np.stack([_photograph(36, 36, seed) for seed in range(9)])
+    images[range(9), :, :, [0, 1, 2] * 3] //= 8
+    answer = loaded.signatures["serving_default"](images=tf.constant(images))
+    logits = _keras_logits(images)
+    np.testing.assert_allclose(answer["logits"], logits, rtol=0, atol=1e-5)
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    expected = exponents / exponents.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    assert answer["probabilities"].dtype == tf.float32
+    best = [NAMES[index] for index in logits.argmax(axis=1)]
+    assert len(set(best)) >= 3
+    assert [name.decode() for name in answer["predicted_class"].numpy()] == best
+    assert [name.decode() for name in answer["class_names"].numpy()] == NAMES
+
+
+def test_images_of_another_size_are_warped_and_cropped(loaded):
+    images = np.stack([_photograph(70, 90, seed) for seed in range(3)])
+    answer = loaded.signatures["serving_default"](images=tf.constant(images))
+    warped = [decoding.warp(Image.fromarray(image), 36) for image in images]
+    np.testing.assert_allclose(
+        answer["logits"], _keras_logits(np.stack(warped)), rtol=0, atol=0.02
+    )
+
+
+def test_files_of_several_sizes_and_kinds_in_one_batch(loaded):
+    pixels = [_photograph(50, 80, 1), _photograph(36, 36, 2), _photograph(400, 700, 3)]
+    files = [
+        _file(pixels[0], "JPEG", quality=90),
+        _file(pixels[1], "PNG"),
+        _file(pixels[2], "JPEG", quality=90),
+    ]
+    answer = loaded.signatures["jpeg_bytes"](jpeg=tf.constant(files))
+    expected = _keras_logits(
+        np.stack([decoding.decode_image(data, "file", 36) for data in files])
+    )
+    np.testing.assert_allclose(answer["logits"], expected, rtol=0, atol=0.02)
+    same = loaded.signatures["serving_default"](images=tf.constant(pixels[1][None]))
+    np.testing.assert_allclose(answer["logits"][1], same["logits"][0], atol=1e-5)
+    assert answer["predicted_class"].shape == (3,)
+
+
+def test_a_file_that_is_no_image(loaded):
+    classify = loaded.signatures["jpeg_bytes"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image"):
+        classify(jpeg=tf.constant([b"not an image"]))
+
+
+def test_weights_are_kept_by_layer_name(loaded):
+    weights = _weights(5)
+    assert sorted(loaded.weights) == sorted(weights)
+    for name, values in weights.items():
+        np.testing.assert_array_equal(loaded.weights[name], values)
+
+
+_WITHOUT_KERAS = """
+import json, pathlib, sys
+sys.modules["keras"] = None  # an installation without Keras
+import tensorflow as tf
+folder, image = sys.argv[1:]
+classify = tf.saved_model.load(folder).signatures["jpeg_bytes"]
+answer = classify(jpeg=tf.constant([pathlib.Path(image).read_bytes()]))
+print(json.dumps({
+    "logits": answer["logits"].numpy().tolist(),
+    "predicted": [name.decode() for name in answer["predicted_class"].numpy()],
+    "modules": [
+        name for name, module in sys.modules.items()
+        if module and name.split(".")[0] in ("keras", "yosinski_tf")
+    ],
+}))
+"""
+
+
+def test_it_needs_neither_keras_nor_this_package(folder, tmp_path):
+    pixels = _photograph(36, 36)
+    (tmp_path / "image.png").write_bytes(_file(pixels, "PNG"))
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_KERAS, folder, tmp_path / "image.png"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["modules"] == []
+    logits = _keras_logits(pixels[None])
+    np.testing.assert_allclose(answer["logits"], logits, rtol=0, atol=1e-5)
+    assert answer["predicted"] == [NAMES[logits.argmax()]]
+
+
+@pytest.mark.parametrize("size", [(300, 400), (64, 64), (20, 31)])
+def test_warp_is_pillow_s_to_a_thousandth(size):
+    image = _photograph(*size)
+    ours = export.warp(tf.constant(image), 32).numpy().astype(int)
+    pillow = decoding.warp(Image.fromarray(image), 32).astype(int)
+    difference = np.abs(ours - pillow)
+    assert difference.mean() < 2e-3
+    assert difference.max() <= 1
+
+
+def test_warp_leaves_images_of_the_size_as_they_are():
+    image = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(export.warp(tf.constant(image), 32), image)
+
+
+@pytest.mark.parametrize("size", [(300, 400), (96, 96), (193, 800), (800, 900)])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_jpeg_files_become_the_pixels_of_the_data_pipeline(size, subsampling):
+    data = _file(_photograph(*size), "JPEG", quality=85, subsampling=subsampling)
+    ours = export.decode(tf.constant(data), 32).numpy().astype(int)
+    pillow = decoding.decode_image(data, "file", 32).astype(int)
+    assert np.abs(ours - pillow).mean() < 2e-3
+
+
+def test_grey_and_transparent_files_become_rgb():
+    grey = _photograph(50, 60)[:, :, 0]
+    clear = np.dstack([_photograph(50, 60), grey])
+    for data in (_file(grey, "JPEG"), _file(grey, "PNG"), _file(clear, "PNG")):
+        ours = export.decode(tf.constant(data), 32).numpy().astype(int)
+        pillow = decoding.decode_image(data, "file", 32).astype(int)
+        assert np.abs(ours - pillow).mean() < 2e-3
+
+
+def test_the_first_frame_of_an_animation_counts():
+    frames = [_photograph(50, 60, seed) for seed in (1, 2)]
+    more = {"save_all": True, "append_images": [Image.fromarray(frames[1])]}
+    data = _file(frames[0], "GIF", **more)
+    ours = export.decode(tf.constant(data), 32).numpy().astype(int)
+    pillow = decoding.decode_image(data, "file", 32).astype(int)
+    assert np.abs(ours - pillow).mean() < 2e-3
+
+
+def test_real_photographs():
+    archive = PHOTOGRAPHS / "imagenet_sample_100.tar"
+    if not archive.exists():
+        pytest.skip("wants ImageNet photographs, which are not part of the project")
+    with tarfile.open(archive) as tar:
+        members = [member for member in tar.getmembers() if member.isfile()][:12]
+        files = [tar.extractfile(member).read() for member in members]
+    for data in files:
+        ours = export.decode(tf.constant(data), 64).numpy().astype(int)
+        pillow = decoding.decode_image(data, "file", 64).astype(int)
+        # Pillow 13 resizes tall images in the other order.
+        with Image.open(io.BytesIO(data)) as image:
+            bound = 2e-3 if image.height <= image.width else 0.3
+        assert np.abs(ours - pillow).mean() < bound
+
+
+def test_two_classes(tmp_path):
+    _finished_run(tmp_path, names=["a", "b"])
+    folder = export.export(tmp_path, RUN, tmp_path / "model")
+    images = np.random.default_rng(3).integers(0, 256, (2, 36, 36, 3), np.uint8)
+    answer = tf.saved_model.load(str(folder)).signatures["serving_default"](
+        images=tf.constant(images)
+    )
+    np.testing.assert_allclose(
+        answer["logits"], _keras_logits(images, 2), rtol=0, atol=1e-5
+    )
+
+
+def test_exporting_again_does_nothing(folder, runs):
+    before = (folder / "saved_model.pb").stat().st_mtime_ns
+    assert export.export(runs, RUN, folder) == folder
+    assert (folder / "saved_model.pb").stat().st_mtime_ns == before
+
+
+def test_an_empty_folder_is_filled_and_another_left_alone(runs, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert export.export(runs, RUN, tmp_path / "empty") == tmp_path / "empty"
+    assert (tmp_path / "empty" / "saved_model.pb").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("draft")
+    with pytest.raises(UserError, match="mine holds something else"):
+        export.export(runs, RUN, tmp_path / "mine")
+    with pytest.raises(UserError, match="thesis.txt holds something else"):
+        export.export(runs, RUN, tmp_path / "mine" / "thesis.txt")
+    with pytest.raises(UserError, match="cannot write the export .* with room"):
+        export.export(runs, RUN, tmp_path / "mine" / "thesis.txt" / "model")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "mine"]
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_full_disk_leaves_nothing_behind(runs, tmp_path, monkeypatch):
+    def save(module, folder, signatures):
+        (pathlib.Path(folder) / "saved_model.pb").write_text("half")
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(UserError, match="out \\(No space left on device\\): name"):
+        export.export(runs, RUN, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_backend_is_refused(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(UserError, match="got jax: set KERAS_BACKEND=tensorflow"):
+        export.export(runs, RUN, tmp_path / "out")
+
+
+def test_an_export_of_other_weights_is_not_replaced(folder, tmp_path):
+    _finished_run(tmp_path, names=["a", "b"])
+    with pytest.raises(UserError, match="holds something else"):
+        export.export(tmp_path, RUN, folder)
+
+
+def test_an_unknown_run_names_near_ones(runs, tmp_path):
+    with pytest.raises(UserError, match=f"'random-0-A3C-s0'.*mean {RUN}"):
+        export.export(runs, "random-0-A3C-s0", tmp_path / "out")
+    with pytest.raises(UserError, match="none yet"):
+        export.export(tmp_path, RUN, tmp_path / "out")
+    with pytest.raises(UserError, match="no study folder at .*nowhere"):
+        export.export(tmp_path / "nowhere", RUN, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_diverged_run_is_refused(tmp_path):
+    _finished_run(tmp_path, status="diverged", loss=None)
+    with pytest.raises(UserError, match="status 'diverged'"):
+        export.export(tmp_path, RUN, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_are_missing_or_of_another_training(tmp_path):
+    _finished_run(tmp_path)
+    path = tmp_path / RUN / "weights.npz"
+    weights = _weights(5)
+    weights["conv1/bias"][0] += 1
+    np.savez(path, **weights)
+    with pytest.raises(UserError, match="not of one training"):
+        export.export(tmp_path, RUN, tmp_path / "out")
+    path.unlink()
+    with pytest.raises(UserError, match="record but no weights.npz"):
+        export.export(tmp_path, RUN, tmp_path / "out")
+
+
+def test_a_network_comes_back_from_its_settings():
+    assert Network.from_settings(NETWORK.settings()) == NETWORK
+    assert Network.from_settings(json.loads(json.dumps(NETWORK.settings()))) == NETWORK
+    with pytest.raises(UserError, match="description of a network"):
+        Network.from_settings({"name": "mini", "layers": [{"kernel": 3}]})
+    with pytest.raises(UserError, match="description of a network"):
+        Network.from_settings({"name": "mini"})

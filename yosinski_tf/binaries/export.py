@@ -1,0 +1,59 @@
+"""Writes a finished run as a TensorFlow SavedModel."""
+
+import os
+import pathlib
+
+from absl import flags, logging
+
+from yosinski_tf.binaries import job_flags
+from yosinski_tf.errors import UserError
+
+FLAGS = flags.FLAGS
+_SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
+
+Images of any size or JPEG files in, probabilities and class names out; to use
+it takes TensorFlow and nothing else.
+Example: yosinski-export --runs=runs/mine --run=random-0_A3B+_seed0"""
+
+
+def _main() -> None:
+    if not FLAGS.run:
+        raise UserError(
+            "--run names nothing to export: give the id of a run, a folder in"
+            f" {FLAGS.runs}"
+        )
+    runs = pathlib.Path(FLAGS.runs)
+    out = pathlib.Path(FLAGS.out) if FLAGS.out else runs / "export" / FLAGS.run
+    # Weights are the same on any backend, but only TensorFlow can save them so.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.set_verbosity(logging.WARNING)
+    from yosinski_tf import export
+
+    folder = export.export(runs, FLAGS.run, out)
+    print(f"SavedModel  {folder}")
+    print(f"Classes     {folder / export.LABELS_NAME}\n")
+    print(_usage(folder))
+
+
+def _usage(folder: pathlib.Path) -> str:
+    return "\n".join(
+        (
+            "import pathlib, tensorflow as tf",
+            f"classify = tf.saved_model.load({str(folder)!r}).signatures['jpeg_bytes']",
+            "print(classify(jpeg=tf.constant("
+            "[pathlib.Path('photo.jpg').read_bytes()]))['predicted_class'])",
+        )
+    )
+
+
+def run() -> None:
+    """Entry point."""
+    job_flags.define_runs()
+    flags.DEFINE_string("run", None, "Id of the run: the name of its folder.")
+    flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
+    job_flags.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])
+
+
+if __name__ == "__main__":
+    run()
