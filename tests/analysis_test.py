@@ -152,9 +152,7 @@ def test_boost_over_own_has_an_interval_from_three_units():
     made = []
     for seed, gain in enumerate((0.01, 0.02, 0.03)):
         made += [point("baseB", 0.5, seed=seed), point("A7B+", 0.5 + gain, seed=seed)]
-    own = _boost(
-        analysis.boost_table(made, LAST), (1, 7), "AnB+ over base", "own base"
-    )
+    own = _boost(analysis.boost_table(made, LAST), (1, 7), "AnB+ over base", "own base")
     assert own.mean == pytest.approx(2)
     assert own.low == pytest.approx(2 - 4.30265273 / math.sqrt(3))
 

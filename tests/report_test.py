@@ -73,9 +73,7 @@ def test_report_of_a_study(tmp_path):
 
 def test_unproved_frozen_layers_are_a_loud_warning(tmp_path):
     changed = record("A3B", 0.5, frozen_sha256_after="0" * 64)
-    unproved = record(
-        "A4B", 0.5, frozen_sha256_before=None, frozen_sha256_after=None
-    )
+    unproved = record("A4B", 0.5, frozen_sha256_before=None, frozen_sha256_after=None)
     fine = [record("baseB", 0.6), record("A5B", 0.5), record("A6B+", 0.5)]
     paths = report.write_report(_folder(tmp_path, [changed, unproved, *fine]))
     (line,) = [
@@ -128,9 +126,9 @@ def test_unfinished_studies_give_partial_reports(tmp_path, records):
     runs = _folder(tmp_path, records)
     paths = report.write_report(runs)
     assert "## Caveats" in paths.summary.read_text()
-    assert "| random splits | base |" in report.write_comparison(
-        runs
-    ).summary.read_text()
+    assert (
+        "| random splits | base |" in report.write_comparison(runs).summary.read_text()
+    )
 
 
 def test_a_network_without_base_is_named(tmp_path):
@@ -205,9 +203,7 @@ def test_comparison_by_hand(tmp_path):
         [record("baseB", 0.7), record("A7B", 0.65), record("R1B", 0.6)],
     )
     paths = report.write_comparison(runs, LAST)
-    rows = {
-        (row["splits"], row["family"], row["n"]): row for row in _rows(paths.table)
-    }
+    rows = {(row["splits"], row["family"], row["n"]): row for row in _rows(paths.table)}
     near = rows["random", "AnB", "7"]
     assert float(near["ours"]) == 65.0
     assert float(near["ours_relative"]) == -5.0

@@ -29,9 +29,10 @@ class Member:
 
     Attributes:
       name: Its treatment, unique in the cohort.
-      trunk: Which frozen trunk it stands on; None if nothing is frozen.
+      trunk: Which frozen trunk it stands on, in words that the trunk's dropout
+        masks are derived from; None if nothing is frozen.
       frozen_layers: How many layers of the trunk it uses.
-      identity: What its dropout masks are derived from.
+      identity: What the dropout masks of its own layers are derived from.
     """
 
     name: str
@@ -176,6 +177,9 @@ class _TrainingModel(keras.Model):
     def metrics(self):
         return [self.totals]
 
+    def reset_metrics(self):
+        """Nothing: the trainer resets totals, once a period, `fit` too often."""
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
@@ -276,9 +280,10 @@ class Cohort:
             blocks = make_blocks(
                 layers=names[:depth],
                 trainable=False,
-                identity=f"trunk {users[0].identity}",
+                identity=f"trunk {trunk}",
                 **options,
             )
+            number = len(self._trunks)
             self._trunks[trunk] = blocks
             start = keras.Input(pixels.shape[1:])
             value, taps = start, {}
@@ -286,7 +291,7 @@ class Cohort:
                 value = _apply(block, value)
                 if any(m.frozen_layers == n for m in users):
                     taps[n] = value
-            model = keras.Model(start, list(taps.values()), name=f"trunk_{trunk}")
+            model = keras.Model(start, list(taps.values()), name=f"trunk_{number}")
             outputs = model(pixels)
             outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
             features.update(

@@ -6,7 +6,7 @@ import platform
 
 import keras
 
-_PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "jax")
+_PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
 
 
 def versions() -> dict[str, str]:

@@ -34,18 +34,18 @@ class Recipe:
         variables, logits and losses in float32.
     """
 
-    steps: int = 2400
-    batch_size: int = 64
-    learning_rate: float = 0.01
-    rate_drops: tuple[int, ...] = (1680, 2160)
+    steps: int = 1500
+    batch_size: int = 32
+    learning_rate: float = 0.015
+    rate_drops: tuple[int, ...] = (900, 1275)
     drop_factor: float = 0.1
     momentum: float = 0.9
-    weight_decay: float = 4e-3
+    weight_decay: float = 1e-3
     bias_rate: float = 2.0
     image_size: int = 32
     crop_size: int = 32
     mirror: bool = False
-    validate_every: int = 200
+    validate_every: int = 150
     precision: str = "float32"
 
     def __post_init__(self):
@@ -96,7 +96,7 @@ class Recipe:
 
 
 def parse_rate_drops(texts: Sequence[str], steps: int) -> tuple[int, ...]:
-    """Reads steps at which the rate drops, `1680` or `70%` of all steps.
+    """Reads steps at which the rate drops, `1200` or `60%` of all steps.
 
     Raises:
       UserError: If a text is neither a whole number nor a percentage.
@@ -108,9 +108,9 @@ def parse_rate_drops(texts: Sequence[str], steps: int) -> tuple[int, ...]:
                 drops.append(round(float(text[:-1]) / 100 * steps))
             else:
                 drops.append(int(text))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise UserError(
-                "--rate_drops wants steps such as 1680 or shares such as 70%,"
+                "--rate_drops wants steps such as 1200 or shares such as 60%,"
                 f" got {text!r}"
             ) from None
     return tuple(drops)

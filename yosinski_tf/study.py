@@ -65,41 +65,47 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def open_folder(
+def load_images(
     runs: pathlib.Path,
     wanted: dict[str, Any],
-    check: Callable[[ImageSet], None] = lambda images: None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet:
-    """Makes the folder if need be, and loads its data set, decoded only once.
+    """The data set of a study, from its folder if it was decoded before.
 
     Args:
       runs: The study folder.
       wanted: Result of `settings`.
-      check: Called with the data set before anything is written; may raise.
       progress: Called while images are read, with those read and those in all.
 
     Raises:
-      UserError: If the folder was made with other settings, or the data set
-        cannot be loaded; nothing is written then.
+      UserError: If the data set cannot be loaded.
     """
-    check_folder(runs, wanted)
-    images = cache.load(runs / IMAGES_FOLDER)
-    if images is None or not (runs / SETTINGS_NAME).exists():
-        loaded = sources.load(**wanted["dataset"], progress=progress)
-        check(loaded)
-        try:
-            cache.save(runs / IMAGES_FOLDER, loaded)
-            text = json.dumps(wanted, indent=1)
-            write_atomically(runs / SETTINGS_NAME, text.encode())
-        except OSError as error:
-            raise UserError(
-                f"cannot write to the study folder {runs} ({error.strerror}): name"
-                " a folder on a disk with room that may be written to"
-            ) from None
+    if (runs / SETTINGS_NAME).exists():
         images = cache.load(runs / IMAGES_FOLDER)
-        assert images is not None
-    return images
+        if images is not None:
+            return images
+    return sources.load(**wanted["dataset"], progress=progress)
+
+
+def prepare_folder(
+    runs: pathlib.Path, wanted: dict[str, Any], images: ImageSet
+) -> None:
+    """Makes the folder with its settings and its data set, where not yet done.
+
+    Raises:
+      UserError: If the folder cannot be written to.
+    """
+    if (runs / SETTINGS_NAME).exists() and cache.load(runs / IMAGES_FOLDER):
+        return
+    try:
+        cache.save(runs / IMAGES_FOLDER, images)
+        text = json.dumps(wanted, indent=1)
+        write_atomically(runs / SETTINGS_NAME, text.encode())
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the study folder {runs} ({error.strerror}): name a"
+            " folder on a disk with room that may be written to"
+        ) from None
 
 
 def finished(runs: pathlib.Path) -> dict[str, Record]:

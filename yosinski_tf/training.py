@@ -25,6 +25,7 @@ from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.plan import Run, multiply_accumulates
 from yosinski_tf.provenance import describe_device, versions
 from yosinski_tf.records import (
+    RECORD_NAME,
     WEIGHTS_NAME,
     Record,
     mean_of_best,
@@ -95,8 +96,11 @@ class _Training:
         members = []
         for run, name in zip(self.cohort.runs, self.names, strict=True):
             frozen = run.treatment.frozen_layers
-            trunk = run.treatment.source if frozen else None
-            members.append(Member(name, trunk, frozen, self._identity(run)))
+            source, identity = run.treatment.source, self._identity(run)
+            # Nothing of the network itself, so that company changes nothing.
+            half = f"{source}{self.cohort.target}"
+            trunk = f"{run.split.digest} {half} {run.seed}" if frozen else None
+            members.append(Member(name, trunk, frozen, identity))
         model = CohortModel(
             network,
             members,
@@ -139,7 +143,12 @@ class _Training:
             # All R treatments of a cohort share one random network.
             return self._random_weights(f"{run.split.digest} random {run.seed}")
         folder = self.job.runs / base.run_id
-        read_record(folder / "record.json")
+        if not (folder / RECORD_NAME).is_file():
+            raise UserError(
+                f"the base network {base.run_id} is missing in {self.job.runs}:"
+                " train it first"
+            )
+        read_record(folder / RECORD_NAME)
         weights = surgery.read_weights(folder / WEIGHTS_NAME)
         # The classifiers of halves of unequal size differ; it is never copied.
         return {k: v for k, v in weights.items() if not k.startswith("fc8/")}
@@ -193,9 +202,12 @@ class _Training:
                 self._validate(validation, train_loss, rate)
                 log.scalars(self.step, [entries[-1] for entries in self.history])
                 now = time.monotonic()
-                if now - checkpointed > self.job.checkpoint_seconds:
+                stop = self.step < self.recipe.steps and self.should_stop()
+                if stop or now - checkpointed > self.job.checkpoint_seconds:
                     self._save()
                     checkpointed = now
+                if stop:
+                    raise Stopped
             records = self._finish()
             log.finished(records, [self.model.weights(name) for name in self.names])
         self.state_path.unlink(missing_ok=True)
@@ -204,7 +216,7 @@ class _Training:
     def _fit(self, batches, end: int) -> tuple[np.ndarray, float]:
         """Trains up to a step; mean loss per network and images per second."""
         begin, started = self.step, time.monotonic()
-        watch = _Watch(self)
+        watch = _Watch(self, end)
         try:
             self.model.training.fit(
                 batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch]
@@ -219,6 +231,7 @@ class _Training:
         totals = self.model.training.totals
         losses = keras.ops.convert_to_numpy(totals.sums["loss"])
         images = int(keras.ops.convert_to_numpy(totals.images))
+        totals.reset_state()
         return losses / images, (end - begin) * self.recipe.batch_size / seconds
 
     def _validate(self, batches, train_loss, rate) -> None:
@@ -346,23 +359,28 @@ class _Training:
 class _Watch(keras.callbacks.Callback):
     """Reports after every call of the training function, and stops."""
 
-    def __init__(self, training: _Training):
+    def __init__(self, training: _Training, end: int):
         super().__init__()
         self._training = training
-        self._begin = training.step
+        self._begin, self._end = training.step, end
         self._last = (training.step, time.monotonic())
 
     def on_train_batch_end(self, batch, logs=None):
         training = self._training
-        training.step = self._begin + batch + 1
+        # Keras counts a last call of fewer steps as a whole one.
+        training.step = min(self._begin + batch + 1, self._end)
+        # Asked before the report, which fails when the parent is gone.
+        if training.should_stop():
+            if training.step < self._end:
+                raise Stopped
+            # A period's last step is validated before anything is stored.
+            return
         then, clock = self._last
         now = time.monotonic()
         if now - clock >= _SECONDS_PER_CALL:
             rate = (training.step - then) * training.recipe.batch_size / (now - clock)
             training.report(Progress(training.step, rate))
             self._last = (training.step, now)
-        if training.should_stop():
-            raise Stopped
 
 
 def _finite(value) -> float | None:

@@ -1,0 +1,221 @@
+"""Keras models of single networks and of cohorts."""
+
+import keras
+import numpy as np
+import pytest
+
+from yosinski_tf.models import Cohort, Member, build_network
+from yosinski_tf.networks import get_network
+from yosinski_tf.surgery import initial_weights
+
+NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.5, lrn=True)
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+SIZE, CLASSES = 16, 6
+MEMBERS = (
+    Member("whole", None, 0, "one"),
+    Member("shallow", "trunk", 2, "two"),
+    Member("deep", "trunk", 7, "three"),
+    Member("other", "second", 2, "four"),
+)
+
+
+def weights_of(identity):
+    return initial_weights(NETWORK, SIZE, CLASSES, identity)
+
+
+def images(count=7):
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+    return pixels, random.integers(0, CLASSES, count).astype(np.int32)
+
+
+def make_cohort(precision="float32"):
+    cohort = Cohort(
+        NETWORK,
+        MEMBERS,
+        input_size=SIZE,
+        num_classes=CLASSES,
+        mean=(120.0, 110.0, 100.0),
+        precision=precision,
+    )
+    shared = {"trunk": weights_of("trunk"), "second": weights_of("second")}
+    for member in MEMBERS:
+        weights = weights_of(member.identity)
+        for layer in LAYERS[: member.frozen_layers]:
+            for part in ("kernel", "bias"):
+                weights[f"{layer}/{part}"] = shared[member.trunk][f"{layer}/{part}"]
+        cohort.assign(member.name, weights)
+    return cohort
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return make_cohort()
+
+
+def logits_by_member(model, pixels):
+    outputs = model(pixels, training=False)
+    return [keras.ops.convert_to_numpy(outputs[key]) for key in sorted(outputs)]
+
+
+def test_weights_are_read_as_they_were_assigned(cohort):
+    found = cohort.weights("deep")
+    assert sorted(found) == sorted(weights_of("any"))
+    own, trunk = weights_of("three"), weights_of("trunk")
+    for name, values in found.items():
+        source = own if name.startswith("fc8") else trunk
+        assert values.tobytes() == source[name].tobytes()
+
+
+def test_what_is_frozen_is_set_layer_by_layer(cohort):
+    trainable = cohort.training.trainable_variables
+    # 8 + 6 + 1 + 6 trained layers of a kernel and a bias.
+    assert len(trainable) == 2 * (8 + 6 + 1 + 6)
+    for member in MEMBERS:
+        for number, (layer, block) in enumerate(cohort.blocks(member.name).items()):
+            weighted = next(part for part in block if part.name == layer)
+            assert weighted.trainable == (number >= member.frozen_layers)
+
+
+def test_frozen_layers_of_one_source_are_shared_and_of_two_are_not(cohort):
+    shallow, deep, other = (cohort.blocks(n) for n in ("shallow", "deep", "other"))
+    assert shallow["conv2"] is deep["conv2"]
+    assert shallow["conv3"] is not deep["conv3"]
+    assert shallow["conv2"] is not other["conv2"]
+
+
+def test_each_output_is_its_own_network(cohort):
+    pixels, _ = images()
+    outputs = logits_by_member(cohort.training, pixels)
+    assert len(outputs) == 4
+    for member, logits in zip(MEMBERS, outputs, strict=True):
+        alone = build_network(
+            NETWORK,
+            cohort.weights(member.name),
+            input_size=SIZE,
+            mean=(120.0, 110.0, 100.0),
+            frozen_layers=member.frozen_layers,
+        )
+        assert logits.shape == (7, CLASSES) and logits.dtype == np.float32
+        np.testing.assert_allclose(alone(pixels, training=False), logits, atol=1e-5)
+        single = cohort.single(member.name)
+        np.testing.assert_allclose(single(pixels, training=False), logits, atol=1e-5)
+    for one in range(4):
+        for other in range(one):
+            assert np.abs(outputs[one] - outputs[other]).max() > 1e-3
+
+
+def test_a_network_taken_out_has_layers_by_the_papers_names(cohort):
+    model = cohort.single("deep")
+    assert [layer.name for layer in model.layers if layer.weights] == list(LAYERS)
+    assert model.input.dtype == "uint8"
+    assert tuple(model.output.shape) == (None, CLASSES)
+    shares = cohort.blocks("deep")["fc8"][0]
+    assert model.get_layer("fc8") is shares
+
+
+@pytest.mark.parametrize("frozen", [0, 1, 5, 8])
+def test_a_plain_network_is_frozen_as_asked(frozen):
+    model = build_network(
+        NETWORK,
+        weights_of("any"),
+        input_size=SIZE,
+        mean=(0.0, 0.0, 0.0),
+        frozen_layers=frozen,
+    )
+    trainable = [name for name in LAYERS if model.get_layer(name).trainable]
+    assert trainable == list(LAYERS[frozen:])
+
+
+def test_a_plain_network_survives_a_keras_file(tmp_path):
+    model = build_network(
+        NETWORK, weights_of("any"), input_size=SIZE, mean=(10.0, 20.0, 30.0)
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    pixels, _ = images()
+    np.testing.assert_array_equal(loaded(pixels), model(pixels))
+
+
+def test_the_mean_and_the_scale_act_on_pixels():
+    options = {"input_size": SIZE, "mean": (50.0, 60.0, 70.0)}
+    model = build_network(NETWORK, weights_of("any"), **options)
+    grey = np.empty((1, SIZE, SIZE, 3), np.uint8)
+    grey[:] = (50, 60, 70)
+    # Biases are zero, so a picture of nothing but the mean gives nothing.
+    assert not np.any(keras.ops.convert_to_numpy(model(grey)))
+
+
+def test_another_shape_or_a_missing_layer_is_refused(cohort):
+    wrong = initial_weights(NETWORK, SIZE, CLASSES + 1, "any")
+    with pytest.raises(ValueError, match=r"whole: fc8/kernel wants shape \(8, 6\)"):
+        make_cohort().assign("whole", wrong)
+    missing = weights_of("any")
+    del missing["conv3/bias"]
+    with pytest.raises((KeyError, ValueError), match="conv3/bias"):
+        make_cohort().assign("whole", missing)
+
+
+def test_validation_counts_each_image_of_each_network_once(cohort):
+    pixels, labels = images(23)
+    cohort.validation.compile(jit_compile=False)
+    cohort.validation.evaluate(pixels, labels, batch_size=10, verbose=0)
+    totals = cohort.validation.totals
+    assert int(totals.images.numpy()) == 23
+    for index, logits in enumerate(logits_by_member(cohort.validation, pixels)):
+        order = np.argsort(-logits, axis=1)
+        top1 = (order[:, 0] == labels).sum()
+        top5 = (order[:, :5] == labels[:, None]).any(axis=1).sum()
+        assert totals.sums["top1"].numpy()[index] == top1
+        assert totals.sums["top5"].numpy()[index] == top5
+        assert 0 < top5 < 23
+        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        chosen = shifted[np.arange(23), labels]
+        loss = (np.log(np.exp(shifted).sum(axis=1)) - chosen).sum()
+        assert totals.sums["loss"].numpy()[index] == pytest.approx(loss, rel=1e-5)
+
+
+def test_validating_again_starts_from_nothing(cohort):
+    pixels, labels = images(9)
+    cohort.validation.compile(jit_compile=False)
+    for _ in range(2):
+        cohort.validation.evaluate(pixels, labels, batch_size=4, verbose=0)
+        assert int(cohort.validation.totals.images.numpy()) == 9
+
+
+def test_top5_of_fewer_than_five_classes_is_all():
+    cohort = Cohort(
+        NETWORK,
+        MEMBERS[:1],
+        input_size=SIZE,
+        num_classes=3,
+        mean=(120.0, 110.0, 100.0),
+    )
+    cohort.assign("whole", initial_weights(NETWORK, SIZE, 3, "any"))
+    pixels, labels = images(9)
+    cohort.validation.compile(jit_compile=False)
+    cohort.validation.evaluate(pixels, labels % 3, verbose=0)
+    assert cohort.validation.totals.sums["top5"].numpy().tolist() == [9.0]
+    assert cohort.validation.totals.sums["top1"].numpy()[0] < 9
+
+
+def test_every_dropout_layer_has_a_random_state(cohort):
+    # whole: fc6, fc7; trunk: both; shallow, other: both in their heads.
+    states = cohort.dropout_states()
+    assert len(states) == 8
+    seeds = [tuple(keras.ops.convert_to_numpy(state)) for state in states]
+    assert len(set(seeds)) == 8
+
+
+def test_mixed_precision_keeps_variables_and_logits_in_float32():
+    cohort = make_cohort("bfloat16")
+    model = cohort.training
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
+    pixels, _ = images()
+    exact = logits_by_member(make_cohort().training, pixels)
+    for logits, right in zip(logits_by_member(model, pixels), exact, strict=True):
+        assert logits.dtype == np.float32
+        difference = np.abs(logits - right).max()
+        assert 0 < difference < 0.1 * np.abs(right).max()
+    conv1, fc8 = cohort.blocks("whole")["conv1"][0], cohort.blocks("whole")["fc8"][0]
+    assert (conv1.compute_dtype, fc8.compute_dtype) == ("bfloat16", "float32")

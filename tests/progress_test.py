@@ -1,0 +1,146 @@
+"""The line that says what is running."""
+
+import io
+
+import pytest
+
+from yosinski_tf import progress
+from yosinski_tf.jobs import Progress
+from yosinski_tf.plan import make_cohorts, make_runs
+from yosinski_tf.progress import Display, duration
+from yosinski_tf.scheduler import Event
+from yosinski_tf.splits import make_split
+from yosinski_tf.treatments import parse_treatments
+
+NAMES = [f"class{index}" for index in range(8)]
+# random-0_A_seed0_first (one network), random-0_B_seed0_first (two).
+ONE, TWO = make_cohorts(
+    make_runs(
+        [make_split("random:0", NAMES)],
+        make_split("whole", NAMES),
+        parse_treatments(["baseA", "baseB", "R1B"]),
+        [0],
+        with_bases=True,
+    )
+)
+COSTS = {ONE.cohort_id: 100.0, TWO.cohort_id: 300.0}
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def step(cohort, number, rate=64.0):
+    return Event("progress", cohort, progress=Progress(number, rate))
+
+
+def last_line(stream):
+    return stream.getvalue().rsplit("\x1b[K", 1)[-1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (59.4, "59s"),
+        (59.6, "1m00s"),
+        (200, "3m20s"),
+        (3599, "59m59s"),
+        (3600, "1h00m"),
+        (7500, "2h05m"),
+        (100_000, "27h46m"),
+    ],
+)
+def test_lengths_of_time(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_without_a_terminal_there_are_plain_lines_and_few(clock):
+    stream = io.StringIO()
+    display = Display(COSTS, 100, stream)
+    display.show(Event("started", TWO))
+    for number in range(1, 100):
+        clock.now += 1
+        display.show(step(TWO, number))
+    clock.now += 1
+    display.show(Event("finished", TWO))
+    text = stream.getvalue()
+    assert "\x1b" not in text and "\r" not in text
+    lines = text.splitlines()
+    assert lines[0] == "[    0s] start random-0_B_seed0_first: 2 networks"
+    assert "[ 1m40s] finished random-0_B_seed0_first: 2 networks" in lines
+    assert sum("time left" in line for line in lines) == 3
+
+
+def test_a_terminal_shows_what_runs_with_its_rate(clock):
+    stream = Terminal()
+    display = Display(COSTS, 100, stream)
+    display.show(Event("started", ONE))
+    assert last_line(stream) == (
+        "random-0_A_seed0_first starting | time left unknown yet"
+    )
+    display.show(Event("started", TWO))
+    clock.now += 5
+    display.show(step(TWO, 10, rate=1000.0))
+    # Two networks see each image.
+    line = last_line(stream)
+    assert "random-0_A_seed0_first starting" in line
+    assert "random-0_B_seed0_first step 10/100 2,000 network-images/s" in line
+    display.show(Event("finished", TWO))
+    assert "random-0_B" not in last_line(stream)
+
+
+def test_the_time_left_follows_the_work_done(clock):
+    stream = Terminal()
+    display = Display(COSTS, 10, stream)
+    display.show(Event("started", ONE))
+    clock.now += 10
+    display.show(step(ONE, 1))
+    clock.now += 10
+    display.show(step(ONE, 5))
+    # 40 of 400 units in 20 s after the first look; 350 are left.
+    assert last_line(stream).endswith("time left 2m55s")
+    clock.now += 10
+    display.show(Event("finished", ONE))
+    # 90 in 30 s, 300 left.
+    assert last_line(stream).endswith("time left 1m40s")
+
+
+def test_what_was_done_before_a_resumption_is_no_speed(clock):
+    stream = Terminal()
+    display = Display({ONE.cohort_id: 100.0}, 100, stream)
+    display.show(Event("started", ONE))
+    clock.now += 10
+    display.show(step(ONE, 80))
+    assert last_line(stream).endswith("time left unknown yet")
+    clock.now += 10
+    display.show(step(ONE, 90))
+    assert last_line(stream).endswith("time left 20s")
+
+
+def test_finished_networks_are_counted_and_failures_told(clock):
+    stream = io.StringIO()
+    display = Display(COSTS, 10, stream)
+    display.show(Event("failed", ONE, message="its process ended with code -9"))
+    assert display.finished == 0
+    display.show(Event("finished", TWO))
+    assert display.finished == 2
+    assert (
+        "failed random-0_A_seed0_first: its process ended with code -9"
+        in stream.getvalue()
+    )

@@ -1,0 +1,213 @@
+"""Records of runs: stored, read, refused; the table of results."""
+
+import csv
+import dataclasses
+import json
+import os
+
+import fabricate
+import pytest
+
+from yosinski_tf import records
+from yosinski_tf.errors import UserError
+from yosinski_tf.records import (
+    Record,
+    mean_of_best,
+    read_record,
+    read_records,
+    write_atomically,
+    write_record,
+    write_results,
+)
+
+
+@pytest.fixture
+def record():
+    return fabricate.record("A3B+", 0.5)
+
+
+def test_a_record_is_read_back_as_it_was_written(tmp_path, record):
+    record = dataclasses.replace(
+        record,
+        loss=None,
+        class_names=["Katze", "Bär"],
+        history=[{"step": 5, "loss": None, "top1": 0.1}, {"step": 9, "top1": 1 / 3}],
+    )
+    path = write_record(tmp_path, record)
+    assert path == tmp_path / record.run_id / "record.json"
+    assert read_record(path) == record
+
+
+def test_fields_that_a_record_promises():
+    promised = (
+        "run_id status treatment kind n source_half target_half fine_tuned split"
+        " split_digest dataset network num_classes recipe seed steps top1 top5 loss"
+        " top1_mean_of_10_best history num_validation_images train_seconds"
+        " images_per_second cohort weights_sha256 frozen_sha256_before"
+        " frozen_sha256_after versions device command"
+    ).split()
+    assert set(promised) <= {field.name for field in dataclasses.fields(Record)}
+
+
+def test_every_field_is_described():
+    for field in dataclasses.fields(Record):
+        assert f"\n      {field.name}: " in Record.__doc__
+
+
+def test_writing_again_replaces_and_leaves_one_file(tmp_path, record):
+    write_record(tmp_path, record)
+    path = write_record(tmp_path, dataclasses.replace(record, top1=0.75))
+    assert read_record(path).top1 == 0.75
+    assert [file.name for file in path.parent.iterdir()] == ["record.json"]
+
+
+def test_a_number_that_is_not_finite_is_not_stored(tmp_path, record):
+    with pytest.raises(ValueError, match="JSON"):
+        write_record(tmp_path, dataclasses.replace(record, loss=float("nan")))
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ('{"run_id": "x"', "not valid JSON"),
+        ("\x00", "not valid JSON"),
+        ("[]", "no JSON object"),
+        ("null", "no JSON object"),
+        ("3", "no JSON object"),
+        ("{}", "missing fields"),
+    ],
+)
+def test_what_is_no_record_is_refused(tmp_path, text, complaint):
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=f"record.json .*{complaint}.*train it again"):
+        read_record(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_bytes(b"\xff\xfe{}")
+    with pytest.raises(UserError, match="not valid JSON"):
+        read_record(path)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Record)])
+def test_a_missing_field_is_named(tmp_path, record, name):
+    path = write_record(tmp_path, record)
+    fields = json.loads(path.read_text())
+    del fields[name]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(
+        UserError, match=rf"missing fields \['{name}'\], unknown .*\[\]"
+    ):
+        read_record(path)
+
+
+def test_an_unknown_field_is_named(tmp_path, record):
+    path = write_record(tmp_path, record)
+    fields = json.loads(path.read_text())
+    path.write_text(json.dumps({**fields, "top2": 1.0}))
+    with pytest.raises(UserError, match=r"missing fields \[\], unknown .*\['top2'\]"):
+        read_record(path)
+
+
+def test_records_of_a_folder_come_in_order_of_their_ids(tmp_path, record):
+    for run_id in ("b", "a", "c"):
+        write_record(tmp_path, dataclasses.replace(record, run_id=run_id))
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "tensorboard" / "deep").mkdir(parents=True)
+    (tmp_path / "tensorboard" / "deep" / "record.json").write_text("{}")
+    assert [found.run_id for found in read_records(tmp_path)] == ["a", "b", "c"]
+
+
+def test_one_broken_record_is_not_passed_over(tmp_path, record):
+    write_record(tmp_path, record)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "record.json").write_text("{")
+    with pytest.raises(UserError, match="broken/record.json is not valid JSON"):
+        read_records(tmp_path)
+
+
+def test_a_missing_folder_is_refused_and_an_empty_one_is_empty(tmp_path):
+    with pytest.raises(UserError, match="no study folder at .*none"):
+        read_records(tmp_path / "none")
+    assert read_records(tmp_path) == []
+
+
+def test_an_atomic_write_replaces(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path, monkeypatch, step
+):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(*unused):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(records.os, step, fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([0.5], 0.5),
+        ([0.2, 0.4], 0.3),
+        ([0.1 * k for k in range(12)], 0.65),
+        ([1.0] * 10 + [0.0] * 90, 1.0),
+    ],
+)
+def test_mean_of_the_ten_best(values, wanted):
+    assert mean_of_best(values) == pytest.approx(wanted)
+
+
+def test_results_have_a_row_per_run_with_every_scalar(tmp_path, record):
+    path = tmp_path / "results.csv"
+    base = fabricate.record("baseB", 0.625, loss=None)
+    write_results(path, [record, base])
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert (
+        list(rows[0])
+        == (
+            "run_id status treatment kind n source_half target_half fine_tuned split"
+            " split_digest dataset dataset_fingerprint network num_classes seed steps"
+            " top1 top5 loss top1_mean_of_10_best num_train_images"
+            " num_validation_images train_seconds images_per_second weights_sha256"
+            " frozen_sha256_before frozen_sha256_after backend device command"
+            " finished_at"
+        ).split()
+    )
+    assert [row["treatment"] for row in rows] == ["A3B+", "baseB"]
+    assert [row["fine_tuned"] for row in rows] == ["True", "False"]
+    assert [float(row["top1"]) for row in rows] == [0.5, 0.625]
+    assert rows[1]["loss"] == rows[1]["source_half"] == ""
+
+
+def test_results_keep_text_with_commas_and_quotes(tmp_path, record):
+    command = 'yosinski-study --treatments=A3B,B3B --runs="my runs"'
+    write_results(
+        tmp_path / "results.csv", [dataclasses.replace(record, command=command)]
+    )
+    with open(tmp_path / "results.csv", newline="") as file:
+        assert next(csv.DictReader(file))["command"] == command
+
+
+def test_results_of_no_runs_are_the_header_alone(tmp_path):
+    write_results(tmp_path / "results.csv", [])
+    text = (tmp_path / "results.csv").read_text()
+    assert text.startswith("run_id,status,treatment,") and text.count("\n") == 1

@@ -1,0 +1,386 @@
+"""Training: cohorts against networks alone, freezing, resuming, records.
+
+Everything here is bit-exact on a processor in float32. The networks are tiny,
+have dropout, and see random images whose halves have 4 and 5 classes.
+"""
+
+import dataclasses
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from yosinski_tf import jobs, records, surgery, training
+from yosinski_tf.data import cache
+from yosinski_tf.data.image_set import make_image_set
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import get_network
+from yosinski_tf.plan import Cohort, Run, make_cohorts, make_runs
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.splits import make_split
+from yosinski_tf.treatments import all_treatments, parse_treatment
+
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.4, lrn=True)
+CLASSES = tuple(f"class{index}" for index in range(9))
+SPLIT = make_split("random:0", CLASSES)
+WHOLE = make_split("whole", CLASSES)
+TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 11, 3
+RECIPE = Recipe(
+    steps=10,
+    batch_size=8,
+    learning_rate=0.01,
+    rate_drops=(5,),
+    image_size=18,
+    crop_size=16,
+    mirror=True,
+    validate_every=4,
+)
+# Calls of 64 steps, of 36, of 50.
+LONG_RECIPE = dataclasses.replace(
+    RECIPE, steps=150, batch_size=4, rate_drops=(75,), validate_every=100
+)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(0)
+
+    def part(per_class):
+        labels = np.arange(9 * per_class) % 9
+        return random.integers(0, 256, (len(labels), 18, 18, 3), np.uint8), labels
+
+    cache.save(
+        folder,
+        make_image_set(
+            "noise", CLASSES, None, part(TRAIN_PER_CLASS), part(VALIDATION_PER_CLASS)
+        ),
+    )
+    return folder
+
+
+def make_run(treatment):
+    parsed = parse_treatment(treatment)
+    return Run(WHOLE if parsed.target == "W" else SPLIT, parsed, seed=3)
+
+
+def make_job(runs, images, treatments, recipe=RECIPE):
+    cohort = Cohort("cohort", tuple(make_run(treatment) for treatment in treatments))
+    return jobs.Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
+
+
+def folder_of(runs, treatment):
+    return runs / make_run(treatment).run_id
+
+
+def weights_of(runs, treatment):
+    return surgery.read_weights(folder_of(runs, treatment) / "weights.npz")
+
+
+def record_of(runs, treatment):
+    return records.read_record(folder_of(runs, treatment) / "record.json")
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert values.tobytes() == other[name].tobytes(), name
+
+
+def without_times(history):
+    return [
+        {key: value for key, value in entry.items() if key != "images_per_second"}
+        for entry in history
+    ]
+
+
+def treatments():
+    """Every frozen treatment of target B, and some of the others."""
+    fine_tuned = ("B1B+", "B5B+", "A6B+", "A7B+")
+    return [
+        treatment
+        for treatment in all_treatments(["B"])
+        if not treatment.fine_tuned or str(treatment) in fine_tuned
+    ]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, images):
+    """These treatments, in cohorts as large as they get."""
+    runs = tmp_path_factory.mktemp("study")
+    cohorts = make_cohorts(
+        make_runs([SPLIT], WHOLE, treatments(), [3], with_bases=True)
+    )
+    assert [len(cohort.runs) for cohort in cohorts] == [8, 1, 18]
+    for cohort in cohorts:
+        training.train(
+            jobs.Job(cohort, NETWORK, RECIPE, runs, images, "yosinski-test --x")
+        )
+    return runs
+
+
+ALONE = ("baseB", "R7B", "A3B", "B7B", "A6B+")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, images, study):
+    """Some of the same runs, each trained alone from the same base networks."""
+    runs = tmp_path_factory.mktemp("alone")
+    for treatment in ALONE:
+        own = runs / treatment
+        for base in ("baseA", "baseB"):
+            if base != treatment:
+                shutil.copytree(folder_of(study, base), folder_of(own, base))
+        training.train(make_job(own, images, [treatment]))
+    return runs
+
+
+@pytest.mark.parametrize("treatment", ALONE)
+def test_a_network_of_a_cohort_is_the_network_trained_alone(study, alone, treatment):
+    assert_same(weights_of(study, treatment), weights_of(alone / treatment, treatment))
+    together, apart = (
+        record_of(runs, treatment) for runs in (study, alone / treatment)
+    )
+    assert together.weights_sha256 == apart.weights_sha256
+    assert together.cohort["size"] > apart.cohort["size"] == 1
+    for one, other in zip(together.history, apart.history, strict=True):
+        for key in ("step", "top1", "top5", "learning_rate"):
+            assert one[key] == other[key]
+        for key in ("loss", "train_loss"):
+            assert one[key] == pytest.approx(other[key], rel=1e-5)
+
+
+def frozen_treatments():
+    return [treatment for treatment in treatments() if treatment.frozen_layers]
+
+
+@pytest.mark.parametrize("treatment", frozen_treatments(), ids=str)
+def test_frozen_layers_are_as_before_and_the_others_moved(study, treatment):
+    trained = weights_of(study, str(treatment))
+    frozen, free = LAYERS[: treatment.n], LAYERS[treatment.n :]
+    if treatment.source == "R":
+        source = weights_of(study, "R7B")
+        for layer in frozen:
+            assert not trained[f"{layer}/bias"].any()
+    else:
+        source = weights_of(study, f"base{treatment.source}")
+    for layer in frozen:
+        for part in ("kernel", "bias"):
+            name = f"{layer}/{part}"
+            assert trained[name].tobytes() == source[name].tobytes()
+    for layer in free:
+        # Biases start at zero.
+        assert trained[f"{layer}/bias"].any()
+    record = record_of(study, str(treatment))
+    digest = surgery.digest(source, frozen)
+    assert record.frozen_sha256_before == record.frozen_sha256_after == digest
+
+
+@pytest.mark.parametrize(
+    "treatment", [t for t in treatments() if t.fine_tuned], ids=str
+)
+def test_fine_tuned_layers_start_at_the_base_and_all_move(study, treatment):
+    trained = weights_of(study, str(treatment))
+    source = weights_of(study, f"base{treatment.source}")
+    for layer in LAYERS[: treatment.n]:
+        for part in ("kernel", "bias"):
+            name = f"{layer}/{part}"
+            assert trained[name].tobytes() != source[name].tobytes()
+        start, end = source[f"{layer}/kernel"], trained[f"{layer}/kernel"]
+        # A few small steps: still next to the base, and to no other network.
+        assert np.abs(end - start).max() < 0.5 * np.abs(start).max()
+    for layer in LAYERS[treatment.n :]:
+        assert trained[f"{layer}/bias"].any()
+        start, end = source[f"{layer}/kernel"], trained[f"{layer}/kernel"]
+        if start.shape == end.shape:
+            assert np.abs(end - start).max() > 0.5 * np.abs(start).max()
+    record = record_of(study, str(treatment))
+    assert record.frozen_sha256_before is None
+    assert record.frozen_sha256_after is None
+
+
+def test_no_two_networks_of_a_cohort_are_the_same(study):
+    found = records.read_records(study)
+    assert len(found) == 27
+    assert len({record.weights_sha256 for record in found}) == 27
+    heads = [surgery.digest(weights_of(study, r.treatment), ["fc8"]) for r in found]
+    assert len(set(heads)) == 27
+
+
+def test_training_again_gives_the_same_weights(tmp_path, images, study):
+    training.train(make_job(tmp_path, images, ["baseA"]))
+    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+    one, other = record_of(tmp_path, "baseA"), record_of(study, "baseA")
+    assert without_times(one.history) == without_times(other.history)
+
+
+def test_another_seed_gives_other_weights_in_every_layer(tmp_path, images, study):
+    run = dataclasses.replace(make_run("baseA"), seed=4)
+    job = make_job(tmp_path, images, ["baseA"])
+    job = dataclasses.replace(job, cohort=Cohort("cohort", (run,)))
+    (record,) = training.train(job)
+    other = surgery.read_weights(tmp_path / record.run_id / "weights.npz")
+    for name, values in weights_of(study, "baseA").items():
+        assert values.tobytes() != other[name].tobytes()
+
+
+def test_a_record_of_a_transfer_network(study):
+    record = record_of(study, "A3B")
+    assert record.run_id == "random-0_A3B_seed3"
+    assert record.status == "finished"
+    assert (record.treatment, record.kind, record.n) == ("A3B", "transfer", 3)
+    assert (record.source_half, record.target_half) == ("A", "B")
+    assert record.fine_tuned is False
+    assert (record.split, record.split_digest) == ("random:0", SPLIT.digest)
+    assert record.dataset == "noise"
+    assert len(record.dataset_fingerprint) == 64
+    assert record.network == "mini"
+    assert record.network_settings == json.loads(json.dumps(NETWORK.settings()))
+    assert record.num_classes == 5
+    assert record.class_names == [CLASSES[c] for c in SPLIT.half_b]
+    assert record.recipe == json.loads(json.dumps(RECIPE.settings()))
+    assert (record.seed, record.steps) == (3, 10)
+    assert record.num_train_images == 5 * TRAIN_PER_CLASS
+    assert record.num_validation_images == 5 * VALIDATION_PER_CLASS
+    assert record.train_seconds > 0
+    assert record.images_per_second == pytest.approx(80 / record.train_seconds)
+    assert record.cohort["id"] == "random-0_B_seed3_copies"
+    assert record.cohort["size"] == len(record.cohort["runs"]) == 18
+    assert record.run_id in record.cohort["runs"]
+    assert record.cohort["total_seconds"] >= record.train_seconds
+    assert {"python", "tensorflow", "keras", "numpy"} <= record.versions.keys()
+    assert record.backend == "tensorflow"
+    assert record.device
+    assert record.command == "yosinski-test --x"
+    assert record.finished_at[10] == "T" and record.finished_at.endswith("+00:00")
+
+
+def test_a_record_of_a_random_and_of_a_base_network(study):
+    random, base = record_of(study, "R2B"), record_of(study, "baseA")
+    assert (random.kind, random.n, random.source_half) == ("random", 2, "R")
+    assert (base.kind, base.n, base.source_half) == ("base", 0, None)
+    assert (base.target_half, base.num_classes) == ("A", 4)
+    assert base.num_train_images == 4 * TRAIN_PER_CLASS
+
+
+def test_the_history_of_a_run(study):
+    for record in records.read_records(study):
+        history = record.history
+        assert [entry["step"] for entry in history] == [4, 8, 10]
+        rates = [entry["learning_rate"] for entry in history]
+        assert rates == pytest.approx([0.01, 0.001, 0.001])
+        for entry in history:
+            assert set(entry) == {
+                *("step", "train_loss", "learning_rate", "top1", "top5", "loss"),
+                "images_per_second",
+            }
+            count = record.num_validation_images
+            for share in (entry["top1"], entry["top5"]):
+                assert share * count == pytest.approx(round(share * count), abs=1e-4)
+            assert 0 <= entry["top1"] <= entry["top5"] <= 1
+            # Hardly trained: near the loss of a guess, ln 4 or ln 5.
+            assert 0.5 < entry["loss"] < 5
+            assert 0.5 < entry["train_loss"] < 5
+        last = history[-1]
+        assert (record.top1, record.top5) == (last["top1"], last["top5"])
+        assert record.loss == last["loss"]
+        best = sum(entry["top1"] for entry in history) / 3
+        assert record.top1_mean_of_10_best == pytest.approx(best)
+
+
+def test_stored_weights_are_those_of_the_record(study):
+    for record in records.read_records(study):
+        weights = weights_of(study, record.treatment)
+        assert surgery.digest(weights, LAYERS) == record.weights_sha256
+        assert sorted(weights) == sorted(
+            f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias")
+        )
+
+
+def test_nothing_half_done_is_left_behind(study):
+    assert not list(study.rglob("*.part"))
+    assert not list(study.glob("cohorts/*"))
+
+
+def test_the_mean_pixel_is_of_the_target_half(study, images):
+    stored = cache.load(images)
+    inside = np.isin(stored.train_labels, SPLIT.half_b)
+    mean = stored.train_images[inside].mean(axis=(0, 1, 2), dtype=np.float64)
+    assert record_of(study, "A3B").mean_pixel == pytest.approx(mean.tolist())
+    assert record_of(study, "baseA").mean_pixel != record_of(study, "A3B").mean_pixel
+
+
+def stop_at_every_chance(job):
+    """Trains, stopping whenever asked; how often it was stopped."""
+    stops = 0
+    while True:
+        try:
+            training.train(job, should_stop=lambda: True)
+        except jobs.Stopped:
+            stops += 1
+            assert stops < 20
+        else:
+            return stops
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
+    # Dropout in a trunk and in heads, and two networks.
+    names = ["R7B", "baseB"]
+    whole, parts = (
+        make_job(tmp_path / name, images, names, LONG_RECIPE)
+        for name in ("whole", "parts")
+    )
+    training.train(whole)
+    assert stop_at_every_chance(parts) >= 2
+    for name in names:
+        assert_same(weights_of(whole.runs, name), weights_of(parts.runs, name))
+        one, other = (record_of(job.runs, name) for job in (whole, parts))
+        assert [entry["step"] for entry in other.history] == [100, 150]
+        assert without_times(one.history) == without_times(other.history)
+        assert other.frozen_sha256_before == other.frozen_sha256_after
+        assert (one.steps, one.top1, one.loss) == (150, other.top1, other.loss)
+        assert other.train_seconds > 0
+    assert not list(parts.runs.glob("cohorts/*"))
+
+
+def test_progress_never_passes_the_last_step(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(training, "_SECONDS_PER_CALL", 1e-9)
+    steps = []
+    training.train(
+        make_job(tmp_path, images, ["baseA"], RECIPE),
+        report=lambda progress: steps.append(progress.step),
+    )
+    assert steps == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
+def test_a_checkpoint_of_other_runs_is_not_continued(tmp_path, images, study):
+    with pytest.raises(jobs.Stopped):
+        training.train(make_job(tmp_path, images, ["R1A"]), should_stop=lambda: True)
+    training.train(make_job(tmp_path, images, ["baseA"]))
+    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+
+
+def test_a_loss_that_is_not_finite_is_recorded_as_diverged(tmp_path, images):
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
+    (record,) = training.train(make_job(tmp_path, images, ["baseA"], recipe))
+    assert record.status == "diverged"
+    assert record.loss is None
+    assert record_of(tmp_path, "baseA").history == record.history
+
+
+def test_a_missing_base_network_is_refused(tmp_path, images):
+    with pytest.raises(UserError, match="random-0_baseA_seed3"):
+        training.train(make_job(tmp_path, images, ["A3B"]))
+
+
+def test_a_missing_data_set_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no data set at .*none"):
+        training.train(make_job(tmp_path, tmp_path / "none", ["baseA"]))
+
+
+def test_losses_start_near_a_guess(study):
+    # The first four steps of a network from random weights.
+    assert record_of(study, "baseB").history[0]["train_loss"] < 2 * math.log(5)
