@@ -256,7 +256,7 @@ def _bad_inputs(images: pathlib.Path, folder: pathlib.Path) -> dict:
         "seeds": ("study", [data, "--seeds=one"], ["seeds", "'one'"]),
         "overlap": ("study", [data, f"--split=file:{overlap}"], ["class1"]),
         "missing": ("study", [data, f"--split=file:{missing}"], ["class4"]),
-        "too few": ("study", [f"--dataset=folder:{three}"], ["3", "four"]),
+        "too few": ("study", [f"--dataset=folder:{three}"], ["3 classes", "at least 4"]),
         "empty class": ("study", [f"--dataset=folder:{empty}"], ["class2"]),
         "unreadable": ("study", [f"--dataset=folder:{broken}"], ["class1/4.png"]),
         "runs is a file": ("study", [data, f"--runs={a_file}"], [str(a_file)]),

@@ -1,5 +1,6 @@
 """Copying layers, initial values, digests."""
 
+import dataclasses
 import io
 import pathlib
 import zipfile
@@ -106,6 +107,7 @@ def test_a_missing_layer_is_refused(side, part):
 
 def test_initial_weights_have_the_networks_shapes_spread_and_zero_biases():
     network = get_network("mini", widths=(64, 64, 64, 64, 64, 128, 128))
+    network = dataclasses.replace(network, weight_gain=2.0)
     weights = initial_weights(network, 32, 5, "any")
     assert list(weights) == [f"{n}/{p}" for n in LAYERS for p in ("kernel", "bias")]
     assert weights["conv2/kernel"].shape == (3, 3, 64, 64)

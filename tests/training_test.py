@@ -6,7 +6,6 @@ have dropout, and see random images whose halves have 4 and 5 classes.
 
 import dataclasses
 import json
-import math
 import shutil
 
 import numpy as np
@@ -32,7 +31,7 @@ RECIPE = Recipe(
     steps=10,
     batch_size=8,
     learning_rate=0.01,
-    rate_drops=(5,),
+    rate_drops=(4,),
     image_size=18,
     crop_size=16,
     mirror=True,
@@ -346,14 +345,22 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
     assert not list(parts.runs.glob("cohorts/*"))
 
 
-def test_progress_never_passes_the_last_step(tmp_path, images, monkeypatch):
+@pytest.mark.parametrize(
+    ("rate", "wanted"),
+    [(1.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), (1e30, [4, 8, 10])],
+    ids=["one_step_a_call", "many_steps_a_call"],
+)
+def test_progress_never_passes_the_last_step(
+    tmp_path, images, monkeypatch, rate, wanted
+):
     monkeypatch.setattr(training, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(training, "_ASSUMED_RATE", rate)
     steps = []
     training.train(
         make_job(tmp_path, images, ["baseA"], RECIPE),
         report=lambda progress: steps.append(progress.step),
     )
-    assert steps == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert steps == wanted
 
 
 def test_a_checkpoint_of_other_runs_is_not_continued(tmp_path, images, study):
@@ -381,6 +388,15 @@ def test_a_missing_data_set_is_refused(tmp_path):
         training.train(make_job(tmp_path, tmp_path / "none", ["baseA"]))
 
 
-def test_losses_start_near_a_guess(study):
-    # The first four steps of a network from random weights.
-    assert record_of(study, "baseB").history[0]["train_loss"] < 2 * math.log(5)
+def test_the_training_loss_is_the_mean_since_the_last_validation(
+    tmp_path, images, study
+):
+    recipe = dataclasses.replace(RECIPE, validate_every=10)
+    (record,) = training.train(make_job(tmp_path, images, ["baseA"], recipe))
+    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+    losses = [entry["train_loss"] for entry in record_of(study, "baseA").history]
+    # Of 4, 4 and 2 steps.
+    assert record.history[0]["train_loss"] == pytest.approx(
+        (4 * losses[0] + 4 * losses[1] + 2 * losses[2]) / 10, rel=1e-5
+    )
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)

@@ -31,6 +31,8 @@ class CohortLog:
           folder: What `--logdir` is pointed at.
           runs: One sub-folder is written for each.
         """
+        if not any(folder.glob("events*")):
+            _write_overview(folder)
         self._writers = [
             tf.summary.create_file_writer(str(folder / run.run_id)) for run in runs
         ]
@@ -65,8 +67,10 @@ class CohortLog:
         for writer, record, values in zip(self._writers, records, weights, strict=True):
             with writer.as_default(step=record.steps):
                 grid = filter_grid(values["conv1/kernel"])
-                tf.summary.image("conv1/filters", grid[None])
-                hparams.hparams(_hyper_parameters(record), trial_id=record.run_id)
+                # Its group is shown after those of the curves.
+                tf.summary.image("weights/conv1_filters", grid[None])
+                name = f"{record.treatment} {record.split} seed {record.seed}"
+                hparams.hparams(_hyper_parameters(record), trial_id=name)
                 for tag in _FINAL:
                     tf.summary.scalar(tag, getattr(record, tag.split("/")[1]))
 
@@ -89,7 +93,7 @@ def _hyper_parameters(record: Record) -> dict:
     }
 
 
-def write_overview(folder: pathlib.Path) -> None:
+def _write_overview(folder: pathlib.Path) -> None:
     """Tells the HParams dashboard which numbers to put into its table."""
     with tf.summary.create_file_writer(str(folder)).as_default():
         hparams.hparams_config(
@@ -116,16 +120,17 @@ def filter_grid(kernel: np.ndarray, zoom: int = 8) -> np.ndarray:
 
     Returns:
       float32 [height, width, 3] in 0..1, each filter stretched to its own
-      range, in rows of about equal length, with a grey line between.
+      range, in rows of about equal length, with a white line between.
     """
     low = kernel.min(axis=(0, 1, 2), keepdims=True)
     high = kernel.max(axis=(0, 1, 2), keepdims=True)
     tiles = (kernel - low) / np.maximum(high - low, 1e-12)
     tiles = np.moveaxis(tiles, -1, 0).repeat(zoom, axis=1).repeat(zoom, axis=2)
-    tiles = np.pad(tiles, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.5)
+    edges = ((0, 0), (2, 2), (2, 2), (0, 0))
+    tiles = np.pad(tiles, edges, constant_values=1.0)
     columns = int(np.ceil(np.sqrt(len(tiles))))
     missing = -len(tiles) % columns
-    tiles = np.concatenate([tiles, np.full((missing, *tiles.shape[1:]), 0.5)])
+    tiles = np.concatenate([tiles, np.ones((missing, *tiles.shape[1:]))])
     rows = [
         np.concatenate(tiles[start : start + columns], axis=1)
         for start in range(0, len(tiles), columns)
