@@ -17,7 +17,11 @@ from yosinski_tf.surgery import (
     starting_weights,
     transplant,
 )
-from yosinski_tf.treatments import all_treatments, parse_treatment
+from yosinski_tf.treatments import (
+    all_treatments,
+    parse_treatment,
+    parse_treatments,
+)
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
@@ -37,8 +41,13 @@ def same(one, other):
     return one.dtype == other.dtype == np.float32 and one.tobytes() == other.tobytes()
 
 
-@pytest.mark.parametrize("treatment", all_treatments(["B"]), ids=str)
-def test_exactly_the_first_n_layers_are_copied(treatment):
+PRESERVING = parse_treatments(["A1B~1", "A3B~1", "A3B~2", "B5B~2", "B1B~6"])
+
+
+@pytest.mark.parametrize(
+    "treatment", [*all_treatments(["B"]), *PRESERVING], ids=str
+)
+def test_exactly_the_first_n_layers_and_preserved_ones_are_copied(treatment):
     own, source = fresh("own"), fresh("source!")
     started = starting_weights(treatment, NETWORK, own, source)
     copied = [
@@ -53,8 +62,9 @@ def test_exactly_the_first_n_layers_are_copied(treatment):
         if same(started[f"{layer}/kernel"], own[f"{layer}/kernel"])
         and same(started[f"{layer}/bias"], own[f"{layer}/bias"])
     ]
-    assert copied == list(LAYERS[: treatment.n])
-    assert kept == list(LAYERS[treatment.n :])
+    count = treatment.n + treatment.preserved
+    assert copied == list(LAYERS[:count])
+    assert kept == list(LAYERS[count:])
     assert list(started) == list(own)
 
 

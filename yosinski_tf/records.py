@@ -28,6 +28,7 @@ class Record:
       source_half: `A`, `B`, `R` (random values) or None for a base.
       target_half: `A`, `B` or `W`.
       fine_tuned: Whether copied layers were trained too.
+      preserved: Layers above the n frozen ones that were copied and trained.
       split: The split's name, for example `random:0`; `whole` for target W.
       split_digest: SHA-256 of the two class lists.
       dataset: The data source as given, for example `embedded`.
@@ -78,6 +79,7 @@ class Record:
     source_half: str | None
     target_half: str
     fine_tuned: bool
+    preserved: int
     split: str
     split_digest: str
     dataset: str

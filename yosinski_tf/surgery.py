@@ -97,9 +97,9 @@ def starting_weights(
       treatment: The treatment.
       network: The network's description.
       fresh: Random weights of this run's own.
-      source: Weights of the network that the first n layers come from: a
-        trained base, or for R treatments the random network whose layers all
-        n share; None for a base.
+      source: Weights of the network that the first n layers, and those that are
+        preserved above them, come from: a trained base, or for R treatments the
+        random network whose layers all n share; None for a base.
 
     Raises:
       UserError: If a layer cannot be copied.
@@ -107,7 +107,7 @@ def starting_weights(
     if treatment.n == 0:
         return dict(fresh)
     assert source is not None, treatment
-    return transplant(fresh, source, network.layer_names[: treatment.n])
+    return transplant(fresh, source, network.layer_names[: treatment.copied_layers])
 
 
 def digest(weights: Mapping[str, np.ndarray], layers: Collection[str]) -> str:

@@ -86,7 +86,8 @@ class _Training:
 
     def _part(self, name):
         labels = np.asarray(getattr(self.images, f"{name}_labels"))
-        indices, new_labels = half_view(labels, self.classes)
+        limit = self.cohort.split.examples_per_class if name == "train" else None
+        indices, new_labels = half_view(labels, self.classes, limit)
         return pipeline.Part(
             getattr(self.images, f"{name}_images"), indices, new_labels
         )
@@ -316,6 +317,7 @@ class _Training:
             source_half=treatment.source,
             target_half=treatment.target,
             fine_tuned=treatment.fine_tuned,
+            preserved=treatment.preserved,
             split=run.split.name,
             split_digest=run.split.digest,
             dataset=self.images.name,
