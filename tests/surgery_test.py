@@ -1,5 +1,6 @@
 """Copying layers, initial values, digests."""
 
+import dataclasses
 import io
 import pathlib
 import zipfile
@@ -44,9 +45,7 @@ def same(one, other):
 PRESERVING = parse_treatments(["A1B~1", "A3B~1", "A3B~2", "B5B~2", "B1B~6"])
 
 
-@pytest.mark.parametrize(
-    "treatment", [*all_treatments(["B"]), *PRESERVING], ids=str
-)
+@pytest.mark.parametrize("treatment", [*all_treatments(["B"]), *PRESERVING], ids=str)
 def test_exactly_the_first_n_layers_and_preserved_ones_are_copied(treatment):
     own, source = fresh("own"), fresh("source!")
     started = starting_weights(treatment, NETWORK, own, source)
@@ -116,6 +115,7 @@ def test_a_missing_layer_is_refused(side, part):
 
 def test_initial_weights_have_the_networks_shapes_spread_and_zero_biases():
     network = get_network("mini", widths=(64, 64, 64, 64, 64, 128, 128))
+    network = dataclasses.replace(network, weight_gain=2.0)
     weights = initial_weights(network, 32, 5, "any")
     assert list(weights) == [f"{n}/{p}" for n in LAYERS for p in ("kernel", "bias")]
     assert weights["conv2/kernel"].shape == (3, 3, 64, 64)
@@ -258,3 +258,29 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
         file.writestr("conv1/kernel.npy", b"no array")
     with pytest.raises(UserError, match="cannot read weights"):
         read_weights(path)
+
+
+def test_initial_weights_of_caffenet_are_the_released_ones():
+    network = get_network("caffenet")
+    weights = initial_weights(network, 227, 500, "any")
+    found = {
+        layer: (
+            round(float(weights[f"{layer}/kernel"].std()), 4),
+            float(weights[f"{layer}/bias"][0]),
+        )
+        for layer in LAYERS
+    }
+    assert found == {
+        "conv1": (0.01, 0.0),
+        "conv2": (0.01, 1.0),
+        "conv3": (0.01, 0.0),
+        "conv4": (0.01, 1.0),
+        "conv5": (0.01, 1.0),
+        "fc6": (0.005, 1.0),
+        "fc7": (0.005, 1.0),
+        "fc8": (0.01, 0.0),
+    }
+    for layer in LAYERS:
+        assert len(set(weights[f"{layer}/bias"].tolist())) == 1
+    assert weights["conv2/kernel"].shape == (5, 5, 48, 256)
+    assert weights["fc6/kernel"].shape == (9216, 4096)

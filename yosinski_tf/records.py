@@ -13,6 +13,7 @@ from yosinski_tf.errors import UserError
 
 RECORD_NAME = "record.json"
 WEIGHTS_NAME = "weights.npz"
+MEAN_NAME = "mean_image.npy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +36,12 @@ class Record:
       dataset_fingerprint: SHA-256 of the images and labels that were used.
       network: Name of the network.
       network_settings: The network's description in full.
-      num_classes: Classes of the target half, the width of fc8.
+      num_classes: Classes of the target half, the width of fc8 unless the
+        network's description gives it more outputs.
       class_names: Their names, in the order of the outputs.
       mean_pixel: Mean of each channel over the half's training images, 0..255;
-        subtracted from what the network sees.
+        subtracted from what the network sees, or for a recipe whose `mean` is
+        `image` the mean of the image in `mean_image.npy` that is.
       recipe: Everything about the training.
       seed: Seed of initial values, dropout and batches.
       steps: Optimizer steps taken.
