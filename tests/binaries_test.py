@@ -62,7 +62,7 @@ def study(tmp_path_factory, images):
     arguments = [
         f"--runs={runs}",
         f"--dataset=folder:{images}",
-        "--treatments=baseB,R2B,B3B,A3B,A3B+",
+        "--treatments=baseB,R2B,B3B,A3B,A3B+,A3B~1",
         "--export=best",
         *_TINY,
     ]
@@ -74,6 +74,7 @@ def study(tmp_path_factory, images):
 _RUN_IDS = [
     "random-0_A3B+_seed0",
     "random-0_A3B_seed0",
+    "random-0_A3B~1_seed0",
     "random-0_B3B_seed0",
     "random-0_R2B_seed0",
     "random-0_baseA_seed0",
@@ -93,11 +94,27 @@ def test_study_trains_the_missing_bases_too_and_leaves_a_record_for_each(study):
     assert "--treatments=baseB,R2B,B3B,A3B,A3B+" in record["command"]
 
 
+def test_a_preserved_layer_starts_from_the_base_and_is_trained(study):
+    runs, _, _ = study
+    names = ("baseA", "A3B", "A3B~1")
+    base, frozen, kept = (
+        np.load(runs / f"random-0_{name}_seed0" / "weights.npz") for name in names
+    )
+    assert (kept["conv3/kernel"] == base["conv3/kernel"]).all()
+    far, near = (
+        np.abs(weights["conv4/kernel"] - base["conv4/kernel"]).max()
+        for weights in (frozen, kept)
+    )
+    assert 0 < near < 0.1 * far
+    record = json.loads((runs / "random-0_A3B~1_seed0" / "record.json").read_text())
+    assert (record["treatment"], record["n"], record["preserved"]) == ("A3B~1", 3, 1)
+
+
 def test_study_writes_report_tensorboard_and_export(study):
     runs, _, done = study
     for name in ("figure2.png", "figure3.png", "table1.csv", "summary.md"):
         assert (runs / "report" / name).stat().st_size > 100
-        assert (runs / "results.csv").read_text().count("\n") == 7
+        assert (runs / "results.csv").read_text().count("\n") == 8
     assert sorted(p.name for p in (runs / "tensorboard").iterdir() if p.is_dir()) == (
         _RUN_IDS
     )
@@ -109,7 +126,7 @@ def test_study_writes_report_tensorboard_and_export(study):
 def test_study_shows_progress(study):
     _, _, done = study
     assert "start random-0_B_seed0_first: 2 networks" in done.stderr
-    assert "finished random-0_B_seed0_copies: 3 networks" in done.stderr
+    assert "finished random-0_B_seed0_copies: 4 networks" in done.stderr
     assert "time left" in done.stderr
 
 
@@ -118,19 +135,21 @@ def test_study_again_finds_everything_done(study):
     before = {p: p.stat().st_mtime_ns for p in runs.glob("*/weights.npz")}
     again = _run("study", *arguments)
     assert again.returncode == 0, again.stderr
-    assert f"All 6 networks are trained already in {runs}." in again.stdout
+    assert f"All 7 networks are trained already in {runs}." in again.stdout
     assert {p: p.stat().st_mtime_ns for p in runs.glob("*/weights.npz")} == before
 
 
 def test_dry_run_prints_the_plan_with_a_time_and_trains_nothing(study):
     runs, arguments, _ = study
-    wider = [a.replace("A3B+", "A3B+,A4B") for a in arguments]
+    wider = [a.replace("A3B+", "A3B+,A4B,A5B") for a in arguments]
     done = _run("study", *wider, "--dry_run")
     assert done.returncode == 0, done.stderr
-    assert "7 networks, 6 done." in done.stdout
-    assert "needs random-0_baseA_seed0" in done.stdout
-    assert "random-0_A4B_seed0" in done.stdout
-    assert "Time: about" in done.stdout
+    assert "9 networks, 7 done, 2 to train in 1 cohorts." in done.stdout
+    # The bases are there already, so it waits for nothing.
+    assert "1  random-0_B_seed0_copies         2  A4B A5B\n" in done.stdout
+    assert "at the rate measured so far (2 networks x 12 steps x 4" in done.stdout
+    given = _run("study", *wider, "--dry_run", "--rate=2").stdout
+    assert "Time: about 48s at the given 2 images/s times networks" in given
     assert not (runs / "random-0_A4B_seed0").exists()
 
 
@@ -140,7 +159,9 @@ def test_dry_run_of_a_new_study_writes_nothing(tmp_path, images):
         "study", "--dry_run", f"--runs={runs}", f"--dataset=folder:{images}", *_TINY
     )
     assert done.returncode == 0, done.stderr
-    assert "72 networks, 0 done." in done.stdout
+    assert "72 networks, 0 done, 72 to train in 4 cohorts." in done.stdout
+    assert "(1, 2) B1B..B7B B1B+..B7B+ A1B..A7B A1B+..A7B+" in done.stdout
+    assert "Time: unknown" in done.stdout
     assert not runs.exists()
 
 
@@ -186,6 +207,38 @@ def test_transfer_with_bases_and_random_features(tmp_path, images):
         "whole_R1W_seed0",
         "whole_R7W_seed0",
     ]
+
+
+def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images):
+    arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=1"]
+    arguments += ["--batch_size=2", "--widths=2,2,2,2,2,4,4", "--num_outputs=7"]
+    runs = tmp_path / "runs"
+    done = _run("base", f"--runs={runs}", "--treatments=baseA", *arguments)
+    assert done.returncode == 0, done.stderr
+    folder = runs / "random-0_baseA_seed0"
+    record = json.loads((folder / "record.json").read_text())
+    recipe = record["recipe"]
+    assert (recipe["image_size"], recipe["crop_size"]) == (256, 227)
+    assert recipe["mean"] == "image"
+    assert np.load(folder / "mean_image.npy").shape == (256, 256, 3)
+    assert np.load(folder / "weights.npz")["fc8/bias"].shape == (7,)
+    assert np.load(runs / "dataset" / "train_images.npy").shape == (36, 256, 256, 3)
+    assert record["num_classes"] == 3
+
+
+def test_first_images_of_every_class(tmp_path, images):
+    runs = tmp_path / "runs"
+    arguments = [f"--runs={runs}", f"--dataset=folder:{images}", *_TINY]
+    arguments += ["--split=first:2,first:5", "--treatments=baseW"]
+    done = _run("study", *arguments)
+    assert done.returncode == 0, done.stderr
+    for count in (2, 5):
+        path = runs / f"first-{count}_baseW_seed0" / "record.json"
+        record = json.loads(path.read_text())
+        assert record["num_train_images"] == 6 * count
+        assert record["num_validation_images"] == 6 * 3
+    assert (runs / "report" / "reduced_data.png").exists()
+    assert "first N images of each class" in done.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -245,8 +298,19 @@ def _bad_inputs(images: pathlib.Path, folder: pathlib.Path) -> dict:
         "n": ("study", [data, "--treatments=A8B"], ["'A8B'", "1", "7"]),
         "kind": ("base", [data, "--treatments=A3B"], ["A3B", "yosinski-transfer"]),
         "split": ("study", [data, "--split=halves"], ["'halves'", "random:SEED"]),
+        "half of all": ("study", [data, "--split=first:2"], ["first:2", "half A"]),
+        "plan": ("study", [data, "--plan=paper"], ["'paper'", "released"]),
+        "two plans": (
+            "study",
+            [data, "--plan=released", "--treatments=A3B"],
+            ["--plan=released", "--treatments"],
+        ),
+        "preserved": ("study", [data, "--treatments=A6B~2"], ["'A6B~2'", "8"]),
         "dataset": ("study", ["--dataset=mnist"], ["'mnist'", "embedded"]),
         "network": ("study", [data, "--network=vgg"], ["'vgg'", "mini"]),
+        "outputs": ("base", [data, "--num_outputs=1"], ["--num_outputs", "2"]),
+        "small": ("base", [data, "--network=caffenet", "--crop_size=16"], ["39"]),
+        "mean": ("base", [data, "--mean=median"], ["--mean", "'median'", "pixel"]),
         "activation": ("study", [data, "--activation=tanh"], ["'tanh'", "relu"]),
         "flag value": ("study", [data, "--steps=many"], ["steps", "many"]),
         "flag range": ("study", [data, "--learning_rate=-1"], ["learning_rate", "0"]),

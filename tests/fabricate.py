@@ -40,6 +40,7 @@ def record(
         source_half=parsed.source,
         target_half=parsed.target,
         fine_tuned=parsed.fine_tuned,
+        preserved=parsed.preserved,
         split=split,
         split_digest="a" * 64,
         dataset="embedded",

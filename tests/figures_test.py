@@ -95,8 +95,14 @@ def test_measure_decides_what_is_drawn(tmp_path):
         figures.figure2(made, tmp_path / "c.png", "top5")
 
 
-def test_reduced_data(tmp_path):
-    _check(figures.reduced_data(published.reduced_runs(), tmp_path / "r.png"))
+def test_preserved_layers_have_a_look_of_their_own(tmp_path):
+    families = [f"{curve}~{k}" for curve in ("BnB", "AnB") for k in range(1, 7)]
+    looks = [drawing.style_of(family) for family in [*drawing.STYLES, *families]]
+    assert len({(look.color, look.marker, look.filled) for look in looks}) == len(looks)
+    made = [point("baseB", 0.5), *(point(f"A{n}B~1", 0.4) for n in range(1, 7))]
+    image = _check(figures.figure2(made, tmp_path / "f.png", TEN))
+    assert _share(image, drawing.style_of("AnB~1").color) > 1e-3
+    assert _share(image, drawing.STYLES["AnB"].color) == 0
 
 
 def test_labels_are_moved_apart_and_keep_their_order():

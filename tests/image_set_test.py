@@ -36,3 +36,19 @@ def test_half_view():
     assert new_labels.tolist() == [1, 0, 1, 0]
     assert (indices.dtype, new_labels.dtype) == (np.int64, np.int32)
     assert half_view(labels, (7,))[0].tolist() == []
+
+
+def test_half_view_of_the_first_of_every_class_in_list_order():
+    #                  0  1  2  3  4  5  6  7  8  9
+    labels = np.array([3, 1, 1, 0, 3, 1, 3, 2, 3, 1])
+    indices, new_labels = half_view(labels, (1, 3), examples_per_class=2)
+    assert indices.tolist() == [0, 1, 2, 4]
+    assert new_labels.tolist() == [1, 0, 0, 1]
+    assert (indices.dtype, new_labels.dtype) == (np.int64, np.int32)
+    one, _ = half_view(labels, (0, 1, 2, 3), examples_per_class=1)
+    assert one.tolist() == [0, 1, 3, 7]
+    # A class with fewer gives all that it has.
+    three, _ = half_view(labels, (0, 1, 2, 3), examples_per_class=3)
+    assert three.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    everything, _ = half_view(labels, (0, 1, 2, 3), examples_per_class=99)
+    assert everything.tolist() == list(range(10))

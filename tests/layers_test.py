@@ -1,10 +1,18 @@
 """Our Keras layers against independent arithmetic."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
 
-from yosinski_tf.layers import LocalResponseNormalization, PixelScaling
+from yosinski_tf.layers import (
+    CaffeMaxPooling2D,
+    CropScaling,
+    GroupedConv2D,
+    LocalResponseNormalization,
+    PixelScaling,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -61,11 +69,14 @@ def test_lrn_of_one_number_by_hand():
     assert float(y[0, 0, 0, 0]) == pytest.approx(np.sqrt(75) / 8)
 
 
-def test_lrn_gradient_is_the_formulas():
+@pytest.mark.parametrize(
+    ("channels", "spread", "alpha"), [(7, 2, 0.5), (96, 200, 1e-4), (256, 200, 1e-4)]
+)
+def test_lrn_gradient_is_the_formulas(channels, spread, alpha):
     tf = pytest.importorskip("tensorflow")
-    x = RANDOM.normal(0, 2, (2, 2, 2, 7)).astype(np.float32)
+    x = RANDOM.normal(0, spread, (2, 2, 2, channels)).astype(np.float32)
     upstream = RANDOM.normal(size=x.shape).astype(np.float32)
-    settings = {"size": 5, "alpha": 0.5, "k": 1.0}
+    settings = {"size": 5, "alpha": alpha, "k": 1.0}
     variable = tf.Variable(x)
     with tf.GradientTape() as tape:
         y = LocalResponseNormalization(**settings)(variable)
@@ -118,9 +129,11 @@ def test_pixels_stay_float32_under_mixed_precision():
     "layer",
     [
         PixelScaling((1.0, 2.0, 3.0), 0.5, name="pixels"),
+        PixelScaling(RANDOM.random((4, 4, 3)), 0.5, name="image"),
         LocalResponseNormalization(3, 0.25, 2.0, name="norm"),
+        CaffeMaxPooling2D(3, 2, name="pool"),
     ],
-    ids=["pixels", "norm"],
+    ids=["pixels", "image", "norm", "pool"],
 )
 def test_a_layer_survives_its_config_and_has_no_weights(layer):
     copy = keras.layers.deserialize(keras.layers.serialize(layer))
@@ -129,3 +142,150 @@ def test_a_layer_survives_its_config_and_has_no_weights(layer):
     assert one.tobytes() == other.tobytes()
     assert copy.name == layer.name
     assert layer.weights == []
+
+
+def test_a_mean_image_is_subtracted_pixel_by_pixel():
+    mean = RANDOM.uniform(0, 255, (4, 5, 3)).astype(np.float32)
+    x = RANDOM.integers(0, 256, (2, 4, 5, 3), np.uint8)
+    y = keras.ops.convert_to_numpy(PixelScaling(mean, 0.5)(x))
+    np.testing.assert_allclose(y, (x - mean) / 2, atol=1e-4)
+
+
+def test_the_mean_image_is_subtracted_at_the_place_of_each_crop():
+    mean = RANDOM.integers(0, 256, (7, 9, 3)).astype(np.float32)
+    x = RANDOM.integers(0, 256, (4, 4, 4, 3), np.uint8)
+    places = np.array([[0, 0, 0], [3, 5, 0], [2, 1, 1], [3, 5, 1]], np.int32)
+    y = CropScaling(mean, 2.0)(x, places)
+    assert keras.backend.standardize_dtype(y.dtype) == "float32"
+    y = keras.ops.convert_to_numpy(y)
+    parts = [mean[:4, :4], mean[3:, 5:], mean[2:6, 1:5][:, ::-1], mean[3:, 5:][:, ::-1]]
+    for index, part in enumerate(parts):
+        assert (y[index] == 2 * (x[index].astype(np.float32) - part)).all()
+
+
+def test_the_place_of_the_mean_survives_its_config():
+    layer = CropScaling(RANDOM.random((7, 9, 3)), 2.0, name="pixels")
+    copy = keras.layers.deserialize(keras.layers.serialize(layer))
+    x = np.zeros((1, 4, 4, 3), np.uint8)
+    places = np.array([[1, 2, 1]], np.int32)
+    assert np.asarray(layer(x, places)).tobytes() == (
+        np.asarray(copy(x, places)).tobytes()
+    )
+    assert layer.weights == []
+
+
+def caffe_max_pool(x, window, step):
+    """Caffe's pooling layer without padding, window by window."""
+    size = [-(-(side - window) // step) + 1 for side in x.shape[1:3]]
+    y = np.empty((len(x), *size, x.shape[3]), x.dtype)
+    for row in range(size[0]):
+        for column in range(size[1]):
+            top, left = row * step, column * step
+            part = x[:, top : top + window, left : left + window]
+            y[:, row, column] = part.max(axis=(1, 2))
+    return y
+
+
+@pytest.mark.parametrize(("window", "step"), [(3, 2), (2, 2), (3, 3), (5, 2)])
+@pytest.mark.parametrize("shape", [(5, 6), (6, 5), (7, 7), (8, 13), (10, 12)])
+def test_pooling_rounds_up_as_caffes(shape, window, step):
+    # All below zero: a border of zeros would show.
+    x = -1 - RANDOM.random((2, *shape, 3), np.float32)
+    layer = CaffeMaxPooling2D(window, step)
+    y = keras.ops.convert_to_numpy(layer(x))
+    wanted = caffe_max_pool(x, window, step)
+    assert y.shape == wanted.shape == layer.compute_output_shape(x.shape)
+    assert (y == wanted).all()
+
+
+def test_pooling_of_sizes_by_hand():
+    sizes = {55: 27, 27: 13, 13: 6, 54: 27, 56: 28, 6: 3, 3: 1, 2: 1}
+    layer = CaffeMaxPooling2D(3, 2)
+    for side, wanted in sizes.items():
+        assert layer.compute_output_shape((None, side, side, 8)) == (
+            *(None, wanted, wanted, 8),
+        )
+
+
+def test_the_gradient_of_pooling_goes_to_the_largest():
+    tf = pytest.importorskip("tensorflow")
+    values = -RANDOM.permutation(36).reshape(1, 6, 6, 1).astype(np.float32)
+    x = tf.Variable(values)
+    upstream = RANDOM.random((1, 3, 3, 1), np.float32)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(CaffeMaxPooling2D(3, 2)(x) * upstream)
+    wanted = np.zeros((6, 6), np.float32)
+    for row in range(3):
+        for column in range(3):
+            top, left = 2 * row, 2 * column
+            part = values[0, top : top + 3, left : left + 3, 0]
+            i, j = np.unravel_index(part.argmax(), part.shape)
+            wanted[top + i, left + j] += upstream[0, row, column, 0]
+    np.testing.assert_allclose(tape.gradient(total, x)[0, :, :, 0], wanted, rtol=1e-6)
+
+
+def make_grouped(kind, x, filters=12, **options):
+    layer = kind(filters, 3, groups=2, **options)
+    layer.build(x.shape)
+    random = np.random.default_rng(4)
+    layer.set_weights(
+        [random.normal(size=v.shape).astype(np.float32) for v in layer.weights]
+    )
+    return layer
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"padding": "same"}, {"padding": "valid"}, {"padding": "same", "strides": 2}],
+    ids=["same", "valid", "strided"],
+)
+def test_grouped_convolution_is_keras_own(options):
+    tf = pytest.importorskip("tensorflow")
+    x = tf.Variable(RANDOM.normal(size=(3, 9, 8, 6)).astype(np.float32))
+    found = []
+    for kind in (GroupedConv2D, keras.layers.Conv2D):
+        layer = make_grouped(kind, x, **options)
+        assert [tuple(v.shape) for v in layer.weights] == [(3, 3, 3, 12), (12,)]
+        assert [v.name for v in layer.weights] == ["kernel", "bias"]
+        with tf.GradientTape() as tape:
+            y = layer(x)
+            weight = tf.reshape(tf.sin(tf.range(tf.size(y), dtype="float32")), y.shape)
+            total = tf.reduce_sum(y * weight)
+        assert tuple(y.shape) == layer.compute_output_shape(x.shape)
+        variables = [x, *(v.value for v in layer.weights)]
+        found.append([y, *tape.gradient(total, variables)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_grouped_convolution_is_faster_than_keras_own(capsys):
+    tf = pytest.importorskip("tensorflow")
+    if tf.config.get_visible_devices("GPU"):
+        pytest.skip("a statement about processors")
+    # conv4 of CaffeNet.
+    x = tf.constant(RANDOM.normal(size=(8, 13, 13, 384)).astype(np.float32))
+    seconds = []
+    for kind in (GroupedConv2D, keras.layers.Conv2D):
+        layer = make_grouped(kind, x, filters=384, padding="same")
+        kernel = layer.kernel.value
+
+        def step(layer=layer, kernel=kernel):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                total = tf.reduce_sum(tf.square(layer(x)))
+            return tape.gradient(total, [x, kernel])
+
+        step = tf.function(step)
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            [np.asarray(part) for part in step()]
+            times.append(time.perf_counter() - start)
+        seconds.append(min(times[1:]))
+    ours, theirs = seconds
+    with capsys.disabled():
+        print(
+            f"\ngrouped convolution, forward and gradient: {ours * 1e3:.0f} ms, Keras'"
+            f" own {theirs * 1e3:.0f} ms: {theirs / ours:.1f} times as fast"
+        )
+    assert ours < theirs

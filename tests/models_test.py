@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from yosinski_tf.models import Cohort, Member, build_network
-from yosinski_tf.networks import get_network
+from yosinski_tf.models import Cohort, Member, build_network, make_blocks
+from yosinski_tf.networks import CaffeConv, CaffeDense, Network, get_network
 from yosinski_tf.surgery import initial_weights
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.5, lrn=True)
@@ -219,3 +219,129 @@ def test_mixed_precision_keeps_variables_and_logits_in_float32():
         assert 0 < difference < 0.1 * np.abs(right).max()
     conv1, fc8 = cohort.blocks("whole")["conv1"][0], cohort.blocks("whole")["fc8"][0]
     assert (conv1.compute_dtype, fc8.compute_dtype) == ("bfloat16", "float32")
+
+
+# Every Keras layer of the released network at 227, and its output.
+CAFFENET = (
+    ("conv1", (55, 55, 96)),
+    ("conv1_activation", (55, 55, 96)),
+    ("conv1_pool", (27, 27, 96)),
+    ("conv1_norm", (27, 27, 96)),
+    ("conv2", (27, 27, 256)),
+    ("conv2_activation", (27, 27, 256)),
+    ("conv2_pool", (13, 13, 256)),
+    ("conv2_norm", (13, 13, 256)),
+    ("conv3", (13, 13, 384)),
+    ("conv3_activation", (13, 13, 384)),
+    ("conv4", (13, 13, 384)),
+    ("conv4_activation", (13, 13, 384)),
+    ("conv5", (13, 13, 256)),
+    ("conv5_activation", (13, 13, 256)),
+    ("conv5_pool", (6, 6, 256)),
+    ("fc6_flatten", (9216,)),
+    ("fc6", (4096,)),
+    ("fc6_activation", (4096,)),
+    ("fc6_dropout", (4096,)),
+    ("fc7", (4096,)),
+    ("fc7_activation", (4096,)),
+    ("fc7_dropout", (4096,)),
+    ("fc8", (1000,)),
+)
+
+
+def test_caffenet_layer_by_layer():
+    network = get_network("caffenet", num_outputs=1000)
+    blocks = make_blocks(network, 500, LAYERS, trainable=True, identity="any")
+    value, found, parameters = keras.Input((227, 227, 3)), [], 0
+    for block in blocks.values():
+        for layer in block:
+            value = layer(value)
+            found.append((layer.name, tuple(value.shape[1:])))
+            parameters += layer.count_params()
+    assert tuple(found) == CAFFENET
+    assert parameters == 60_965_224
+    settings = {block[0].name: block[0] for block in blocks.values()}
+    groups = [settings[f"conv{n}"].groups for n in range(1, 6)]
+    assert groups == [1, 2, 1, 2, 2]
+    norm = blocks["conv1"][-1]
+    assert (norm.size, norm.alpha, norm.k) == (5, 1e-4, 1.0)
+    assert blocks["fc7"][-1].rate == 0.5
+    assert blocks["conv1"][1].negative_slope == 0
+
+
+CONVOLUTION = {"filters": 4, "kernel": 5, "groups": 2}
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_in_caffes_form_by_hand(padding, stride):
+    layer = CaffeConv("conv1", **CONVOLUTION, padding=padding, stride=stride)
+    network = Network("one", (layer, CaffeDense("fc8", None)))
+    blocks = make_blocks(network, 3, ["conv1"], trainable=True, identity="any")
+    random = np.random.default_rng(1)
+    x = random.normal(size=(1, 9, 8, 6)).astype(np.float32)
+    value = x
+    for part in blocks["conv1"][:-1]:
+        if part.name == "conv1":
+            part.build(value.shape)
+            kernel = random.normal(size=(5, 5, 3, 4)).astype(np.float32)
+            part.set_weights([kernel, np.zeros(4, np.float32)])
+        value = part(value)
+    padded = np.pad(x, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)))
+    wanted = np.empty(value.shape, np.float32)
+    assert wanted.shape[1:3] == (layer.convolved(9), layer.convolved(8))
+    for row in range(wanted.shape[1]):
+        for column in range(wanted.shape[2]):
+            top, left = row * stride, column * stride
+            part = padded[0, top : top + 5, left : left + 5]
+            for output in range(4):
+                # The first two outputs see the first three inputs.
+                seen = part[..., :3] if output < 2 else part[..., 3:]
+                wanted[0, row, column, output] = (seen * kernel[..., output]).sum()
+    np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_mean_image_makes_a_second_input():
+    random = np.random.default_rng(2)
+    mean = random.uniform(50, 150, (SIZE + 4, SIZE + 4, 3)).astype(np.float32)
+    cohort = Cohort(
+        NETWORK, MEMBERS[:1], input_size=SIZE, num_classes=CLASSES, mean=mean
+    )
+    cohort.assign("whole", weights_of("one"))
+    pixels, _ = images()
+
+    def logits(places):
+        places = np.array([places] * len(pixels), np.int32)
+        (found,) = cohort.training([pixels, places], training=False).values()
+        return keras.ops.convert_to_numpy(found)
+
+    centre = logits([2, 2, 0])
+    # What is taken out for use sees central crops.
+    single = cohort.single("whole")(pixels, training=False)
+    np.testing.assert_allclose(single, centre, atol=1e-5)
+    plain = build_network(NETWORK, weights_of("one"), input_size=SIZE, mean=mean)
+    np.testing.assert_allclose(plain(pixels, training=False), centre, atol=1e-5)
+    for places in ([0, 0, 0], [2, 4, 0], [2, 2, 1]):
+        assert np.abs(logits(places) - centre).max() > 1e-3
+    # A mean image of one colour is a mean pixel.
+    flat = np.broadcast_to(np.float32([120, 110, 100]), (SIZE, SIZE, 3))
+    one = build_network(NETWORK, weights_of("one"), input_size=SIZE, mean=flat)
+    options = {"input_size": SIZE, "mean": (120.0, 110.0, 100.0)}
+    other = build_network(NETWORK, weights_of("one"), **options)
+    np.testing.assert_array_equal(one(pixels), other(pixels))
+
+
+def test_outputs_that_no_class_has_take_part_in_validation():
+    network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), num_outputs=9)
+    cohort = Cohort(
+        network, MEMBERS[:1], input_size=SIZE, num_classes=3, mean=(0.0, 0.0, 0.0)
+    )
+    weights = initial_weights(network, SIZE, 3, "one")
+    # The unused outputs 4..8 win everywhere, class 2 is next.
+    weights["fc8/bias"][:] = [-9e3, -9e3, 1e3, 0, 9e3, 9e3, 9e3, 9e3, 9e3]
+    cohort.assign("whole", weights)
+    pixels, _ = images(9)
+    cohort.validation.compile(jit_compile=False)
+    cohort.validation.evaluate(pixels, np.full(9, 2, np.int32), verbose=0)
+    sums = cohort.validation.totals.sums
+    assert (sums["top1"].numpy()[0], sums["top5"].numpy()[0]) == (0, 0)

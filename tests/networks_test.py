@@ -6,7 +6,14 @@ import json
 import pytest
 
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import NETWORKS, LayerCount, Network, get_network
+from yosinski_tf.networks import (
+    NETWORKS,
+    LayerCount,
+    Network,
+    UsualImages,
+    get_network,
+    usual_images,
+)
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16)
 
@@ -31,6 +38,19 @@ AT_64 = (
     LayerCount("fc7", (16,), 240, 224),
     LayerCount("fc8", (5,), 85, 80),
 )
+
+# The released network with its 1000 outputs, at 227.
+CAFFENET = (
+    LayerCount("conv1", (27, 27, 96), 34_944, 105_415_200),
+    LayerCount("conv2", (13, 13, 256), 307_456, 223_948_800),
+    LayerCount("conv3", (13, 13, 384), 885_120, 149_520_384),
+    LayerCount("conv4", (13, 13, 384), 663_936, 112_140_288),
+    LayerCount("conv5", (6, 6, 256), 442_624, 74_760_192),
+    LayerCount("fc6", (4096,), 37_752_832, 37_748_736),
+    LayerCount("fc7", (4096,), 16_781_312, 16_777_216),
+    LayerCount("fc8", (1000,), 4_097_000, 4_096_000),
+)
+NARROW = (4, 6, 8, 10, 12, 14, 16)
 
 
 @pytest.mark.parametrize(
@@ -162,3 +182,89 @@ def test_counts_agree_with_keras(size, lrn):
         assert model.get_layer(layer.name).count_params() == layer.parameters
         after = f"{layer.name}_pool"
         assert shapes.get(after, shapes[layer.name]) == layer.output_shape
+
+
+@pytest.mark.parametrize("num_classes", [500, 449, 1000])
+def test_caffenet_as_released(num_classes):
+    counted = get_network("caffenet", num_outputs=1000).count(227, num_classes)
+    assert counted == CAFFENET
+    assert sum(layer.parameters for layer in counted) == 60_965_224
+
+
+def test_caffenet_with_one_output_per_class_of_the_half():
+    counted = get_network("caffenet").count(227, num_classes=500)
+    assert counted[:7] == CAFFENET[:7]
+    assert counted[7] == LayerCount("fc8", (500,), 2_048_500, 2_048_000)
+
+
+def test_caffenet_where_pooling_rounds_up():
+    network = get_network("caffenet", widths=NARROW)
+    shapes = [layer.output_shape for layer in network.count(224, 5)]
+    # 224 -> 54 -> ceil(51 / 2) + 1 = 27 -> 13 -> 6; 231 -> 56 -> 28 -> 14 -> 7.
+    assert [shape[0] for shape in shapes[:5]] == [27, 13, 13, 13, 6]
+    shapes = [layer.output_shape for layer in network.count(231, 5)]
+    assert [shape[0] for shape in shapes[:5]] == [28, 14, 14, 14, 7]
+
+
+def test_the_smallest_image_of_caffenet():
+    network = get_network("caffenet", widths=NARROW)
+    sides = [layer.output_shape[0] for layer in network.count(39, 5)[:5]]
+    assert sides == [4, 2, 2, 2, 1]
+    with pytest.raises(UserError, match="at least 39 x 39, got 38 x 38"):
+        network.kernel_shapes(38, 5)
+
+
+@pytest.mark.parametrize("size", [39, 64, 97, 227])
+def test_counts_of_caffenet_agree_with_keras(size):
+    models = pytest.importorskip("yosinski_tf.models")
+    surgery = pytest.importorskip("yosinski_tf.surgery")
+    network = get_network("caffenet", widths=NARROW)
+    weights = surgery.initial_weights(network, size, 5, "any")
+    model = models.build_network(network, weights, input_size=size, mean=(0, 0, 0))
+    for layer in network.count(size, num_classes=5):
+        keras_layer = model.get_layer(layer.name)
+        assert keras_layer.count_params() == layer.parameters
+        names = [f"{layer.name}_pool", layer.name]
+        last = next(x for name in names for x in model.layers if x.name == name)
+        assert tuple(last.output.shape[1:]) == layer.output_shape
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_more_outputs_than_classes_but_never_fewer(name):
+    network = get_network(name, num_outputs=7)
+    assert network.kernel_shapes(227, 5)["fc8"][1] == 7
+    assert network.outputs(7) == 7
+    with pytest.raises(UserError, match="--num_outputs .* per class, 8, got 7"):
+        network.kernel_shapes(227, 8)
+    assert get_network(name).outputs(8) == 8
+
+
+def test_caffenet_is_rebuilt_from_its_settings():
+    network = get_network("caffenet", num_outputs=1000)
+    stored = json.loads(json.dumps(network.settings()))
+    assert Network.from_settings(stored) == network
+    assert stored["layers"][1] == {
+        "name": "conv2",
+        "filters": 256,
+        "kernel": 5,
+        "stride": 1,
+        "pool": 3,
+        "lrn": True,
+        "padding": 2,
+        "groups": 2,
+        "deviation": 0.01,
+        "bias": 1.0,
+    }
+
+
+def test_odd_widths_do_not_fall_into_two_groups():
+    with pytest.raises(UserError, match="even numbers for conv1..conv5"):
+        get_network("caffenet", widths=(4, 6, 8, 9, 12, 14, 16))
+    get_network("caffenet", widths=(4, 6, 8, 10, 12, 13, 15))
+
+
+def test_the_images_a_network_is_made_for():
+    assert usual_images("caffenet") == UsualImages(256, 227, "image")
+    assert usual_images("mini") == UsualImages(32, 32, "pixel")
+    with pytest.raises(UserError, match="unknown network 'vgg'"):
+        usual_images("vgg")

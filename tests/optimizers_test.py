@@ -154,3 +154,90 @@ def test_the_optimizer_survives_its_config():
     again = keras_steps(copy, make_variables(), 6)[-1]
     for one, other in zip(found, again, strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+DECAY, RATE = 0.05, 0.2
+
+
+def numpy_network(weights, steps, rates, frozen=()):
+    """Ten steps of a network 6-5-4-3 in double precision, written out.
+
+    ReLU, softmax and mean cross-entropy; weights is a list of [kernel, bias].
+    """
+    layers = [[np.array(part, np.float64) for part in layer] for layer in weights]
+    speeds = [[np.zeros_like(part) for part in layer] for layer in layers]
+    after = []
+    for (x, labels), rate in zip(steps, rates, strict=True):
+        inputs, value = [], x.astype(np.float64)
+        for number, (kernel, bias) in enumerate(layers):
+            inputs.append(value)
+            value = value @ kernel + bias
+            if number < 2:
+                value = np.maximum(value, 0)
+        share = np.exp(value - value.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        upstream = (share - np.eye(3)[labels]) / len(labels)
+        gradients = [None, None, None]
+        for number in (2, 1, 0):
+            gradients[number] = (inputs[number].T @ upstream, upstream.sum(axis=0))
+            # What is below is positive where its ReLU let it through.
+            upstream = (upstream @ layers[number][0].T) * (inputs[number] > 0)
+        for number in range(3):
+            if number in frozen:
+                continue
+            kernel, bias = layers[number]
+            on_kernel, on_bias = gradients[number]
+            moved, turned = speeds[number]
+            moved = 0.9 * moved + rate * (on_kernel + DECAY * kernel)
+            turned = 0.9 * turned + 2 * rate * on_bias
+            speeds[number] = [moved, turned]
+            layers[number] = [kernel - moved, bias - turned]
+        after.append([part for layer in layers for part in layer])
+    return after
+
+
+@pytest.mark.parametrize("frozen", [(), (0,), (0, 1)], ids=["none", "one", "two"])
+def test_ten_steps_of_a_network_with_drops_of_the_rate(frozen):
+    random = np.random.default_rng(5)
+    model = keras.Sequential([keras.Input((6,))])
+    for number, (units, activation) in enumerate([(5, "relu"), (4, "relu"), (3, None)]):
+        model.add(
+            keras.layers.Dense(
+                units, activation, trainable=number not in frozen, name=f"layer{number}"
+            )
+        )
+    start = [
+        [random.normal(0, 0.6, v.shape).astype(np.float32) for v in layer.weights]
+        for layer in model.layers
+    ]
+    for layer, values in zip(model.layers, start, strict=True):
+        layer.set_weights(values)
+    recipe = Recipe(
+        steps=10,
+        learning_rate=RATE,
+        rate_drops=(4, 7),
+        drop_factor=0.1,
+        momentum=0.9,
+        weight_decay=DECAY,
+        bias_rate=2.0,
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(make_optimizer(recipe), loss, jit_compile=False)
+    steps = [
+        (random.normal(size=(8, 6)).astype(np.float32), random.integers(0, 3, 8))
+        for _ in range(10)
+    ]
+    # Steps 0..3, 4..6 and 7..9.
+    rates = [0.2] * 4 + [0.02] * 3 + [0.002] * 3
+    wanted = numpy_network(start, steps, rates, frozen)
+    for step, (x, labels) in enumerate(steps):
+        model.train_on_batch(x, labels)
+        found = [np.array(v) for layer in model.layers for v in layer.weights]
+        for value, right in zip(found, wanted[step], strict=True):
+            np.testing.assert_allclose(value, right, rtol=1e-5, atol=1e-6)
+        for number in frozen:
+            for value, first in zip(found[2 * number :], start[number], strict=False):
+                assert value.tobytes() == first.tobytes()
+    # The rule matters: with the drops one step off the result is another.
+    late = numpy_network(start, steps, [0.2] * 5 + [0.02] * 3 + [0.002] * 2, frozen)
+    assert np.abs(late[-1][-2] - wanted[-1][-2]).max() > 1e-3

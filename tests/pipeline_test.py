@@ -11,11 +11,13 @@ import pytest
 
 from yosinski_tf.data.pipeline import (
     Part,
+    mean_image,
     mean_pixel,
     on_host,
     training_batches,
     validation_batches,
 )
+from yosinski_tf.layers import CropScaling
 
 COUNT, SIZE = 23, 12
 
@@ -187,3 +189,65 @@ def test_mean_pixel_of_many_images():
     part = Part(images, indices, np.zeros(2500, np.int32))
     wanted = images[::2].astype(np.int64).sum((0, 1, 2)) / (2500 * 64)
     assert mean_pixel(part) == tuple(wanted.tolist())
+
+
+OPTIONS = {"batch_size": 8, "mirror": True, "seed": 3, "first_step": 0, "last_step": 20}
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize("crop", [9, SIZE])
+def test_places_are_where_crops_were_taken(part, crop, mirror):
+    options = {**OPTIONS, "crop_size": crop, "mirror": mirror}
+    plain = training_batches(part, **options)
+    placed = list(training_batches(part, **options, places=True))
+    told = [place.numpy() for (_, places), _ in placed for place in places]
+    assert all(place.dtype == np.int32 for place in told)
+    seen = flat(decode([(pixels, labels) for (pixels, _), labels in placed], crop))
+    assert [(s.top, s.left, int(s.mirrored)) for s in seen] == [
+        tuple(place.tolist()) for place in told
+    ]
+    # Asking for them changes nothing.
+    assert flat(decode(plain, crop)) == seen
+
+
+def test_the_central_crops_place(part):
+    batches = list(validation_batches(part, batch_size=8, crop_size=9, places=True))
+    assert [len(places) for (_, places), _ in batches] == [8, 8, 7]
+    for (_, places), _ in batches:
+        assert places.numpy().dtype == np.int32
+        assert (places.numpy() == [1, 1, 0]).all()
+
+
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_the_mean_image_is_subtracted_where_the_crop_was_taken(part, which):
+    """Where a pixel stands is all that the images have in common."""
+    mean = mean_image(part)
+    if which == "training":
+        batches = training_batches(part, **OPTIONS, crop_size=9, places=True)
+    else:
+        batches = validation_batches(part, batch_size=8, crop_size=9, places=True)
+    scaling, left = CropScaling(mean, 1.0), set()
+    for (pixels, places), _ in batches:
+        rest = np.asarray(scaling(pixels, places))
+        index = pixels[..., 0].numpy()
+        np.testing.assert_allclose(rest[..., 0] + mean[0, 0, 0], index, atol=1e-5)
+        assert not rest[..., 1:].any()
+        left |= {tuple(place) for place in places.numpy().tolist()}
+    # 4 x 4 places, mirrored and not; some would be missed by chance.
+    assert len(left) > 25 if which == "training" else left == {(1, 1, 0)}
+
+
+def test_mean_image_is_exact_and_of_the_part_alone(part):
+    mean = mean_image(part)
+    assert mean.dtype == np.float32 and mean.shape == (SIZE, SIZE, 3)
+    assert (mean[..., 0] == np.float32(part.indices.sum() / COUNT)).all()
+    assert (mean[..., 1] == 100 + np.arange(SIZE)[:, None]).all()
+    assert (mean[..., 2] == 100 + np.arange(SIZE)[None, :]).all()
+
+
+def test_mean_image_of_many_images():
+    random = np.random.default_rng(1)
+    images = random.integers(0, 256, (5000, 8, 8, 3), np.uint8)
+    part = Part(images, np.arange(0, 5000, 2), np.zeros(2500, np.int32))
+    wanted = images[::2].mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(mean_image(part), wanted, rtol=1e-6)

@@ -22,7 +22,12 @@ WHOLE = make_split("whole", NAMES)
 
 def runs_of(*treatments, splits=(FIRST,), seeds=(0,), with_bases=True):
     parsed = parse_treatments(treatments)
-    return make_runs(splits, WHOLE, parsed, seeds, with_bases=with_bases)
+    return runs_on(splits, parsed, seeds, with_bases=with_bases)
+
+
+def runs_on(splits, treatments, seeds, with_bases=True):
+    parts = [(split, treatments) for split in splits]
+    return make_runs(parts, WHOLE, seeds, with_bases=with_bases)
 
 
 def ids(runs):
@@ -85,7 +90,7 @@ def test_a_base_named_and_needed_is_one_run():
 
 
 def test_every_run_comes_after_its_base_in_the_whole_study():
-    runs = make_runs([FIRST, SECOND], WHOLE, all_treatments(), [0, 1], with_bases=True)
+    runs = runs_on([FIRST, SECOND], all_treatments(), [0, 1])
     assert len(runs) == len(set(ids(runs))) == 72 * 2 * 2
     place = {run: index for index, run in enumerate(runs)}
     for run in runs:
@@ -105,6 +110,42 @@ def test_the_whole_set_is_run_once_for_all_splits():
         "whole_baseW_seed1",
     ]
     assert {run.split for run in runs if run.treatment.target == "W"} == {WHOLE}
+
+
+def test_every_split_has_its_own_treatments():
+    parts = [
+        (FIRST, parse_treatments(["baseA", "baseW"])),
+        (make_split("first:3", NAMES), parse_treatments(["baseW", "R2W"])),
+        (WHOLE, parse_treatments(["R1W"])),
+        (SECOND, parse_treatments(["A3B"])),
+    ]
+    assert ids(make_runs(parts, WHOLE, [0], with_bases=True)) == [
+        "random-0_baseA_seed0",
+        "whole_baseW_seed0",
+        "first-3_baseW_seed0",
+        "first-3_R2W_seed0",
+        "whole_R1W_seed0",
+        "random-1_baseA_seed0",
+        "random-1_A3B_seed0",
+    ]
+
+
+@pytest.mark.parametrize("spec", ["whole", "first:2"])
+@pytest.mark.parametrize("treatment", ["baseB", "A3B", "R1A"])
+def test_a_half_of_a_split_without_halves_is_refused(spec, treatment):
+    with pytest.raises(UserError, match=f"split {spec} has no half {treatment[-1]}"):
+        runs_of(treatment, splits=[make_split(spec, NAMES)])
+
+
+def test_preserving_runs_need_the_same_base_and_share_its_cohort():
+    cohorts = make_cohorts(runs_of("A3B", "A3B~1", "A3B~2", "B3B~1"))
+    assert packed(cohorts)["random-0_B_seed0_copies"] == [
+        "random-0_A3B_seed0",
+        "random-0_A3B~1_seed0",
+        "random-0_A3B~2_seed0",
+        "random-0_B3B~1_seed0",
+    ]
+    assert ids(cohorts[-1].bases) == ["random-0_baseA_seed0", "random-0_baseB_seed0"]
 
 
 def test_seeds_and_splits_named_twice_are_refused():
@@ -162,7 +203,7 @@ def test_a_cohort_size_that_is_not_reached_changes_nothing():
 
 @pytest.mark.parametrize("size", [None, 1, 2, 5])
 def test_no_run_is_lost_or_doubled_by_packing(size):
-    runs = make_runs([FIRST, SECOND], WHOLE, all_treatments(), [0, 1], with_bases=True)
+    runs = runs_on([FIRST, SECOND], all_treatments(), [0, 1])
     cohorts = make_cohorts(runs, size)
     assert sorted(sum(packed(cohorts).values(), [])) == sorted(ids(runs))
     assert len(packed(cohorts)) == len(cohorts)
@@ -214,4 +255,5 @@ def test_work_of_one_step_by_hand():
     assert work("A3B") == 76_800 + 13_824 + 6_912 + trained
     # Frozen layers of one source are computed once, those of another anew.
     assert work("A3B", "A7B") == work("A3B") + 11_520 + 17_280 + 672 + 224 + 2 * 80
+    assert work("A3B~2") == work("A3B")
     assert work("A3B", "B3B") == 2 * work("A3B")

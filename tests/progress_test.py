@@ -16,9 +16,8 @@ NAMES = [f"class{index}" for index in range(8)]
 # random-0_A_seed0_first (one network), random-0_B_seed0_first (two).
 ONE, TWO = make_cohorts(
     make_runs(
-        [make_split("random:0", NAMES)],
+        [(make_split("random:0", NAMES), parse_treatments(["baseA", "baseB", "R1B"]))],
         make_split("whole", NAMES),
-        parse_treatments(["baseA", "baseB", "R1B"]),
         [0],
         with_bases=True,
     )
@@ -64,6 +63,10 @@ def last_line(stream):
         (3600, "1h00m"),
         (7500, "2h05m"),
         (100_000, "27h46m"),
+        (4 * 86400 - 1, "95h59m"),
+        (1_062_000, "12d07h"),
+        (7_776_000, "90 days"),
+        (125_500_000, "1,453 days"),
     ],
 )
 def test_lengths_of_time(seconds, text):

@@ -51,7 +51,10 @@ def test_every_network_has_its_base():
 
 
 def test_reduced_data_is_a_list_of_its_own():
-    runs = published.reduced_runs()
+    runs = published.reduced_points()
+    assert {(run.kind, run.family, run.target_half) for run in runs} == {
+        ("first", "base", "W")
+    }
     assert [run.examples_per_class for run in runs] == [
         1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300,
     ]  # fmt: skip

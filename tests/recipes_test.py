@@ -92,6 +92,7 @@ def test_wrong_rate_drops_are_refused(text):
         ("rate_drops", (-1, 5)),
         ("rate_drops", (5, 5)),
         ("rate_drops", (6, 5)),
+        ("mean", "median"),
         ("precision", "float16"),
         ("precision", ""),
     ],
@@ -112,6 +113,7 @@ def test_values_out_of_range_are_refused_by_name(field, value):
         {"image_size": 8, "crop_size": 8},
         {"image_size": 40, "crop_size": 32},
         {"rate_drops": (1,)},
+        {"mean": "image"},
         {"precision": "bfloat16"},
     ],
 )

@@ -5,7 +5,7 @@ import sys
 import pytest
 from fabricate import point, record, study
 
-from yosinski_tf import comparison, published, report, tables
+from yosinski_tf import comparison, published, published_report, report, tables
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_record
 
@@ -33,6 +33,7 @@ def test_report_of_a_study(tmp_path):
         "summary.md",
         "table1.csv",
     ]
+    assert paths.reduced_data is None
     assert len(_rows(paths.results)) == 73
     (row,) = [
         row
@@ -126,9 +127,8 @@ def test_unfinished_studies_give_partial_reports(tmp_path, records):
     runs = _folder(tmp_path, records)
     paths = report.write_report(runs)
     assert "## Caveats" in paths.summary.read_text()
-    assert (
-        "| random splits | base |" in report.write_comparison(runs).summary.read_text()
-    )
+    summary = published_report.write_comparison(runs).summary.read_text()
+    assert "| random splits | base |" in summary
 
 
 def test_a_network_without_base_is_named(tmp_path):
@@ -136,7 +136,9 @@ def test_a_network_without_base_is_named(tmp_path):
     assert "so in no paired table: random-0-A3B-s0." in paths.summary.read_text()
 
 
-@pytest.mark.parametrize("write", [report.write_report, report.write_comparison])
+@pytest.mark.parametrize(
+    "write", [report.write_report, published_report.write_comparison]
+)
 def test_no_records_is_an_error_that_says_what_to_do(write, tmp_path):
     with pytest.raises(UserError, match="run a study with --runs="):
         write(tmp_path)
@@ -156,7 +158,7 @@ def test_table_for_the_terminal():
         point("A7B+", 0.61),
         point("baseB", 0.5, "natural_manmade"),
     ]
-    assert report.results_table(made, LAST).splitlines() == [
+    assert tables.results_table(made, LAST).splitlines() == [
         "random splits (2), last validation",
         "           base  n=1       n=2  n=3  n=4  n=5  n=6       n=7",
         "base  55.0% (2)",
@@ -170,6 +172,59 @@ def test_table_for_the_terminal():
         "differences to the own base in percentage points (number of networks)",
     ]
     assert report.results_table([], LAST) == "no finished network yet"
+    both = report.results_table(made, LAST)
+    assert both.index("random splits (2), last") < both.index(
+        "random splits (2), mean of the ten"
+    )
+
+
+def test_preserved_layers_have_rows_of_their_own(tmp_path):
+    records = [
+        record("baseB", 0.6),
+        record("A3B", 0.5),
+        record("A3B~1", 0.55),
+        record("A3B~2", 0.56),
+        record("B3B~1", 0.59),
+    ]
+    runs = _folder(tmp_path, records)
+    text = report.write_report(runs, LAST).summary.read_text()
+    families = [
+        line.split("|")[1].strip()
+        for line in text.splitlines()
+        if line.startswith(("| AnB", "| BnB"))
+    ]
+    assert families[:4] == ["BnB~1", "AnB", "AnB~1", "AnB~2"]
+    assert "| AnB~2 |  |  | -4.00 (1) |" in text
+    rows = _rows(published_report.write_comparison(runs, LAST).table)
+    (row,) = [r for r in rows if (r["measure"], r["family"]) == (LAST, "AnB~1")]
+    assert (row["n"], row["ours"], row["theirs"]) == ("3", "55.0", "")
+
+
+def test_reduced_data_stands_apart(tmp_path):
+    reduced = [
+        record("baseW", 0.2 + 0.1 * count, f"first:{count}", num_classes=4)
+        for count in (1, 2)
+    ]
+    runs = _folder(tmp_path, [record("baseB", 0.6), record("A3B", 0.5), *reduced])
+    paths = report.write_report(runs, LAST)
+    text = paths.summary.read_text()
+    assert "| 2 | base | 0 | 41.00 | 40.00 |" in text
+    assert "First splits" not in text
+    assert paths.reduced_data.stat().st_size > 10_000
+    (row, other) = _rows(runs / "report" / "reduced_data.csv")
+    assert (row["examples_per_class"], row["top1"]) == ("1", "0.3")
+    beside = published_report.write_comparison(runs, LAST)
+    assert "| 2 | 40.00 | 0.41 | +39.59 |" in beside.summary.read_text()
+    assert beside.reduced_data.stat().st_size > 10_000
+    shown = report.results_table(report.read_study(runs)[1].points, LAST)
+    assert "first N images of each class" in shown
+
+
+def test_a_study_of_reduced_data_alone(tmp_path):
+    runs = _folder(tmp_path, [record("baseW", 0.3, "first:25")])
+    text = report.write_report(runs, LAST).summary.read_text()
+    assert "| 25 | base | 0 | 31.00 | 30.00 |" in text
+    assert "Table 1" not in text
 
 
 def test_differences_that_round_to_zero_have_no_minus():
@@ -178,13 +233,16 @@ def test_differences_that_round_to_zero_have_no_minus():
 
 
 def test_published_report(tmp_path):
-    paths = report.write_published_report(tmp_path / "published")
+    paths = published_report.write_published_report(tmp_path / "published")
     text = paths.summary.read_text()
     assert "| AnB+ over base | 1-7 | +1.67 (10 networks) | +1.60 (10 networks)" in text
     assert "n too small for an interval | +1.6 |" in text
-    assert "22 of them were never released" in text
+    assert "the logs of 22 fine-tuned networks were never released" in text
     assert "AnB+ gains 0.95 points and BnB+ 0.98" in text
     assert "+2.97 [+2.68, +3.27], n = 4" in text
+    assert text.count("| AnB+ over base | 1-7 |") == 2
+    assert text.index("ten highest validations\n\n###") < text.index("Results: last")
+    assert "| 250 | base | 0 | 38.43 | 38.33 |" in text
     assert paths.results is None
     for name in ("figure2.png", "figure3.png", "reduced_data.png"):
         assert (tmp_path / "published" / name).stat().st_size > 20_000
@@ -202,8 +260,13 @@ def test_comparison_by_hand(tmp_path):
         tmp_path,
         [record("baseB", 0.7), record("A7B", 0.65), record("R1B", 0.6)],
     )
-    paths = report.write_comparison(runs, LAST)
-    rows = {(row["splits"], row["family"], row["n"]): row for row in _rows(paths.table)}
+    paths = published_report.write_comparison(runs, LAST)
+    rows = {
+        (row["splits"], row["family"], row["n"]): row
+        for row in _rows(paths.table)
+        if row["measure"] == LAST
+    }
+    assert len(_rows(paths.table)) == 2 * len(rows)
     near = rows["random", "AnB", "7"]
     assert float(near["ours"]) == 65.0
     assert float(near["ours_relative"]) == -5.0

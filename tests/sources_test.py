@@ -33,6 +33,16 @@ def few_motifs(monkeypatch):
     monkeypatch.setattr(sources, "_EMBEDDED_VALIDATION", 1)
 
 
+def test_a_description_is_what_loading_finds(few_motifs):
+    described, data = sources.describe("embedded"), load("embedded", image_size=32)
+    assert described.name == data.name
+    assert described.class_names == data.class_names
+    assert described.families == data.families
+    assert described.num_images == len(data.train_labels) + len(data.validation_labels)
+    with pytest.raises(UserError, match="takes no data_dir"):
+        sources.describe("embedded", data_dir="x")
+
+
 def test_embedded(few_motifs):
     data = load("embedded", image_size=32)
     drawn = motifs.generate(0, 2, 1)

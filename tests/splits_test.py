@@ -116,6 +116,30 @@ def test_whole():
         split.classes("A")
 
 
+def test_first_examples_of_every_class():
+    split = make_split("first:250", PETS)
+    assert (split.name, split.slug) == ("first:250", "first-250")
+    assert split.examples_per_class == 250
+    assert split.classes("W") == (0, 1, 2, 3, 4)
+    with pytest.raises(UserError, match="split first:250 has no half B: choose"):
+        split.classes("B")
+    assert make_split("whole", PETS).examples_per_class is None
+    assert make_split("random:0", PETS).examples_per_class is None
+
+
+def test_digest_of_first_examples_knows_how_many():
+    names = b'{"W":["ant","bee","cat","dog","eel"],"first":%d}'
+    for count in (1, 250):
+        digest = hashlib.sha256(names % count).hexdigest()
+        assert make_split(f"first:{count}", PETS).digest == digest
+
+
+def test_first_counts_are_written_one_way_and_at_least_one():
+    assert make_split("first:0025", PETS) == make_split("first:25", PETS)
+    with pytest.raises(UserError, match="first:0 leaves no training image"):
+        make_split("first:0", PETS)
+
+
 def test_unknown_half():
     with pytest.raises(UserError, match="unknown half 'C': wanted A, B or W"):
         make_split("random:0", PETS).classes("C")
@@ -207,7 +231,8 @@ def test_files_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize(
     "spec",
     ["", "random", "random:", "random:-1", "random:1.5", "random:x", "random:1 ",
-     "natural-manmade", "Whole", "whole:1", "random:٣"],
+     "natural-manmade", "Whole", "whole:1", "random:٣", "first", "first:",
+     "first:-1", "first:1.5", "First:1", "first:1 "],
 )  # fmt: skip
 def test_bad_specs(spec):
     with pytest.raises(UserError, match="unknown split .*: wanted random:SEED, .*"):

@@ -69,6 +69,36 @@ def test_a_study_is_prepared_once_and_its_images_read_once(tmp_path, load, image
     assert json.loads((runs / "study.json").read_text()) == wanted()
 
 
+def test_classes_are_told_without_reading_an_image(tmp_path, load, images):
+    described, note = study.describe_images(tmp_path, wanted())
+    assert (described.class_names[0], len(described.class_names)) == ("natural_flower_cloud", 40)
+    assert described.num_images == 40 * 500
+    assert set(described.families) == {"natural", "manmade"}
+    assert note == "" and load == []
+    study.prepare_folder(tmp_path, wanted(), images)
+    stored, note = study.describe_images(tmp_path, wanted())
+    assert stored == study.description_of(images)
+    assert (stored.class_names, stored.num_images) == (("cat", "cup"), 4 + 4)
+
+
+@pytest.mark.parametrize("spec", ["tfds:imagenet2012", "tfds:imagenet2012:5.1.0"])
+def test_imagenet_is_known_where_it_is_not(tmp_path, spec):
+    missing = wanted(spec=spec, data_dir=str(tmp_path))
+    described, note = study.describe_images(tmp_path / "runs", missing)
+    assert described.name == spec
+    assert described.num_images == 1_281_167 + 50_000
+    assert described.class_names[65:67] == ("n01751748", "n01753488")
+    assert described.families.count("natural") == 449
+    assert "no prepared data set" in note and "1,281,167 images" in note
+
+
+@pytest.mark.parametrize("spec", ["tfds:imagenet2012_real", "tfds:cifar10", "folder:x"])
+def test_other_data_must_be_there_to_be_described(tmp_path, spec):
+    place = str(tmp_path) if spec.startswith("tfds") else None
+    with pytest.raises(UserError, match="no prepared data set|no folder"):
+        study.describe_images(tmp_path, wanted(spec=spec, data_dir=place))
+
+
 def test_images_of_a_folder_that_was_not_finished_are_read_again(
     tmp_path, load, images
 ):

@@ -18,7 +18,11 @@ from yosinski_tf.surgery import (
     starting_weights,
     transplant,
 )
-from yosinski_tf.treatments import all_treatments, parse_treatment
+from yosinski_tf.treatments import (
+    all_treatments,
+    parse_treatment,
+    parse_treatments,
+)
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
@@ -38,8 +42,11 @@ def same(one, other):
     return one.dtype == other.dtype == np.float32 and one.tobytes() == other.tobytes()
 
 
-@pytest.mark.parametrize("treatment", all_treatments(["B"]), ids=str)
-def test_exactly_the_first_n_layers_are_copied(treatment):
+PRESERVING = parse_treatments(["A1B~1", "A3B~1", "A3B~2", "B5B~2", "B1B~6"])
+
+
+@pytest.mark.parametrize("treatment", [*all_treatments(["B"]), *PRESERVING], ids=str)
+def test_exactly_the_first_n_layers_and_preserved_ones_are_copied(treatment):
     own, source = fresh("own"), fresh("source!")
     started = starting_weights(treatment, NETWORK, own, source)
     copied = [
@@ -54,8 +61,9 @@ def test_exactly_the_first_n_layers_are_copied(treatment):
         if same(started[f"{layer}/kernel"], own[f"{layer}/kernel"])
         and same(started[f"{layer}/bias"], own[f"{layer}/bias"])
     ]
-    assert copied == list(LAYERS[: treatment.n])
-    assert kept == list(LAYERS[treatment.n :])
+    count = treatment.n + treatment.preserved
+    assert copied == list(LAYERS[:count])
+    assert kept == list(LAYERS[count:])
     assert list(started) == list(own)
 
 
@@ -250,3 +258,29 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
         file.writestr("conv1/kernel.npy", b"no array")
     with pytest.raises(UserError, match="cannot read weights"):
         read_weights(path)
+
+
+def test_initial_weights_of_caffenet_are_the_released_ones():
+    network = get_network("caffenet")
+    weights = initial_weights(network, 227, 500, "any")
+    found = {
+        layer: (
+            round(float(weights[f"{layer}/kernel"].std()), 4),
+            float(weights[f"{layer}/bias"][0]),
+        )
+        for layer in LAYERS
+    }
+    assert found == {
+        "conv1": (0.01, 0.0),
+        "conv2": (0.01, 1.0),
+        "conv3": (0.01, 0.0),
+        "conv4": (0.01, 1.0),
+        "conv5": (0.01, 1.0),
+        "fc6": (0.005, 1.0),
+        "fc7": (0.005, 1.0),
+        "fc8": (0.01, 0.0),
+    }
+    for layer in LAYERS:
+        assert len(set(weights[f"{layer}/bias"].tolist())) == 1
+    assert weights["conv2/kernel"].shape == (5, 5, 48, 256)
+    assert weights["fc6/kernel"].shape == (9216, 4096)

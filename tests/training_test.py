@@ -111,7 +111,7 @@ def study(tmp_path_factory, images):
     """These treatments, in cohorts as large as they get."""
     runs = tmp_path_factory.mktemp("study")
     cohorts = make_cohorts(
-        make_runs([SPLIT], WHOLE, treatments(), [3], with_bases=True)
+        make_runs([(SPLIT, treatments())], WHOLE, [3], with_bases=True)
     )
     assert [len(cohort.runs) for cohort in cohorts] == [8, 1, 18]
     for cohort in cohorts:

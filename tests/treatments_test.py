@@ -8,6 +8,7 @@ from yosinski_tf.errors import UserError
 from yosinski_tf.treatments import (
     Treatment,
     all_treatments,
+    brief,
     parse_treatment,
     parse_treatments,
 )
@@ -43,6 +44,8 @@ def test_all_treatments_counts_each_once():
         ("A1A+", Treatment("selffer", "A", 1, "A", True)),
         ("A3B", Treatment("transfer", "A", 3, "B", False)),
         ("B7A+", Treatment("transfer", "B", 7, "A", True)),
+        ("A3B~1", Treatment("transfer", "A", 3, "B", False, 1)),
+        ("B1B~6", Treatment("selffer", "B", 1, "B", False, 6)),
         ("R5A", Treatment("random", "R", 5, "A", False)),
         ("R7W", Treatment("random", "R", 7, "W", False)),
     ],
@@ -66,6 +69,10 @@ def test_what_a_name_means(text, wanted):
         ("B5A", "AnB", 5, "B"),
         ("A6B+", "AnB+", 0, "A"),
         ("B6A+", "AnB+", 0, "B"),
+        ("A3B~1", "AnB~1", 3, "A"),
+        ("B4A~2", "AnB~2", 4, "B"),
+        ("B4B~3", "BnB~3", 4, "B"),
+        ("A1A~6", "BnB~6", 1, "A"),
         ("R7B", "RnB", 7, None),
         ("R1A", "RnB", 1, None),
         ("R1W", "RnB", 1, None),
@@ -87,7 +94,8 @@ def test_curve_frozen_layers_and_source(text, family, frozen, copied_from):
         *("A3B++", "A3B-", "A3B +", "+A3B", "A+3B", "A3+B"),
         *("A3W", "W3B", "W3W", "A3R", "B3R", "R3R", "R3", "R3B+", "R3W+", "r3B"),
         *("A10B", "A-1B", "A3.0B", "A³B", "A٣B", "AnB", "AnB+", "А3B"),
-        *("A3B~1", "A03B"),
+        *("A3B~", "A3B~1+", "A3B+~1", "A3B+1", "A3B~-1", "A3B~11", "A3B~1~1"),
+        *("R3B~1", "baseB~1", "A3~1B", "~1A3B", "A3B~٣", "A03B"),
     ],
 )
 def test_bad_names_are_refused(text):
@@ -127,6 +135,53 @@ def test_texts_near_the_grammar_are_refused_or_printed_back(text):
     assert str(treatment) == text
     assert treatment.target in "ABW"
     assert treatment.n in range(8)
+
+
+@pytest.mark.parametrize(
+    ("text", "copied"), [("A3B~1", 4), ("B1B~6", 7), ("A3B+", 3), ("R2W", 2)]
+)
+def test_preserved_layers_are_copied_too(text, copied):
+    assert parse_treatment(text).copied_layers == copied
+
+
+@pytest.mark.parametrize("text", ["A7B~1", "B6B~2", "A1B~7", "A5B~9"])
+def test_no_more_than_seven_layers_are_copied(text):
+    taken = int(text[1]) + int(text[-1])
+    with pytest.raises(UserError, match=f"takes {taken} layers .* 7 together"):
+        parse_treatment(text)
+
+
+def test_preserving_no_layer_is_refused():
+    with pytest.raises(UserError, match="'A3B~0' preserves 0 layers: leave out ~0"):
+        parse_treatment("A3B~0")
+
+
+def test_every_preserving_treatment_is_printed_back():
+    names = [
+        f"{source}{n}B~{k}"
+        for source in "AB"
+        for n in range(1, 7)
+        for k in range(1, 8 - n)
+    ]
+    assert [str(treatment) for treatment in parse_treatments(names)] == names
+    assert len(names) == 42
+    assert not any(treatment.preserved for treatment in all_treatments())
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("", ""),
+        ("baseB", "baseB"),
+        ("baseB,R1B,R2B,R3B", "baseB R1B..R3B"),
+        ("A3B,A1B+,A1B,A2B", "A1B..A3B A1B+"),
+        ("A1B+,A4B+,A5B+,A6B+,A7B+", "A1B+ A4B+..A7B+"),
+        ("A1B,A2B,A4B", "A1B A2B A4B"),
+        ("A1B~1,A2B~1,A3B~1,A1B~2,B1A", "A1B~1..A3B~1 A1B~2 B1A"),
+    ],
+)
+def test_many_treatments_in_few_words(names, words):
+    assert brief(parse_treatments(names.split(",") if names else [])) == words
 
 
 def test_a_list_keeps_its_order():

@@ -4,7 +4,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from yosinski_tf.points import DISTANT, FAMILIES, LAYERS, RANDOM, WHOLE, Point, of_kind
+from yosinski_tf.points import (
+    DISTANT,
+    LAYERS,
+    RANDOM,
+    WHOLE,
+    Point,
+    families_of,
+    of_kind,
+)
 from yosinski_tf.tables import (
     absolute_cells,
     kind_name,
@@ -20,7 +28,7 @@ class Row:
 
     Attributes:
       splits: Kind of split, of this study.
-      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+` or `RnB`.
+      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
       n: Number of copied layers; 0 for a base.
       ours: Mean top-1 of this study, per cent.
       ours_networks: Networks of this study.
@@ -55,13 +63,15 @@ def _minus(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
 
 
-def _both_kinds(ours: Sequence[Point]) -> list[tuple[str, str, tuple[str, ...]]]:
+def _both_kinds(
+    ours: Sequence[Point], theirs: Sequence[Point]
+) -> list[tuple[str, str, tuple[str, ...]]]:
     """Our kind of split, theirs, and the families to compare there.
 
     The paper's random layers were trained on all classes. A study that has
     them on random halves only is compared with those all the same.
     """
-    halves = tuple(family for family in FAMILIES if family != "RnB")
+    halves = tuple(f for f in families_of([*ours, *theirs]) if f != "RnB")
     kinds = {point.kind for point in ours if point.family == "RnB"}
     random_layers = WHOLE if WHOLE in kinds or not kinds else min(kinds)
     both = [(RANDOM, RANDOM, halves), (DISTANT, DISTANT, halves)]
@@ -72,7 +82,7 @@ def _both_kinds(ours: Sequence[Point]) -> list[tuple[str, str, tuple[str, ...]]]
 def compare(ours: Sequence[Point], theirs: Sequence[Point], measure: str) -> list[Row]:
     """Compares the means of every treatment that at least one study has."""
     rows = []
-    for our_kind, their_kind, families in _both_kinds(ours):
+    for our_kind, their_kind, families in _both_kinds(ours, theirs):
         sides = (of_kind(ours, our_kind), of_kind(theirs, their_kind))
         first, second = (absolute_cells(side, measure) for side in sides)
         near, far = (relative_cells(side, measure) for side in sides)

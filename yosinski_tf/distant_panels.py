@@ -19,22 +19,28 @@ from yosinski_tf.points import (
     of_kind,
 )
 
+_LOOKS = {
+    "natural": DISTANT_STYLE,
+    "man-made": Style("", "#00523c", "v", True, 0),
+}
 
-def distant(axes: Axes, points: Sequence[Point], measure: str) -> None:
-    """Draws AnB between natural and man-made classes, one line a direction."""
+
+def distant(
+    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+) -> None:
+    """Draws AnB between natural and man-made classes, one line a direction.
+
+    The paper's networks, `theirs`, are dashed.
+    """
     axes.set_title("Natural and man-made classes")
     axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
     drawing.layer_axis(axes)
     axes.set_xlabel("layer n")
     wanted = [point for point in points if point.family in ("base", "AnB")]
-    if not wanted:
-        drawing.say_nothing_yet(axes, "not run yet")
-        return
-    looks = {
-        "natural": DISTANT_STYLE,
-        "man-made": Style("", "#00523c", "v", True, 0),
-    }
-    for target, look in looks.items():
+    for target, look in _LOOKS.items():
+        _their_means(
+            axes, [p for p in theirs if direction(p) == target], "AnB", look, measure
+        )
         chosen = [point for point in wanted if direction(point) == target]
         bases = [point for point in chosen if point.family == "base"]
         copies = [point for point in chosen if point.family == "AnB"]
@@ -47,8 +53,29 @@ def distant(axes: Axes, points: Sequence[Point], measure: str) -> None:
             _dots(axes, copies, look, measure, name)
             hollow = Style(look.name, look.color, look.marker, False, 0)
             _dots(axes, bases, hollow, measure, None if copies else name)
+    _finish(axes, bool(wanted), bool(theirs), "lower left")
+
+
+def _finish(
+    axes: Axes, ours: bool, theirs: bool, place: str, title: str | None = None
+) -> None:
+    """Legend and lower limit of a panel, or what it lacks."""
+    if not ours and not theirs:
+        drawing.say_nothing_yet(axes, "not run yet")
+        return
+    if theirs:
+        name = "the paper's" if ours else "the paper's; not run here yet"
+        axes.plot([], [], "k--", linewidth=1.3, label=name)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="lower left")
+    axes.legend(loc=place, title=title)
+
+
+def _their_means(
+    axes: Axes, points: Sequence[Point], family: str, look: Style, measure: str
+) -> None:
+    curve = drawing.means_by_family(points, measure).get(family)
+    if curve:
+        axes.plot(*drawing.line(curve), "--", linewidth=1.3, color=look.color)
 
 
 def _dots(
@@ -65,24 +92,33 @@ def _dots(
     )
 
 
-def random(axes: Axes, points: Sequence[Point], measure: str) -> None:
-    """Draws RnB and the bases of the same halves."""
+def random(
+    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+) -> None:
+    """Draws RnB and the bases of the same halves; `theirs` are dashed."""
     axes.set_title("Random frozen layers")
     drawing.layer_axis(axes)
     axes.set_xlabel("layer n")
-    copies = [point for point in points if point.family == "RnB"]
-    if not copies:
-        drawing.say_nothing_yet(axes, "not run yet")
-        return
-    units = {point.unit for point in copies}
-    bases = [p for p in points if p.family == "base" and p.unit in units]
-    curve = drawing.means_by_family([*bases, *copies], measure)["RnB"]
-    axes.plot(*drawing.line(curve), linewidth=1.6, color=STYLES["RnB"].color)
-    _dots(axes, copies, STYLES["RnB"], measure, "random layers")
-    _dots(axes, bases, STYLES["base"], measure, "base")
-    axes.set_ylim(bottom=0)
-    whole = all(point.split == WHOLE for point in copies)
-    axes.legend(loc="upper right", title="all classes" if whole else None)
+    look = STYLES["RnB"]
+    published = _with_bases(theirs)
+    _their_means(axes, published, "RnB", look, measure)
+    chosen = _with_bases(points)
+    if chosen:
+        curve = drawing.means_by_family(chosen, measure)["RnB"]
+        axes.plot(*drawing.line(curve), linewidth=1.6, color=look.color)
+        copies = [point for point in chosen if point.family == "RnB"]
+        bases = [point for point in chosen if point.family == "base"]
+        _dots(axes, copies, look, measure, "random layers")
+        _dots(axes, bases, STYLES["base"], measure, "base")
+    whole = all(point.split == WHOLE for point in chosen)
+    title = "all classes" if chosen and whole else None
+    _finish(axes, bool(chosen), bool(published), "upper right", title)
+
+
+def _with_bases(points: Sequence[Point]) -> list[Point]:
+    """The networks on random layers and the bases of their units."""
+    units = {point.unit for point in points if point.family == "RnB"}
+    return [p for p in points if p.family in ("RnB", "base") and p.unit in units]
 
 
 def _curves(

@@ -74,7 +74,27 @@ STYLES = {
     "AnB+": Style("AnB+: foreign layers, fine-tuned", "#e69f00", "D", False, 0.21),
     "RnB": Style("random layers, frozen", "#8c4a79", "s", True, 0),
 }
+# Preserved layers, `BnB~k`: beside the frozen copies they belong to.
+_PRESERVED = {
+    "BnB": ("own layers, frozen; {} above kept", "#00305a", -0.3),
+    "AnB": ("foreign layers, frozen; {} above kept", "#7a1f00", 0.3),
+}
+_PRESERVED_MARKERS = "^vP*Xp"
 DISTANT_STYLE = Style("AnB, natural and man-made", "#009e73", "^", True, 0)
+
+
+def style_of(family: str) -> Style:
+    """How a family is drawn, preserved layers such as `AnB~2` included."""
+    if family in STYLES:
+        return STYLES[family]
+    curve, preserved = family.split("~")
+    text, color, offset = _PRESERVED[curve]
+    layers = int(preserved)
+    name = f"{family}: {text.format(layers)}"
+    outwards = 1 + 0.2 * min(layers - 1, 2)
+    return Style(
+        name, color, _PRESERVED_MARKERS[layers - 1], layers == 1, offset * outwards
+    )
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -13,13 +13,20 @@ import pathlib
 import shutil
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yosinski_tf import surgery
 from yosinski_tf.errors import UserError
 from yosinski_tf.models import build_network
 from yosinski_tf.networks import Network
-from yosinski_tf.records import RECORD_NAME, WEIGHTS_NAME, Record, read_record
+from yosinski_tf.records import (
+    MEAN_NAME,
+    RECORD_NAME,
+    WEIGHTS_NAME,
+    Record,
+    read_record,
+)
 
 LABELS_NAME = "labels.txt"
 DESCRIPTION_NAME = "export.json"
@@ -39,6 +46,9 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
       height and width.
     * `jpeg_bytes`: `jpeg`, string [batch], the contents of JPEG, PNG, GIF or
       BMP files, of various sizes.
+
+    A network with more outputs than the half has classes is cut to these:
+    `logits` holds theirs, and `probabilities` sum to 1 over them.
 
     It computes in float32, also for a run trained in bfloat16, whose numbers
     it therefore meets only to bfloat16's precision. Beside the model lie
@@ -182,6 +192,7 @@ class _Classifier(tf.Module):
 
         def answers(pixels):
             logits = model(pixels[:, inside, inside], training=False)
+            logits = logits[:, : len(record.class_names)]
             class_names = tf.constant(record.class_names)
             return {
                 "probabilities": tf.nn.softmax(logits),
@@ -254,8 +265,30 @@ def _build(folder: pathlib.Path, record: Record) -> keras.Model:
         network,
         weights,
         input_size=record.recipe["crop_size"],
-        mean=record.mean_pixel,
+        mean=_mean(folder, record),
     )
+
+
+def _mean(folder: pathlib.Path, record: Record) -> np.ndarray | list[float]:
+    """What the network was used to having subtracted."""
+    if record.recipe.get("mean", "pixel") == "pixel":
+        return record.mean_pixel
+    path, side = folder / MEAN_NAME, record.recipe["image_size"]
+    try:
+        image = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"cannot read the mean image {path} ({error}): delete the folder to"
+            " train the run again"
+        ) from None
+    if image.shape != (side, side, 3) or not np.allclose(
+        image.mean((0, 1), np.float64), record.mean_pixel, atol=1e-3
+    ):
+        raise UserError(
+            f"{path} is not the mean image of its record: delete the folder to train"
+            " the run again"
+        )
+    return image
 
 
 def _description(record: Record) -> dict:

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yosinski_tf import drawing
-from yosinski_tf.drawing import STYLES, Means, Style
-from yosinski_tf.points import MEASURE_NAMES, Point
+from yosinski_tf.drawing import STYLES, Means, Style, style_of
+from yosinski_tf.points import MEASURE_NAMES, Point, families_of
 
 _CURVES = ("BnB", "BnB+", "AnB", "AnB+")
 _READING = {
@@ -17,6 +17,11 @@ _READING = {
     "4": "drop from specificity: foreign layers do worse than own ones",
     "5": "improved generalisation: foreign layers, fine-tuned, beat own ones",
 }
+
+
+def _curves(points: Sequence[Point]) -> list[str]:
+    """The curves of Figure 2 that there are, with preserved layers."""
+    return [f for f in families_of(points) if f not in ("base", "RnB")]
 
 
 def _scatter(axes: Axes, points: Sequence[Point], look: Style, measure: str) -> None:
@@ -35,10 +40,10 @@ def every_network(
 ) -> None:
     """Draws one mark per network, and the means of `theirs` as dashed lines."""
     families = ("base", *_CURVES)
-    for family in families:
+    for family in ("base", *_curves(points)):
         own = [point for point in points if point.family == family]
         if own:
-            _scatter(axes, own, STYLES[family], measure)
+            _scatter(axes, own, style_of(family), measure)
     if not points:
         drawing.say_nothing_yet(axes, "no finished network on a random split yet")
     for family, curve in drawing.means_by_family(theirs, measure).items():
@@ -97,10 +102,10 @@ def interpretation(
         }
         gaps["5"] = _fill(axes, means["AnB+"], floor, "#faecc8")
     axes.axhline(base, color="#222222", linewidth=1, linestyle=":")
-    for family in _CURVES:
-        if family in means:
-            marks = STYLES[family].marks(5)
-            axes.plot(*drawing.line(means[family]), linewidth=1.8, **marks)
+    curves = _curves(points)
+    for family in curves:
+        marks = style_of(family).marks(5)
+        axes.plot(*drawing.line(means[family]), linewidth=1.8, **marks)
     axes.plot([0], [base], **STYLES["base"].marks(7))
     axes.margins(y=0.12)
     low, high = axes.get_ylim()
@@ -108,9 +113,8 @@ def interpretation(
     drawing.label_ends(
         axes,
         [
-            (family, STYLES[family].color, list(means[family].values())[-1])
-            for family in _CURVES
-            if family in means
+            (family, style_of(family).color, list(means[family].values())[-1])
+            for family in curves
         ]
         + [("base", "#222222", base)],
     )
@@ -153,9 +157,9 @@ def both_relative(
     ends = []
     for points, dashes in ((theirs, "--"), (ours, "-")):
         for family, curve in drawing.relative_means(points, measure).items():
-            if family not in _CURVES:
+            if family not in _curves(points):
                 continue
-            look = STYLES[family]
+            look = style_of(family)
             marks = look.marks(5) if points is ours else {"color": look.color}
             axes.plot(*drawing.line(curve), linestyle=dashes, linewidth=1.6, **marks)
             if points is ours:

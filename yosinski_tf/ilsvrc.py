@@ -9,6 +9,9 @@ lists as in the released code).
 import importlib.resources
 from collections.abc import Sequence
 
+NUM_TRAIN_IMAGES = 1_281_167
+NUM_VALIDATION_IMAGES = 50_000
+
 
 def class_families() -> dict[str, str]:
     """WordNet id to `natural` or `manmade`, in the order of the class index."""

@@ -1,5 +1,8 @@
 """Keras layers of our own, in `keras.ops` only, so that any backend runs them."""
 
+import math
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -14,28 +17,137 @@ class PixelScaling(keras.layers.Layer):
     set in use and does not scale.
     """
 
-    def __init__(self, mean: tuple[float, ...], scale: float, **kwargs):
+    def __init__(self, mean: Sequence[float] | np.ndarray, scale: float, **kwargs):
         """Makes the layer.
 
         Args:
-          mean: One number per channel, 0..255.
+          mean: One number per channel, 0..255, or an image of them, [height,
+            width, 3].
           scale: Factor after the subtraction.
           **kwargs: As for any Keras layer.
         """
         kwargs = {"dtype": "float32", "trainable": False, **kwargs}
         super().__init__(autocast=False, **kwargs)
-        self.mean = tuple(float(value) for value in mean)
+        self.mean = np.asarray(mean, np.float32)
         self.scale = float(scale)
 
     def call(self, inputs):
         pixels = ops.cast(inputs, "float32")
-        return (pixels - ops.convert_to_tensor(self.mean, "float32")) * self.scale
+        return (pixels - ops.convert_to_tensor(self.mean)) * self.scale
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs.shape, "float32")
 
     def get_config(self):
-        return {**super().get_config(), "mean": self.mean, "scale": self.scale}
+        config = {"mean": self.mean.tolist(), "scale": self.scale}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable("yosinski_tf")
+class CropScaling(keras.layers.Layer):
+    """Subtracts from each crop the mean image at the crop's own place.
+
+    Takes crops [batch, size, size, 3], uint8 or float, 0..255, and their
+    places, int32 [batch, 3]: top row and left column in the whole image, and 1
+    for a crop that was mirrored, whose part of the mean is mirrored too.
+    Returns float32 of the crops' shape, multiplied by a constant. (Caffe
+    subtracts before it mirrors.)
+    """
+
+    def __init__(self, mean: np.ndarray, scale: float, **kwargs):
+        """Makes the layer.
+
+        Args:
+          mean: Mean of the whole images, [side, side, 3], 0..255.
+          scale: Factor after the subtraction.
+          **kwargs: As for any Keras layer.
+        """
+        kwargs = {"dtype": "float32", "trainable": False, **kwargs}
+        super().__init__(autocast=False, **kwargs)
+        self.mean = np.asarray(mean, np.float32)
+        self.scale = float(scale)
+
+    def call(self, inputs, places):
+        size, side = inputs.shape[1], self.mean.shape[1]
+        line = ops.arange(size, dtype="int32")
+        top, left, mirrored = (places[:, i, None] for i in range(3))
+        rows = top + line
+        columns = left + ops.where(mirrored == 1, size - 1 - line, line)
+        where = rows[:, :, None] * side + columns[:, None, :]
+        mean = ops.convert_to_tensor(self.mean.reshape(-1, 3))
+        pixels = ops.cast(inputs, "float32")
+        return (pixels - ops.take(mean, where, axis=0)) * self.scale
+
+    def compute_output_spec(self, inputs, places):
+        return keras.KerasTensor(inputs.shape, "float32")
+
+    def get_config(self):
+        config = {"mean": self.mean.tolist(), "scale": self.scale}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable("yosinski_tf")
+class GroupedConv2D(keras.layers.Conv2D):
+    """A convolution in groups, computed as one convolution for each.
+
+    The variables, the configuration and the numbers are those of
+    `keras.layers.Conv2D`, whose own grouped convolution compiles with XLA and
+    is many times slower on a CPU.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        parts = zip(
+            ops.split(inputs, self.groups, axis=-1),
+            ops.split(kernel, self.groups, axis=-1),
+            strict=True,
+        )
+        convolve = super().convolution_op
+        return ops.concatenate([convolve(*part) for part in parts], axis=-1)
+
+
+@keras.saving.register_keras_serializable("yosinski_tf")
+class CaffeMaxPooling2D(keras.layers.Layer):
+    """Max pooling as Caffe does it: no padding, output size rounded up.
+
+    Takes [batch, height, width, channels]; a side of n becomes ceil((n - window)
+    / step) + 1. Windows that reach over the lower or right border are cut off
+    there.
+    """
+
+    def __init__(self, window: int, step: int, **kwargs):
+        """Makes the layer.
+
+        Args:
+          window: Side of the square window, at least `step`.
+          step: Pixels from window to window.
+          **kwargs: As for any Keras layer.
+        """
+        super().__init__(**{"trainable": False, **kwargs})
+        self.window, self.step = window, step
+
+    def call(self, inputs):
+        beyond = [
+            max(0, (self._size(side) - 1) * self.step + self.window - side)
+            for side in inputs.shape[1:3]
+        ]
+        if any(beyond):
+            down, right = beyond
+            inputs = ops.pad(
+                inputs,
+                ((0, 0), (0, down), (0, right), (0, 0)),
+                constant_values=-np.inf,
+            )
+        return ops.max_pool(inputs, self.window, self.step, padding="valid")
+
+    def _size(self, side: int) -> int:
+        return math.ceil((side - self.window) / self.step) + 1
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, self._size(height), self._size(width), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "window": self.window, "step": self.step}
 
 
 @keras.saving.register_keras_serializable("yosinski_tf")

@@ -14,8 +14,14 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from yosinski_tf.layers import LocalResponseNormalization, PixelScaling
-from yosinski_tf.networks import Conv, Network
+from yosinski_tf.layers import (
+    CaffeMaxPooling2D,
+    CropScaling,
+    GroupedConv2D,
+    LocalResponseNormalization,
+    PixelScaling,
+)
+from yosinski_tf.networks import CaffeConv, Conv, Network
 from yosinski_tf.surgery import Weights, derive_seed
 
 LEAKY_SLOPE = 0.1
@@ -54,7 +60,8 @@ def make_blocks(
 
     Args:
       network: The network's description.
-      num_classes: Outputs of fc8.
+      num_classes: Classes; fc8 has one output for each if the network gives no
+        number of its own.
       layers: Names of the layers wanted, consecutive.
       trainable: False freezes them: it is set on the layers here, before any
         model is compiled.
@@ -74,24 +81,14 @@ def make_blocks(
         options = {"trainable": trainable, "kernel_initializer": "zeros"}
         block: Block = []
         if isinstance(layer, Conv):
-            block.append(
-                keras.layers.Conv2D(
-                    layer.filters,
-                    layer.kernel,
-                    layer.stride,
-                    padding="same",
-                    name=name,
-                    dtype=policy,
-                    **options,
-                )
-            )
+            block += _convolution(layer, dtype=policy, **options)
         else:
             if first_dense:
                 block.append(keras.layers.Flatten(name=f"{name}_flatten"))
                 first_dense = False
             block.append(
                 keras.layers.Dense(
-                    num_classes if layer.units is None else layer.units,
+                    network.outputs(num_classes) if last else layer.units,
                     name=name,
                     dtype="float32" if last else policy,
                     **options,
@@ -106,11 +103,7 @@ def make_blocks(
             )
         if isinstance(layer, Conv):
             if layer.pool:
-                block.append(
-                    keras.layers.MaxPooling2D(
-                        layer.pool, 2, padding="same", name=f"{name}_pool", dtype=policy
-                    )
-                )
+                block.append(_pooling(layer, name=f"{name}_pool", dtype=policy))
             if layer.lrn:
                 block.append(
                     LocalResponseNormalization(name=f"{name}_norm", dtype=policy)
@@ -127,6 +120,37 @@ def make_blocks(
         if name in layers:
             blocks[name] = block
     return blocks
+
+
+def _convolution(layer: Conv, **options) -> Block:
+    """The convolution, after a layer of padding if it cannot pad by itself."""
+    block: Block = []
+    padding, make = "same", keras.layers.Conv2D
+    if isinstance(layer, CaffeConv):
+        if layer.stride > 1 or 2 * layer.padding != layer.kernel - 1:
+            padding = "valid"
+            if layer.padding:
+                name = f"{layer.name}_padding"
+                block.append(keras.layers.ZeroPadding2D(layer.padding, name=name))
+        if layer.groups > 1:
+            make, options = GroupedConv2D, {**options, "groups": layer.groups}
+    block.append(
+        make(
+            layer.filters,
+            layer.kernel,
+            layer.stride,
+            padding=padding,
+            name=layer.name,
+            **options,
+        )
+    )
+    return block
+
+
+def _pooling(layer: Conv, **options) -> keras.layers.Layer:
+    if isinstance(layer, CaffeConv):
+        return CaffeMaxPooling2D(layer.pool, 2, **options)
+    return keras.layers.MaxPooling2D(layer.pool, 2, padding="same", **options)
 
 
 def _apply(block: Block, value):
@@ -196,9 +220,9 @@ class _TrainingModel(keras.Model):
 class _ValidationModel(keras.Model):
     """A cohort being validated: counts and summed losses per network."""
 
-    def prepare(self, size: int, num_classes: int) -> None:
+    def prepare(self, size: int, outputs: int) -> None:
         self.totals = _Accumulator(size, ("loss", "top1", "top5"))
-        self.num_classes = num_classes
+        self.num_outputs = outputs
 
     @property
     def metrics(self):
@@ -211,7 +235,7 @@ class _ValidationModel(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         def hits(k):
-            k = min(k, self.num_classes)
+            k = min(k, self.num_outputs)
             return _per_network(
                 lambda z: keras.ops.sum(
                     keras.ops.cast(keras.ops.in_top_k(y, z, k), "float32")
@@ -238,7 +262,8 @@ class Cohort:
     Attributes:
       members: The networks, in the order of every per-network result.
       training: The Keras model for `fit`, on batches of (images, labels);
-        images uint8 [batch, size, size, 3], labels int32 [batch].
+        images uint8 [batch, size, size, 3], labels int32 [batch]. With a mean
+        image, batches are ((images, places), labels), see `CropScaling`.
       validation: The Keras model for `evaluate`, with the same layers.
     """
 
@@ -249,7 +274,7 @@ class Cohort:
         *,
         input_size: int,
         num_classes: int,
-        mean: Sequence[float],
+        mean: Sequence[float] | np.ndarray,
         precision: str = "float32",
     ):
         """Builds the model; every weight is zero until `assign` is called.
@@ -258,19 +283,28 @@ class Cohort:
           network: The description that all members share.
           members: The networks; at least one.
           input_size: Side of the square images, pixels.
-          num_classes: Outputs of every classifier.
-          mean: Mean pixel of the training images, one number per channel.
+          num_classes: Classes of the half.
+          mean: Mean of the training images: one number per channel, or the
+            mean image, [side, side, 3], which is at least as large as the
+            input.
           precision: `float32` or `bfloat16`.
         """
         self.network = network
         self.members = tuple(members)
         self._input_size = input_size
-        self._scaling = PixelScaling(mean, network.pixel_scale, name="pixels")
+        self._mean = np.asarray(mean, np.float32)
         names = network.layer_names
         options = {"network": network, "num_classes": num_classes}
         options["precision"] = precision
         images = keras.Input((input_size, input_size, 3), dtype="uint8", name="images")
-        pixels = self._scaling(images)
+        inputs: object = images
+        if self._mean.ndim == 1:
+            pixels = self._scaling()(images)
+        else:
+            places = keras.Input((3,), dtype="int32", name="places")
+            inputs = [images, places]
+            scaling = CropScaling(self._mean, network.pixel_scale, name="pixels")
+            pixels = scaling(images, places)
 
         self._trunks: dict[str, dict[str, Block]] = {}
         features: dict[tuple[str, int], object] = {}
@@ -318,12 +352,21 @@ class Cohort:
             # Scope names allow no plus sign; the number keeps the order.
             model = keras.Model(start, value, name=f"network_{index}")
             logits[f"{index:03d}"] = model(below)
-        self.training = _TrainingModel(inputs=images, outputs=logits, name="training")
+        self.training = _TrainingModel(inputs=inputs, outputs=logits, name="training")
         self.training.prepare(len(self.members))
         self.validation = _ValidationModel(
-            inputs=images, outputs=logits, name="validation"
+            inputs=inputs, outputs=logits, name="validation"
         )
-        self.validation.prepare(len(self.members), num_classes)
+        self.validation.prepare(len(self.members), network.outputs(num_classes))
+
+    def _scaling(self) -> PixelScaling:
+        """What central crops go through."""
+        mean = self._mean
+        if mean.ndim > 1:
+            margin = (mean.shape[0] - self._input_size) // 2
+            inside = slice(margin, margin + self._input_size)
+            mean = mean[inside, inside]
+        return PixelScaling(mean, self.network.pixel_scale, name="pixels")
 
     def blocks(self, name: str) -> dict[str, Block]:
         """The Keras layers of one network, frozen ones included."""
@@ -382,12 +425,13 @@ class Cohort:
         """One network of the cohort as a plain model, sharing its weights.
 
         Its layers with weights are called conv1..conv5, fc6, fc7, fc8; input
-        uint8 images [batch, size, size, 3], output logits.
+        uint8 images [batch, size, size, 3], output logits. A mean image is
+        subtracted as from central crops.
         """
         images = keras.Input(
             (self._input_size, self._input_size, 3), dtype="uint8", name="images"
         )
-        value = self._scaling(images)
+        value = self._scaling()(images)
         for block in self.blocks(name).values():
             value = _apply(block, value)
         return keras.Model(images, value, name=self.network.name)
@@ -398,7 +442,7 @@ def build_network(
     weights: Mapping[str, np.ndarray],
     *,
     input_size: int,
-    mean: Sequence[float],
+    mean: Sequence[float] | np.ndarray,
     frozen_layers: int = 0,
 ) -> keras.Model:
     """One network as a plain Keras model with given weights.
@@ -407,7 +451,8 @@ def build_network(
       network: The description.
       weights: Values of all layers; they say how many classes there are.
       input_size: Side of the square images, pixels.
-      mean: Mean pixel that was subtracted in training.
+      mean: Mean pixel or mean image that was subtracted in training; of an
+        image only the centre counts.
       frozen_layers: How many layers, from the input, have `trainable` False.
 
     Returns:

@@ -1,7 +1,8 @@
 """Networks as data, from which the Keras model and every count are built.
 
 A network has eight layers with weights, conv1..conv5, fc6, fc7 and fc8, as in
-the paper (section 3). Nothing here needs TensorFlow.
+the paper (section 3). `caffenet` is the network that the paper's authors released;
+`mini` is made for small images. Nothing here needs TensorFlow.
 """
 
 import dataclasses
@@ -34,6 +35,51 @@ class Conv:
     pool: int = 0
     lrn: bool = False
 
+    def kernel_shape(self, depth: int) -> tuple[int, int, int, int]:
+        """Shape of the kernel over an input of so many channels."""
+        return (self.kernel, self.kernel, depth, self.filters)
+
+    def convolved(self, side: int) -> int:
+        """Side of the convolution's output, pixels."""
+        return math.ceil(side / self.stride)
+
+    def pooled(self, side: int) -> int:
+        """Side of what pooling makes of the convolution's output, pixels."""
+        return math.ceil(side / 2) if self.pool else side
+
+
+@dataclasses.dataclass(frozen=True)
+class CaffeConv(Conv):
+    """A convolution in the form that the authors' software, Caffe, has.
+
+    Its pooling does not pad and rounds its output up: windows at the lower and
+    right border are cut off there.
+
+    Attributes:
+      padding: Zeros added on each side, pixels.
+      groups: Parts that input and output channels are divided into; each part
+        of the output sees one part of the input.
+      deviation: Standard deviation of the normal initial weights.
+      bias: Initial bias.
+    """
+
+    padding: int = 0
+    groups: int = 1
+    deviation: float = 0.01
+    bias: float = 0.0
+
+    def kernel_shape(self, depth: int) -> tuple[int, int, int, int]:
+        """Shape of the kernel, all groups side by side."""
+        return (self.kernel, self.kernel, depth // self.groups, self.filters)
+
+    def convolved(self, side: int) -> int:
+        """Side of the convolution's output, rounded down; below 1 if none."""
+        return (side + 2 * self.padding - self.kernel) // self.stride + 1
+
+    def pooled(self, side: int) -> int:
+        """Side after pooling, rounded up; below 1 if none."""
+        return math.ceil((side - self.pool) / 2) + 1 if self.pool else side
+
 
 @dataclasses.dataclass(frozen=True)
 class Dense:
@@ -41,13 +87,26 @@ class Dense:
 
     Attributes:
       name: Layer name, `fc6`, `fc7` or `fc8`.
-      units: Outputs; None for the classifier, which has one per class.
+      units: Outputs; None for a classifier that has one per class.
       dropout: Share of activations dropped in training, 0 for none.
     """
 
     name: str
     units: int | None
     dropout: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class CaffeDense(Dense):
+    """A fully connected layer with initial values as Caffe states them.
+
+    Attributes:
+      deviation: Standard deviation of the normal initial weights.
+      bias: Initial bias.
+    """
+
+    deviation: float = 0.01
+    bias: float = 0.0
 
 
 Layer = Conv | Dense
@@ -81,7 +140,8 @@ class Network:
         layer but the last.
       pixel_scale: What pixels, 0..255 less their mean, are multiplied by.
       weight_gain: Initial weights are normal with a standard deviation of
-        sqrt(weight_gain / inputs of a unit); biases start at 0.
+        sqrt(weight_gain / inputs of a unit), biases start at 0; layers in
+        Caffe's form have values of their own.
     """
 
     name: str
@@ -102,6 +162,32 @@ class Network:
         """Names of the layers with weights, input first."""
         return tuple(layer.name for layer in self.layers)
 
+    def outputs(self, num_classes: int) -> int:
+        """Outputs of the classifier: one per class, or a number of its own.
+
+        Raises:
+          UserError: If there are fewer outputs than classes.
+        """
+        units = self.layers[-1].units
+        if units is not None and units < num_classes:
+            raise UserError(
+                f"--num_outputs wants at least one output per class, {num_classes},"
+                f" got {units}"
+            )
+        return num_classes if units is None else units
+
+    def initial(self, name: str, inputs: int) -> tuple[float, float]:
+        """Standard deviation of a layer's initial weights, and its first bias.
+
+        Args:
+          name: The layer.
+          inputs: Inputs of each of its units.
+        """
+        layer = next(layer for layer in self.layers if layer.name == name)
+        if isinstance(layer, CaffeConv | CaffeDense):
+            return layer.deviation, layer.bias
+        return math.sqrt(self.weight_gain / inputs), 0.0
+
     def kernel_shapes(
         self, input_size: int, num_classes: int
     ) -> dict[str, tuple[int, ...]]:
@@ -109,16 +195,13 @@ class Network:
 
         Args:
           input_size: Side of the square input images, pixels.
-          num_classes: Outputs of the classifier.
+          num_classes: Classes; the classifier has at least one output for each.
 
         Raises:
-          UserError: If the images are too small for the network's strides.
+          UserError: If the images are too small for the network's strides, or
+            the classifier for the classes.
         """
-        smallest = math.prod(
-            layer.stride * (2 if layer.pool else 1)
-            for layer in self.layers
-            if isinstance(layer, Conv)
-        )
+        smallest = self._smallest_input()
         if input_size < smallest:
             raise UserError(
                 f"network {self.name} wanted images of at least {smallest} x"
@@ -130,18 +213,33 @@ class Network:
         flat = None
         for layer in self.layers:
             if isinstance(layer, Conv):
-                shapes[layer.name] = (
-                    layer.kernel,
-                    layer.kernel,
-                    depth,
-                    layer.filters,
-                )
-                side, depth = _output_side(layer, side), layer.filters
+                shapes[layer.name] = layer.kernel_shape(depth)
+                side, depth = layer.pooled(layer.convolved(side)), layer.filters
             else:
+                last = layer is self.layers[-1]
                 inputs = side * side * depth if flat is None else flat
-                flat = num_classes if layer.units is None else layer.units
+                flat = self.outputs(num_classes) if last else layer.units
                 shapes[layer.name] = (inputs, flat)
         return shapes
+
+    def _smallest_input(self) -> int:
+        """Side of the smallest images of which every layer makes something."""
+        convolutions = [layer for layer in self.layers if isinstance(layer, Conv)]
+        size = math.prod(
+            layer.stride * (2 if layer.pool else 1) for layer in convolutions
+        )
+
+        def fits(side: int) -> bool:
+            for layer in convolutions:
+                convolved = layer.convolved(side)
+                side = layer.pooled(convolved)
+                if min(convolved, side) < 1:
+                    return False
+            return True
+
+        while not fits(size):
+            size += 1
+        return size
 
     def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
         """Parameters, multiply-accumulates and output shape of every layer."""
@@ -152,8 +250,8 @@ class Network:
             shape = shapes[layer.name]
             weights = math.prod(shape)
             if isinstance(layer, Conv):
-                positions = math.ceil(side / layer.stride) ** 2
-                side = _output_side(layer, side)
+                positions = layer.convolved(side) ** 2
+                side = layer.pooled(layer.convolved(side))
                 output_shape: tuple[int, ...] = (side, side, layer.filters)
             else:
                 positions = 1
@@ -180,10 +278,7 @@ class Network:
           UserError: If it is no description of a network.
         """
         try:
-            layers = tuple(
-                (Conv if "filters" in layer else Dense)(**layer)
-                for layer in settings["layers"]
-            )
+            layers = tuple(_layer(layer) for layer in settings["layers"])
             return cls(**{**settings, "layers": layers})
         except (KeyError, TypeError) as error:
             raise UserError(
@@ -192,9 +287,10 @@ class Network:
             ) from None
 
 
-def _output_side(layer: Conv, side: int) -> int:
-    side = math.ceil(side / layer.stride)
-    return math.ceil(side / 2) if layer.pool else side
+def _layer(settings: Mapping[str, Any]) -> Layer:
+    if "deviation" in settings:
+        return (CaffeConv if "filters" in settings else CaffeDense)(**settings)
+    return (Conv if "filters" in settings else Dense)(**settings)
 
 
 def _mini(
@@ -202,6 +298,7 @@ def _mini(
     lrn: bool = False,
     widths: tuple[int, ...] = (16, 48, 64, 64, 64, 384, 192),
     dropout: float = 0.2,
+    num_outputs: int | None = None,
 ) -> Network:
     conv1, conv2, conv3, conv4, conv5, fc6, fc7 = widths
     return Network(
@@ -214,31 +311,99 @@ def _mini(
             Conv("conv5", conv5, kernel=3, pool=3),
             Dense("fc6", fc6, dropout=dropout),
             Dense("fc7", fc7, dropout=dropout),
-            Dense("fc8", None),
+            Dense("fc8", num_outputs),
         ),
         activation=activation,
     )
 
 
-NETWORKS = {"mini": _mini}
+def _caffenet(
+    activation: str = "relu",
+    lrn: bool = True,
+    widths: tuple[int, ...] = (96, 256, 384, 384, 256, 4096, 4096),
+    dropout: float = 0.5,
+    num_outputs: int | None = None,
+) -> Network:
+    conv1, conv2, conv3, conv4, conv5, fc6, fc7 = widths
+    if any(width % 2 for width in widths[:5]):
+        raise UserError(
+            "--widths wants even numbers for conv1..conv5 of caffenet, whose"
+            f" convolutions have two groups, got {list(widths[:5])}"
+        )
+    dense = {"deviation": 0.005, "bias": 1.0, "dropout": dropout}
+    return Network(
+        name="caffenet",
+        layers=(
+            CaffeConv("conv1", conv1, kernel=11, stride=4, pool=3, lrn=lrn),
+            CaffeConv(
+                "conv2",
+                conv2,
+                kernel=5,
+                padding=2,
+                groups=2,
+                bias=1.0,
+                pool=3,
+                lrn=lrn,
+            ),
+            CaffeConv("conv3", conv3, kernel=3, padding=1),
+            CaffeConv("conv4", conv4, kernel=3, padding=1, groups=2, bias=1.0),
+            CaffeConv("conv5", conv5, kernel=3, padding=1, groups=2, bias=1.0, pool=3),
+            CaffeDense("fc6", fc6, **dense),
+            CaffeDense("fc7", fc7, **dense),
+            CaffeDense("fc8", num_outputs),
+        ),
+        activation=activation,
+        pixel_scale=1.0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class UsualImages:
+    """What images a network is given unless a recipe says otherwise.
+
+    Attributes:
+      image_size: Side that images are warped to, pixels.
+      crop_size: Side of the crop that the network sees, pixels.
+      mean: `pixel` or `image`: what is subtracted.
+    """
+
+    image_size: int
+    crop_size: int
+    mean: str
+
+
+NETWORKS = {"caffenet": _caffenet, "mini": _mini}
+_USUAL_IMAGES = {
+    "caffenet": UsualImages(256, 227, "image"),
+    "mini": UsualImages(32, 32, "pixel"),
+}
+
+
+def usual_images(name: str) -> UsualImages:
+    """The images that the network of a name is made for.
+
+    Raises:
+      UserError: If there is no such network.
+    """
+    _check_name(name)
+    return _USUAL_IMAGES[name]
 
 
 def get_network(name: str, **settings: Any) -> Network:
     """The network of a name, with some of its settings replaced.
 
     Args:
-      name: `mini`: the paper's eight layers, made for 32 x 32 and 64 x 64
-        images (not in the paper).
-      **settings: For `mini`: `activation`, `lrn`, `widths` (of conv1..fc7)
-        and `dropout`.
+      name: `caffenet`: the network that the paper's authors released, for 227 x
+        227 images. `mini`: the paper's eight layers, made for 32 x 32 and
+        64 x 64 images (not in the paper).
+      **settings: `activation`, `lrn`, `widths` (of conv1..fc7), `dropout` and
+        `num_outputs` (of fc8, None for one per class; the authors' networks
+        had 1000 for 500 classes).
 
     Raises:
       UserError: If there is no such network or a setting is out of range.
     """
-    if name not in NETWORKS:
-        raise UserError(
-            f"unknown network {name!r}: wanted one of {', '.join(sorted(NETWORKS))}"
-        )
+    _check_name(name)
     widths = settings.get("widths")
     if widths is not None and (len(widths) != 7 or min(widths) < 1):
         raise UserError(
@@ -249,3 +414,10 @@ def get_network(name: str, **settings: Any) -> Network:
     if not 0 <= dropout < 1:
         raise UserError(f"wanted a dropout of at least 0 and under 1, got {dropout}")
     return NETWORKS[name](**settings)
+
+
+def _check_name(name: str) -> None:
+    if name not in NETWORKS:
+        raise UserError(
+            f"unknown network {name!r}: wanted one of {', '.join(sorted(NETWORKS))}"
+        )

@@ -17,7 +17,8 @@ class Run:
     all runs of a study folder.
 
     Attributes:
-      split: How the classes fall into halves; the split `whole` for target W.
+      split: How the classes fall into halves; the split `whole` or `first:N`
+        for target W.
       treatment: Where its layers come from and what it is trained on.
       seed: Tells repetitions apart.
     """
@@ -74,9 +75,8 @@ class Cohort:
 
 
 def make_runs(
-    splits: Sequence[Split],
+    parts: Sequence[tuple[Split, Sequence[Treatment]]],
     whole: Split,
-    treatments: Iterable[Treatment],
     seeds: Sequence[int],
     *,
     with_bases: bool,
@@ -84,28 +84,31 @@ def make_runs(
     """All runs of a study, bases before what copies from them.
 
     Args:
-      splits: The splits; treatments on half A or B are run for each of them.
-      whole: The split that treatments on the whole set (W) belong to.
-      treatments: What to run.
+      parts: Splits, and what to run on each of them.
+      whole: The split that treatments on the whole set (W) belong to, unless
+        their own has no halves (`whole` or `first:N`).
       seeds: Repetitions.
       with_bases: Whether to add the base networks that treatments copy from.
 
     Raises:
-      UserError: If a split or seed is named twice.
+      UserError: If a split or seed is named twice, or a split without halves
+        has a treatment on a half.
     """
     for name, values in (
-        ("split", [split.slug for split in splits]),
+        ("split", [split.slug for split, _ in parts]),
         ("seed", seeds),
     ):
         for value in values:
             if list(values).count(value) > 1:
                 raise UserError(f"{name} {value} is named twice: name it once")
-    treatments = tuple(treatments)
     runs: dict[Run, None] = {}
     for seed in seeds:
-        for split in splits:
+        for split, treatments in parts:
             for treatment in treatments:
-                home = whole if treatment.target == "W" else split
+                has_halves = not split.undivided
+                home = whole if has_halves and treatment.target == "W" else split
+                # Refuses a half that the split does not have.
+                home.classes(treatment.target)
                 run = Run(home, treatment, seed)
                 if with_bases and run.base:
                     runs[run.base] = None

@@ -18,8 +18,9 @@ MEASURE_NAMES = {
     "top1": "last validation",
 }
 FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", "RnB")
+FROZEN_COPIES = ("BnB", "AnB")
 LAYERS = range(1, MAX_COPIED_LAYERS + 1)
-RANDOM, DISTANT, WHOLE = "random", "natural_manmade", "whole"
+RANDOM, DISTANT, WHOLE, REDUCED = "random", "natural_manmade", "whole", "first"
 
 Unit = tuple[str, str, int]
 
@@ -29,8 +30,9 @@ class Point:
     """The result of one network.
 
     Attributes:
-      split: Name of the split, for example `random:0`; `whole` for target W.
-      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+` or `RnB`.
+      split: Name of the split, for example `random:0`; `whole` or `first:N` for
+        target W.
+      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
       n: Number of copied layers; 0 for a base.
       source_half: `A`, `B`, `R`, or None for a base.
       target_half: `A`, `B` or `W`.
@@ -54,6 +56,11 @@ class Point:
     def kind(self) -> str:
         """The kind of its split, see `split_kind`."""
         return split_kind(self.split)
+
+    @property
+    def examples_per_class(self) -> int:
+        """Training images per class of a network on the split `first:N`."""
+        return int(self.split.removeprefix(f"{REDUCED}:"))
 
     @property
     def unit(self) -> Unit:
@@ -87,7 +94,7 @@ def check_measure(measure: str) -> str:
 
 
 def split_kind(split: str) -> str:
-    """`random`, `natural_manmade` (either way round), `whole`, `file`, ..."""
+    """`random`, `natural_manmade` (either way round), `whole`, `first`, ..."""
     if split == "manmade_natural":
         return DISTANT
     return split.partition(":")[0]
@@ -129,9 +136,29 @@ def points_from_records(records: Iterable[Record]) -> Selection:
     return Selection(tuple(points.values()), tuple(left_out))
 
 
+def families_of(points: Iterable[Point]) -> list[str]:
+    """The families that have a point, as the paper orders them.
+
+    Preserved layers, `BnB~1`, `BnB~2`, ..., follow the frozen copies they go
+    with, `BnB`.
+    """
+    found = {point.family for point in points}
+    ordered = []
+    for family in FAMILIES:
+        ordered += [family] if family in found else []
+        if family in FROZEN_COPIES:
+            ordered += sorted(each for each in found if each.startswith(f"{family}~"))
+    return ordered
+
+
 def of_kind(points: Iterable[Point], kind: str) -> list[Point]:
     """The points whose split is of that kind."""
     return [point for point in points if point.kind == kind]
+
+
+def without_reduced(points: Iterable[Point]) -> list[Point]:
+    """The points that belong into tables and figures by n."""
+    return [point for point in points if point.kind != REDUCED]
 
 
 def bases(points: Iterable[Point]) -> dict[Unit, Point]:

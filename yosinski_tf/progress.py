@@ -102,10 +102,14 @@ class Display:
 
 
 def duration(seconds: float) -> str:
-    """A length of time to read: `45s`, `3m20s`, `2h05m`."""
+    """A length of time to read: `45s`, `3m20s`, `2h05m`, `12d07h`, `90 days`."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds}s"
     if seconds < 3600:
         return f"{seconds // 60}m{seconds % 60:02d}s"
-    return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    if seconds < 4 * 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    if seconds < 30 * 86400:
+        return f"{seconds // 86400}d{seconds % 86400 // 3600:02d}h"
+    return f"{seconds / 86400:,.0f} days"

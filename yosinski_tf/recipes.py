@@ -7,6 +7,7 @@ from typing import Any
 from yosinski_tf.errors import UserError
 
 PRECISIONS = ("float32", "bfloat16")
+MEANS = ("pixel", "image")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Recipe:
       image_size: Side of the square images held in memory, pixels.
       crop_size: Side of the square crop that the network sees, pixels.
       mirror: Whether half of the training images are mirrored at random.
+      mean: What is subtracted from images: `pixel`, the mean of each channel
+        over the half's training images, or `image`, their mean image, at the
+        place of the crop (the paper's).
       validate_every: Steps between validations.
       precision: `float32`, or `bfloat16` for layers computed in bfloat16 with
         variables, logits and losses in float32.
@@ -45,6 +49,7 @@ class Recipe:
     image_size: int = 32
     crop_size: int = 32
     mirror: bool = False
+    mean: str = "pixel"
     validate_every: int = 150
     precision: str = "float32"
 
@@ -70,6 +75,7 @@ class Recipe:
                 and all(0 < drop for drop in self.rate_drops),
                 "rising steps above 0",
             ),
+            ("mean", self.mean in MEANS, f"one of {', '.join(MEANS)}"),
             (
                 "precision",
                 self.precision in PRECISIONS,

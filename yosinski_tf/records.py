@@ -13,6 +13,7 @@ from yosinski_tf.errors import UserError
 
 RECORD_NAME = "record.json"
 WEIGHTS_NAME = "weights.npz"
+MEAN_NAME = "mean_image.npy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,16 +29,19 @@ class Record:
       source_half: `A`, `B`, `R` (random values) or None for a base.
       target_half: `A`, `B` or `W`.
       fine_tuned: Whether copied layers were trained too.
+      preserved: Layers above the n frozen ones that were copied and trained.
       split: The split's name, for example `random:0`; `whole` for target W.
       split_digest: SHA-256 of the two class lists.
       dataset: The data source as given, for example `embedded`.
       dataset_fingerprint: SHA-256 of the images and labels that were used.
       network: Name of the network.
       network_settings: The network's description in full.
-      num_classes: Classes of the target half, the width of fc8.
+      num_classes: Classes of the target half, the width of fc8 unless the
+        network's description gives it more outputs.
       class_names: Their names, in the order of the outputs.
       mean_pixel: Mean of each channel over the half's training images, 0..255;
-        subtracted from what the network sees.
+        subtracted from what the network sees, or for a recipe whose `mean` is
+        `image` the mean of the image in `mean_image.npy` that is.
       recipe: Everything about the training.
       seed: Seed of initial values, dropout and batches.
       steps: Optimizer steps taken.
@@ -78,6 +82,7 @@ class Record:
     source_half: str | None
     target_half: str
     fine_tuned: bool
+    preserved: int
     split: str
     split_digest: str
     dataset: str

@@ -18,9 +18,13 @@ from yosinski_tf import ilsvrc
 from yosinski_tf.errors import UserError
 
 _RANDOM = re.compile(r"random:([0-9]{1,10})")
+_FIRST = re.compile(r"first:([0-9]{1,9})")
 _MAX_SEED = 2**32 - 1
 _FAMILIES = ("natural", "manmade")
-_WANTED = "wanted random:SEED, natural_manmade, manmade_natural, file:PATH or whole"
+_WANTED = (
+    "wanted random:SEED, natural_manmade, manmade_natural, file:PATH, whole or"
+    " first:N"
+)
 _FILE_FORM = "wanted a line [A], its class names one per line, then [B] and its own"
 
 
@@ -33,9 +37,12 @@ class Split:
       half_a: Class indices of half A, ascending.
       half_b: Class indices of half B, ascending.
       digest: SHA-256, in hexadecimal, of the class names of both halves in the
-        order of the class index; nothing else enters it.
+        order of the class index and of `examples_per_class`; nothing else
+        enters it.
       undivided: Class indices that belong to no half, ascending: every class
-        for the split `whole`, none for the others.
+        for the splits `whole` and `first:N`, none for the others.
+      examples_per_class: Only the first so many training images of each class,
+        in list order, are trained on; None for all. Validation is on all.
     """
 
     name: str
@@ -43,6 +50,7 @@ class Split:
     half_b: tuple[int, ...]
     digest: str
     undivided: tuple[int, ...] = ()
+    examples_per_class: int | None = None
 
     def classes(self, half: str) -> tuple[int, ...]:
         """Class indices of `A`, `B`, or `W` for all of them, ascending.
@@ -85,7 +93,9 @@ def make_split(
         `natural_manmade`: A natural, B man-made, as in the authors' files;
         `manmade_natural`: A man-made, B natural, as in the paper's text;
         `file:PATH`: A and B listed by class name, see `read_halves`;
-        `whole`: all classes together, no halves (treatments baseW and RnW).
+        `whole`: all classes together, no halves (treatments baseW and RnW);
+        `first:N`: as `whole`, with the first N training images of each class in
+          list order (the authors' reduced data sets, not in the paper).
       class_names: Names in the order of the class index.
       families: `natural` or `manmade` for each class; None to take them from
         the ILSVRC lists, if the names are WordNet ids.
@@ -95,10 +105,11 @@ def make_split(
         be divided so.
     """
     names = list(class_names)
-    _check_names(names, smallest=2 if spec == "whole" else 4)
-    if spec == "whole":
-        digest = _digest({"W": names})
-        return Split("whole", (), (), digest, tuple(range(len(names))))
+    first = _FIRST.fullmatch(spec)
+    undivided = spec == "whole" or first is not None
+    _check_names(names, smallest=2 if undivided else 4)
+    if undivided:
+        return _undivided(names, int(first[1]) if first else None)
     if match := _RANDOM.fullmatch(spec):
         seed = int(match[1])
         name, half_a = f"random:{seed}", _random_half(seed, len(names))
@@ -170,6 +181,18 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
                 f"split file {path} names no class of half {half}: {_FILE_FORM}"
             )
     return halves
+
+
+def _undivided(names: Sequence[str], examples: int | None) -> Split:
+    everything = tuple(range(len(names)))
+    if examples is None:
+        return Split("whole", (), (), _digest({"W": names}), everything)
+    if examples < 1:
+        raise UserError(
+            "split first:0 leaves no training image: wanted at least 1 of each class"
+        )
+    digest = _digest({"W": names, "first": examples})
+    return Split(f"first:{examples}", (), (), digest, everything, examples)
 
 
 def _random_half(seed: int, num_classes: int) -> Sequence[int]:
@@ -247,8 +270,8 @@ def _check_names(names: Sequence[str], smallest: int) -> None:
         )
 
 
-def _digest(halves: Mapping[str, Sequence[str]]) -> str:
-    text = json.dumps(halves, separators=(",", ":"))
+def _digest(parts: Mapping[str, Sequence[str] | int]) -> str:
+    text = json.dumps(parts, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,11 +2,14 @@
 
 import json
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
+from yosinski_tf import ilsvrc
 from yosinski_tf.data import cache, sources
 from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
 from yosinski_tf.recipes import Recipe
@@ -14,6 +17,7 @@ from yosinski_tf.records import RECORD_NAME, Record, read_records, write_atomica
 
 SETTINGS_NAME = "study.json"
 IMAGES_FOLDER = "dataset"
+_IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
 
 def settings(
@@ -85,6 +89,51 @@ def load_images(
         if images is not None:
             return images
     return sources.load(**wanted["dataset"], progress=progress)
+
+
+def describe_images(
+    runs: pathlib.Path, wanted: dict[str, Any]
+) -> tuple[Description, str]:
+    """The classes and the size of a study's data set, reading no image.
+
+    ImageNet need not be there: its classes are known.
+
+    Args:
+      runs: The study folder.
+      wanted: Result of `settings`.
+
+    Returns:
+      What is known, and a sentence if the data set itself was not found.
+
+    Raises:
+      UserError: If there is no such data set and it is not ImageNet.
+    """
+    if (runs / SETTINGS_NAME).exists():
+        images = cache.load(runs / IMAGES_FOLDER)
+        if images is not None:
+            return description_of(images), ""
+    options = {k: v for k, v in wanted["dataset"].items() if k != "image_size"}
+    try:
+        return sources.describe(**options), ""
+    except UserError as error:
+        spec = options["spec"]
+        if not _IMAGENET.fullmatch(spec):
+            raise
+        families = ilsvrc.class_families()
+        train, validation = ilsvrc.NUM_TRAIN_IMAGES, ilsvrc.NUM_VALIDATION_IMAGES
+        known = Description(
+            spec, tuple(families), tuple(families.values()), train + validation
+        )
+        return known, (
+            f"{error}. To plan, its known classes will do: {len(families):,} classes,"
+            f" {train:,} images for training and {validation:,} for validation."
+        )
+
+
+def description_of(images: ImageSet) -> Description:
+    """What `describe_images` tells, of images that are loaded."""
+    count = len(images.train_labels) + len(images.validation_labels)
+    return Description(images.name, images.class_names, images.families, count)
 
 
 def prepare_folder(

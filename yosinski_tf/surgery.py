@@ -31,23 +31,23 @@ def initial_weights(
 ) -> Weights:
     """Random weights for every layer of a network.
 
-    Kernels are normal with the network's standard deviation, biases zero
+    Kernels are normal with the network's standard deviations, biases constant
     (released network files: Gaussian initial weights).
 
     Args:
       network: The network.
       input_size: Side of the square input, pixels.
-      num_classes: Outputs of the classifier.
+      num_classes: Classes of the half.
       identity: Whatever tells this network from every other; the values
         depend on it and on the layer's name, on nothing else.
     """
     weights: Weights = {}
     for name, shape in network.kernel_shapes(input_size, num_classes).items():
         random = np.random.default_rng(derive_seed("initial", identity, name))
-        deviation = np.sqrt(network.weight_gain / np.prod(shape[:-1]))
+        deviation, bias = network.initial(name, int(np.prod(shape[:-1])))
         values = random.standard_normal(shape) * deviation
         weights[f"{name}/kernel"] = values.astype(np.float32)
-        weights[f"{name}/bias"] = np.zeros(shape[-1], np.float32)
+        weights[f"{name}/bias"] = np.full(shape[-1], bias, np.float32)
     return weights
 
 
@@ -97,9 +97,9 @@ def starting_weights(
       treatment: The treatment.
       network: The network's description.
       fresh: Random weights of this run's own.
-      source: Weights of the network that the first n layers come from: a
-        trained base, or for R treatments the random network whose layers all
-        n share; None for a base.
+      source: Weights of the network that the first n layers, and those that are
+        preserved above them, come from: a trained base, or for R treatments the
+        random network whose layers all n share; None for a base.
 
     Raises:
       UserError: If a layer cannot be copied.
@@ -107,7 +107,7 @@ def starting_weights(
     if treatment.n == 0:
         return dict(fresh)
     assert source is not None, treatment
-    return transplant(fresh, source, network.layer_names[: treatment.n])
+    return transplant(fresh, source, network.layer_names[: treatment.copied_layers])
 
 
 def digest(weights: Mapping[str, np.ndarray], layers: Collection[str]) -> str:

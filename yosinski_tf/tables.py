@@ -24,13 +24,13 @@ from yosinski_tf.analysis import (
 )
 from yosinski_tf.points import (
     DISTANT,
-    FAMILIES,
     LAYERS,
     MEASURE_NAMES,
     RANDOM,
     WHOLE,
     Point,
     check_measure,
+    families_of,
     of_kind,
 )
 from yosinski_tf.published import PRINTED_TABLE_1
@@ -87,7 +87,7 @@ def results_table(points: Sequence[Point], measure: str) -> str:
         rows = [["", "base", *(f"n={n}" for n in LAYERS)]]
         absolute = absolute_cells(chosen, measure)
         relative = relative_cells(chosen, measure)
-        for family in (f for f in FAMILIES if any(p.family == f for p in chosen)):
+        for family in families_of(chosen):
             if family == "base":
                 base = absolute["base", 0]
                 rows.append([family, f"{base.mean:.1f}% ({base.n})"] + [""] * 7)
@@ -121,10 +121,12 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
 
 
-def _family_markdown(cells: Cells, first: int, show: Callable[[Estimate], str]) -> str:
+def _family_markdown(
+    points: Sequence[Point], cells: Cells, first: int, show: Callable[[Estimate], str]
+) -> str:
     layers = range(first, LAYERS.stop)
     rows = [["", *("base" if n == 0 else f"n = {n}" for n in layers)]]
-    for family in FAMILIES:
+    for family in families_of(points):
         own = {n: cells[family, n] for n in layers if (family, n) in cells}
         if own:
             texts = [show(own[n]) if n in own else "" for n in layers]
@@ -138,7 +140,7 @@ def relative_markdown(points: Sequence[Point], measure: str) -> str:
     def show(cell: Estimate) -> str:
         return f"{signed(cell.mean)}{_spread(cell)} ({cell.n})"
 
-    return _family_markdown(relative_cells(points, measure), 1, show)
+    return _family_markdown(points, relative_cells(points, measure), 1, show)
 
 
 def absolute_markdown(points: Sequence[Point], measure: str) -> str:
@@ -147,7 +149,7 @@ def absolute_markdown(points: Sequence[Point], measure: str) -> str:
     def show(cell: Estimate) -> str:
         return f"{cell.mean:.2f}{_spread(cell)} ({cell.n})"
 
-    return _family_markdown(absolute_cells(points, measure), 0, show)
+    return _family_markdown(points, absolute_cells(points, measure), 0, show)
 
 
 def _spread(cell: Estimate) -> str:

@@ -5,6 +5,7 @@ was stopped goes on as if it had not been.
 """
 
 import datetime
+import io
 import math
 import os
 import time
@@ -25,6 +26,7 @@ from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.plan import Run, multiply_accumulates
 from yosinski_tf.provenance import describe_device, versions
 from yosinski_tf.records import (
+    MEAN_NAME,
     RECORD_NAME,
     WEIGHTS_NAME,
     Record,
@@ -36,6 +38,8 @@ from yosinski_tf.records import (
 from yosinski_tf.tensorboard_log import CohortLog
 
 _VALIDATION_BATCH = 250
+# Of crops over 64 pixels, whose activations would fill the memory.
+_LARGE_VALIDATION_BATCH = 50
 # Between two looks at the clock; also the longest wait after Ctrl-C.
 _SECONDS_PER_CALL = 1.0
 _ASSUMED_RATE = 2e10
@@ -76,6 +80,11 @@ class _Training:
         self.train_part = self._part("train")
         self.validation_part = self._part("validation")
         self.mean = pipeline.mean_pixel(self.train_part)
+        self.mean_image = (
+            pipeline.mean_image(self.train_part)
+            if self.recipe.mean == "image"
+            else None
+        )
         self.names = [str(run.treatment) for run in self.cohort.runs]
         self.model = self._build()
         self.frozen_before = self._frozen_digests()
@@ -86,7 +95,8 @@ class _Training:
 
     def _part(self, name):
         labels = np.asarray(getattr(self.images, f"{name}_labels"))
-        indices, new_labels = half_view(labels, self.classes)
+        limit = self.cohort.split.examples_per_class if name == "train" else None
+        indices, new_labels = half_view(labels, self.classes, limit)
         return pipeline.Part(
             getattr(self.images, f"{name}_images"), indices, new_labels
         )
@@ -106,7 +116,7 @@ class _Training:
             members,
             input_size=recipe.crop_size,
             num_classes=len(self.classes),
-            mean=self.mean,
+            mean=self.mean if self.mean_image is None else self.mean_image,
             precision=recipe.precision,
         )
         sources = {}
@@ -179,10 +189,13 @@ class _Training:
             "batches", self.cohort.split.digest, self.cohort.target, self.cohort.seed
         )
         train_part = pipeline.on_host(self.train_part)
+        places = self.mean_image is not None
+        large = self.recipe.crop_size > 64
         validation = pipeline.validation_batches(
             pipeline.on_host(self.validation_part),
-            batch_size=_VALIDATION_BATCH,
+            batch_size=_LARGE_VALIDATION_BATCH if large else _VALIDATION_BATCH,
             crop_size=self.recipe.crop_size,
+            places=places,
         )
         checkpointed = time.monotonic()
         with CohortLog(self.job.runs / "tensorboard", self.cohort.runs) as log:
@@ -197,6 +210,7 @@ class _Training:
                     seed=seed,
                     first_step=self.step,
                     last_step=end,
+                    places=places,
                 )
                 train_loss, rate = self._fit(batches, end)
                 self._validate(validation, train_loss, rate)
@@ -298,6 +312,10 @@ class _Training:
                 folder / WEIGHTS_NAME,
                 train_state.to_bytes(self.model.weights(name)),
             )
+            if self.mean_image is not None:
+                buffer = io.BytesIO()
+                np.save(buffer, self.mean_image, allow_pickle=False)
+                write_atomically(folder / MEAN_NAME, buffer.getvalue())
             # The record comes last: it says that the run is done.
             write_record(self.job.runs, record)
             records.append(record)
@@ -316,6 +334,7 @@ class _Training:
             source_half=treatment.source,
             target_half=treatment.target,
             fine_tuned=treatment.fine_tuned,
+            preserved=treatment.preserved,
             split=run.split.name,
             split_digest=run.split.digest,
             dataset=self.images.name,

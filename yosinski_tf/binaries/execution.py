@@ -12,6 +12,8 @@ from absl import flags
 from yosinski_tf import scheduler, study
 from yosinski_tf.binaries import job_flags
 from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.data.sources import Description
+from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
 from yosinski_tf.jobs import Job, Stopped
 from yosinski_tf.networks import Network
@@ -26,7 +28,6 @@ from yosinski_tf.plan import (
 from yosinski_tf.progress import Display, duration
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import Treatment
 
 FLAGS = flags.FLAGS
 STOPPED = 130
@@ -41,7 +42,9 @@ class Plan:
       network: The network.
       recipe: The recipe.
       settings: What the folder is for, see `study.settings`.
-      images: The data set.
+      data: Classes and size of the data set.
+      note: A sentence if the data set was not found and is known all the same.
+      images: The data set; None if it was only looked at.
       wanted: All runs, bases included where they are asked for.
       done: Ids of the runs that have a record.
       cohorts: What is left to train.
@@ -51,7 +54,9 @@ class Plan:
     network: Network
     recipe: Recipe
     settings: dict[str, Any]
-    images: ImageSet
+    data: Description
+    note: str
+    images: ImageSet | None
     wanted: tuple[Run, ...]
     done: frozenset[str]
     cohorts: tuple[Cohort, ...]
@@ -71,8 +76,16 @@ class Plan:
         return one * recipe.batch_size * recipe.steps
 
 
-def make_plan(treatments: Sequence[Treatment], with_bases: bool) -> Plan:
+def make_plan(
+    parts: Sequence[Part], with_bases: bool, *, read_images: bool = True
+) -> Plan:
     """Reads flags, data set and folder; trains nothing.
+
+    Args:
+      parts: Splits and what to train on each.
+      with_bases: Whether to add the base networks that treatments copy from.
+      read_images: False to look at the data set only: the plan cannot be
+        executed then.
 
     Raises:
       UserError: If anything is out of order.
@@ -84,14 +97,22 @@ def make_plan(treatments: Sequence[Treatment], with_bases: bool) -> Plan:
     settings = study.settings(job_flags.dataset(), network, recipe)
     study.check_folder(runs, settings)
     done = frozenset(study.finished(runs))
-    images = study.load_images(runs, settings, _reading)
+    images, note = None, ""
+    if read_images:
+        images = study.load_images(runs, settings, _reading)
+        data = study.description_of(images)
+    else:
+        data, note = study.describe_images(runs, settings)
     splits = [
-        make_split(name, images.class_names, images.families) for name in FLAGS.split
+        (make_split(part.split, data.class_names, data.families), part.treatments)
+        for part in parts
     ]
-    whole = make_split("whole", images.class_names)
-    wanted = make_runs(splits, whole, treatments, seeds, with_bases=with_bases)
+    whole = make_split("whole", data.class_names)
+    wanted = make_runs(splits, whole, seeds, with_bases=with_bases)
     cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done)
-    return Plan(runs, network, recipe, settings, images, wanted, done, cohorts)
+    return Plan(
+        runs, network, recipe, settings, data, note, images, wanted, done, cohorts
+    )
 
 
 def _reading(done: int, total: int) -> None:
@@ -131,6 +152,8 @@ def execute(plan: Plan) -> int:
     if not left:
         print(f"All {total} networks are trained already in {plan.runs}.")
         return 0
+    if plan.images is None:
+        raise ValueError("a plan whose images were not read cannot be executed")
     study.prepare_folder(plan.runs, plan.settings, plan.images)
     processes = plan.processes
     print(

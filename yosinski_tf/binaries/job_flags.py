@@ -8,14 +8,20 @@ from typing import Any
 from absl import app, flags
 
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import ACTIVATIONS, NETWORKS, Network, get_network
+from yosinski_tf.networks import (
+    ACTIVATIONS,
+    NETWORKS,
+    Network,
+    get_network,
+    usual_images,
+)
 from yosinski_tf.points import MEASURES
-from yosinski_tf.recipes import PRECISIONS, Recipe, parse_rate_drops
+from yosinski_tf.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
 
 FLAGS = flags.FLAGS
 
 DATA = ("dataset", "data_dir", "held_out", "split")
-NETWORK = ("network", "activation", "lrn", "widths", "dropout")
+NETWORK = ("network", "activation", "lrn", "widths", "dropout", "num_outputs")
 RECIPE = (
     "steps",
     "batch_size",
@@ -28,6 +34,7 @@ RECIPE = (
     "image_size",
     "crop_size",
     "mirror",
+    "mean",
     "validate_every",
     "precision",
 )
@@ -114,6 +121,9 @@ def _define_network() -> None:
     flags.DEFINE_float(
         "dropout", None, "Share dropped in fc6 and fc7 (default: the network's)."
     )
+    flags.DEFINE_integer(
+        "num_outputs", None, "Outputs of fc8 (default: one per class of the half)."
+    )
 
 
 def _define_recipe() -> None:
@@ -131,14 +141,21 @@ def _define_recipe() -> None:
     flags.DEFINE_float("weight_decay", default.weight_decay, "L2 on kernels.")
     flags.DEFINE_float("bias_rate", default.bias_rate, "Factor of biases' rate.")
     flags.DEFINE_integer(
-        "image_size", default.image_size, "Side that images are warped to, pixels."
+        "image_size",
+        None,
+        "Side that images are warped to, pixels (default: 32; caffenet: 256).",
     )
     flags.DEFINE_integer(
         "crop_size",
         None,
-        "Side of the crop that the network sees (default: the whole image).",
+        "Side of the crop that is seen (default: the image; caffenet: 227 of 256).",
     )
     flags.DEFINE_bool("mirror", default.mirror, "Mirror training images at random.")
+    flags.DEFINE_string(
+        "mean",
+        None,
+        f"{' or '.join(MEANS)}: what is subtracted (default: pixel; caffenet: image).",
+    )
     flags.DEFINE_integer(
         "validate_every", default.validate_every, "Steps between validations."
     )
@@ -153,9 +170,19 @@ def recipe() -> Recipe:
     """
     values: dict[str, Any] = {name: FLAGS[name].value for name in RECIPE}
     values["rate_drops"] = parse_rate_drops(values["rate_drops"], values["steps"])
-    if values["crop_size"] is None:
-        values["crop_size"] = values["image_size"]
+    values["image_size"], values["crop_size"] = _sizes()
+    if values["mean"] is None:
+        values["mean"] = usual_images(FLAGS.network).mean
     return Recipe(**values)
+
+
+def _sizes() -> tuple[int, int]:
+    """Sides of the images and of the crop."""
+    usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
+    if image_size is None:
+        crop_size = usual.crop_size if FLAGS.crop_size is None else FLAGS.crop_size
+        return usual.image_size, crop_size
+    return image_size, image_size if FLAGS.crop_size is None else FLAGS.crop_size
 
 
 def network() -> Network:
@@ -176,7 +203,7 @@ def dataset() -> dict[str, Any]:
     """Arguments of `sources.load`."""
     return {
         "spec": FLAGS.dataset,
-        "image_size": FLAGS.image_size,
+        "image_size": _sizes()[0],
         "data_dir": FLAGS.data_dir,
         "held_out": FLAGS.held_out,
     }

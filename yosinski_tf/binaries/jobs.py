@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from absl import flags
 
-from yosinski_tf import study
+from yosinski_tf import designs, study
 from yosinski_tf.binaries import execution, job_flags
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_results
@@ -50,7 +50,8 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
                 f" networks, got {treatment}: use"
                 f" {_BINARIES[treatment.kind]} for it, or yosinski-study"
             )
-    plan = execution.make_plan(treatments, with_bases)
+    parts = designs.parts_of(FLAGS.split, treatments)
+    plan = execution.make_plan(parts, with_bases)
     missing = execution.missing_bases(plan)
     if missing:
         names = ",".join(dict.fromkeys(str(run.treatment) for run in missing))

@@ -4,8 +4,9 @@ import pathlib
 
 from absl import flags
 
-from yosinski_tf import report
+from yosinski_tf import published_report, report
 from yosinski_tf.binaries import job_flags
+from yosinski_tf.points import MEASURES
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-report: tables and figures from the records of a study.
@@ -17,7 +18,11 @@ Example: yosinski-report --runs=runs/quickstart
 
 def _main() -> int:
     if FLAGS.published and not FLAGS["runs"].present:
-        paths = report.write_published_report(pathlib.Path(FLAGS.out))
+        # Alone, the paper's networks are shown by the paper's own number.
+        measure = FLAGS.measure if FLAGS["measure"].present else MEASURES[0]
+        paths = published_report.write_published_report(
+            pathlib.Path(FLAGS.out), measure
+        )
         print(paths.summary.read_text())
         show_paths(paths)
         return 0
@@ -27,7 +32,7 @@ def _main() -> int:
     print(report.results_table(selection.points, FLAGS.measure))
     show_paths(paths)
     if FLAGS.published:
-        comparison = report.write_comparison(runs, FLAGS.measure)
+        comparison = published_report.write_comparison(runs, FLAGS.measure)
         print(comparison.summary.read_text())
     return 0
 
@@ -36,6 +41,8 @@ def show_paths(paths: report.ReportPaths) -> None:
     """Prints where the files of a report are."""
     print(f"\nsummary  {paths.summary}")
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
+    if paths.reduced_data:
+        print(f"         {paths.reduced_data}")
     if paths.results:
         print(f"results  {paths.results}")
 

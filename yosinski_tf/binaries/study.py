@@ -6,13 +6,12 @@ import sys
 
 from absl import flags
 
-from yosinski_tf import report, study
-from yosinski_tf.binaries import execution, job_flags, jobs
+from yosinski_tf import designs, report, study
+from yosinski_tf.binaries import execution, job_flags, jobs, plan_text
 from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.errors import UserError
-from yosinski_tf.progress import duration
 from yosinski_tf.records import Record
-from yosinski_tf.treatments import Treatment, all_treatments, parse_treatments
+from yosinski_tf.treatments import all_treatments, parse_treatments
 
 FLAGS = flags.FLAGS
 _BEST = "best"
@@ -21,18 +20,27 @@ _SUMMARY = """yosinski-study: train everything that a study lacks, then report.
 Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart"""
 
 
-def _treatments() -> tuple[Treatment, ...]:
-    if FLAGS.treatments == ["all"]:
-        return all_treatments()
-    return parse_treatments(FLAGS.treatments)
+def _parts() -> list[designs.Part]:
+    if not FLAGS.plan:
+        if FLAGS.treatments == ["all"]:
+            return designs.parts_of(FLAGS.split, all_treatments())
+        return designs.parts_of(FLAGS.split, parse_treatments(FLAGS.treatments))
+    for flag in ("split", "treatments"):
+        if FLAGS[flag].present:
+            raise UserError(
+                f"--plan={FLAGS.plan} says itself what is trained on which split:"
+                f" leave out --{flag}, or --plan"
+            )
+    return designs.named_plan(FLAGS.plan)
 
 
 def _main() -> int:
-    treatments = _treatments()
-    plan = execution.make_plan(treatments, with_bases=True)
+    parts = _parts()
     if FLAGS.dry_run:
-        _print_plan(plan)
+        plan = execution.make_plan(parts, with_bases=True, read_images=False)
+        print(plan_text.describe(plan, FLAGS.rate))
         return 0
+    plan = execution.make_plan(parts, with_bases=True)
     code = execution.execute(plan)
     if code == execution.STOPPED:
         return code
@@ -47,39 +55,6 @@ def _main() -> int:
     if FLAGS.export:
         print(f"SavedModel   {_export(plan, records)}")
     return code
-
-
-def _print_plan(plan: execution.Plan) -> None:
-    print(f"{len(plan.wanted)} networks, {len(plan.wanted) - _left(plan)} done.")
-    for cohort in plan.cohorts:
-        needs = ", ".join(base.run_id for base in cohort.bases) or "nothing"
-        print(
-            f"\ncohort {cohort.cohort_id}: {len(cohort.runs)} networks, needs {needs}"
-        )
-        print("  " + " ".join(run.run_id for run in cohort.runs))
-    seconds = _estimate(plan, study.finished(plan.runs))
-    if seconds is None:
-        print("\nTime: unknown until a cohort of this study has been trained.")
-    else:
-        print(f"\nTime: about {duration(seconds)} at the rate measured so far.")
-
-
-def _left(plan: execution.Plan) -> int:
-    return sum(len(cohort.runs) for cohort in plan.cohorts)
-
-
-def _estimate(plan: execution.Plan, records: dict[str, Record]) -> float | None:
-    """Seconds for what is left, at the rate of the cohorts that are done."""
-    runs = {run.run_id: run for run in plan.wanted}
-    cost = seconds = 0.0
-    for cohort in {r.cohort["id"]: r.cohort for r in records.values()}.values():
-        if set(cohort["runs"]) <= runs.keys():
-            cost += plan.cost([runs[run_id] for run_id in cohort["runs"]])
-            seconds += cohort["total_seconds"]
-    if not cost:
-        return None
-    left = sum(plan.cost(cohort.runs) for cohort in plan.cohorts) * seconds / cost
-    return left / plan.processes
 
 
 def _export(plan: execution.Plan, records: dict[str, Record]):
@@ -125,12 +100,25 @@ def _export_one(runs, run_id, folder) -> None:
 def run() -> None:
     """Entry point."""
     jobs.define(["all"])
+    flags.DEFINE_string(
+        "plan",
+        "",
+        f"Splits and treatments of the paper: {', '.join(designs.PLANS)}.",
+    )
     flags.DEFINE_bool("dry_run", False, "Print the plan and train nothing.")
+    flags.DEFINE_float(
+        "rate",
+        None,
+        "Images/s times networks, to estimate time (default: as measured so far).",
+        lower_bound=1e-6,
+    )
     flags.DEFINE_string(
         "export", "", "Run to export as a SavedModel at the end: best, or its id."
     )
     job_flags.define_measure()
-    job_flags.run(_main, _SUMMARY, jobs.groups("dry_run", "export", "measure"))
+    job_flags.run(
+        _main, _SUMMARY, jobs.groups("plan", "dry_run", "rate", "export", "measure")
+    )
 
 
 if __name__ == "__main__":

@@ -83,13 +83,18 @@ def make_image_set(
 
 
 def half_view(
-    labels: np.ndarray, classes: Sequence[int]
+    labels: np.ndarray,
+    classes: Sequence[int],
+    examples_per_class: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the images of a half are, and what their labels are within it.
 
     Args:
       labels: int [N], class indices of the whole set.
       classes: Class indices of the half.
+      examples_per_class: Only the first so many images of every class, in the
+        order of the list; None for all (the authors' reduced data sets, not in
+        the paper).
 
     Returns:
       int64 [K] indices of the half's images, ascending, and their int32 [K]
@@ -101,6 +106,12 @@ def half_view(
     renumbered[ordered] = np.arange(len(ordered))
     new_labels = renumbered[labels]
     indices = np.flatnonzero(new_labels >= 0).astype(np.int64)
+    if examples_per_class is not None:
+        by_class = indices[np.argsort(new_labels[indices], kind="stable")]
+        ends = np.cumsum(np.bincount(new_labels[indices], minlength=len(ordered)))
+        starts = np.concatenate(([0], ends[:-1]))
+        place = np.arange(len(by_class)) - starts[new_labels[by_class]]
+        indices = np.sort(by_class[place < examples_per_class])
     return indices, new_labels[indices]
 
 

@@ -39,6 +39,7 @@ def training_batches(
     seed: int,
     first_step: int,
     last_step: int,
+    places: bool = False,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` to `last_step` - 1.
 
@@ -54,14 +55,17 @@ def training_batches(
       seed: Decides the order, the crops and the mirroring.
       first_step: Number of the first batch, from 0.
       last_step: Number after the last batch.
+      places: Whether to tell where the crops were taken, for the mean image.
 
     Returns:
-      Batches of (images uint8 [batch, crop, crop, 3], labels int32 [batch]).
+      Batches of (images uint8 [batch, crop, crop, 3], labels int32 [batch]);
+      with `places` of ((images, places), labels), places int32 [batch, 3]: top
+      row, left column, and 1 for a mirrored crop.
     """
     images, indices, labels = part.images, part.indices, part.labels
     count = len(part.indices)
     free = part.images.shape[1] - crop_size + 1
-    places = tf.range(batch_size, dtype=tf.int64)
+    in_batch = tf.range(batch_size, dtype=tf.int64)
 
     def draw(position, epoch, purpose, most):
         same = tf.ones_like(epoch)
@@ -74,8 +78,8 @@ def training_batches(
         )
 
     def batch(step):
-        place = step * batch_size + places
-        epoch, position = place // count, place % count
+        number = step * batch_size + in_batch
+        epoch, position = number // count, number % count
         chosen = draw(position, epoch, 0, count - 1)
         pixels = tf.gather(images, tf.gather(indices, chosen))
         if free > 1 or mirror:
@@ -83,7 +87,11 @@ def training_batches(
             top, left = random % free, (random // free) % free
             flip = (random // free**2) % 2 == 1 if mirror else tf.zeros_like(top) > 0
             pixels = _crop(pixels, top, left, flip, crop_size)
-        return pixels, tf.gather(labels, chosen)
+            place = tf.stack([top, left, tf.cast(flip, tf.int64)], axis=1)
+        else:
+            place = tf.zeros([batch_size, 3], tf.int64)
+        found = (pixels, tf.cast(place, tf.int32)) if places else pixels
+        return found, tf.gather(labels, chosen)
 
     steps = tf.data.Dataset.range(first_step, last_step)
     # Two calls suffice: a batch takes a fraction of a training step.
@@ -91,12 +99,12 @@ def training_batches(
 
 
 def validation_batches(
-    part: Part, *, batch_size: int, crop_size: int
+    part: Part, *, batch_size: int, crop_size: int, places: bool = False
 ) -> tf.data.Dataset:
     """Every image once, in order, at its central crop; the last batch is short.
 
     Returns:
-      Batches of (images uint8 [batch, crop, crop, 3], labels int32 [batch]).
+      Batches as those of `training_batches`.
     """
     images, indices, labels = part.images, part.indices, part.labels
     margin = (part.images.shape[1] - crop_size) // 2
@@ -104,20 +112,36 @@ def validation_batches(
 
     def load(chosen):
         pixels = tf.gather(images, tf.gather(indices, chosen))
-        return pixels[:, inside, inside], tf.gather(labels, chosen)
+        found = pixels = pixels[:, inside, inside]
+        if places:
+            place = tf.constant([[margin, margin, 0]], tf.int32)
+            found = (pixels, tf.repeat(place, tf.size(chosen), axis=0))
+        return found, tf.gather(labels, chosen)
 
-    places = tf.data.Dataset.range(len(part.indices)).batch(batch_size)
-    return places.map(load, num_parallel_calls=2).prefetch(2)
+    chosen = tf.data.Dataset.range(len(part.indices)).batch(batch_size)
+    return chosen.map(load, num_parallel_calls=2).prefetch(2)
 
 
 def mean_pixel(part: Part) -> tuple[float, float, float]:
     """Mean of each channel over all pixels of the part, 0..255."""
     sums = np.zeros(3, np.int64)
-    for chunk in np.array_split(part.indices, max(1, len(part.indices) // 1024)):
+    for chunk in _chunks(part):
         sums += part.images[chunk].sum(axis=(0, 1, 2), dtype=np.int64)
     pixels = len(part.indices) * part.images.shape[1] * part.images.shape[2]
     red, green, blue = (sums / pixels).tolist()
     return red, green, blue
+
+
+def mean_image(part: Part) -> np.ndarray:
+    """Mean of the part's images, float32 [size, size, 3], 0..255."""
+    sums = np.zeros(part.images.shape[1:], np.int64)
+    for chunk in _chunks(part):
+        sums += part.images[chunk].sum(axis=0, dtype=np.int64)
+    return (sums / len(part.indices)).astype(np.float32)
+
+
+def _chunks(part: Part) -> list[np.ndarray]:
+    return np.array_split(part.indices, max(1, len(part.indices) // 1024))
 
 
 def on_host(part: Part) -> Part:

@@ -4,6 +4,7 @@ Not in the paper, which knows one data set, ILSVRC2012: a source is named by a
 short text, and all of them give the same `ImageSet`.
 """
 
+import dataclasses
 import functools
 import re
 from collections.abc import Callable
@@ -17,11 +18,35 @@ from yosinski_tf.data.image_set import ImageSet, half_view, make_image_set
 from yosinski_tf.data.memory import check_memory
 from yosinski_tf.errors import UserError
 
-__all__ = ["ImageSet", "half_view", "known_sources", "load"]
+__all__ = [
+    "Description",
+    "ImageSet",
+    "describe",
+    "half_view",
+    "known_sources",
+    "load",
+]
 
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
 _EMBEDDED_TRAIN = 300
 _EMBEDDED_VALIDATION = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What is known of a data set before an image is read.
+
+    Attributes:
+      name: The source as given.
+      class_names: Names in the order of the class index.
+      families: `natural` or `manmade` for each class, or None if not known.
+      num_images: Training and validation images together.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    families: tuple[str, ...] | None
+    num_images: int
 
 
 class _Source(Protocol):
@@ -72,6 +97,23 @@ def known_sources() -> str:
     )
 
 
+def describe(
+    spec: str, *, data_dir: str | None = None, held_out: float | None = None
+) -> Description:
+    """Finds a data set and names its classes, reading no image.
+
+    Args:
+      spec: As for `load`, and so are the others.
+
+    Raises:
+      UserError: If the source is unknown, not there or incomplete.
+    """
+    _check_options(spec, data_dir, held_out)
+    source = _open(spec, data_dir, held_out, 0)
+    names = source.class_names
+    return Description(spec, names, _families(names), source.num_images)
+
+
 def load(
     spec: str,
     *,
@@ -103,16 +145,7 @@ def load(
     """
     if image_size < 1:
         raise UserError(f"image size {image_size}: wanted at least 1 pixel")
-    # Refused, not ignored: the numbers would not be what the user meant.
-    for name, value, kind in (
-        ("a held-out fraction", held_out, "folder:"),
-        ("a data_dir", data_dir, "tfds:"),
-    ):
-        if value is not None and not spec.startswith(kind):
-            raise UserError(
-                f"data {spec!r} takes no {name[2:]}, got {value}: leave it out, or"
-                f" choose a source {kind}..."
-            )
+    _check_options(spec, data_dir, held_out)
     source = _open(spec, data_dir, held_out, held_out_seed)
     total, done = source.num_images, 0
     check_memory(total, image_size, available_bytes)
@@ -125,10 +158,26 @@ def load(
 
     train = source.read("train", image_size, advance)
     validation = source.read("validation", image_size, advance)
-    # Prepared for TensorFlow Datasets, the embedded classes are still known.
     names = source.class_names
-    families = motifs.FAMILIES if names == motifs.CLASS_NAMES else None
-    return make_image_set(spec, names, families, train, validation)
+    return make_image_set(spec, names, _families(names), train, validation)
+
+
+def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    # Prepared for TensorFlow Datasets, the embedded classes are still known.
+    return motifs.FAMILIES if names == motifs.CLASS_NAMES else None
+
+
+def _check_options(spec: str, data_dir: str | None, held_out: float | None) -> None:
+    # Refused, not ignored: the numbers would not be what the user meant.
+    for name, value, kind in (
+        ("a held-out fraction", held_out, "folder:"),
+        ("a data_dir", data_dir, "tfds:"),
+    ):
+        if value is not None and not spec.startswith(kind):
+            raise UserError(
+                f"data {spec!r} takes no {name[2:]}, got {value}: leave it out, or"
+                f" choose a source {kind}..."
+            )
 
 
 def _open(

@@ -1,0 +1,121 @@
+"""The flag files: what they promise in their headers, and that they agree."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+FLAGS = pathlib.Path(__file__).parents[1] / "flags"
+PAPER = ("paper", "paper_complete", "paper_preserve", "paper_reduced")
+# In what the paper's flag files may differ.
+OWN = {"runs", "plan", "split", "treatments"}
+OWN_REDUCED = OWN | {"steps", "rate_drops"}
+
+
+def settings(name):
+    lines = (FLAGS / f"{name}.flags").read_text().splitlines()
+    given = [line for line in lines if line.startswith("--")]
+    found = {}
+    for line in given:
+        flag, _, value = line.removeprefix("--").partition("=")
+        assert flag not in found, f"{flag} twice in {name}"
+        found[flag] = value
+    return found
+
+
+def dry_run(name, *more):
+    command = [
+        *(sys.executable, "-m", "yosinski_tf.binaries.study"),
+        *(f"--flagfile={FLAGS / name}.flags", "--dry_run", *more),
+    ]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=300
+    )
+
+
+@pytest.mark.parametrize("path", sorted(FLAGS.glob("*.flags")), ids=lambda p: p.stem)
+def test_every_flag_file_says_what_it_is_for(path):
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    text = "\n".join(header)
+    for word in ("Reproduces", "Expect", "Command"):
+        assert re.search(rf"^# {word} +\S", text, re.M), word
+    assert max(map(len, header)) <= 84
+
+
+def test_the_papers_flag_files_are_one_protocol():
+    main = {k: v for k, v in settings("paper").items() if k not in OWN}
+    for name in PAPER:
+        own = OWN_REDUCED if name == "paper_reduced" else OWN
+        others = {k: v for k, v in settings(name).items() if k not in own}
+        assert others == {k: v for k, v in main.items() if k not in own}, name
+    assert settings("paper")["runs"] == settings("paper_complete")["runs"]
+    assert settings("paper")["runs"] != settings("paper_reduced")["runs"]
+
+
+def test_the_protocol_is_the_authors():
+    wanted = {
+        "network": "caffenet",
+        "num_outputs": "1000",
+        "image_size": "256",
+        "crop_size": "227",
+        "mirror": "",
+        "mean": "image",
+        "batch_size": "256",
+        "steps": "450000",
+        "learning_rate": "0.01",
+        "rate_drops": "100000,200000,300000,400000",
+        "drop_factor": "0.1",
+        "momentum": "0.9",
+        "weight_decay": "5e-4",
+        "bias_rate": "2",
+        "validate_every": "1000",
+    }
+    assert wanted.items() <= settings("paper").items()
+    reduced = settings("paper_reduced")
+    assert reduced["steps"] == "200000"
+    assert reduced["rate_drops"] == "64000,128000,192000"
+
+
+@pytest.mark.parametrize(
+    ("name", "networks", "time", "weights"),
+    [
+        ("paper", 158, "1,453 days", "39 GB"),
+        ("paper_complete", 298, "2,740 days", "73 GB"),
+        ("paper_preserve", 24, "221 days", "5.9 GB"),
+        ("paper_reduced", 12, "49 days", "2.9 GB"),
+    ],
+)
+def test_dry_run_without_imagenet(tmp_path, name, networks, time, weights):
+    done = dry_run(
+        name,
+        f"--runs={tmp_path / 'runs'}",
+        f"--data_dir={tmp_path}",
+        "--rate=145",
+        "--processes=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{networks} networks, 0 done, {networks} to train in" in done.stdout
+    assert "1,281,167 images for training and 50,000 for validation" in done.stdout
+    assert f"Time: about {time} at the given 145 images/s" in done.stdout
+    assert f"{weights} weights" in done.stdout
+    header = (FLAGS / f"{name}.flags").read_text()
+    assert f"{networks} networks" in re.sub(r"\n# +", " ", header) or networks == 12
+    assert f"{time} of one GPU" in header and f"{weights} of weights" in header
+    assert max(map(len, done.stdout.splitlines()[5:-2])) < 100
+    assert not (tmp_path / "runs").exists()
+
+
+def test_dry_run_gives_the_order(tmp_path):
+    done = dry_run("paper", f"--runs={tmp_path / 'r'}", f"--data_dir={tmp_path}")
+    rows = re.findall(r"^ *(\d+)  (\S+) +(\d+)  (.*)$", done.stdout, re.M)
+    by_id = {cohort: (int(place), rest) for place, cohort, _, rest in rows}
+    assert sum(int(count) for _, _, count, _ in rows) == 158
+    first, _ = by_id["random-1_A_seed0_first"]
+    place, rest = by_id["random-1_B_seed0_copies_1"]
+    assert rest == f"({first}) A1B+..A7B+"
+    assert first < place
+    assert "Time: unknown" in done.stdout and "--rate=" in done.stdout

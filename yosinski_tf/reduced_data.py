@@ -1,0 +1,170 @@
+"""Networks trained on the first N images of each class: table and figure.
+
+The authors ran twelve of them on ImageNet; they are in their released files,
+not in the paper. Those of one study differ in what they were trained on, not in
+n, so they stand apart from every other table and figure.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from yosinski_tf import drawing
+from yosinski_tf.drawing import STYLES, Style
+from yosinski_tf.points import MEASURE_NAMES, MEASURES, Point, check_measure
+from yosinski_tf.tables import markdown, signed
+
+_THEIRS = Style("the paper's networks", "#777777", "s", False, 0)
+# Below this a network has not started to learn: on 1000 classes, chance.
+_STUCK = 0.01
+Curve = dict[int, float]
+
+
+def curve(points: Sequence[Point], measure: str) -> Curve:
+    """Mean top-1 of the base networks, 0..1, by training images per class."""
+    groups: dict[int, list[float]] = {}
+    for point in points:
+        if point.family == "base":
+            groups.setdefault(point.examples_per_class, []).append(point.value(measure))
+    return {count: float(np.mean(groups[count])) for count in sorted(groups)}
+
+
+def rows(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """One row per network, as CSV fields; accuracies 0..1."""
+    ordered = sorted(points, key=lambda p: (p.examples_per_class, p.family, p.n))
+    return [
+        {
+            "examples_per_class": point.examples_per_class,
+            "treatment": _name(point),
+            "seed": point.seed,
+            **{measure: point.value(measure) for measure in MEASURES},
+            "run_id": point.run_id,
+        }
+        for point in ordered
+    ]
+
+
+def _name(point: Point) -> str:
+    return "base" if point.family == "base" else f"R{point.n}W"
+
+
+def table(points: Sequence[Point]) -> str:
+    """Both measures in per cent, a row per network, in Markdown."""
+    lines = [["images per class", "treatment", "seed", *MEASURE_NAMES.values()]]
+    for row in rows(points):
+        values = [f"{100 * row[measure]:.2f}" for measure in MEASURE_NAMES]
+        count = str(row["examples_per_class"])
+        lines.append([count, row["treatment"], str(row["seed"]), *values])
+    return markdown(lines)
+
+
+def comparison_table(
+    ours: Sequence[Point], theirs: Sequence[Point], measure: str
+) -> str:
+    """Base networks of two studies by images per class, in Markdown."""
+    first, second = curve(ours, measure), curve(theirs, measure)
+    lines = [["images per class", "ours, %", "theirs, %", "difference"]]
+    for count in sorted(first.keys() | second.keys()):
+        cells = [
+            "" if count not in side else f"{100 * side[count]:.2f}"
+            for side in (first, second)
+        ]
+        both = count in first and count in second
+        gap = signed(100 * (first[count] - second[count])) if both else ""
+        lines.append([str(count), *cells, gap])
+    return markdown(lines)
+
+
+def figure(
+    points: Sequence[Point],
+    path: pathlib.Path,
+    measure: str,
+    title: str = "Base networks on fewer images",
+    published_points: Sequence[Point] | None = None,
+) -> pathlib.Path:
+    """Draws accuracy against training images per class (not in the paper).
+
+    Args:
+      points: Networks on splits `first:N`; bases are drawn.
+      path: PNG to write.
+      measure: One of `points.MEASURES`.
+      title: Heading of the figure.
+      published_points: Those of the released logs, to draw beside.
+    """
+    check_measure(measure)
+    with drawing.style():
+        new = drawing.new_figure(7.2, 4.2)
+        axes = new.subplots()
+        axes.set_title(title)
+        axes.set_xlabel("training images per class (log scale)")
+        axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
+        own, theirs = curve(points, measure), curve(published_points or [], measure)
+        if not own and not theirs:
+            drawing.say_nothing_yet(axes, "no finished base network yet")
+            return drawing.save(new, path)
+        if theirs:
+            _draw(axes, theirs, _THEIRS, dashes="--")
+        look = Style("this study" if theirs else "", STYLES["BnB"].color, "o", True, 0)
+        if own:
+            _draw(axes, own, look, dashes="-")
+            _label(axes, own)
+        counts = sorted(own.keys() | theirs.keys())
+        axes.set_xscale("log")
+        shown = _apart(counts)
+        axes.set_xticks(shown, [str(count) for count in shown])
+        axes.minorticks_off()
+        axes.set_xlim(0.7 * counts[0], 1.8 * counts[-1])
+        top = max([*own.values(), *theirs.values()])
+        axes.set_ylim(-0.03 * top, 1.15 * top)
+        if any(handle for handle in axes.get_legend_handles_labels()[1]):
+            axes.legend(loc="upper left")
+        return drawing.save(new, path)
+
+
+def _draw(axes: Axes, values: Curve, look: Style, dashes: str) -> None:
+    """One curve; networks that did not learn are hollow and off the line."""
+    learned = {n: y for n, y in values.items() if y >= _STUCK}
+    stuck = {n: y for n, y in values.items() if y < _STUCK}
+    axes.plot(
+        *drawing.line(learned),
+        linestyle=dashes,
+        linewidth=1.6,
+        label=look.name or None,
+        **look.marks(),
+    )
+    if stuck:
+        name = f"{look.name}: " if look.name else ""
+        hollow = dataclasses.replace(look, filled=False)
+        axes.plot(
+            *drawing.line(stuck),
+            linestyle="none",
+            label=f"{name}never got past {_STUCK:.0%}",
+            **hollow.marks(),
+        )
+
+
+def _label(axes: Axes, values: Curve) -> None:
+    learned = {n: y for n, y in values.items() if y >= _STUCK}
+    for count, value in learned.items():
+        last = count == max(learned)
+        axes.annotate(
+            f"{value:.2f}",
+            (count, value),
+            xytext=(7, -4) if last else (-6, 6),
+            textcoords="offset points",
+            ha="left" if last else "right",
+            fontsize=8,
+        )
+
+
+def _apart(counts: Sequence[int]) -> list[int]:
+    """Counts far enough from each other to be written under a log axis."""
+    shown: list[int] = []
+    for count in reversed(counts):
+        if not shown or shown[-1] >= 1.4 * count:
+            shown.append(count)
+    return shown[::-1]

@@ -1,0 +1,68 @@
+"""From results to Markdown: templates, and the blocks that they share."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+
+from yosinski_tf import tables
+from yosinski_tf.analysis import decomposition
+from yosinski_tf.points import MEASURE_NAMES, MEASURES, Point, check_measure, of_kind
+from yosinski_tf.records import write_atomically
+
+_TEMPLATES = pathlib.Path(__file__).with_name("templates")
+
+
+def chosen_first(measure: str) -> list[str]:
+    """Both measures, the one that figures show first.
+
+    Raises:
+      UserError: If it is not a measure.
+    """
+    check_measure(measure)
+    return [measure, *(other for other in MEASURES if other != measure)]
+
+
+def section(points: Sequence[Point], measure: str) -> dict[str, Any]:
+    """What a template needs for one measure."""
+    kinds = tables.kinds(points)
+    return {
+        "measure_name": MEASURE_NAMES[measure],
+        "kinds": [
+            {
+                "name": tables.kind_name(kind),
+                "relative": tables.relative_markdown(of_kind(points, kind), measure),
+                "absolute": tables.absolute_markdown(of_kind(points, kind), measure),
+            }
+            for kind in kinds
+        ],
+        "table1": tables.table1_markdown(points, measure),
+        "decompositions": [
+            {
+                "name": tables.kind_name(kind),
+                "table": tables.decomposition_markdown(points, measure, kind),
+            }
+            for kind in kinds
+            if any(part.estimate.n for part in decomposition(points, measure, kind))
+        ],
+    }
+
+
+def render(template: str, **context: Any) -> str:
+    """Fills in a template of the package; a name it lacks is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(template).render(**context)
+
+
+def write(path: pathlib.Path, text: str) -> pathlib.Path:
+    """Writes a file so that a reader sees all of it or nothing."""
+    write_atomically(path, text.encode())
+    return path
