@@ -320,7 +320,11 @@ def _bad_inputs(images: pathlib.Path, folder: pathlib.Path) -> dict:
         "seeds": ("study", [data, "--seeds=one"], ["seeds", "'one'"]),
         "overlap": ("study", [data, f"--split=file:{overlap}"], ["class1"]),
         "missing": ("study", [data, f"--split=file:{missing}"], ["class4"]),
-        "too few": ("study", [f"--dataset=folder:{three}"], ["3 classes", "at least 4"]),
+        "too few": (
+            "study",
+            [f"--dataset=folder:{three}"],
+            ["3 classes", "at least 4"],
+        ),
         "empty class": ("study", [f"--dataset=folder:{empty}"], ["class2"]),
         "unreadable": ("study", [f"--dataset=folder:{broken}"], ["class1/4.png"]),
         "runs is a file": ("study", [data, f"--runs={a_file}"], [str(a_file)]),
@@ -365,6 +369,33 @@ def test_a_folder_made_with_other_settings_is_refused(study, changed, words):
     assert all(word in done.stderr for word in words), done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert {p: p.read_bytes() for p in runs.glob("*/record.json")} == records
+
+
+def test_a_data_set_that_changed_under_a_study_is_noticed(tmp_path):
+    data = _draw_folder(tmp_path / "data", 6)
+    runs = tmp_path / "runs"
+    shared = [f"--runs={runs}", f"--dataset=folder:{data}", *_TINY]
+    assert _run("base", *shared, "--treatments=baseA").returncode == 0
+    victim = data / "train" / "class0" / "0.png"
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(victim)
+    for file in (runs / "dataset").iterdir():
+        file.unlink()
+    done = _run("base", *shared, "--treatments=baseB")
+    assert done.returncode == 2
+    assert "has changed since random-0_baseA_seed0 was trained" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_layers_of_a_base_whose_weights_changed_are_not_copied(tmp_path, images):
+    runs = tmp_path / "runs"
+    shared = [f"--runs={runs}", f"--dataset=folder:{images}", *_TINY]
+    assert _run("base", *shared, "--treatments=baseA,baseB").returncode == 0
+    a, b = (runs / f"random-0_base{half}_seed0" / "weights.npz" for half in "AB")
+    a.write_bytes(b.read_bytes())
+    done = _run("transfer", *shared, "--treatments=A1B")
+    assert done.returncode == 1
+    assert "its weights are not those of its record" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_help_is_short_and_grouped():

@@ -84,4 +84,3 @@ def figure3(
         distant_panels.random(panels["random"], points, theirs, measure)
         distant_panels.relative(panels["below"], points, theirs, measure)
         return drawing.save(figure, path)
-

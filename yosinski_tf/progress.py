@@ -38,6 +38,8 @@ class Display:
         self._resumed: dict[str, float] = {}
         self._rates: dict[str, str] = {}
         self._started = time.monotonic()
+        # When steps began: starting up says nothing of their speed.
+        self._training: float | None = None
         self._drawn = 0.0
         self.finished = 0
 
@@ -58,6 +60,7 @@ class Display:
         elif event.kind == "progress" and event.progress is not None:
             step, rate = event.progress.step, event.progress.images_per_second
             share = step / self._steps
+            self._training = self._training or time.monotonic()
             self._resumed.setdefault(name, share if not self._done[name] else 0.0)
             self._done[name] = share
             self._rates[name] = (
@@ -69,6 +72,8 @@ class Display:
             if event.kind == "finished":
                 self._done[name] = 1.0
                 self.finished += len(event.cohort.runs)
+            elif event.kind == "failed":
+                self._cost.pop(name)
             reason = f": {event.message}" if event.message else f": {networks}"
             self._line(f"{event.kind} {name}{reason}")
         self._status()
@@ -96,9 +101,9 @@ class Display:
             for name, cost in self._cost.items()
         )
         left = sum(cost * (1 - self._done[name]) for name, cost in self._cost.items())
-        if done <= 0:
+        if done <= 0 or self._training is None:
             return "unknown yet"
-        return duration(left * self.seconds / done)
+        return duration(left * (time.monotonic() - self._training) / done)
 
 
 def duration(seconds: float) -> str:

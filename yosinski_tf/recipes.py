@@ -1,6 +1,7 @@
 """Everything about the training of a network, as one value."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,10 +58,14 @@ class Recipe:
         checks = (
             ("steps", self.steps >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
-            ("learning_rate", self.learning_rate > 0, "above 0"),
+            ("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0"),
             ("drop_factor", 0 < self.drop_factor <= 1, "above 0 and at most 1"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and under 1"),
-            ("weight_decay", self.weight_decay >= 0, "at least 0"),
+            (
+                "weight_decay",
+                0 <= self.weight_decay < math.inf,
+                "a number of at least 0",
+            ),
             ("bias_rate", self.bias_rate > 0, "above 0"),
             ("image_size", self.image_size >= 8, "at least 8"),
             (
@@ -107,11 +112,14 @@ def parse_rate_drops(texts: Sequence[str], steps: int) -> tuple[int, ...]:
     Raises:
       UserError: If a text is neither a whole number nor a percentage.
     """
-    drops = []
+    drops: list[int] = []
     for text in texts:
         try:
             if text.endswith("%"):
-                drops.append(round(float(text[:-1]) / 100 * steps))
+                drop = round(float(text[:-1]) / 100 * steps)
+                # Of few steps, two shares may come to the same one, or to none.
+                if drop and drop not in drops:
+                    drops.append(drop)
             else:
                 drops.append(int(text))
         except (ValueError, OverflowError):

@@ -118,8 +118,9 @@ def _drop_dependents(pending, failed, failures, report):
 
 
 def _stop(running, report):
-    # A second Ctrl-C must not leave children behind half-way through saving.
+    # A second signal must not leave children behind half-way through saving.
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         for child in running.values():
             child.process.terminate()
@@ -127,6 +128,9 @@ def _stop(running, report):
             while (event := child.receive()).kind == "progress":
                 pass
             child.process.join()
+            if child.process.exitcode == -signal.SIGTERM:
+                # It had not begun to train, so there was nothing to save.
+                event = Event("stopped", child.cohort)
             report(event)
     finally:
         signal.signal(signal.SIGINT, previous)
@@ -141,7 +145,12 @@ class _Child:
         self.process = context.Process(
             target=_work, args=(job, theirs, self.log, os.getpid()), daemon=True
         )
-        self.process.start()
+        # Inherited from its first moment on: Ctrl-C is for the parent to handle.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.process.start()
+        finally:
+            signal.signal(signal.SIGINT, previous)
         theirs.close()
 
     def receive(self) -> Event:
@@ -163,7 +172,6 @@ class _Child:
 def _work(job: Job, connection, log: pathlib.Path, parent: int) -> None:
     """Body of a cohort's process."""
     stop = []
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: stop.append(number))
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as file:
@@ -186,7 +194,8 @@ def _work(job: Job, connection, log: pathlib.Path, parent: int) -> None:
         connection.send(("failed", str(error)))
     except Exception as error:
         traceback.print_exc()
-        summary = f"{type(error).__name__}: {str(error).splitlines()[:1]}; see {log}"
+        first = next(iter(str(error).splitlines()), "")
+        summary = f"{type(error).__name__}: {first}; see {log}"
         connection.send(("failed", summary))
     connection.close()
 

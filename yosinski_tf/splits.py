@@ -22,8 +22,7 @@ _FIRST = re.compile(r"first:([0-9]{1,9})")
 _MAX_SEED = 2**32 - 1
 _FAMILIES = ("natural", "manmade")
 _WANTED = (
-    "wanted random:SEED, natural_manmade, manmade_natural, file:PATH, whole or"
-    " first:N"
+    "wanted random:SEED, natural_manmade, manmade_natural, file:PATH, whole or first:N"
 )
 _FILE_FORM = "wanted a line [A], its class names one per line, then [B] and its own"
 

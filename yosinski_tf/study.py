@@ -3,7 +3,7 @@
 import json
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from yosinski_tf import ilsvrc
@@ -128,6 +128,22 @@ def describe_images(
             f"{error}. To plan, its known classes will do: {len(families):,} classes,"
             f" {train:,} images for training and {validation:,} for validation."
         )
+
+
+def check_images(images: ImageSet, records: Iterable[Record]) -> None:
+    """Refuses a data set that is not the one of the finished runs.
+
+    Raises:
+      UserError: If a record names another fingerprint.
+    """
+    for record in records:
+        if record.dataset_fingerprint != images.fingerprint:
+            raise UserError(
+                f"the data set {images.name} has changed since {record.run_id} was"
+                f" trained: wanted fingerprint {record.dataset_fingerprint[:12]}, got"
+                f" {images.fingerprint[:12]}: restore it, or choose another --runs"
+                " folder"
+            )
 
 
 def description_of(images: ImageSet) -> Description:

@@ -7,11 +7,13 @@ own backup leaves out dropout's random state and repeats steps.
 import io
 import json
 import pathlib
+import zipfile
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
+from yosinski_tf.errors import UserError
 from yosinski_tf.models import Cohort
 from yosinski_tf.records import write_atomically
 
@@ -19,7 +21,7 @@ from yosinski_tf.records import write_atomically
 def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Arrays as the content of a `.npz` file."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -64,16 +66,25 @@ def restore(
     Returns:
       Steps taken, validations so far for each network, and training seconds;
       None, with the cohort unchanged, if there is no state of these runs.
+
+    Raises:
+      UserError: If the file is damaged.
     """
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as stored:
-        meta = json.loads(stored["meta"].tobytes())
-        if meta["identity"] != list(identity):
-            return None
-        for index, variable in enumerate(_variables(cohort)):
-            variable.assign(stored[f"variable_{index}"])
-    return meta["step"], meta["history"], meta["train_seconds"]
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            meta = json.loads(stored["meta"].tobytes())
+            if meta["identity"] != list(identity):
+                return None
+            for index, variable in enumerate(_variables(cohort)):
+                variable.assign(stored[f"variable_{index}"])
+            return meta["step"], meta["history"], meta["train_seconds"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"cannot read the checkpoint {path} ({error}): delete it to train its"
+            " cohort from the start"
+        ) from None
 
 
 def _variables(cohort: Cohort) -> list:

@@ -158,8 +158,19 @@ class _Training:
                 f"the base network {base.run_id} is missing in {self.job.runs}:"
                 " train it first"
             )
-        read_record(folder / RECORD_NAME)
+        record = read_record(folder / RECORD_NAME)
         weights = surgery.read_weights(folder / WEIGHTS_NAME)
+        found = surgery.digest(weights, self.job.network.layer_names)
+        if record.status != "finished" or record.weights_sha256 != found:
+            reason = (
+                f"its status is {record.status}"
+                if record.status != "finished"
+                else "its weights are not those of its record"
+            )
+            raise UserError(
+                f"cannot copy layers from {base.run_id}, {reason}: delete the folder"
+                f" {folder} to train it again"
+            )
         # The classifiers of halves of unequal size differ; it is never copied.
         return {k: v for k, v in weights.items() if not k.startswith("fc8/")}
 
@@ -185,6 +196,7 @@ class _Training:
 
     def run(self) -> list[Record]:
         self._restore()
+        self.reported = (self.step, time.monotonic())
         seed = surgery.derive_seed(
             "batches", self.cohort.split.digest, self.cohort.target, self.cohort.seed
         )
@@ -382,7 +394,6 @@ class _Watch(keras.callbacks.Callback):
         super().__init__()
         self._training = training
         self._begin, self._end = training.step, end
-        self._last = (training.step, time.monotonic())
 
     def on_train_batch_end(self, batch, logs=None):
         training = self._training
@@ -394,12 +405,12 @@ class _Watch(keras.callbacks.Callback):
                 raise Stopped
             # A period's last step is validated before anything is stored.
             return
-        then, clock = self._last
+        then, clock = training.reported
         now = time.monotonic()
         if now - clock >= _SECONDS_PER_CALL:
             rate = (training.step - then) * training.recipe.batch_size / (now - clock)
             training.report(Progress(training.step, rate))
-            self._last = (training.step, now)
+            training.reported = (training.step, now)
 
 
 def _finite(value) -> float | None:

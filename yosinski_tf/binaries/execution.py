@@ -96,10 +96,12 @@ def make_plan(
     runs = pathlib.Path(FLAGS.runs)
     settings = study.settings(job_flags.dataset(), network, recipe)
     study.check_folder(runs, settings)
-    done = frozenset(study.finished(runs))
+    records = study.finished(runs)
+    done = frozenset(records)
     images, note = None, ""
     if read_images:
         images = study.load_images(runs, settings, _reading)
+        study.check_images(images, records.values())
         data = study.description_of(images)
     else:
         data, note = study.describe_images(runs, settings)

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_atomically
 
 _ARRAYS = (
@@ -34,15 +35,25 @@ def save(folder: pathlib.Path, images: ImageSet) -> None:
 
 
 def load(folder: pathlib.Path) -> ImageSet | None:
-    """The stored data set, its arrays mapped into memory; None if there is none."""
+    """The stored data set, its arrays mapped into memory; None if there is none.
+
+    Raises:
+      UserError: If it is damaged.
+    """
     description = folder / _DESCRIPTION
     if not description.is_file():
         return None
-    fields = json.loads(description.read_text())
-    for name in ("class_names", "families"):
-        fields[name] = None if fields[name] is None else tuple(fields[name])
-    arrays = {
-        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        for name in _ARRAYS
-    }
-    return ImageSet(**fields, **arrays)
+    try:
+        fields = json.loads(description.read_text())
+        for name in ("class_names", "families"):
+            fields[name] = None if fields[name] is None else tuple(fields[name])
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in _ARRAYS
+        }
+        return ImageSet(**fields, **arrays)
+    except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+        raise UserError(
+            f"cannot read the stored data set in {folder} ({error}): delete that"
+            " folder to read the source again"
+        ) from None
