@@ -13,11 +13,19 @@ PACKAGE = "yosinski_tf"
 FOLDER = pathlib.Path(yosinski_tf.__file__).parent
 
 # What needs a tensor library: everything else is imported without one.
-KERAS_ONLY = {"layers", "models", "optimizers", "train_state"}
+KERAS_ONLY = {
+    "blocks",
+    "layers",
+    "models",
+    "objectives",
+    "optimizers",
+    "train_state",
+}
 TENSORFLOW = {
     "data.embedded_tfds",
     "data.pipeline",
     "export",
+    "outcome",
     "provenance",
     "tensorboard_log",
     "training",

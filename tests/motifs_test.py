@@ -9,8 +9,8 @@ import pytest
 from yosinski_tf.data import motifs
 from yosinski_tf.errors import UserError
 
-SMALL_SHA256 = "cefb26be5c15dc6b79e65d6ccc4bbd86ea8bdcb44487a08c6d57da73a64f15fb"
-DEFAULT_SHA256 = "b4eba0f2bab16b2fb17f6bdb2af4e5820b4860427f83a37f14eb253612c98602"
+SMALL_SHA256 = "13094d59592abf692a33937a0136818ab4930eab881186f772b221dd80cfd613"
+DEFAULT_SHA256 = "a4c1e96bd96a7deebe6271a09ae59a5fa67418024d07db7eacbee326e6dec73d"
 
 PRINT_SMALL = """
 from tests.motifs_test import digest
@@ -71,7 +71,7 @@ def test_small_set_has_its_bytes_dtypes_and_order():
 
 
 def test_default_set_has_its_bytes(default):
-    assert default.train_images.shape == (6000, 32, 32, 3)
+    assert default.train_images.shape == (12000, 32, 32, 3)
     assert default.validation_images.shape == (8000, 32, 32, 3)
     assert digest(default) == DEFAULT_SHA256
 
@@ -111,7 +111,7 @@ def test_asking_for_more_images_leaves_the_others_as_they_were():
 
 def test_no_image_comes_twice(default):
     images = np.concatenate([default.train_images, default.validation_images])
-    assert len({image.tobytes() for image in images}) == 14000
+    assert len({image.tobytes() for image in images}) == 20000
 
 
 def test_colour_and_contrast_alone_do_not_name_the_class(default):
@@ -120,7 +120,7 @@ def test_colour_and_contrast_alone_do_not_name_the_class(default):
         return np.concatenate([pixels.mean(axis=1), pixels.std(axis=1)], axis=1)
 
     train = statistics(default.train_images)
-    centres = train.reshape(40, 150, 6).mean(axis=1)
+    centres = train.reshape(40, 300, 6).mean(axis=1)
     found = statistics(default.validation_images)[:, None] - centres
     nearest = (found**2).sum(axis=2).argmin(axis=1)
     assert (nearest == default.validation_labels).mean() < 0.08  # Chance 0.025.

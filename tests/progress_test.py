@@ -116,12 +116,12 @@ def test_the_time_left_follows_the_work_done(clock):
     display.show(step(ONE, 1))
     clock.now += 10
     display.show(step(ONE, 5))
-    # 40 of 400 units in 20 s after the first look; 350 are left.
-    assert last_line(stream).endswith("time left 2m55s")
+    # 40 of 400 units in the 10 s since the first look; 350 are left.
+    assert last_line(stream).endswith("time left 1m28s")
     clock.now += 10
     display.show(Event("finished", ONE))
-    # 90 in 30 s, 300 left.
-    assert last_line(stream).endswith("time left 1m40s")
+    # 90 in 20 s, 300 left.
+    assert last_line(stream).endswith("time left 1m07s")
 
 
 def test_what_was_done_before_a_resumption_is_no_speed(clock):
@@ -133,7 +133,7 @@ def test_what_was_done_before_a_resumption_is_no_speed(clock):
     assert last_line(stream).endswith("time left unknown yet")
     clock.now += 10
     display.show(step(ONE, 90))
-    assert last_line(stream).endswith("time left 20s")
+    assert last_line(stream).endswith("time left 10s")
 
 
 def test_finished_networks_are_counted_and_failures_told(clock):

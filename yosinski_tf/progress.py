@@ -61,7 +61,7 @@ class Display:
             step, rate = event.progress.step, event.progress.images_per_second
             share = step / self._steps
             self._training = self._training or time.monotonic()
-            self._resumed.setdefault(name, share if not self._done[name] else 0.0)
+            self._resumed.setdefault(name, share)
             self._done[name] = share
             self._rates[name] = (
                 f"{name} step {step}/{self._steps}"

@@ -4,7 +4,6 @@ Everything random is a function of the seed and the step, so that a cohort that
 was stopped goes on as if it had not been.
 """
 
-import datetime
 import io
 import math
 import os
@@ -23,14 +22,13 @@ from yosinski_tf.jobs import Job, Progress, Stopped
 from yosinski_tf.models import Cohort as CohortModel
 from yosinski_tf.models import Member
 from yosinski_tf.optimizers import make_optimizer
+from yosinski_tf.outcome import Outcome, make_record
 from yosinski_tf.plan import Run, multiply_accumulates
-from yosinski_tf.provenance import describe_device, versions
 from yosinski_tf.records import (
     MEAN_NAME,
     RECORD_NAME,
     WEIGHTS_NAME,
     Record,
-    mean_of_best,
     read_record,
     write_atomically,
     write_record,
@@ -307,23 +305,31 @@ class _Training:
 
     def _finish(self) -> list[Record]:
         frozen_after = self._frozen_digests()
+        layers = self.job.network.layer_names
         records = []
         for index, (run, name) in enumerate(
             zip(self.cohort.runs, self.names, strict=True)
         ):
-            record = self._record(
+            weights = self.model.weights(name)
+            record = make_record(
+                self.job,
                 run,
-                self.history[index],
-                self.model.weights(name),
-                self.frozen_before[index],
-                frozen_after[index],
+                self.images,
+                Outcome(
+                    history=self.history[index],
+                    weights_sha256=surgery.digest(weights, layers),
+                    frozen_sha256_before=self.frozen_before[index],
+                    frozen_sha256_after=frozen_after[index],
+                    mean_pixel=self.mean,
+                    num_train_images=len(self.train_part.indices),
+                    num_validation_images=len(self.validation_part.indices),
+                    train_seconds=self.train_seconds,
+                    total_seconds=time.monotonic() - self.started,
+                ),
             )
             folder = self.job.runs / run.run_id
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(
-                folder / WEIGHTS_NAME,
-                train_state.to_bytes(self.model.weights(name)),
-            )
+            write_atomically(folder / WEIGHTS_NAME, train_state.to_bytes(weights))
             if self.mean_image is not None:
                 buffer = io.BytesIO()
                 np.save(buffer, self.mean_image, allow_pickle=False)
@@ -332,59 +338,6 @@ class _Training:
             write_record(self.job.runs, record)
             records.append(record)
         return records
-
-    def _record(self, run, history, weights, before, after) -> Record:
-        last, treatment = history[-1], run.treatment
-        steps, batch = self.recipe.steps, self.recipe.batch_size
-        finite = last["loss"] is not None and last["train_loss"] is not None
-        return Record(
-            run_id=run.run_id,
-            status="finished" if finite else "diverged",
-            treatment=str(treatment),
-            kind=treatment.kind,
-            n=treatment.n,
-            source_half=treatment.source,
-            target_half=treatment.target,
-            fine_tuned=treatment.fine_tuned,
-            preserved=treatment.preserved,
-            split=run.split.name,
-            split_digest=run.split.digest,
-            dataset=self.images.name,
-            dataset_fingerprint=self.images.fingerprint,
-            network=self.job.network.name,
-            network_settings=self.job.network.settings(),
-            num_classes=len(self.classes),
-            class_names=[self.images.class_names[c] for c in self.classes],
-            mean_pixel=list(self.mean),
-            recipe=self.recipe.settings(),
-            seed=run.seed,
-            steps=self.step,
-            top1=last["top1"],
-            top5=last["top5"],
-            loss=last["loss"],
-            top1_mean_of_10_best=mean_of_best(entry["top1"] for entry in history),
-            history=history,
-            num_train_images=len(self.train_part.indices),
-            num_validation_images=len(self.validation_part.indices),
-            train_seconds=self.train_seconds,
-            images_per_second=steps * batch / self.train_seconds,
-            cohort={
-                "id": self.cohort.cohort_id,
-                "size": len(self.cohort.runs),
-                "runs": self._state_identity(),
-                "total_seconds": time.monotonic() - self.started,
-            },
-            weights_sha256=surgery.digest(weights, self.job.network.layer_names),
-            frozen_sha256_before=before,
-            frozen_sha256_after=after,
-            versions=versions(),
-            backend=keras.backend.backend(),
-            device=describe_device(),
-            command=self.job.command,
-            finished_at=datetime.datetime.now(datetime.UTC).isoformat(
-                timespec="seconds"
-            ),
-        )
 
 
 class _Watch(keras.callbacks.Callback):

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -279,7 +280,12 @@ def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:
         for name in names:
             flag = FLAGS[name]
             default = "" if flag.default in (None, "", []) else _shown(flag)
-            lines.append(f"  --{name:<19}{flag.help}{default}")
+            lines += textwrap.wrap(
+                f"{flag.help}{default}",
+                width=96,
+                initial_indent=f"  --{name:<19}",
+                subsequent_indent=" " * 23,
+            )
         lines.append("")
     lines.append("Any of them may stand in a file: --flagfile=FILE, one to a line.")
     return "\n".join(lines)

@@ -1,0 +1,46 @@
+"""How tests start the binaries, and what they start them on."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+TINY = [
+    "--image_size=16",
+    "--widths=4,4,4,4,4,8,8",
+    "--steps=12",
+    "--batch_size=4",
+    "--validate_every=6",
+]
+ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def start(binary: str, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"yosinski_tf.binaries.{binary}", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+
+
+def run(binary: str, *arguments: str) -> subprocess.CompletedProcess:
+    process = start(binary, *arguments)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def draw_folder(folder: pathlib.Path, classes: int) -> pathlib.Path:
+    random = np.random.default_rng(0)
+    for part, count in (("train", 6), ("val", 3)):
+        for name in range(classes):
+            home = folder / part / f"class{name}"
+            home.mkdir(parents=True)
+            for image in range(count):
+                pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(home / f"{image}.png")
+    return folder

@@ -1,0 +1,104 @@
+"""The Keras models that train and validate a cohort: what is minimised, counted.
+
+Losses and counts are kept for each network, on the device, and read once a
+period.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+
+class _Accumulator(keras.metrics.Metric):
+    """Sums per network over batches, kept on the device."""
+
+    def __init__(self, size: int, names: Sequence[str]):
+        super().__init__(name="cohort", dtype="float32")
+        self.sums = {
+            name: self.add_variable((size,), "zeros", dtype="float32", name=name)
+            for name in names
+        }
+        self.images = self.add_variable((), "zeros", dtype="int32", name="images")
+
+    def update_state(self, values: Mapping[str, object], count):
+        for name, variable in self.sums.items():
+            variable.assign_add(values[name])
+        self.images.assign_add(count)
+
+    def result(self):
+        return keras.ops.cast(self.images, "float32")
+
+
+def _per_network(function, outputs: Mapping[str, object]):
+    return keras.ops.stack([function(logits) for logits in outputs.values()])
+
+
+class TrainingModel(keras.Model):
+    """A cohort in training: the loss is the sum of the networks' losses.
+
+    The networks share no trainable weight, so the gradient of the sum is for
+    each network the gradient of its own loss.
+    """
+
+    def prepare(self, size: int) -> None:
+        """Makes the sums for so many networks."""
+        self.totals = _Accumulator(size, ("loss",))
+
+    @property
+    def metrics(self):
+        return [self.totals]
+
+    def reset_metrics(self):
+        """Nothing: the trainer resets totals, once a period, `fit` too often."""
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        losses = [keras.ops.mean(_cross_entropy(y, z)) for z in y_pred.values()]
+        return sum(losses[1:], losses[0])
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        count = keras.ops.shape(y)[0]
+        loss = _per_network(lambda z: keras.ops.sum(_cross_entropy(y, z)), y_pred)
+        self.totals.update_state({"loss": loss}, count)
+        return {"images": self.totals.result()}
+
+
+class ValidationModel(keras.Model):
+    """A cohort being validated: counts and summed losses per network."""
+
+    def prepare(self, size: int, outputs: int) -> None:
+        """Makes the sums for so many networks of so many outputs."""
+        self.totals = _Accumulator(size, ("loss", "top1", "top5"))
+        self.num_outputs = outputs
+
+    @property
+    def metrics(self):
+        return [self.totals]
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=False
+    ):
+        return keras.ops.zeros(())
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        def hits(k):
+            k = min(k, self.num_outputs)
+            return _per_network(
+                lambda z: keras.ops.sum(
+                    keras.ops.cast(keras.ops.in_top_k(y, z, k), "float32")
+                ),
+                y_pred,
+            )
+
+        values = {
+            "loss": _per_network(lambda z: keras.ops.sum(_cross_entropy(y, z)), y_pred),
+            "top1": hits(1),
+            "top5": hits(5),
+        }
+        self.totals.update_state(values, keras.ops.shape(y)[0])
+        return {"images": self.totals.result()}
+
+
+def _cross_entropy(labels, logits):
+    return keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
