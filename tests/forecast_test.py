@@ -36,14 +36,14 @@ def test_time_as_measured_follows_the_work_and_counts_a_cohort_once():
     runs = runs_of("R1A", "R2A", "B3A", "A3B", "A4B")
     first, other, *copies = make_cohorts(runs)
     assert [len(cohort.runs) for cohort in (first, other, *copies)] == [3, 1, 1, 2]
-    records = [*trained(first, 60.0), *trained(other, 20.0)]
+    records = [*trained(first, 90.0), *trained(other, 10.0)]
 
     def seconds(records, processes=1):
         return forecast.seconds_as_measured(copies, runs, records, len, processes)
 
-    assert seconds(records) == 60.0
-    assert seconds(records, processes=2) == 30.0
-    assert seconds(records[3:]) == 60.0
+    assert seconds(records) == 75.0
+    assert seconds(records, processes=2) == 37.5
+    assert seconds(records[3:]) == 30.0
     assert seconds([]) is None
     # Cohorts of runs that the plan does not know say nothing.
     strange = record("A7B", 0.5, cohort={"id": "x", "runs": ["y"], "total_seconds": 9})
