@@ -71,7 +71,10 @@ def test_a_study_is_prepared_once_and_its_images_read_once(tmp_path, load, image
 
 def test_classes_are_told_without_reading_an_image(tmp_path, load, images):
     described, note = study.describe_images(tmp_path, wanted())
-    assert (described.class_names[0], len(described.class_names)) == ("natural_flower_cloud", 40)
+    assert (described.class_names[0], len(described.class_names)) == (
+        "natural_flower_cloud",
+        40,
+    )
     assert described.num_images == 40 * 500
     assert set(described.families) == {"natural", "manmade"}
     assert note == "" and load == []
