@@ -102,7 +102,8 @@ def _define_data() -> None:
         "split",
         ["random:0"],
         "How classes fall into halves: random:SEED, natural_manmade,"
-        " manmade_natural, file:PATH; several with commas.",
+        " manmade_natural, file:PATH; or all classes together: whole, first:N (the"
+        " first N training images of each). Several with commas.",
     )
 
 
