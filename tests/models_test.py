@@ -7,6 +7,7 @@ import pytest
 from yosinski_tf.blocks import make_blocks
 from yosinski_tf.models import Cohort, Member, build_network
 from yosinski_tf.networks import CaffeConv, CaffeDense, Network, get_network
+from yosinski_tf.objectives import label_ranks
 from yosinski_tf.surgery import initial_weights
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.5, lrn=True)
@@ -198,6 +199,16 @@ def test_top5_of_fewer_than_five_classes_is_all():
     cohort.validation.evaluate(pixels, labels % 3, verbose=0)
     assert cohort.validation.totals.sums["top5"].numpy().tolist() == [9.0]
     assert cohort.validation.totals.sums["top1"].numpy()[0] < 9
+
+
+def test_equal_logits_rank_in_the_order_of_classes_and_nan_is_never_right():
+    labels = np.array([0, 1, 2, 1, 0], np.int32)
+    logits = np.array(
+        [[7, 7, 7], [7, 7, 7], [7, 7, 7], [0, 5, 9], [9, np.nan, 0]], np.float32
+    )
+    ranks = keras.ops.convert_to_numpy(label_ranks(labels, logits))
+    assert ranks[:4].tolist() == [0, 1, 2, 1]
+    assert ranks[4] >= 5
 
 
 def test_every_dropout_layer_has_a_random_state(cohort):

@@ -139,7 +139,7 @@ class Cohort:
         self.validation = ValidationModel(
             inputs=inputs, outputs=logits, name="validation"
         )
-        self.validation.prepare(len(self.members), network.outputs(num_classes))
+        self.validation.prepare(len(self.members))
 
     def _scaling(self) -> PixelScaling:
         """What central crops go through."""

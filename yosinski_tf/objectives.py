@@ -67,10 +67,9 @@ class TrainingModel(keras.Model):
 class ValidationModel(keras.Model):
     """A cohort being validated: counts and summed losses per network."""
 
-    def prepare(self, size: int, outputs: int) -> None:
-        """Makes the sums for so many networks of so many outputs."""
+    def prepare(self, size: int) -> None:
+        """Makes the sums for so many networks."""
         self.totals = _Accumulator(size, ("loss", "top1", "top5"))
-        self.num_outputs = outputs
 
     @property
     def metrics(self):
@@ -82,13 +81,11 @@ class ValidationModel(keras.Model):
         return keras.ops.zeros(())
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        ranks = {name: label_ranks(y, z) for name, z in y_pred.items()}
+
         def hits(k):
-            k = min(k, self.num_outputs)
             return _per_network(
-                lambda z: keras.ops.sum(
-                    keras.ops.cast(keras.ops.in_top_k(y, z, k), "float32")
-                ),
-                y_pred,
+                lambda rank: keras.ops.sum(keras.ops.cast(rank < k, "float32")), ranks
             )
 
         values = {
@@ -102,3 +99,29 @@ class ValidationModel(keras.Model):
 
 def _cross_entropy(labels, logits):
     return keras.ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def label_ranks(labels, logits):
+    """How many classes a network holds likelier than the right one.
+
+    Equal logits rank in the order of the classes, so that a network which
+    answers the same for every class is not right every time (as it is for
+    `in_top_k`). A network with a logit that is not a number is never right.
+
+    Args:
+      labels: int [batch].
+      logits: float32 [batch, classes].
+
+    Returns:
+      int32 [batch], 0 for a right answer.
+    """
+    ops = keras.ops
+    label = ops.cast(ops.expand_dims(labels, 1), "int32")
+    right = ops.take_along_axis(logits, label, axis=1)
+    before = ops.arange(logits.shape[1], dtype="int32") < label
+    ahead = ops.logical_or(
+        logits > right, ops.logical_and(ops.equal(logits, right), before)
+    )
+    broken = ops.any(ops.isnan(logits), axis=1)
+    rank = ops.sum(ops.cast(ahead, "int32"), axis=1)
+    return ops.where(broken, logits.shape[1] + 5, rank)
