@@ -210,7 +210,7 @@ def test_transfer_with_bases_and_random_features(tmp_path, images):
 
 
 def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images):
-    arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=1"]
+    arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=3"]
     arguments += ["--batch_size=2", "--widths=2,2,2,2,2,4,4", "--num_outputs=7"]
     runs = tmp_path / "runs"
     done = _run("base", f"--runs={runs}", "--treatments=baseA", *arguments)
@@ -310,7 +310,7 @@ def _bad_inputs(images: pathlib.Path, folder: pathlib.Path) -> dict:
         "network": ("study", [data, "--network=vgg"], ["'vgg'", "mini"]),
         "outputs": ("base", [data, "--num_outputs=1"], ["--num_outputs", "2"]),
         "small": ("base", [data, "--network=caffenet", "--crop_size=16"], ["39"]),
-        "mean": ("base", [data, "--mean=median"], ["--mean", "'median'", "pixel"]),
+        "mean": ("base", [data, "--mean=median"], ["--mean", "median", "pixel"]),
         "activation": ("study", [data, "--activation=tanh"], ["'tanh'", "relu"]),
         "flag value": ("study", [data, "--steps=many"], ["steps", "many"]),
         "flag range": ("study", [data, "--learning_rate=-1"], ["learning_rate", "0"]),
