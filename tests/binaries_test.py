@@ -168,7 +168,7 @@ def test_transfer_with_bases_and_random_features(tmp_path, images):
 
 
 def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images):
-    arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=1"]
+    arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=3"]
     arguments += ["--batch_size=2", "--widths=2,2,2,2,2,4,4", "--num_outputs=7"]
     runs = tmp_path / "runs"
     done = run("base", f"--runs={runs}", "--treatments=baseA", *arguments)

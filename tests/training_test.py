@@ -400,3 +400,132 @@ def test_the_training_loss_is_the_mean_since_the_last_validation(
         (4 * losses[0] + 4 * losses[1] + 2 * losses[2]) / 10, rel=1e-5
     )
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_losses_start_near_a_guess(study):
+    # The first four steps of a network from random weights.
+    assert record_of(study, "baseB").history[0]["train_loss"] < 2 * math.log(5)
+
+
+IMAGE_RECIPE = dataclasses.replace(RECIPE, mean="image")
+CAFFENET = get_network("caffenet", widths=(4, 4, 4, 4, 4, 8, 8), num_outputs=12)
+
+
+def test_a_mean_image_is_the_halfs_and_lies_beside_the_weights(tmp_path, images):
+    for names in (["baseA"], ["A3B", "R2B"]):
+        training.train(make_job(tmp_path, images, names, IMAGE_RECIPE))
+    stored = cache.load(images)
+    for treatment, half in (("A3B", SPLIT.half_b), ("baseA", SPLIT.half_a)):
+        inside = np.isin(stored.train_labels, half)
+        wanted = stored.train_images[inside].mean(axis=0, dtype=np.float64)
+        path = folder_of(tmp_path, treatment) / "mean_image.npy"
+        found = np.load(path, allow_pickle=False)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+        record = record_of(tmp_path, treatment)
+        assert record.recipe["mean"] == "image"
+        assert record.mean_pixel == pytest.approx(found.mean((0, 1)).tolist())
+
+
+def test_a_mean_pixel_leaves_no_mean_image(study):
+    assert not list(study.rglob("mean_image.npy"))
+    assert record_of(study, "baseA").recipe["mean"] == "pixel"
+
+
+def test_training_with_a_mean_image_goes_on_where_it_stopped(tmp_path, images):
+    recipe = dataclasses.replace(LONG_RECIPE, mean="image")
+    whole, parts, other = (
+        make_job(tmp_path / name, images, ["baseB"], wanted)
+        for name, wanted in (
+            *(("whole", recipe), ("parts", recipe)),
+            ("other", LONG_RECIPE),
+        )
+    )
+    training.train(whole)
+    assert stop_at_every_chance(parts) >= 2
+    assert_same(weights_of(whole.runs, "baseB"), weights_of(parts.runs, "baseB"))
+    training.train(other)
+    one, another = (record_of(job.runs, "baseB") for job in (whole, other))
+    assert one.weights_sha256 != another.weights_sha256
+
+
+@pytest.mark.parametrize("mean", ["pixel", "image"])
+def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
+    export = pytest.importorskip("yosinski_tf.export")
+    recipe = dataclasses.replace(
+        RECIPE, image_size=54, crop_size=45, mean=mean, learning_rate=1e-4
+    )
+    # Its strides want 39 pixels: the stored images are made larger.
+    stored = cache.load(images)
+    larger = {
+        name: np.kron(getattr(stored, name), np.ones((1, 3, 3, 1), np.uint8))
+        for name in ("train_images", "validation_images")
+    }
+    folder = tmp_path / "images"
+    cache.save(
+        folder,
+        make_image_set(
+            "noise",
+            CLASSES,
+            None,
+            (larger["train_images"], stored.train_labels),
+            (larger["validation_images"], stored.validation_labels),
+        ),
+    )
+    for names in (["baseA"], ["A3B", "A3B+"]):
+        job = make_job(tmp_path / "runs", folder, names, recipe)
+        training.train(dataclasses.replace(job, network=CAFFENET))
+    record = record_of(job.runs, "A3B")
+    assert record.network == "caffenet" and record.num_classes == 5
+    assert record.frozen_sha256_before == record.frozen_sha256_after
+    weights = weights_of(job.runs, "A3B")
+    assert weights["fc8/bias"].shape == (12,)
+    assert weights["conv2/kernel"].shape == (5, 5, 2, 4)
+    # Eight steps at a rate that hardly moves it from the released bias.
+    assert weights["conv4/bias"] == pytest.approx(1, abs=0.1)
+
+    out = export.export(job.runs, record.run_id, tmp_path / "model")
+    inside = np.isin(stored.validation_labels, SPLIT.half_b)
+    answer = export.tf.saved_model.load(str(out)).signatures["serving_default"](
+        images=export.tf.constant(larger["validation_images"][inside])
+    )
+    labels = np.searchsorted(SPLIT.half_b, stored.validation_labels[inside])
+    logits = answer["logits"].numpy().astype(np.float64)
+    assert logits.shape == (15, 5)
+    np.testing.assert_allclose(answer["probabilities"].numpy().sum(1), 1, rtol=1e-5)
+    # The validation was over all outputs.
+    share = np.exp(logits - logits.max(1, keepdims=True))
+    share /= share.sum(1, keepdims=True)
+    np.testing.assert_allclose(answer["probabilities"], share, rtol=1e-4)
+    assert set(answer["class_names"].numpy()) <= {c.encode() for c in CLASSES}
+    assert (logits.argmax(1) == labels).mean() >= record.top1 - 1e-6
+
+
+def test_an_export_subtracts_the_mean_image_that_training_did(tmp_path, images):
+    export = pytest.importorskip("yosinski_tf.export")
+    training.train(make_job(tmp_path, images, ["baseA"], IMAGE_RECIPE))
+    record = record_of(tmp_path, "baseA")
+    stored = cache.load(images)
+    inside = np.isin(stored.validation_labels, SPLIT.half_a)
+    pixels = stored.validation_images[inside]
+    labels = np.searchsorted(SPLIT.half_a, stored.validation_labels[inside])
+
+    def loss_of(folder):
+        signature = export.tf.saved_model.load(str(folder)).signatures
+        answer = signature["serving_default"](images=export.tf.constant(pixels))
+        share = answer["probabilities"].numpy()[np.arange(len(labels)), labels]
+        return float(-np.log(share.astype(np.float64)).mean())
+
+    folder = export.export(tmp_path, record.run_id, tmp_path / "model")
+    assert loss_of(folder) == pytest.approx(record.loss, rel=1e-5)
+    mean = folder_of(tmp_path, "baseA") / "mean_image.npy"
+    # The same mean pixel, in other places.
+    np.save(mean, np.load(mean)[::-1, ::-1])
+    other = export.export(tmp_path, record.run_id, tmp_path / "other")
+    assert loss_of(other) != pytest.approx(record.loss, rel=1e-5)
+    np.save(mean, np.load(mean) + 1)
+    with pytest.raises(UserError, match="is not the mean image of its record"):
+        export.export(tmp_path, record.run_id, tmp_path / "third")
+    mean.unlink()
+    with pytest.raises(UserError, match="cannot read the mean image"):
+        export.export(tmp_path, record.run_id, tmp_path / "third")
