@@ -6,6 +6,7 @@ have dropout, and see random images whose halves have 4 and 5 classes.
 
 import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np

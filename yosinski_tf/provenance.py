@@ -1,10 +1,11 @@
 """What a number was made with: versions and device."""
 
 import importlib.metadata
-import os
 import platform
 
 import keras
+
+from yosinski_tf.machine import cores
 
 _PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
 
@@ -25,7 +26,7 @@ def describe_device() -> str:
     accelerators = [name for name in keras.distribution.list_devices("gpu") if name]
     if accelerators:
         return f"{len(accelerators)} x {_accelerator_name()}"
-    return f"CPU, {_processor_name()}, {len(os.sched_getaffinity(0))} cores"
+    return f"CPU, {_processor_name()}, {cores()} cores"
 
 
 def _accelerator_name() -> str:

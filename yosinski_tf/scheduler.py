@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from yosinski_tf.errors import UserError
 from yosinski_tf.jobs import Job, Progress, Stopped
+from yosinski_tf.machine import cores
 from yosinski_tf.plan import Cohort, ready
 
 _LOGS = "logs"
@@ -204,11 +205,11 @@ def default_processes() -> int:
     """One per core on a processor, up to four; one where there is a GPU."""
     if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
         return 1
-    return min(4, len(os.sched_getaffinity(0)))
+    return min(4, cores())
 
 
 def default_threads(processes: int) -> int | None:
     """Threads of each of several processes; None, all, where there is a GPU."""
     if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
         return None
-    return max(1, len(os.sched_getaffinity(0)) // processes)
+    return max(1, cores() // processes)

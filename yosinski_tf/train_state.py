@@ -9,6 +9,7 @@ import json
 import pathlib
 import zipfile
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,6 +34,7 @@ def save(
     step: int,
     history: list[list[dict]],
     train_seconds: float,
+    total_seconds: float,
 ) -> None:
     """Stores the state, replacing an earlier one in one move.
 
@@ -43,6 +45,7 @@ def save(
       step: Steps taken.
       history: Validations so far, for each network.
       train_seconds: Time spent in training steps so far.
+      total_seconds: Time spent on the cohort so far.
     """
     arrays = {
         f"variable_{index}": keras.ops.convert_to_numpy(variable)
@@ -53,6 +56,7 @@ def save(
         "step": step,
         "history": history,
         "train_seconds": train_seconds,
+        "total_seconds": total_seconds,
     }
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     write_atomically(path, to_bytes(arrays))
@@ -60,11 +64,11 @@ def save(
 
 def restore(
     path: pathlib.Path, cohort: Cohort, *, identity: Sequence[str]
-) -> tuple[int, list[list[dict]], float] | None:
+) -> dict[str, Any] | None:
     """Puts a stored state into a cohort.
 
     Returns:
-      Steps taken, validations so far for each network, and training seconds;
+      The `step`, `history`, `train_seconds` and `total_seconds` given to `save`;
       None, with the cohort unchanged, if there is no state of these runs.
 
     Raises:
@@ -79,7 +83,7 @@ def restore(
                 return None
             for index, variable in enumerate(_variables(cohort)):
                 variable.assign(stored[f"variable_{index}"])
-            return meta["step"], meta["history"], meta["train_seconds"]
+            return meta
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"cannot read the checkpoint {path} ({error}): delete it to train its"

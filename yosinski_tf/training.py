@@ -291,6 +291,7 @@ class _Training:
             step=self.step,
             history=self.history,
             train_seconds=self.train_seconds,
+            total_seconds=time.monotonic() - self.started,
         )
 
     def _restore(self) -> None:
@@ -298,7 +299,9 @@ class _Training:
             self.state_path, self.model, identity=self._state_identity()
         )
         if restored is not None:
-            self.step, self.history, self.train_seconds = restored
+            self.step, self.history = restored["step"], restored["history"]
+            self.train_seconds = restored["train_seconds"]
+            self.started -= restored["total_seconds"]
 
     def _state_identity(self) -> list[str]:
         return [run.run_id for run in self.cohort.runs]

@@ -9,7 +9,7 @@ Example: yosinski-base --runs=runs/mine --split=random:0 --treatments=baseA,base
 
 def run() -> None:
     """Entry point."""
-    jobs.define(["baseA", "baseB"])
+    job_flags.define_all(treatments=["baseA", "baseB"])
     job_flags.run(lambda: jobs.train({"base"}, False), _SUMMARY, jobs.groups())
 
 

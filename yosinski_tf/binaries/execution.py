@@ -11,7 +11,6 @@ from absl import flags
 
 from yosinski_tf import scheduler, study
 from yosinski_tf.binaries import job_flags
-from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
@@ -44,7 +43,6 @@ class Plan:
       settings: What the folder is for, see `study.settings`.
       data: Classes and size of the data set.
       note: A sentence if the data set was not found and is known all the same.
-      images: The data set; None if it was only looked at.
       wanted: All runs, bases included where they are asked for.
       done: Ids of the runs that have a record.
       cohorts: What is left to train.
@@ -56,7 +54,6 @@ class Plan:
     settings: dict[str, Any]
     data: Description
     note: str
-    images: ImageSet | None
     wanted: tuple[Run, ...]
     done: frozenset[str]
     cohorts: tuple[Cohort, ...]
@@ -76,16 +73,12 @@ class Plan:
         return one * recipe.batch_size * recipe.steps
 
 
-def make_plan(
-    parts: Sequence[Part], with_bases: bool, *, read_images: bool = True
-) -> Plan:
-    """Reads flags, data set and folder; trains nothing.
+def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
+    """Reads flags and folder and looks at the data set; trains nothing.
 
     Args:
       parts: Splits and what to train on each.
       with_bases: Whether to add the base networks that treatments copy from.
-      read_images: False to look at the data set only: the plan cannot be
-        executed then.
 
     Raises:
       UserError: If anything is out of order.
@@ -96,15 +89,8 @@ def make_plan(
     runs = pathlib.Path(FLAGS.runs)
     settings = study.settings(job_flags.dataset(), network, recipe)
     study.check_folder(runs, settings)
-    records = study.finished(runs)
-    done = frozenset(records)
-    images, note = None, ""
-    if read_images:
-        images = study.load_images(runs, settings, _reading)
-        study.check_images(images, records.values())
-        data = study.description_of(images)
-    else:
-        data, note = study.describe_images(runs, settings)
+    done = frozenset(study.finished(runs))
+    data, note = study.describe_images(runs, settings)
     splits = [
         (make_split(part.split, data.class_names, data.families), part.treatments)
         for part in parts
@@ -112,9 +98,7 @@ def make_plan(
     whole = make_split("whole", data.class_names)
     wanted = make_runs(splits, whole, seeds, with_bases=with_bases)
     cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done)
-    return Plan(
-        runs, network, recipe, settings, data, note, images, wanted, done, cohorts
-    )
+    return Plan(runs, network, recipe, settings, data, note, wanted, done, cohorts)
 
 
 def _reading(done: int, total: int) -> None:
@@ -135,11 +119,14 @@ def missing_bases(plan: Plan) -> list[Run]:
 
 def command_for(binary: str, treatments: str) -> str:
     """This command line, for another binary and other treatments."""
-    kept = [
-        argument
-        for argument in sys.argv[1:]
-        if not argument.lstrip("-").startswith(("treatments", "with_bases"))
-    ]
+    kept: list[str] = []
+    given = iter(sys.argv[1:])
+    for argument in given:
+        name = argument.lstrip("-")
+        if name == "treatments":
+            next(given, None)
+        elif not name.startswith(("treatments=", "with_bases", "nowith_bases")):
+            kept.append(argument)
     return shlex.join([binary, *kept, f"--treatments={treatments}"])
 
 
@@ -154,9 +141,11 @@ def execute(plan: Plan) -> int:
     if not left:
         print(f"All {total} networks are trained already in {plan.runs}.")
         return 0
-    if plan.images is None:
-        raise ValueError("a plan whose images were not read cannot be executed")
-    study.prepare_folder(plan.runs, plan.settings, plan.images)
+    # Only now is every image read, once nothing else can be wrong.
+    images = study.load_images(plan.runs, plan.settings, _reading)
+    study.check_images(images, study.finished(plan.runs).values())
+    study.prepare_folder(plan.runs, plan.settings, images)
+    del images
     processes = plan.processes
     print(
         f"{total} networks, {total - left} done, {left} to train in"

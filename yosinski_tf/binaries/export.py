@@ -49,7 +49,7 @@ def _usage(folder: pathlib.Path) -> str:
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_runs()
+    job_flags.define_all()
     flags.DEFINE_string("run", None, "Id of the run: the name of its folder.")
     flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
     job_flags.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])

@@ -8,6 +8,7 @@ from typing import Any
 
 from absl import app, flags
 
+from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import (
     ACTIVATIONS,
@@ -39,19 +40,31 @@ RECIPE = (
     "validate_every",
     "precision",
 )
+STUDY = ("plan", "dry_run", "rate", "export", "measure")
 MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
 _DEFAULT_DROPS = ("60%", "85%")
 
 
-def define_runs() -> None:
-    """Defines `--runs`."""
+def define_all(treatments: Sequence[str] | None = None) -> None:
+    """Defines the flags of all binaries, so that each reads every flag file.
+
+    Args:
+      treatments: What this binary trains unless told otherwise.
+    """
     flags.DEFINE_string(
         "runs", "runs", "The study folder: runs, report, TensorBoard, exports."
     )
-
-
-def define_measure() -> None:
-    """Defines `--measure`."""
+    _define_data()
+    _define_network()
+    _define_recipe()
+    _define_machine()
+    _define_study()
+    flags.DEFINE_list(
+        "treatments",
+        treatments,
+        "What to train, for example A3B,A3B+; all: everything this command trains.",
+    )
+    flags.DEFINE_bool("with_bases", False, "Train base networks that are missing.")
     flags.DEFINE_enum(
         "measure",
         "top1",
@@ -60,12 +73,23 @@ def define_measure() -> None:
     )
 
 
-def define_job_flags() -> None:
-    """Defines what every binary that trains takes."""
-    define_runs()
-    _define_data()
-    _define_network()
-    _define_recipe()
+def _define_study() -> None:
+    flags.DEFINE_string(
+        "plan", "", f"Splits and treatments of the paper: {', '.join(PLANS)}."
+    )
+    flags.DEFINE_bool("dry_run", False, "Print the plan and train nothing.")
+    flags.DEFINE_float(
+        "rate",
+        None,
+        "Images/s times networks, to estimate time (default: as measured so far).",
+        lower_bound=1e-6,
+    )
+    flags.DEFINE_string(
+        "export", "", "Run to export as a SavedModel at the end: best, or its id."
+    )
+
+
+def _define_machine() -> None:
     flags.DEFINE_list("seeds", ["0"], "Repetitions: one or more numbers.")
     flags.DEFINE_integer(
         "processes",
@@ -265,6 +289,9 @@ def run(
             sys.exit(main() or 0)
         except UserError as error:
             _fail(str(error))
+        except KeyboardInterrupt:
+            print(f"{program()}: stopped", file=sys.stderr)
+            sys.exit(130)
 
     app.run(guarded, flags_parser=parse)
 

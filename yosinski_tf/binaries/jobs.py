@@ -8,17 +8,9 @@ from yosinski_tf import designs, study
 from yosinski_tf.binaries import execution, job_flags
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_results
-from yosinski_tf.treatments import parse_treatments
+from yosinski_tf.treatments import all_treatments, parse_treatments
 
 FLAGS = flags.FLAGS
-
-
-def define(default: Sequence[str] | None) -> None:
-    """Defines the flags of a job; `default` are its treatments, if any."""
-    job_flags.define_job_flags()
-    flags.DEFINE_list(
-        "treatments", default, "What to train, for example A3B,A3B+.", required=False
-    )
 
 
 def groups(*extra: str) -> list[tuple[str, Sequence[str]]]:
@@ -38,11 +30,19 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
     Raises:
       UserError: If a flag is wrong or a base network is missing.
     """
+    if FLAGS.plan:
+        raise UserError(
+            f"--plan={FLAGS.plan} is for yosinski-study, {job_flags.program()} trains"
+            " --treatments: add --plan= to leave it out"
+        )
     if not FLAGS.treatments:
         raise UserError(
             "--treatments names nothing to train: give some, such as A3B,A3B+"
         )
-    treatments = parse_treatments(FLAGS.treatments)
+    if FLAGS.treatments == ["all"]:
+        treatments = tuple(t for t in all_treatments() if t.kind in kinds)
+    else:
+        treatments = parse_treatments(FLAGS.treatments)
     for treatment in treatments:
         if treatment.kind not in kinds:
             raise UserError(

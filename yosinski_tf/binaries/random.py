@@ -9,7 +9,7 @@ Example: yosinski-random --runs=runs/mine --split=random:0 --treatments=R1B,R2B"
 
 def run() -> None:
     """Entry point."""
-    jobs.define([f"R{n}B" for n in range(1, 8)])
+    job_flags.define_all(treatments=[f"R{n}B" for n in range(1, 8)])
     job_flags.run(lambda: jobs.train({"random"}, False), _SUMMARY, jobs.groups())
 
 

@@ -49,8 +49,7 @@ def show_paths(paths: report.ReportPaths) -> None:
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_runs()
-    job_flags.define_measure()
+    job_flags.define_all()
     flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
     flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
     job_flags.run(

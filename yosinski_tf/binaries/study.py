@@ -1,8 +1,9 @@
 """Runs a whole plan in dependency order, only what is missing, and reports."""
 
+import json
 import multiprocessing
 import os
-import sys
+import pathlib
 
 from absl import flags
 
@@ -35,12 +36,10 @@ def _parts() -> list[designs.Part]:
 
 
 def _main() -> int:
-    parts = _parts()
+    plan = execution.make_plan(_parts(), with_bases=True)
     if FLAGS.dry_run:
-        plan = execution.make_plan(parts, with_bases=True, read_images=False)
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
-    plan = execution.make_plan(parts, with_bases=True)
     code = execution.execute(plan)
     if code == execution.STOPPED:
         return code
@@ -70,7 +69,7 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
             f" the folders in {plan.runs}"
         )
     folder = plan.runs / "export" / wanted
-    if not (folder / "saved_model.pb").exists():
+    if not _exported(folder, records[wanted]):
         # TensorFlow in a process of its own: this one stays small.
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_export_one, args=(plan.runs, wanted, folder))
@@ -84,41 +83,37 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
     return folder
 
 
-def _export_one(runs, run_id, folder) -> None:
+def _exported(folder: pathlib.Path, record: Record) -> bool:
+    """Whether the folder holds an export of this training of the run."""
+    try:
+        description = json.loads((folder / "export.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return description.get("weights_sha256") == record.weights_sha256
+
+
+def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
+    """Body of the exporting process; TensorFlow's chatter goes to a log."""
     # Whatever trained the networks, a SavedModel is TensorFlow's.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    terminal = os.fdopen(os.dup(2), "w")
+    with open(runs / "logs" / "export.log", "a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     from yosinski_tf import export
 
     try:
         export.export(runs, run_id, folder)
     except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        print(error, file=terminal)
+        terminal.flush()
+        os._exit(2)
 
 
 def run() -> None:
     """Entry point."""
-    jobs.define(["all"])
-    flags.DEFINE_string(
-        "plan",
-        "",
-        f"Splits and treatments of the paper: {', '.join(designs.PLANS)}.",
-    )
-    flags.DEFINE_bool("dry_run", False, "Print the plan and train nothing.")
-    flags.DEFINE_float(
-        "rate",
-        None,
-        "Images/s times networks, to estimate time (default: as measured so far).",
-        lower_bound=1e-6,
-    )
-    flags.DEFINE_string(
-        "export", "", "Run to export as a SavedModel at the end: best, or its id."
-    )
-    job_flags.define_measure()
-    job_flags.run(
-        _main, _SUMMARY, jobs.groups("plan", "dry_run", "rate", "export", "measure")
-    )
+    job_flags.define_all(treatments=["all"])
+    job_flags.run(_main, _SUMMARY, jobs.groups(*job_flags.STUDY))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ Example: yosinski-transfer --runs=runs/mine --treatments=A3B,A3B+ --with_bases""
 
 def run() -> None:
     """Entry point."""
-    jobs.define(None)
-    flags.DEFINE_bool("with_bases", False, "Train base networks that are missing.")
+    job_flags.define_all()
     job_flags.run(
         lambda: jobs.train({"selffer", "transfer"}, flags.FLAGS.with_bases),
         _SUMMARY,

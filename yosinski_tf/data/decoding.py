@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from yosinski_tf.errors import UserError
+from yosinski_tf.machine import cores
 
 # Pixel formats only: Pillow's EPS reader, for one, would start Ghostscript.
 _FORMATS = (
@@ -116,7 +117,7 @@ def decode_all(
             out[position] = decode_image(source, name, out.shape[1])
         return len(batch)
 
-    workers = _processors()
+    workers = cores()
     waiting: collections.deque[concurrent.futures.Future[int]] = collections.deque()
     sources = iter(sources)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
@@ -156,10 +157,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     elif image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("RGB")
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

@@ -145,11 +145,11 @@ def _chunks(part: Part) -> list[np.ndarray]:
 
 
 def on_host(part: Part) -> Part:
-    """The part with its arrays as tensors in the CPU's memory, copied once."""
+    """The part's own images as tensors in the CPU's memory, copied once."""
     with tf.device("CPU:0"):
         return Part(
-            tf.constant(part.images),
-            tf.constant(part.indices, tf.int64),
+            tf.constant(part.images[part.indices]),
+            tf.range(len(part.indices), dtype=tf.int64),
             tf.constant(part.labels, tf.int32),
         )
 
