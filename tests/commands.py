@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -25,6 +26,8 @@ def start(binary: str, *arguments: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
+        # A test run in the background is deaf to Ctrl-C; what it starts is not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -20,17 +20,16 @@ def test_a_stopped_study_goes_on_to_the_same_weights(tmp_path, images, number):
         f"--dataset=folder:{images}",
         "--treatments=baseB",
         *TINY,
-        "--steps=4000",
+        "--steps=6000",
         "--validate_every=1000",
+        "--checkpoint_seconds=0",
     ]
     runs = tmp_path / "stopped"
     process = start("base", f"--runs={runs}", *shared)
-    # Its log is there once the training process has started.
-    log = runs / "logs" / "random-0_B_seed0_first.log"
-    while not log.exists():
+    # Its first checkpoint is there after a sixth of the steps.
+    while not list(runs.glob("cohorts/*.npz")):
         assert process.poll() is None, process.communicate()
-        time.sleep(0.1)
-    time.sleep(6)
+        time.sleep(0.02)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
