@@ -1,0 +1,117 @@
+"""CaffeNet at 227 x 227 on real photographs, through the binaries.
+
+Training and validation photographs are the same, one of each class: what is
+tested is that the paper's network learns them by heart with the paper's solver
+and data protocol, and that its layers transfer. There are twenty of them, ten
+in each half.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import time
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = pathlib.Path(__file__).parents[1]
+ARCHIVE = ROOT.parent / "shared/data/imagenet_sample_100.tar"
+TREATMENTS = ("baseA", "A3B", "A3B+")
+
+
+def _unpack(folder: pathlib.Path, every: int) -> pathlib.Path:
+    """One class per photograph, named by its WordNet id; val is train again."""
+    with tarfile.open(ARCHIVE) as tar:
+        members = sorted((m for m in tar if m.isfile()), key=lambda m: m.name)
+        for member in members[::every]:
+            data = tar.extractfile(member).read()
+            wordnet_id = re.match(r"n\d{8}", pathlib.Path(member.name).name)[0]
+            for part in ("train", "val"):
+                home = folder / part / wordnet_id
+                home.mkdir(parents=True)
+                (home / "photograph.jpg").write_bytes(data)
+    return folder
+
+
+def _run(binary: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", f"yosinski_tf.binaries.{binary}"),
+            f"--flagfile={ROOT / 'flags/caffenet_sample.flags'}",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The records of a base network and of two that copy from it."""
+    if not ARCHIVE.exists():
+        pytest.skip("wants 100 ImageNet photographs, which are not in the project")
+    folder = tmp_path_factory.mktemp("photographs")
+    images, runs = _unpack(folder / "images", every=5), folder / "runs"
+    arguments = [f"--dataset=folder:{images}", f"--runs={runs}"]
+    started = time.monotonic()
+    _run("base", "--treatments=baseA", *arguments)
+    _run("transfer", "--treatments=A3B,A3B+", *arguments)
+    seconds = time.monotonic() - started
+    records = {
+        name: json.loads((runs / f"random-0_{name}_seed0/record.json").read_text())
+        for name in TREATMENTS
+    }
+    return runs, records, seconds
+
+
+def test_caffenet_learns_photographs_by_heart_and_transfers(study, capsys):
+    _, records, seconds = study
+    with capsys.disabled():
+        for name, record in records.items():
+            print(
+                f"\n{name}: top-1 {record['top1']:.2f},"
+                f" {record['images_per_second']:.1f} images/s, cohort of"
+                f" {record['cohort']['size']}",
+                end="",
+            )
+        print(f"\nin all {seconds:.0f} s")
+    for record in records.values():
+        assert record["status"] == "finished"
+        assert record["num_train_images"] == record["num_validation_images"] == 10
+        # A guess is right once in ten.
+        assert record["top1"] > 0.95
+        assert record["history"][0]["top1"] < 0.95
+
+
+def test_what_was_trained_is_the_released_network(study):
+    runs, records, _ = study
+    recipe = records["baseA"]["recipe"]
+    assert (recipe["image_size"], recipe["crop_size"]) == (256, 227)
+    assert (recipe["mean"], recipe["mirror"]) == ("image", True)
+    assert (recipe["momentum"], recipe["weight_decay"]) == (0.9, 5e-4)
+    weights = np.load(runs / "random-0_baseA_seed0" / "weights.npz")
+    assert sum(values.size for values in weights.values()) == 56_909_194
+    assert records["baseA"]["network_settings"]["layers"][5]["dropout"] == 0.5
+
+
+def test_frozen_layers_stay_and_fine_tuned_ones_move(study):
+    runs, records, _ = study
+    base, frozen, tuned = (
+        np.load(runs / f"random-0_{name}_seed0" / "weights.npz") for name in TREATMENTS
+    )
+    for layer in ("conv1", "conv2", "conv3"):
+        for part in ("kernel", "bias"):
+            name = f"{layer}/{part}"
+            assert frozen[name].tobytes() == base[name].tobytes()
+            assert tuned[name].tobytes() != base[name].tobytes()
+    record = records["A3B"]
+    assert record["frozen_sha256_before"] == record["frozen_sha256_after"] is not None
