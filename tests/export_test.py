@@ -12,9 +12,10 @@ from fabricate import record
 from PIL import Image
 
 from yosinski_tf import surgery
+from yosinski_tf.architectures import get_network
 from yosinski_tf.data import decoding
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import Network, get_network
+from yosinski_tf.networks import Network
 from yosinski_tf.records import write_record
 
 tf = pytest.importorskip("tensorflow")

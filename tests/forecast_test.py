@@ -4,7 +4,7 @@ import pytest
 from fabricate import record
 
 from yosinski_tf import forecast
-from yosinski_tf.networks import get_network
+from yosinski_tf.architectures import get_network
 from yosinski_tf.plan import make_cohorts, make_runs
 from yosinski_tf.splits import make_split
 from yosinski_tf.treatments import parse_treatments

@@ -112,7 +112,8 @@ def test_data_knows_nothing_of_networks(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["treatments", "networks", "recipes", "splits", "plan", "records"]
+    "module",
+    ["treatments", "networks", "architectures", "recipes", "splits", "plan", "records"],
 )
 def test_the_papers_nouns_stand_on_nothing_but_each_other(module):
     nouns = {"errors", "ilsvrc", "treatments", "networks", "recipes", "splits"}

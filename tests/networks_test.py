@@ -5,15 +5,14 @@ import json
 
 import pytest
 
-from yosinski_tf.errors import UserError
-from yosinski_tf.networks import (
+from yosinski_tf.architectures import (
     NETWORKS,
-    LayerCount,
-    Network,
     UsualImages,
     get_network,
     usual_images,
 )
+from yosinski_tf.errors import UserError
+from yosinski_tf.networks import LayerCount, Network
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16)
 

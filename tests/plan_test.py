@@ -2,8 +2,8 @@
 
 import pytest
 
+from yosinski_tf.architectures import get_network
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import get_network
 from yosinski_tf.plan import (
     Run,
     make_cohorts,

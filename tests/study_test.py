@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from yosinski_tf import records, study
+from yosinski_tf.architectures import get_network
 from yosinski_tf.data import image_set, sources
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import get_network
 from yosinski_tf.recipes import Recipe
 
 DATASET = {"spec": "embedded", "image_size": 32, "data_dir": None, "held_out": None}

@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from yosinski_tf.architectures import get_network
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import get_network
 from yosinski_tf.surgery import (
     derive_seed,
     digest,

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from yosinski_tf import jobs, records, surgery, training
+from yosinski_tf.architectures import get_network
 from yosinski_tf.data import cache
 from yosinski_tf.data.image_set import make_image_set
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import get_network
 from yosinski_tf.plan import Cohort, Run, make_cohorts, make_runs
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import make_split

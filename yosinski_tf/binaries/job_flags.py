@@ -8,15 +8,10 @@ from typing import Any
 
 from absl import app, flags
 
+from yosinski_tf.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import (
-    ACTIVATIONS,
-    NETWORKS,
-    Network,
-    get_network,
-    usual_images,
-)
+from yosinski_tf.networks import ACTIVATIONS, Network
 from yosinski_tf.points import MEASURES
 from yosinski_tf.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
 
