@@ -10,6 +10,7 @@ from yosinski_tf.layers import (
     CaffeMaxPooling2D,
     CropScaling,
     GroupedConv2D,
+    IndexedDropout,
     LocalResponseNormalization,
     PixelScaling,
 )
@@ -132,8 +133,9 @@ def test_pixels_stay_float32_under_mixed_precision():
         PixelScaling(RANDOM.random((4, 4, 3)), 0.5, name="image"),
         LocalResponseNormalization(3, 0.25, 2.0, name="norm"),
         CaffeMaxPooling2D(3, 2, name="pool"),
+        IndexedDropout(0.5, 3, name="dropout"),
     ],
-    ids=["pixels", "image", "norm", "pool"],
+    ids=["pixels", "image", "norm", "pool", "dropout"],
 )
 def test_a_layer_survives_its_config_and_has_no_weights(layer):
     copy = keras.layers.deserialize(keras.layers.serialize(layer))
@@ -289,3 +291,59 @@ def test_grouped_convolution_is_faster_than_keras_own(capsys):
             f" own {theirs * 1e3:.0f} ms: {theirs / ours:.1f} times as fast"
         )
     assert ours < theirs
+
+
+def numpy_bits(seed, step, position, units):
+    """The hash written out, one number at a time."""
+
+    def mixed(bits):
+        bits = (bits ^ bits >> 16) * 0x7FEB352D % 2**32
+        bits = (bits ^ bits >> 15) * 0x846CA68B % 2**32
+        return bits ^ bits >> 16
+
+    image = mixed((mixed((mixed(step) + seed) % 2**32) + position) % 2**32)
+    return [mixed((image + unit * 0x9E3779B9) % 2**32) for unit in range(units)]
+
+
+def test_dropout_by_hand():
+    indices = np.array([[0, 0], [449_999, 255], [7, 3]], np.int32)
+    values = RANDOM.normal(size=(3, 50)).astype(np.float32)
+    layer = IndexedDropout(0.25, seed=2**31 - 1)
+    found = keras.ops.convert_to_numpy(layer(values, indices, training=True))
+    for row, value, (step, position) in zip(
+        found, values, indices.tolist(), strict=True
+    ):
+        bits = np.array(numpy_bits(2**31 - 1, step, position, 50))
+        np.testing.assert_array_equal(
+            row, np.where(bits >= 2**30, value / np.float32(0.75), 0)
+        )
+
+
+def test_dropout_is_for_training_and_needs_indices():
+    values = RANDOM.normal(size=(2, 9)).astype(np.float32)
+    layer, indices = IndexedDropout(0.5, seed=1), np.zeros((2, 2), np.int32)
+    for found in (layer(values, indices), layer(values, training=True)):
+        np.testing.assert_array_equal(found, values)
+
+
+def test_masks_are_fair_coins():
+    steps, positions, units = 40, 64, 256
+    indices = np.stack(
+        [np.repeat(np.arange(steps), positions), np.tile(np.arange(positions), steps)],
+        axis=1,
+    ).astype(np.int32)
+    ones = np.ones((len(indices), units), np.float32)
+    coins = []
+    for seed in (1, 2):
+        kept = IndexedDropout(0.5, seed=seed)(ones, indices, training=True)
+        coins.append(keras.ops.convert_to_numpy(kept).reshape(steps, positions, -1) - 1)
+    first, second = coins
+    # Means of so many coins of +1 and -1: beyond 4.5 once in 150,000 times.
+    for product in (
+        first,
+        first * second,
+        first[1:] * first[:-1],
+        first[:, 1:] * first[:, :-1],
+        first[:, :, 1:] * first[:, :, :-1],
+    ):
+        assert abs(product.mean()) * product.size**0.5 < 4.5

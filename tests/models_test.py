@@ -89,7 +89,7 @@ def test_frozen_layers_of_one_source_are_shared_and_of_two_are_not(cohort):
 
 def test_each_output_is_its_own_network(cohort):
     pixels, _ = images()
-    outputs = logits_by_member(cohort.training, pixels)
+    outputs = logits_by_member(cohort.validation, pixels)
     assert len(outputs) == 4
     for member, logits in zip(MEMBERS, outputs, strict=True):
         alone = build_network(
@@ -212,12 +212,42 @@ def test_equal_logits_rank_in_the_order_of_classes_and_nan_is_never_right():
     assert ranks[4] >= 5
 
 
-def test_every_dropout_layer_has_a_random_state(cohort):
+def test_training_drops_by_step_and_position_and_validation_nothing(cohort):
+    pixels = np.repeat(images(1)[0], 3, axis=0)
+
+    def logits(*indices):
+        inputs = [pixels, np.array(indices, np.int32)]
+        outputs = cohort.training(inputs, training=True)
+        return [keras.ops.convert_to_numpy(outputs[key]) for key in sorted(outputs)]
+
+    for network, plain in zip(
+        logits((5, 0), (5, 1), (6, 0)),
+        logits_by_member(cohort.validation, pixels),
+        strict=True,
+    ):
+        # Three times the same image, with three masks.
+        rows = {row.tobytes() for row in network}
+        assert len(rows) == 3 and plain[0].tobytes() not in rows
+    again = logits((6, 0), (5, 1), (5, 0))
+    for one, other in zip(logits((5, 0), (5, 1), (6, 0)), again, strict=True):
+        np.testing.assert_allclose(one[::-1], other, atol=1e-6)
+
+
+def test_every_dropout_layer_has_masks_of_its_own(cohort):
     # whole: fc6, fc7; trunk: both; shallow, other: both in their heads.
-    states = [v for v in cohort.training.variables if "seed" in v.name]
-    assert len(states) == 8
-    seeds = [tuple(keras.ops.convert_to_numpy(state)) for state in states]
-    assert len(set(seeds)) == 8
+    trunks = [
+        block
+        for name in ("whole", "shallow", "deep", "other")
+        for block in cohort.blocks(name).values()
+    ]
+    layers = {
+        id(layer): layer
+        for block in trunks
+        for layer in block
+        if "dropout" in layer.name
+    }
+    assert len(layers) == 8
+    assert len({layer.seed for layer in layers.values()}) == 8
 
 
 def test_mixed_precision_keeps_variables_and_logits_in_float32():
@@ -225,8 +255,10 @@ def test_mixed_precision_keeps_variables_and_logits_in_float32():
     model = cohort.training
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
     pixels, _ = images()
-    exact = logits_by_member(make_cohort().training, pixels)
-    for logits, right in zip(logits_by_member(model, pixels), exact, strict=True):
+    exact = logits_by_member(make_cohort().validation, pixels)
+    for logits, right in zip(
+        logits_by_member(cohort.validation, pixels), exact, strict=True
+    ):
         assert logits.dtype == np.float32
         difference = np.abs(logits - right).max()
         assert 0 < difference < 0.1 * np.abs(right).max()
@@ -325,7 +357,7 @@ def test_a_mean_image_makes_a_second_input():
 
     def logits(places):
         places = np.array([places] * len(pixels), np.int32)
-        (found,) = cohort.training([pixels, places], training=False).values()
+        (found,) = cohort.validation([pixels, places], training=False).values()
         return keras.ops.convert_to_numpy(found)
 
     centre = logits([2, 2, 0])

@@ -11,6 +11,7 @@ import keras
 from yosinski_tf.layers import (
     CaffeMaxPooling2D,
     GroupedConv2D,
+    IndexedDropout,
     LocalResponseNormalization,
 )
 from yosinski_tf.networks import CaffeConv, Conv, Network
@@ -84,7 +85,7 @@ def make_blocks(
                 )
         elif layer.dropout:
             block.append(
-                keras.layers.Dropout(
+                IndexedDropout(
                     layer.dropout,
                     seed=derive_seed("dropout", identity, name),
                     name=f"{name}_dropout",
@@ -127,10 +128,20 @@ def _pooling(layer: Conv, **options) -> keras.layers.Layer:
     return keras.layers.MaxPooling2D(layer.pool, 2, padding="same", **options)
 
 
-def apply_block(block: Block, value):
-    """Calls the layers of a block one after the other."""
+def apply_block(block: Block, value, indices=None):
+    """Calls the layers of a block one after the other.
+
+    Args:
+      block: The layers.
+      value: Input of the first.
+      indices: Step and position of each image, int32 [batch, 2], for dropout
+        in training; None leaves dropout out.
+    """
     for layer in block:
-        value = layer(value)
+        if isinstance(layer, IndexedDropout) and indices is not None:
+            value = layer(value, indices)
+        else:
+            value = layer(value)
     return value
 
 

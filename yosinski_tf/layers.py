@@ -195,3 +195,56 @@ class LocalResponseNormalization(keras.layers.Layer):
             "alpha": self.alpha,
             "k": self.k,
         }
+
+
+@keras.saving.register_keras_serializable("yosinski_tf")
+class IndexedDropout(keras.layers.Layer):
+    """Dropout whose masks are a function of the seed, the step and the image.
+
+    Keras' own keeps a state, and every backend has random numbers of its own.
+    Here any step can be repeated, any part of a batch computed elsewhere, and
+    every backend draws the same mask: bits of a hash.
+
+    Takes activations [batch, units] and the index of each image, int32 [batch,
+    2]: step and position in the batch. What is kept is scaled by 1 / (1 -
+    rate). Without indices, and when not training, nothing is dropped.
+    """
+
+    def __init__(self, rate: float, seed: int, **kwargs):
+        """Makes the layer.
+
+        Args:
+          rate: Share dropped, at least 0 and under 1.
+          seed: Tells the layers of all networks apart, 0..2^32 - 1.
+          **kwargs: As for any Keras layer.
+        """
+        super().__init__(**{"trainable": False, **kwargs})
+        self.rate, self.seed = rate, seed
+
+    def call(self, inputs, indices=None, training=False):
+        if indices is None or not training:
+            return inputs
+        step, position = (ops.cast(indices[:, i], "uint32") for i in range(2))
+        image = _mixed(_mixed(step) + ops.cast(self.seed, "uint32"))
+        units = np.arange(inputs.shape[1], dtype=np.uint64) * 0x9E3779B9 % 2**32
+        units = ops.convert_to_tensor(units.astype(np.uint32))
+        bits = _mixed(ops.expand_dims(_mixed(image + position), 1) + units)
+        kept = bits >= ops.cast(int(self.rate * 2**32), "uint32")
+        return ops.where(kept, inputs / (1 - self.rate), ops.zeros_like(inputs))
+
+    def compute_output_spec(self, inputs, indices=None, training=False):
+        return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+def _mixed(bits):
+    """A permutation of the numbers 0..2^32 - 1 in which every bit depends on all.
+
+    The constants are those of Christopher Wellons' `lowbias32`.
+    """
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(shift, "uint32")))
+        bits = bits * ops.cast(factor, "uint32")
+    return ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(16, "uint32")))

@@ -43,10 +43,12 @@ class Cohort:
 
     Attributes:
       members: The networks, in the order of every per-network result.
-      training: The Keras model for `fit`, on batches of (images, labels);
-        images uint8 [batch, size, size, 3], labels int32 [batch]. With a mean
-        image, batches are ((images, places), labels), see `CropScaling`.
-      validation: The Keras model for `evaluate`, with the same layers.
+      training: The Keras model for `fit`, on batches of ((images, indices),
+        labels): images uint8 [batch, size, size, 3], their indices int32
+        [batch, 2], see `IndexedDropout`, labels int32 [batch]. With a mean image,
+        ((images, places, indices), labels), see `CropScaling`.
+      validation: The Keras model for `evaluate`, with the same layers, on
+        batches of (images, labels) or ((images, places), labels).
     """
 
     def __init__(
@@ -78,68 +80,80 @@ class Cohort:
         names = network.layer_names
         options = {"network": network, "num_classes": num_classes}
         options["precision"] = precision
-        images = keras.Input((input_size, input_size, 3), dtype="uint8", name="images")
-        inputs: object = images
-        if self._mean.ndim == 1:
-            pixels = self._scaling()(images)
-        else:
-            places = keras.Input((3,), dtype="int32", name="places")
-            inputs = [images, places]
-            scaling = CropScaling(self._mean, network.pixel_scale, name="pixels")
-            pixels = scaling(images, places)
-
         self._trunks: dict[str, dict[str, Block]] = {}
-        features: dict[tuple[str, int], object] = {}
         for trunk in dict.fromkeys(m.trunk for m in self.members if m.trunk):
-            users = [m for m in self.members if m.trunk == trunk]
-            depth = max(m.frozen_layers for m in users)
-            blocks = make_blocks(
+            depth = max(m.frozen_layers for m in self.members if m.trunk == trunk)
+            self._trunks[trunk] = make_blocks(
                 layers=names[:depth],
                 trainable=False,
                 identity=f"trunk {trunk}",
                 **options,
             )
-            number = len(self._trunks)
-            self._trunks[trunk] = blocks
-            start = keras.Input(pixels.shape[1:])
-            value, taps = start, {}
-            for n, block in enumerate(blocks.values(), start=1):
-                value = apply_block(block, value)
-                if any(m.frozen_layers == n for m in users):
-                    taps[n] = value
-            model = keras.Model(start, list(taps.values()), name=f"trunk_{number}")
-            outputs = model(pixels)
-            outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-            features.update(
-                {(trunk, n): out for n, out in zip(taps, outputs, strict=True)}
-            )
-
-        self._heads: dict[str, dict[str, Block]] = {}
-        logits = {}
-        for index, member in enumerate(self.members):
-            blocks = make_blocks(
+        self._heads: dict[str, dict[str, Block]] = {
+            member.name: make_blocks(
                 layers=names[member.frozen_layers :],
                 trainable=True,
                 identity=member.identity,
                 **options,
             )
-            self._heads[member.name] = blocks
+            for member in self.members
+        }
+
+        images = keras.Input((input_size, input_size, 3), dtype="uint8", name="images")
+        inputs = [images]
+        if self._mean.ndim == 1:
+            pixels = self._scaling()(images)
+        else:
+            places = keras.Input((3,), dtype="int32", name="places")
+            inputs.append(places)
+            scaling = CropScaling(self._mean, network.pixel_scale, name="pixels")
+            pixels = scaling(images, places)
+        indices = keras.Input((2,), dtype="int32", name="indices")
+        self.training = TrainingModel(
+            inputs=[*inputs, indices],
+            outputs=self._logits(pixels, indices),
+            name="training",
+        )
+        self.training.prepare(len(self.members))
+        self.validation = ValidationModel(
+            inputs=inputs if len(inputs) > 1 else images,
+            outputs=self._logits(pixels, None),
+            name="validation",
+        )
+        self.validation.prepare(len(self.members))
+
+    def _logits(self, pixels, indices) -> dict[str, object]:
+        """Every member's logits; without indices nothing is dropped."""
+        features: dict[tuple[str, int], object] = {}
+        for number, (trunk, blocks) in enumerate(self._trunks.items()):
+            depths = {m.frozen_layers for m in self.members if m.trunk == trunk}
+
+            def taps(value, indices, blocks=blocks, depths=depths):
+                found = []
+                for n, block in enumerate(blocks.values(), start=1):
+                    value = apply_block(block, value, indices)
+                    if n in depths:
+                        found.append(value)
+                return found
+
+            outputs = _scoped(f"trunk_{number}", taps, pixels, indices)
+            for n, value in zip(sorted(depths), outputs, strict=True):
+                features[trunk, n] = value
+        logits = {}
+        for index, member in enumerate(self.members):
+
+            def chain(value, indices, blocks=self._heads[member.name]):
+                for block in blocks.values():
+                    value = apply_block(block, value, indices)
+                return [value]
+
             below = (
                 features[member.trunk, member.frozen_layers] if member.trunk else pixels
             )
-            start = keras.Input(below.shape[1:], dtype=below.dtype)
-            value = start
-            for block in blocks.values():
-                value = apply_block(block, value)
             # Scope names allow no plus sign; the number keeps the order.
-            model = keras.Model(start, value, name=f"network_{index}")
-            logits[f"{index:03d}"] = model(below)
-        self.training = TrainingModel(inputs=inputs, outputs=logits, name="training")
-        self.training.prepare(len(self.members))
-        self.validation = ValidationModel(
-            inputs=inputs, outputs=logits, name="validation"
-        )
-        self.validation.prepare(len(self.members))
+            (value,) = _scoped(f"network_{index}", chain, below, indices)
+            logits[f"{index:03d}"] = value
+        return logits
 
     def _scaling(self) -> PixelScaling:
         """What central crops go through."""
@@ -206,6 +220,16 @@ class Cohort:
         for block in self.blocks(name).values():
             value = apply_block(block, value)
         return keras.Model(images, value, name=self.network.name)
+
+
+def _scoped(name: str, function, value, indices) -> list:
+    """Calls a function as a model of its own, whose name its layers then bear."""
+    start = keras.Input(value.shape[1:], dtype=value.dtype)
+    if indices is None:
+        return keras.Model([start], function(start, None), name=name)([value])
+    image = keras.Input((2,), dtype="int32")
+    model = keras.Model([start, image], function(start, image), name=name)
+    return model([value, indices])
 
 
 def build_network(

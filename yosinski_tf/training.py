@@ -222,6 +222,7 @@ class _Training:
                     last_step=end,
                     places=places,
                 )
+                batches = pipeline.with_indices(batches, self.step)
                 train_loss, rate = self._fit(batches, end)
                 self._validate(validation, train_loss, rate)
                 log.scalars(self.step, [entries[-1] for entries in self.history])

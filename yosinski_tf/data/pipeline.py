@@ -98,6 +98,27 @@ def training_batches(
     return steps.map(batch, num_parallel_calls=2).prefetch(4)
 
 
+def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
+    """Adds to training batches what their dropout masks are derived from.
+
+    Args:
+      batches: Those of `training_batches`.
+      first_step: Number of the first batch.
+
+    Returns:
+      Batches of ((images, indices), labels), or ((images, places, indices),
+      labels); indices int32 [batch, 2]: step and position in the batch.
+    """
+
+    def add(step, inputs, labels):
+        position = tf.range(tf.size(labels))
+        step = tf.fill(tf.shape(position), tf.cast(step, tf.int32))
+        inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+        return (*inputs, tf.stack([step, position], axis=1)), labels
+
+    return batches.enumerate(first_step).map(lambda step, batch: add(step, *batch))
+
+
 def validation_batches(
     part: Part, *, batch_size: int, crop_size: int, places: bool = False
 ) -> tf.data.Dataset:
