@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -17,22 +18,27 @@ TINY = [
     "--validate_every=6",
 ]
 ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+_NOTHING: Mapping[str, str] = {}
 
 
-def start(binary: str, *arguments: str) -> subprocess.Popen:
+def start(
+    binary: str, *arguments: str, environment: Mapping[str, str] = _NOTHING
+) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", f"yosinski_tf.binaries.{binary}", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **environment},
         # A test run in the background is deaf to Ctrl-C; what it starts is not.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
-def run(binary: str, *arguments: str) -> subprocess.CompletedProcess:
-    process = start(binary, *arguments)
+def run(
+    binary: str, *arguments: str, environment: Mapping[str, str] = _NOTHING
+) -> subprocess.CompletedProcess:
+    process = start(binary, *arguments, environment=environment)
     out, err = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

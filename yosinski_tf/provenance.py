@@ -23,7 +23,9 @@ def versions() -> dict[str, str]:
 
 def describe_device() -> str:
     """The accelerators Keras sees, or else the processor and its cores."""
-    accelerators = [name for name in keras.distribution.list_devices("gpu") if name]
+    # JAX refuses to list devices of a kind that it has not.
+    devices = keras.distribution.list_devices()
+    accelerators = [name for name in devices if not name.startswith("cpu")]
     if accelerators:
         return f"{len(accelerators)} x {_accelerator_name()}"
     return f"CPU, {_processor_name()}, {cores()} cores"

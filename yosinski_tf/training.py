@@ -129,12 +129,14 @@ class _Training:
                 sources.get(source),
             )
             model.assign(name, weights)
+        # XLA makes TensorFlow slower on a processor; JAX has nothing else.
+        compiled = keras.backend.backend() == "jax"
         model.training.compile(
             optimizer=make_optimizer(recipe),
-            jit_compile=False,
+            jit_compile=compiled,
             steps_per_execution=self._steps_per_call(),
         )
-        model.validation.compile(jit_compile=False)
+        model.validation.compile(jit_compile=compiled)
         return model
 
     def _identity(self, run: Run) -> str:
