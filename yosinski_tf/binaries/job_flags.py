@@ -1,5 +1,7 @@
 """The flags that several binaries share, and their way from text to values."""
 
+import math
+import re
 import shlex
 import sys
 import textwrap
@@ -43,6 +45,7 @@ RECIPE = (
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
 MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
 _DEFAULT_DROPS = ("60%", "85%")
+_LARGEST_NUMBER = 2**32 - 1
 
 
 def define_all(treatments: Sequence[str] | None = None) -> None:
@@ -239,13 +242,20 @@ def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
     """The whole numbers of a list flag.
 
     Raises:
-      UserError: If one is not a whole number of at least 0, or there is none.
+      UserError: If one is not a whole number from 0 to 2**32 - 1, or there is none.
     """
-    if not texts or not all(text.strip().isdecimal() for text in texts):
+    if not texts or not all(re.fullmatch(r"\s*[0-9]{1,10}\s*", t) for t in texts):
         raise UserError(
-            f"--{flag} wants whole numbers with commas between, got {','.join(texts)!r}"
+            f"--{flag} wants whole numbers with commas between, got"
+            f" {','.join(texts)!r:.80}: give some, such as 0,1,2"
         )
-    return [int(text) for text in texts]
+    numbers = [int(text) for text in texts]
+    if max(numbers) > _LARGEST_NUMBER:
+        raise UserError(
+            f"--{flag} wants numbers up to {_LARGEST_NUMBER}, got {max(numbers)}:"
+            " give a smaller one"
+        )
+    return numbers
 
 
 def command() -> str:
@@ -279,7 +289,15 @@ def run(
         try:
             rest = FLAGS(argv)
         except flags.Error as error:
-            _fail(" ".join(str(error).split()))
+            _fail(_explained(" ".join(str(error).split())))
+        except UnicodeDecodeError as error:
+            _fail(f"a flag file wants UTF-8 text, got {error}: give another --flagfile")
+        for name in FLAGS:
+            value = FLAGS[name].value
+            if isinstance(value, float) and not math.isfinite(value):
+                _fail(f"--{name} wants a finite number, got {value}: give one")
+        if not FLAGS.runs:
+            _fail("--runs wants a folder, got none: name one, such as --runs=runs/mine")
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
         return rest
@@ -289,6 +307,12 @@ def run(
             sys.exit(main() or 0)
         except UserError as error:
             _fail(str(error))
+        except OSError as error:
+            place = error.filename if error.filename2 is None else error.filename2
+            _fail(
+                f"cannot use {place} ({error.strerror or error}): wanted a path that"
+                " can be read and written; correct or move it, or name another"
+            )
         except KeyboardInterrupt:
             print(f"{program()}: stopped", file=sys.stderr)
             sys.exit(130)
@@ -296,9 +320,27 @@ def run(
     app.run(guarded, flags_parser=parse)
 
 
+def _explained(message: str) -> str:
+    """What absl says of a flag, with what would have been right."""
+    if match := re.match(r"flag --(\w+)=(.*?): ", message):
+        name, value = match.groups()
+        parser = FLAGS[name].parser
+        choices = getattr(parser, "enum_values", None)
+        wanted = f"one of {', '.join(choices)}" if choices else parser.syntactic_help
+        return f"--{name} wants {wanted}, got {value!r}: see --help"
+    return f"{message}: see --help"
+
+
 def _fail(message: str):
-    print(f"{program()}: {message}", file=sys.stderr)
+    print(f"{program()}: {_one_line(message)}", file=sys.stderr)
     sys.exit(2)
+
+
+def _one_line(text: str) -> str:
+    """Names of files may hold line ends and what a terminal would obey."""
+    return "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text
+    )
 
 
 def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:
