@@ -325,8 +325,9 @@ def _explained(message: str) -> str:
     if match := re.match(r"flag --(\w+)=(.*?): ", message):
         name, value = match.groups()
         parser = FLAGS[name].parser
-        choices = getattr(parser, "enum_values", None)
-        wanted = f"one of {', '.join(choices)}" if choices else parser.syntactic_help
+        wanted = parser.syntactic_help or "true or false"
+        if choices := getattr(parser, "enum_values", None):
+            wanted = f"one of {', '.join(choices)}"
         return f"--{name} wants {wanted}, got {value!r}: see --help"
     return f"{message}: see --help"
 
