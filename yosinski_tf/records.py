@@ -214,6 +214,9 @@ def _contradictions(record: Record, folder: str) -> list[str]:
                 f"{name} (wanted {value!r} for {record.treatment}, got"
                 f" {getattr(record, name)!r})"
             )
+    for name in ("top1", "top5", "top1_mean_of_10_best"):
+        if not 0 <= getattr(record, name) <= 1:
+            found.append(f"{name} (wanted 0 to 1, got {getattr(record, name)!r})")
     first, _, count = record.split.partition(":")
     if first == "first" and not (count.isascii() and count.isdecimal()):
         found.append(f"split (wanted first:N, got {record.split!r})")

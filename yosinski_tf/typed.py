@@ -1,7 +1,7 @@
 """Whether what a JSON file holds is of the types that a dataclass states."""
 
 import dataclasses
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -47,7 +47,9 @@ def _fits(value: Any, hint: Any) -> bool:
         plain = str | bool | int | float | None
         return any(_fits(value, each) for each in (plain, list[Any], dict[str, Any]))
     if hint is float:
-        return _fits(value, int) or isinstance(value, float) and math.isfinite(value)
+        number = _fits(value, int) or isinstance(value, float)
+        # A whole number may be too large for a float; this compares exactly.
+        return number and -sys.float_info.max <= value <= sys.float_info.max
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint is str:

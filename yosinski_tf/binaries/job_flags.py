@@ -11,7 +11,7 @@ from typing import Any
 from absl import app, flags
 
 from yosinski_tf.designs import PLANS
-from yosinski_tf.errors import UserError
+from yosinski_tf.errors import UserError, one_line
 from yosinski_tf.networks import (
     ACTIVATIONS,
     NETWORKS,
@@ -292,12 +292,7 @@ def run(
             _fail(_explained(" ".join(str(error).split())))
         except UnicodeDecodeError as error:
             _fail(f"a flag file wants UTF-8 text, got {error}: give another --flagfile")
-        for name in FLAGS:
-            value = FLAGS[name].value
-            if isinstance(value, float) and not math.isfinite(value):
-                _fail(f"--{name} wants a finite number, got {value}: give one")
-        if not FLAGS.runs:
-            _fail("--runs wants a folder, got none: name one, such as --runs=runs/mine")
+        _check_values()
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
         return rest
@@ -320,6 +315,19 @@ def run(
     app.run(guarded, flags_parser=parse)
 
 
+def _check_values() -> None:
+    """Refuses what the types of flags let pass."""
+    for name in FLAGS:
+        value = FLAGS[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            _fail(f"--{name} wants a finite number, got {value}: give one")
+        # From a flag file only; no path may hold it.
+        if "\0" in "".join(value if isinstance(value, list) else str(value)):
+            _fail(f"--{name} wants text, got {value!r} with a zero byte: remove it")
+    if not FLAGS.runs:
+        _fail("--runs wants a folder, got none: name one, such as --runs=runs/mine")
+
+
 def _explained(message: str) -> str:
     """What absl says of a flag, with what would have been right."""
     if match := re.match(r"flag --(\w+)=(.*?): ", message):
@@ -333,15 +341,8 @@ def _explained(message: str) -> str:
 
 
 def _fail(message: str):
-    print(f"{program()}: {_one_line(message)}", file=sys.stderr)
+    print(f"{program()}: {one_line(message)}", file=sys.stderr)
     sys.exit(2)
-
-
-def _one_line(text: str) -> str:
-    """Names of files may hold line ends and what a terminal would obey."""
-    return "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text
-    )
 
 
 def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:

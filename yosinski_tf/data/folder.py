@@ -82,7 +82,7 @@ def open_folder(
     Raises:
       UserError: If the tree has neither form, or holds other files.
     """
-    root = pathlib.Path(directory).expanduser()
+    root = pathlib.Path(os.path.expanduser(directory))
     if not directory or not root.is_dir():
         raise UserError(f"no folder {directory!r}: {_FORM}")
     validation = [root / n for n in ("val", "validation") if (root / n).is_dir()]
