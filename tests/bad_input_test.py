@@ -64,7 +64,9 @@ def _arguments(bad: bad_flags.Bad, place: pathlib.Path) -> list[str]:
     """A command's arguments, and good ones for what it does not name."""
     given = list(bad.arguments)
     if bad.binary in _TRAINING:
-        usual = [*TINY, f"--dataset=folder:{place / 'images'}", "--runs=runs"]
+        # A folder of its own, should it be made in error.
+        runs = f"--runs=runs{len(os.listdir(place / 'here'))}"
+        usual = [*TINY, f"--dataset=folder:{place / 'images'}", runs]
         flags = {argument.split("=")[0] for argument in given}
         given += [each for each in usual if each.split("=")[0] not in flags]
     return given
