@@ -5,7 +5,6 @@ and become the pixels that `data.decoding` and `data.pipeline` would have made
 of them; probabilities and class names come out.
 """
 
-import difflib
 import functools
 import json
 import os
@@ -13,20 +12,12 @@ import pathlib
 import shutil
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from yosinski_tf import surgery
 from yosinski_tf.errors import UserError
+from yosinski_tf.finished_run import FinishedRun, read_finished_run
 from yosinski_tf.models import build_network
-from yosinski_tf.networks import Network
-from yosinski_tf.records import (
-    MEAN_NAME,
-    RECORD_NAME,
-    WEIGHTS_NAME,
-    Record,
-    read_record,
-)
+from yosinski_tf.records import Record
 
 LABELS_NAME = "labels.txt"
 DESCRIPTION_NAME = "export.json"
@@ -69,7 +60,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         or are not those of its record, `out` holds something else or cannot
         be written to, or Keras runs on another backend than TensorFlow.
     """
-    record = _read_record(runs, run_id)
+    run = read_finished_run(runs, run_id)
+    record = run.record
     if _is_export_of(out, record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -77,7 +69,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             f"{out} holds something else than an export of {run_id}: move it away,"
             " or export to another folder"
         )
-    module = _Classifier(_build(runs / run_id, record), record)
+    module = _Classifier(_build(run), record)
     signatures = {
         "serving_default": module.images,
         "jpeg_bytes": module.files,
@@ -221,74 +213,19 @@ class _Classifier(tf.Module):
         self.images, self.files = images, files
 
 
-def _read_record(runs: pathlib.Path, run_id: str) -> Record:
-    if not runs.is_dir():
-        raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
-    known = sorted(path.parent.name for path in runs.glob(f"*/{RECORD_NAME}"))
-    if run_id not in known:
-        near = difflib.get_close_matches(run_id, known, n=3, cutoff=0.5) or known[:3]
-        there = f"did you mean {' or '.join(near)}?" if near else "it has none yet"
-        raise UserError(f"no finished run {run_id!r} in {runs}: {there}")
-    record = read_record(runs / run_id / RECORD_NAME)
-    if record.status != "finished":
-        raise UserError(
-            f"run {run_id} has the status {record.status!r}, its network is of no"
-            " use: export a run that finished, or train it anew with a lower"
-            " --learning_rate"
-        )
-    return record
-
-
-def _build(folder: pathlib.Path, record: Record) -> keras.Model:
+def _build(run: FinishedRun) -> keras.Model:
     if keras.backend.backend() != "tensorflow":
         raise UserError(
             "a SavedModel wants Keras on TensorFlow, got"
             f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
             " trained on any backend will do)"
         )
-    path = folder / WEIGHTS_NAME
-    if not path.exists():
-        raise UserError(
-            f"{folder} has a record but no {WEIGHTS_NAME}: delete the folder to"
-            " train the run again"
-        )
-    network = Network.from_settings(record.network_settings)
-    weights = surgery.read_weights(path)
-    digest = surgery.digest(weights, network.layer_names)
-    if digest != record.weights_sha256:
-        raise UserError(
-            f"{path} has the digest {digest}, its record says"
-            f" {record.weights_sha256}: they are not of one training; delete the"
-            " folder to train the run again"
-        )
     return build_network(
-        network,
-        weights,
-        input_size=record.recipe["crop_size"],
-        mean=_mean(folder, record),
+        run.network,
+        run.weights,
+        input_size=run.record.recipe["crop_size"],
+        mean=run.mean,
     )
-
-
-def _mean(folder: pathlib.Path, record: Record) -> np.ndarray | list[float]:
-    """What the network was used to having subtracted."""
-    if record.recipe.get("mean", "pixel") == "pixel":
-        return record.mean_pixel
-    path, side = folder / MEAN_NAME, record.recipe["image_size"]
-    try:
-        image = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"cannot read the mean image {path} ({error}): delete the folder to"
-            " train the run again"
-        ) from None
-    if image.shape != (side, side, 3) or not np.allclose(
-        image.mean((0, 1), np.float64), record.mean_pixel, atol=1e-3
-    ):
-        raise UserError(
-            f"{path} is not the mean image of its record: delete the folder to train"
-            " the run again"
-        )
-    return image
 
 
 def _description(record: Record) -> dict:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from yosinski_tf.errors import UserError
+from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.typed import wrong_fields
 
 RECORD_NAME = "record.json"
 WEIGHTS_NAME = "weights.npz"
@@ -155,13 +157,20 @@ def read_record(path: pathlib.Path) -> Record:
     """Reads one record.
 
     Raises:
-      UserError: If the file is not a record: invalid JSON, or missing or
-        unknown fields.
+      UserError: If the file is not a record: it cannot be read, is invalid JSON,
+        lacks a field or has an unknown one or one of another type, or speaks of
+        another run than that of its folder or of another treatment than its own.
     """
     remedy = "delete its folder to train it again"
     try:
-        fields = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        fields = json.loads(path.read_text("utf-8"))
+        wrong = wrong_fields(Record, fields) if isinstance(fields, dict) else []
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}): make it a readable file, or"
+            f" {remedy}"
+        ) from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
     if not isinstance(fields, dict):
         raise UserError(f"{path} holds no JSON object: {remedy}")
@@ -172,7 +181,46 @@ def read_record(path: pathlib.Path) -> Record:
             f"{path} is not a record of this version: missing fields"
             f" {missing}, unknown fields {unknown}: {remedy}"
         )
-    return Record(**fields)
+    if not wrong:
+        record = Record(**fields)
+        wrong = _contradictions(record, path.parent.name)
+    if wrong:
+        raise UserError(f"{path} has wrong values: {'; '.join(wrong)}: {remedy}")
+    return record
+
+
+def _contradictions(record: Record, folder: str) -> list[str]:
+    """What in a record cannot be, all its values being of the right type."""
+    found = []
+    # A run's id is used as a path: "../x" must lead nowhere.
+    if record.run_id != folder:
+        found.append(
+            f"run_id (wanted the folder's name, {folder!r}, got {record.run_id!r})"
+        )
+    try:
+        treatment = parse_treatment(record.treatment)
+    except UserError as error:
+        return [*found, str(error)]
+    for name, value in (
+        ("kind", treatment.kind),
+        ("n", treatment.n),
+        ("source_half", treatment.source),
+        ("target_half", treatment.target),
+        ("fine_tuned", treatment.fine_tuned),
+        ("preserved", treatment.preserved),
+    ):
+        if getattr(record, name) != value:
+            found.append(
+                f"{name} (wanted {value!r} for {record.treatment}, got"
+                f" {getattr(record, name)!r})"
+            )
+    for name in ("top1", "top5", "top1_mean_of_10_best"):
+        if not 0 <= getattr(record, name) <= 1:
+            found.append(f"{name} (wanted 0 to 1, got {getattr(record, name)!r})")
+    first, _, count = record.split.partition(":")
+    if first == "first" and not (count.isascii() and count.isdecimal()):
+        found.append(f"split (wanted first:N, got {record.split!r})")
+    return found
 
 
 def read_records(runs: pathlib.Path) -> list[Record]:

@@ -1,6 +1,7 @@
 """From results to Markdown: templates, and the blocks that they share."""
 
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,16 @@ def section(points: Sequence[Point], measure: str) -> dict[str, Any]:
     }
 
 
+def plain(text: str) -> str:
+    """A text in Markdown that shows as it is, on one line.
+
+    Names of folders and of splits come from outside: no HTML, link, picture or
+    emphasis may come of them.
+    """
+    text = re.sub(r"([\\`*|])", r"\\\1", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
+
+
 def render(template: str, **context: Any) -> str:
     """Fills in a template of the package; a name it lacks is an error."""
     environment = jinja2.Environment(
@@ -59,6 +70,7 @@ def render(template: str, **context: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.filters["plain"] = plain
     return environment.get_template(template).render(**context)
 
 

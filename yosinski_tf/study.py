@@ -57,7 +57,7 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> None:
         return
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"cannot read {path} ({error}): choose another --runs folder"
         ) from None

@@ -14,6 +14,7 @@ from yosinski_tf.binaries import job_flags
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
+from yosinski_tf.finished_run import read_run_weights
 from yosinski_tf.jobs import Job, Stopped
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import (
@@ -83,6 +84,12 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
     Raises:
       UserError: If anything is out of order.
     """
+    if not any(part.treatments for part in parts):
+        flag = "--treatments" if parts else "--split"
+        example = "A3B,A3B+" if parts else "random:0"
+        raise UserError(
+            f"{flag} wants at least one, got none: give some, such as {example}"
+        )
     recipe, network = job_flags.recipe(), job_flags.network()
     network.kernel_shapes(recipe.crop_size, num_classes=2)
     seeds = job_flags.whole_numbers("seeds", FLAGS.seeds)
@@ -117,6 +124,17 @@ def missing_bases(plan: Plan) -> list[Run]:
     )
 
 
+def _check_bases(plan: Plan) -> None:
+    """Refuses weights of bases that are not what their records say."""
+    records = study.finished(plan.runs)
+    needed = dict.fromkeys(base for cohort in plan.cohorts for base in cohort.bases)
+    for base in needed:
+        record = records.get(base.run_id)
+        # A base that diverged costs its copies only.
+        if record and record.status == "finished":
+            read_run_weights(plan.runs, record, plan.network, plan.recipe.crop_size)
+
+
 def command_for(binary: str, treatments: str) -> str:
     """This command line, for another binary and other treatments."""
     kept: list[str] = []
@@ -141,6 +159,7 @@ def execute(plan: Plan) -> int:
     if not left:
         print(f"All {total} networks are trained already in {plan.runs}.")
         return 0
+    _check_bases(plan)
     # Only now is every image read, once nothing else can be wrong.
     images = study.load_images(plan.runs, plan.settings, _reading)
     study.check_images(images, study.finished(plan.runs).values())

@@ -7,6 +7,7 @@ from absl import flags, logging
 
 from yosinski_tf.binaries import job_flags
 from yosinski_tf.errors import UserError
+from yosinski_tf.finished_run import read_finished_run
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
@@ -24,6 +25,8 @@ def _main() -> None:
         )
     runs = pathlib.Path(FLAGS.runs)
     out = pathlib.Path(FLAGS.out) if FLAGS.out else runs / "export" / FLAGS.run
+    # Before TensorFlow is loaded, which takes seconds.
+    read_finished_run(runs, FLAGS.run)
     # Weights are the same on any backend, but only TensorFlow can save them so.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,5 +1,7 @@
 """The flags that several binaries share, and their way from text to values."""
 
+import math
+import re
 import shlex
 import sys
 import textwrap
@@ -10,7 +12,7 @@ from absl import app, flags
 
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.designs import PLANS
-from yosinski_tf.errors import UserError
+from yosinski_tf.errors import UserError, one_line
 from yosinski_tf.networks import ACTIVATIONS, Network
 from yosinski_tf.points import MEASURES
 from yosinski_tf.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
@@ -38,6 +40,7 @@ RECIPE = (
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
 MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
 _DEFAULT_DROPS = ("60%", "85%")
+_LARGEST_NUMBER = 2**32 - 1
 
 
 def define_all(treatments: Sequence[str] | None = None) -> None:
@@ -234,13 +237,20 @@ def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
     """The whole numbers of a list flag.
 
     Raises:
-      UserError: If one is not a whole number of at least 0, or there is none.
+      UserError: If one is not a whole number from 0 to 2**32 - 1, or there is none.
     """
-    if not texts or not all(text.strip().isdecimal() for text in texts):
+    if not texts or not all(re.fullmatch(r"\s*[0-9]{1,10}\s*", t) for t in texts):
         raise UserError(
-            f"--{flag} wants whole numbers with commas between, got {','.join(texts)!r}"
+            f"--{flag} wants whole numbers with commas between, got"
+            f" {','.join(texts)!r:.80}: give some, such as 0,1,2"
         )
-    return [int(text) for text in texts]
+    numbers = [int(text) for text in texts]
+    if max(numbers) > _LARGEST_NUMBER:
+        raise UserError(
+            f"--{flag} wants numbers up to {_LARGEST_NUMBER}, got {max(numbers)}:"
+            " give a smaller one"
+        )
+    return numbers
 
 
 def command() -> str:
@@ -274,7 +284,10 @@ def run(
         try:
             rest = FLAGS(argv)
         except flags.Error as error:
-            _fail(" ".join(str(error).split()))
+            _fail(_explained(" ".join(str(error).split())))
+        except UnicodeDecodeError as error:
+            _fail(f"a flag file wants UTF-8 text, got {error}: give another --flagfile")
+        _check_values()
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
         return rest
@@ -284,6 +297,12 @@ def run(
             sys.exit(main() or 0)
         except UserError as error:
             _fail(str(error))
+        except OSError as error:
+            place = error.filename if error.filename2 is None else error.filename2
+            _fail(
+                f"cannot use {place} ({error.strerror or error}): wanted a path that"
+                " can be read and written; correct or move it, or name another"
+            )
         except KeyboardInterrupt:
             print(f"{program()}: stopped", file=sys.stderr)
             sys.exit(130)
@@ -291,8 +310,33 @@ def run(
     app.run(guarded, flags_parser=parse)
 
 
+def _check_values() -> None:
+    """Refuses what the types of flags let pass."""
+    for name in FLAGS:
+        value = FLAGS[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            _fail(f"--{name} wants a finite number, got {value}: give one")
+        # From a flag file only; no path may hold it.
+        if "\0" in "".join(value if isinstance(value, list) else str(value)):
+            _fail(f"--{name} wants text, got {value!r} with a zero byte: remove it")
+    if not FLAGS.runs:
+        _fail("--runs wants a folder, got none: name one, such as --runs=runs/mine")
+
+
+def _explained(message: str) -> str:
+    """What absl says of a flag, with what would have been right."""
+    if match := re.match(r"flag --(\w+)=(.*?): ", message):
+        name, value = match.groups()
+        parser = FLAGS[name].parser
+        wanted = parser.syntactic_help or "true or false"
+        if choices := getattr(parser, "enum_values", None):
+            wanted = f"one of {', '.join(choices)}"
+        return f"--{name} wants {wanted}, got {value!r}: see --help"
+    return f"{message}: see --help"
+
+
 def _fail(message: str):
-    print(f"{program()}: {message}", file=sys.stderr)
+    print(f"{program()}: {one_line(message)}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -37,6 +37,13 @@ def _parts() -> list[designs.Part]:
 
 def _main() -> int:
     plan = execution.make_plan(_parts(), with_bases=True)
+    known = plan.done | {run.run_id for run in plan.wanted}
+    # Asked now and not after days of training.
+    if FLAGS.export not in ("", _BEST, *known):
+        raise UserError(
+            f"--export wants best or the id of a run of the study, got"
+            f" {FLAGS.export!r}: give one such as {min(known)}"
+        )
     if FLAGS.dry_run:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import unicodedata
 from collections.abc import Callable
 
 import numpy as np
@@ -81,7 +82,7 @@ def open_folder(
     Raises:
       UserError: If the tree has neither form, or holds other files.
     """
-    root = pathlib.Path(directory).expanduser()
+    root = pathlib.Path(os.path.expanduser(directory))
     if not directory or not root.is_dir():
         raise UserError(f"no folder {directory!r}: {_FORM}")
     validation = [root / n for n in ("val", "validation") if (root / n).is_dir()]
@@ -179,7 +180,18 @@ def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
 
 def _class_folders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Folders by name; other files, such as a README, are none of our business."""
-    return {e.name: folder / e.name for e in _entries(folder) if os.path.isdir(e.path)}
+    folders = [entry.name for entry in _entries(folder) if os.path.isdir(entry.path)]
+    for name in folders:
+        # Names of classes stand one to a line in split files and label lists.
+        if len(name.splitlines()) > 1 or any(
+            unicodedata.category(letter) in ("Cc", "Cs") for letter in name
+        ):
+            raise UserError(
+                f"class folder {ascii(name)} in {folder} has a line end, a control"
+                " character or bytes that are no UTF-8 in its name: wanted one line"
+                " of text; rename it"
+            )
+    return {name: folder / name for name in folders}
 
 
 def _image_files(folder: pathlib.Path) -> tuple[str, ...]:
