@@ -14,7 +14,7 @@ from fabricate import record
 from PIL import Image
 
 from yosinski_tf import surgery
-from yosinski_tf.networks import get_network
+from yosinski_tf.architectures import get_network
 from yosinski_tf.records import Record, write_record
 
 WIDTHS = (4, 4, 4, 4, 4, 8, 8)

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from yosinski_tf import facts, study, surgery
+from yosinski_tf.architectures import get_network
 from yosinski_tf.binaries.job_flags import whole_numbers
 from yosinski_tf.data import decoding, sources
 from yosinski_tf.designs import named_plan
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import Network, get_network
+from yosinski_tf.networks import Network
 from yosinski_tf.plan import make_runs
 from yosinski_tf.points import points_from_records
 from yosinski_tf.recipes import Recipe, parse_rate_drops
