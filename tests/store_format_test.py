@@ -27,6 +27,7 @@ def write(folder: pathlib.Path) -> store_format.Store:
         },
         skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
         warnings=("few images",),
+        side_files={},
         fingerprint="c" * 64,
         versions={"python": "3.11"},
         command="yosinski-prepare",

@@ -33,9 +33,11 @@ but `RANK_LIMIT` at most. The sums of ImageNet at 256 x 256 take 1.8 GB.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,8 @@ class Store:
       skipped: Source images left out because they could not be read: `split`,
         `class_name`, `file_name` and `reason` of each.
       warnings: What was said about counts and order when it was prepared.
+      side_files: SHA-256, hexadecimal, of every file but the shards and
+        `store.json`, by its path within the store.
       fingerprint: SHA-256, hexadecimal, of all that decides the content: image
         size, class names, every record (image, label and file name) and their
         order. Neither place, date nor number of files counts.
@@ -108,6 +112,7 @@ class Store:
     splits: dict[str, Split]
     skipped: tuple[dict[str, str], ...]
     warnings: tuple[str, ...]
+    side_files: dict[str, str]
     fingerprint: str
     versions: dict[str, str]
     command: str
@@ -189,6 +194,12 @@ class Store:
 def num_ranks(class_counts: np.ndarray) -> int:
     """Rows of the sums over classes, for a number of images of each class."""
     return min(int(class_counts.max()), RANK_LIMIT)
+
+
+def fingerprint(image_size: int, class_names: Sequence[str], digests: list[str]) -> str:
+    """That of a store, from the digests of its splits in their order."""
+    text = json.dumps([FORMAT_VERSION, image_size, list(class_names), digests])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def shard_name(split: str, index: int, count: int) -> str:
