@@ -78,7 +78,9 @@ def _define() -> None:
 
 def _main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow, where it is needed at all, would take a graphics card's memory.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     logging.set_verbosity(logging.ERROR)
     try:
         return _verify() if FLAGS.verify else _prepare()
@@ -101,11 +103,11 @@ def _prepare() -> int:
         )
     except prepare.Unreadable as error:
         for name, reason in error.images[:_SHOWN]:
-            print(f"{name}: {reason}", file=sys.stderr)
+            print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
         if len(error.images) > _SHOWN:
             print(f"... and {len(error.images) - _SHOWN} more", file=sys.stderr)
         raise
-    print(f"Store        {store.folder}, {_gigabytes(store.folder)}")
+    print(f"Store        {store.folder}, {_size(store.folder)}")
     counts = prepare.class_counts(store)
     for name, split in store.splits.items():
         least, most = counts[name]
@@ -187,9 +189,11 @@ def _warn(warning: str) -> None:
     print(f"{job_flags.program()}: warning: {warning}", file=sys.stderr)
 
 
-def _gigabytes(folder: pathlib.Path) -> str:
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+def _size(folder: pathlib.Path) -> str:
+    from yosinski_tf.data.disk_space import megabytes
+
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return megabytes(sum(path.stat().st_size for path in files))
 
 
 def run() -> None:

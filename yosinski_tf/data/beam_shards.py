@@ -45,13 +45,22 @@ def beam_runner(
     def run(tasks: Iterable[ShardTask], advance: Callable[[int], None]) -> None:
         flags = [f"--{option.lstrip('-')}" for option in options]
         tasks = list(tasks)
-        with beam.Pipeline(runner, PipelineOptions(flags)) as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(tasks)
-                | "Spread" >> beam.Reshuffle()
-                | "Make" >> beam.Map(_make)
-            )
+        try:
+            with beam.Pipeline(runner, PipelineOptions(flags)) as pipeline:
+                _ = (
+                    pipeline
+                    | "Shards" >> beam.Create(tasks)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Make" >> beam.Map(_make)
+                )
+        # A runner wraps what happened on a machine in an error of its own.
+        except Exception as error:
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            reason = lines[-1].strip()[:300] if lines else ""
+            raise UserError(
+                f"the Beam pipeline failed ({type(error).__name__}: {reason}): see its"
+                " log, then start the same command again, it goes on with what is done"
+            ) from None
         advance(sum(len(task.images) for task in tasks))
 
     return run

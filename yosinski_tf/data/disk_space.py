@@ -48,10 +48,17 @@ def check_space(
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(
-            f"the store needs about {needed / 1e9:,.1f} GB more, {folder.parent} has"
-            f" {free / 1e9:,.1f} GB free: make room, give an --out on another disk, or"
+            f"the store needs about {megabytes(needed)} more, {folder.parent} has"
+            f" {megabytes(free)} free: make room, give an --out on another disk, or"
             " choose a smaller --image_size or --quality"
         )
+
+
+def megabytes(count: float) -> str:
+    """A number of bytes to read: `12.3 MB`, `4.5 GB`."""
+    if count >= 1e9:
+        return f"{count / 1e9:,.1f} GB"
+    return f"{count / 1e6:,.1f} MB"
 
 
 def image_bytes(images: Images, settings: Settings) -> float:

@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from typing import Any
 
+from yosinski_tf.data.disk_space import megabytes
 from yosinski_tf.errors import UserError
 
 NAME = "imagenet2012"
@@ -35,8 +36,7 @@ def build(data_dir: str | None, manual_dir: str | None) -> None:
 
     root = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
     manual = pathlib.Path(manual_dir or root / "downloads" / "manual").expanduser()
-    versions = tfds.builder_cls(NAME).versions
-    if any((root / NAME / str(version)).is_dir() for version in versions):
+    if any((root / NAME).glob("*.*.*/dataset_info.json")):
         return
     for name in TARS:
         if not (manual / name).is_file():
@@ -57,8 +57,8 @@ def _check_space(root: pathlib.Path, tar_bytes: int) -> None:
     free, needed = shutil.disk_usage(home).free, _COPIES * tar_bytes
     if free < needed:
         raise UserError(
-            f"TensorFlow Datasets needs {needed / 1e9:.1f} GB to unpack ImageNet under"
-            f" {root}, which has {free / 1e9:.1f} GB free: make room, or give another"
+            f"TensorFlow Datasets needs {megabytes(needed)} to unpack ImageNet under"
+            f" {root}, which has {megabytes(free)} free: make room, or give another"
             " --data_dir"
         )
 

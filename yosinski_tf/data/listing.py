@@ -123,12 +123,15 @@ class Listing:
       splits: `train` and `validation`.
       promised: Number of images that the source itself states for a split, where
         it does.
+      absent: Classes that the source names and has no image of in any split;
+        they are not among the class names.
     """
 
     source: str
     class_names: tuple[str, ...]
     splits: dict[str, Images]
     promised: dict[str, int]
+    absent: tuple[str, ...] = ()
 
 
 # Told how many of how many records have been looked at.

@@ -107,7 +107,10 @@ def prepare(
     partial = out.with_name(f"{out.name}.partial")
     try:
         with _locked(partial):
-            return _prepare(request, partial, report, warn, runner)
+            try:
+                return _prepare(request, partial, report, warn, runner)
+            finally:
+                _tidy(partial)
     except OSError as error:
         raise UserError(
             f"cannot write {partial} ({error.strerror or error}): make room for it,"
@@ -214,6 +217,13 @@ def _locked(partial: pathlib.Path) -> Iterator[None]:
                 f"another yosinski-prepare works in {partial}: wait for it, or stop it"
             ) from None
         yield
+
+
+def _tidy(partial: pathlib.Path) -> None:
+    """Removes the folder again if nothing was made in it."""
+    files = {path.name for path in partial.rglob("*") if path.is_file()}
+    if files <= {"lock", _SETTINGS}:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _check_settings(work: pathlib.Path, request: Request) -> None:

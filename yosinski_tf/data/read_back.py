@@ -143,6 +143,7 @@ def _read_back(
     reader = record_files.Reader(task.paths, task.lengths)
     sums = _Sums(task, locks) if task.sums else None
     previous, rank = -1, 0
+    lost: list[tuple[int, str]] = []
     stop = task.first_row + len(task.labels)
     for row, record in enumerate(reader.read(task.first_row, stop)):
         if stopped():
@@ -150,24 +151,42 @@ def _read_back(
         label = int(task.labels[row])
         rank = rank + 1 if label == previous else 0
         previous = label
-        pixels, problem = _check(task, row, record)
+        pixels, problem = None, ""
+        if isinstance(record, record_files.DamagedFile):
+            lost.append((task.first_row + row, str(record)))
+        else:
+            pixels, problem = _check(task, row, record)
         if problem:
             where = f"{task.split} record {task.first_row + row}"
             problems.append(f"{where} ({task.file_names[row]}) {problem}")
-        if sums and pixels is not None:
+        if sums:
             sums.add(label, rank, pixels)
         advance(1)
     if sums:
         problems += sums.finish()
-    return problems
+    return problems + list(_lost(task, lost))
 
 
-def _check(
-    task: _Task, row: int, record: bytes | record_files.DamagedFile
-) -> tuple[np.ndarray | None, str]:
+def _lost(task: _Task, lost: list[tuple[int, str]]) -> Iterator[str]:
+    """One sentence for records next to each other that cannot be read."""
+    start = 0
+    for end in range(1, len(lost) + 1):
+        if end < len(lost) and lost[end][0] == lost[end - 1][0] + 1:
+            continue
+        first, last = lost[start][0], lost[end - 1][0]
+        name, error = task.file_names[first - task.first_row], lost[start][1]
+        if first == last:
+            yield f"{task.split} record {first} ({name}) cannot be read: {error}"
+        else:
+            yield (
+                f"{task.split} records {first} to {last}, from {name} on, cannot be"
+                f" read: {error}"
+            )
+        start = end
+
+
+def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, str]:
     """The pixels of a record, and what is wrong with it."""
-    if isinstance(record, record_files.DamagedFile):
-        return None, f"cannot be read: {record}"
     problem = ""
     if hashlib.sha256(record).digest() != task.digests[row].tobytes():
         problem = "is not what was written: its SHA-256 is another"
@@ -193,29 +212,35 @@ class _Sums:
         self._compare, self._locks = task.compare, locks
         self._classes = np.load(task.sums / "classes.npy", mode)
         self._ranks = None if task.compare else np.load(task.sums / "ranks.npy", mode)
-        self._current: tuple[int, np.ndarray] | None = None
+        self._label: int | None = None
+        self._total: np.ndarray | None = None
         self._problems: list[str] = []
 
-    def add(self, label: int, rank: int, pixels: np.ndarray) -> None:
-        if self._current is None or self._current[0] != label:
+    def add(self, label: int, rank: int, pixels: np.ndarray | None) -> None:
+        """Adds an image; None for one that cannot be read."""
+        if label != self._label:
             self._close_class()
-            self._current = label, np.zeros(pixels.shape, np.uint32)
-        self._current[1].__iadd__(pixels)
-        if self._ranks is not None and rank < len(self._ranks):
+            self._label, self._total = label, np.zeros(self._classes.shape[1:], "<u4")
+        if pixels is None:
+            # There is nothing to compare the sum of this class with.
+            self._total = None
+        if self._total is not None:
+            self._total += pixels
+        if self._ranks is not None and rank < len(self._ranks) and pixels is not None:
             with self._locks[rank % _LOCKS]:
                 self._ranks[rank] += pixels
 
     def finish(self) -> list[str]:
+        """What is wrong with the sums of the classes."""
         self._close_class()
         return self._problems
 
     def _close_class(self) -> None:
-        if self._current is None:
+        if self._total is None:
             return
-        label, total = self._current
         if not self._compare:
-            self._classes[label] = total
-        elif not np.array_equal(self._classes[label], total):
+            self._classes[self._label] = self._total
+        elif not np.array_equal(self._classes[self._label], self._total):
             self._problems.append(
-                f"sums/classes.npy row {label} is not the sum of the images"
+                f"sums/classes.npy row {self._label} is not the sum of the images"
             )

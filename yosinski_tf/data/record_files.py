@@ -104,7 +104,7 @@ def read_records(path: str, positions: Sequence[int]) -> list[bytes]:
         reader = _array_record(path, *_identity(path))
         # A file that was cut off opens as one without records.
         if (count := reader.num_records()) <= max(positions):
-            raise DamagedFile(f"{path} has {count} records, wanted {max(positions)}")
+            raise DamagedFile(f"{path} has only {count} records")
         return reader.read(list(positions))
     except (RuntimeError, IndexError, OSError) as error:
         raise DamagedFile(f"{path}: {first_clause(error)}") from None

@@ -30,6 +30,12 @@ def check(listing: Listing) -> list[str]:
             f"source {listing.source} has {len(names)} class(es): wanted at least 2"
         )
     warnings = []
+    if listing.absent:
+        warnings.append(
+            f"{len(listing.absent):,} of {len(names) + len(listing.absent):,} classes"
+            f" that {listing.source} names have no image and are left out, the first"
+            f" is {listing.absent[0]!r}"
+        )
     for split, images in listing.splits.items():
         counts = np.bincount(images.labels, minlength=len(names))
         if missing := np.flatnonzero(counts == 0).tolist():
@@ -46,7 +52,7 @@ def check(listing: Listing) -> list[str]:
             "the classes are WordNet ids, but not in their order, which is that of"
             " the class index in ImageNet"
         )
-    if set(names) == set(known):
+    if {*names, *listing.absent} == set(known):
         warnings += _imagenet(listing)
     if set(names) <= set(known):
         warnings += _other_names(names, listing.splits["train"])

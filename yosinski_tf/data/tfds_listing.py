@@ -4,6 +4,7 @@ TensorFlow Datasets shuffles records when it prepares them, so they are read onc
 for their labels and names here, and a second time where they belong.
 """
 
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -31,7 +32,8 @@ def list_tfds(
 
     Images of a class are sorted by file name where the data set has such a
     feature, as ImageNet does, whose lists have that order; otherwise they keep
-    the order in which they were prepared.
+    the order in which they were prepared. Classes without any image are left out
+    and the others numbered through.
 
     Args:
       folder: The data set.
@@ -70,8 +72,18 @@ def list_tfds(
             if kept:
                 _keep(kept, columns)
         splits[split] = _images(folder, split, paths, times, columns)
+    used = np.unique(np.concatenate([images.labels for images in splits.values()]))
     names = folder.class_names
-    return Listing(f"tfds:{folder.name}", names, splits, promised)
+    for split, images in splits.items():
+        labels = np.searchsorted(used, images.labels).astype(np.int32)
+        splits[split] = dataclasses.replace(images, labels=labels)
+    return Listing(
+        f"tfds:{folder.name}",
+        tuple(names[label] for label in used.tolist()),
+        splits,
+        promised,
+        tuple(name for label, name in enumerate(names) if label not in used),
+    )
 
 
 def _keep(path: pathlib.Path, columns: dict[str, np.ndarray]) -> None:
