@@ -6,6 +6,7 @@ import re
 import tarfile
 
 import numpy as np
+import tensorflow_datasets as tfds
 from PIL import Image
 
 from yosinski_tf.data import prepare
@@ -56,6 +57,17 @@ def request(source: str, out: pathlib.Path, **changes) -> prepare.Request:
 def make(source: str, out: pathlib.Path, **changes) -> Store:
     """A store, prepared in this process."""
     return prepare.prepare(request(source, out, **changes))
+
+
+def pixels(store: Store, split: str) -> tuple[list[int], list[str], np.ndarray]:
+    """Labels, names and images of a store, by TensorFlow Datasets alone."""
+    source = tfds.builder_from_directory(store.folder).as_data_source(split)
+    examples = list(source)
+    return (
+        [int(e["label"]) for e in examples],
+        [e["file_name"].decode() for e in examples],
+        np.stack([e["image"] for e in examples]),
+    )
 
 
 def content(folder: pathlib.Path) -> dict[str, bytes]:

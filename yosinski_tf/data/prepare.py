@@ -6,20 +6,17 @@ after it was stopped or killed. The store appears, whole, when that folder's
 content is moved to its place.
 """
 
-import contextlib
 import dataclasses
-import fcntl
-import json
 import os
 import pathlib
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from yosinski_tf.data import prepare_sources, shard_work, source_checks, store_files
 from yosinski_tf.data.disk_space import check_space
 from yosinski_tf.data.listing import Listing
+from yosinski_tf.data.partial_store import PartialStore
 from yosinski_tf.data.shard_work import Settings, ShardTask
 from yosinski_tf.data.store_format import Store, is_store, open_store, shard_name
 from yosinski_tf.data.workers import run_all
@@ -27,7 +24,7 @@ from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_atomically
 
 _MOST_RECORDS, _LEAST_RECORDS, _FILES = 4096, 256, 16
-_SETTINGS, _UNREADABLE = "settings.json", "unreadable.txt"
+_UNREADABLE = "unreadable.txt"
 
 # Told what is being done, how many images of how many are done.
 Report = Callable[[str, int, int], None]
@@ -98,56 +95,59 @@ def prepare(
     out = request.out
     if is_store(out):
         store = _matching(request, out)
-        shutil.rmtree(out.with_name(f"{out.name}.partial"), ignore_errors=True)
+        PartialStore(out).remove()
         return store
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(
             f"{out} is there and is no store: give another --out, or remove it"
         )
-    partial = out.with_name(f"{out.name}.partial")
+    partial = PartialStore(out)
     try:
-        with _locked(partial):
-            try:
-                return _prepare(request, partial, report, warn, runner)
-            finally:
-                _tidy(partial)
+        with partial.locked():
+            return _prepare(request, partial, report, warn, runner)
     except OSError as error:
         raise UserError(
-            f"cannot write {partial} ({error.strerror or error}): make room for it,"
-            " then start the same command again, it goes on with what is done"
+            f"cannot write {partial.root} ({error.strerror or error}): make room for"
+            " it, then start the same command again, it goes on with what is done"
         ) from None
 
 
 def _prepare(
     request: Request,
-    partial: pathlib.Path,
+    partial: PartialStore,
     report: Report,
     warn: Callable[[str], None],
     runner: Runner | None,
 ) -> Store:
-    if is_store(partial / "store"):
+    if is_store(partial.store):
         # It was complete but for the last step.
-        _matching(request, partial / "store")
-        return _move(partial, request.out)
-    work, folder = partial / "work", partial / "store"
-    for path in (work, folder):
-        path.mkdir(parents=True, exist_ok=True)
-    _check_settings(work, request)
+        _matching(request, partial.store)
+        partial.move()
+        return open_store(request.out)
+    partial.check_settings(
+        {
+            "source": request.source,
+            **dataclasses.asdict(request.settings),
+            "held_out": request.held_out,
+            "shard_records": request.shard_records,
+        }
+    )
     listing = prepare_sources.list_source(
         request.source,
         data_dir=request.data_dir,
         manual_dir=request.manual_dir,
         held_out=request.held_out,
-        work=work,
+        work=partial.work,
         report=lambda done, total: report("listing", done, total),
     )
     warnings = source_checks.check(listing)
     for warning in warnings:
         warn(warning)
-    tasks = _tasks(request, listing, work, folder)
-    _remove_others(tasks, work, folder)
+    tasks = _tasks(request, listing, partial)
+    partial.keep_only({task.path for task in tasks})
+    (partial.work / _UNREADABLE).unlink(missing_ok=True)
     left = [task for task in tasks if not shard_work.is_made(task)]
-    check_space(listing, left, request.settings, folder)
+    check_space(listing, left, request.settings, partial.store)
     total = sum(len(task.images) for task in tasks)
     done = total - sum(len(task.images) for task in left)
     report("preparing", done, total)
@@ -162,9 +162,9 @@ def _prepare(
     results = _results(tasks)
     skipped = _skipped(listing, tasks, results)
     if skipped and not request.skip_corrupt:
-        _refuse(work, skipped)
+        _refuse(partial.work, skipped)
     store = store_files.write(
-        folder,
+        partial.store,
         listing,
         [(task, result) for task, result in zip(tasks, results, strict=True)],
         settings=request.settings,
@@ -177,7 +177,8 @@ def _prepare(
         processes=request.processes,
         report=lambda done, total: report("checking", done, total),
     )
-    return _move(partial, request.out)
+    partial.move()
+    return open_store(request.out)
 
 
 def _check(settings: Settings) -> None:
@@ -205,54 +206,8 @@ def _words(source: str, image_size: int, encoding: str, quality: int | None) -> 
     return f"{source} at {image_size} x {image_size} pixels as {how}"
 
 
-@contextlib.contextmanager
-def _locked(partial: pathlib.Path) -> Iterator[None]:
-    """Keeps two commands from working in one folder."""
-    partial.mkdir(parents=True, exist_ok=True)
-    with open(partial / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"another yosinski-prepare works in {partial}: wait for it, or stop it"
-            ) from None
-        yield
-
-
-def _tidy(partial: pathlib.Path) -> None:
-    """Removes the folder again if nothing was made in it."""
-    files = {path.name for path in partial.rglob("*") if path.is_file()}
-    if files <= {"lock", _SETTINGS}:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _check_settings(work: pathlib.Path, request: Request) -> None:
-    """Refuses to throw away work that was done with other settings."""
-    wanted = {
-        "source": request.source,
-        **dataclasses.asdict(request.settings),
-        "held_out": request.held_out,
-        "shard_records": request.shard_records,
-    }
-    path = work / _SETTINGS
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        found = None
-    if found is None or not any(work.glob("*-*.json")):
-        write_atomically(path, json.dumps(wanted).encode())
-        return
-    for name, value in wanted.items():
-        if found.get(name) != value:
-            raise UserError(
-                f"{work.parent} was begun with --{name}={found.get(name)}, this"
-                f" command says {value}: give the same to go on, or delete that folder"
-                " to begin anew"
-            )
-
-
 def _tasks(
-    request: Request, listing: Listing, work: pathlib.Path, folder: pathlib.Path
+    request: Request, listing: Listing, partial: PartialStore
 ) -> list[ShardTask]:
     tasks = []
     for split, images in listing.splits.items():
@@ -267,25 +222,12 @@ def _tasks(
                 ShardTask(
                     images.part(start, stop),
                     request.settings,
-                    folder / shard_name(split, index, count),
-                    work / f"{split}-{index:05d}.json",
+                    partial.store / shard_name(split, index, count),
+                    partial.work / f"{split}-{index:05d}.json",
                     request.skip_corrupt,
                 )
             )
     return tasks
-
-
-def _remove_others(
-    tasks: list[ShardTask], work: pathlib.Path, folder: pathlib.Path
-) -> None:
-    """Removes what earlier starts left behind that is of no use now."""
-    kept = {task.path for task in tasks}
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path not in kept:
-            path.unlink()
-    (work / _UNREADABLE).unlink(missing_ok=True)
 
 
 def _local(processes: int) -> Runner:
@@ -339,13 +281,6 @@ def _refuse(work: pathlib.Path, skipped: list[dict[str, str]]) -> None:
         " again; all others are done",
         images,
     )
-
-
-def _move(partial: pathlib.Path, out: pathlib.Path) -> Store:
-    os.replace(partial / "store", out)
-    store_files.sync_folder(out.parent)
-    shutil.rmtree(partial, ignore_errors=True)
-    return open_store(out)
 
 
 def class_counts(store: Store) -> dict[str, tuple[int, int]]:

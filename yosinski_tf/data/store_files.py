@@ -15,6 +15,7 @@ import numpy as np
 from yosinski_tf import ilsvrc
 from yosinski_tf.data import motifs, read_back, tfds_metadata
 from yosinski_tf.data.listing import Listing
+from yosinski_tf.data.partial_store import sync_folder
 from yosinski_tf.data.shard_work import Settings, ShardResult, ShardTask
 from yosinski_tf.data.store_format import (
     DESCRIPTION_NAME,
@@ -125,15 +126,6 @@ def file_digest(path: pathlib.Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_folder(folder: pathlib.Path) -> None:
-    """Brings the names of new files to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_split(

@@ -26,6 +26,8 @@ Records of a split are ordered by class, and within a class as the source lists
 them, so that the first N of a class are the first N of its list. Only the
 training images are summed, as they decode from the store: over each class, and
 over all classes at each rank, where rank r holds the r-th image of every class.
+JPEG decodes to the same pixels by Pillow and by TensorFlow, if that is told
+`dct_method="INTEGER_ACCURATE"`; by its own choice TensorFlow's differ by about 1.
 Sums are exact, so the mean image of any half is the sum of its classes divided
 by their number of images, and that of `first:N` of all classes the sum of the
 ranks below N. `sums/ranks.npy` has as many ranks as the largest class has images,
