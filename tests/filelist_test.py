@@ -37,6 +37,19 @@ def test_lists_in_their_order_within_each_class(root):
     assert two.splits["train"].file_names == train.file_names
 
 
+def test_the_order_of_long_lists_is_kept(root):
+    names = [f"n2/{k}.jpg" for k in range(200, 100, -1)]
+    for name in names:
+        (root / name).touch()
+    write(
+        root,
+        "".join(f"{n} {k % 2}\n" for k, n in enumerate(names)),
+        "v1.jpg 0\nv2.jpg 1",
+    )
+    found = filelist.open_filelist(str(root)).splits["train"].file_names
+    assert found == (*names[::2], *names[1::2])
+
+
 def test_spaces_tabs_and_other_ends_of_line(root):
     write(root, "./n2/a.jpg\t0\r\n\r\n  n1/d.jpg   1  ", "v1.jpg 0\nv2.jpg 1")
     assert filelist.open_filelist(str(root)).splits["train"].file_names == (

@@ -1,7 +1,10 @@
 """Tasks by several processes: all done, stopped cleanly, failures told."""
 
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -95,3 +98,23 @@ def test_processes_are_told_to_stop_and_tidy_up(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         next(results)
     assert all(task.exists() for task in tasks)
+
+
+def test_processes_end_when_their_parent_is_killed(tmp_path):
+    tasks = [tmp_path / "a", tmp_path / "b"]
+    parent = subprocess.Popen([sys.executable, __file__, *map(str, tasks)])
+
+    def wait_for(paths):
+        deadline = time.monotonic() + 60
+        while not all(path.exists() for path in paths):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    wait_for([task.with_suffix(".begun") for task in tasks])
+    parent.kill()
+    parent.wait()
+    wait_for(tasks)
+
+
+if __name__ == "__main__":
+    list(run_all(wait_and_tidy, map(pathlib.Path, sys.argv[1:]), processes=2))

@@ -64,7 +64,6 @@ def _check_space(root: pathlib.Path, tar_bytes: int) -> None:
 
 
 def _run(tfds: Any, root: pathlib.Path, manual: pathlib.Path) -> None:
-    before = set((root / NAME).glob("incomplete.*"))
     try:
         builder = tfds.builder(NAME, data_dir=root, file_format="array_record")
         config = tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False)
@@ -77,7 +76,3 @@ def _run(tfds: Any, root: pathlib.Path, manual: pathlib.Path) -> None:
             f" ({type(error).__name__}: {reason}): compare the tar files with the"
             " sums on image-net.org, make room on the disk, then start again"
         ) from None
-    finally:
-        # What it leaves behind when it is stopped is as large as ImageNet.
-        for folder in set((root / NAME).glob("incomplete.*")) - before:
-            shutil.rmtree(folder, ignore_errors=True)
