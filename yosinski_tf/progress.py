@@ -106,6 +106,44 @@ class Display:
         return duration(left * (time.monotonic() - self._training) / done)
 
 
+class ImageCount:
+    """How many images are done, their rate and the time left, on one line."""
+
+    def __init__(self, stream: TextIO | None = None):
+        """Writes to a stream; standard error if None."""
+        self._stream = stream or sys.stderr
+        self._what = ""
+        self._first = 0
+        self._started = 0.0
+        self._drawn = 0.0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Takes what is being done, and how many of how many images are done.
+
+        What was done before the first call for `what` does not count as speed.
+        """
+        now = time.monotonic()
+        begins, ends = what != self._what, done >= total
+        if begins:
+            self._what, self._first, self._started = what, done, now
+        terminal = self._stream.isatty()
+        pause = 0.2 if terminal else _PLAIN_EVERY
+        if not (begins or ends) and now - self._drawn < pause:
+            return
+        self._drawn = now
+        text = f"{what} {done:,}/{total:,} images"
+        seconds, new = now - self._started, done - self._first
+        if new and seconds > 0:
+            rate = new / seconds
+            left = "" if ends else f", time left {duration((total - done) / rate)}"
+            text += f", {rate:,.0f} images/s{left}"
+        if terminal:
+            self._stream.write(f"\r\x1b[K{text}" + "\n" * ends)
+        else:
+            self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+
 def duration(seconds: float) -> str:
     """A length of time to read: `45s`, `3m20s`, `2h05m`, `12d07h`, `90 days`."""
     seconds = round(seconds)
