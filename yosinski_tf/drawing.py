@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yosinski_tf.analysis import by_family_and_n, relative_to_base
+from yosinski_tf.files import write_atomically
 from yosinski_tf.points import Point
-from yosinski_tf.records import write_atomically
 
 DPI = 115
 Means = dict[str, dict[int, float]]
