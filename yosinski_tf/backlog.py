@@ -115,11 +115,10 @@ class Backlog:
         self._pending = left
 
     def _why_broken(self, base: Run) -> str:
-        if base.run_id in self._broken:
-            return self._broken[base.run_id]
-        if self._is_done(base):
-            return ""
-        return "failed" if failures.failed(self._runs, base.run_id) else ""
+        """Why a base cannot be copied from; empty if it can, or may yet."""
+        if not self._is_done(base) and failures.failed(self._runs, base.run_id):
+            return "failed"
+        return self._broken.get(base.run_id, "")
 
     def _is_done(self, run: Run) -> bool:
         """Whether a run has a record; notes those that diverged."""

@@ -238,7 +238,7 @@ def _locked(job, work, log, tell, held, stopped) -> tuple[str, object]:
     left = without([job.cohort], _done(job.cohort, job.runs))
     left = without(left, failures.read(job.runs))
     if not left:
-        return "finished", ()
+        return "busy", ""
     (cohort,) = left
     names = tuple(run.run_id for run in cohort.runs)
     parent = multiprocessing.parent_process().pid
