@@ -9,7 +9,7 @@ import time
 import fabricate
 
 from yosinski_tf import records, scheduler
-from yosinski_tf.files import write_atomically
+from yosinski_tf.files import make_folder, write_atomically
 from yosinski_tf.jobs import Job, Progress, Stopped
 from yosinski_tf.networks import get_network
 from yosinski_tf.plan import Cohort, make_cohorts, make_runs
@@ -41,7 +41,7 @@ def train(job: Job, report, should_stop) -> None:
     """
     for run in job.cohort.runs:
         folder = job.runs / run.run_id
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         if (folder / "raise").exists():
             raise RuntimeError("a wheel came off\nand rolled away")
         if (folder / "crash").exists():

@@ -213,13 +213,16 @@ def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
         return True
     except FileExistsError:
         return False
-    except OSError:  # No hard links here: exclusive, if for a moment empty.
-        try:
-            with open(path, "x") as file:
-                file.write(source.read_text())
-            return True
-        except FileExistsError:
-            return False
+    except OSError as error:
+        if files.is_full(error):
+            raise files.disk_full(path, str(error.strerror)) from None
+    # No hard links here: made by one process only, if for a moment empty.
+    try:
+        with open(path, "x") as file:
+            file.write(source.read_text())
+        return True
+    except FileExistsError:
+        return False
 
 
 def _find(path: pathlib.Path, stale_seconds: float, now: float) -> _Found | None:

@@ -12,7 +12,7 @@ from yosinski_tf.data import cache, signature, sources
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
-from yosinski_tf.files import DiskFull, make_folder, write_atomically
+from yosinski_tf.files import disk_full, is_full, make_folder, write_atomically
 from yosinski_tf.records import Record, read_records
 from yosinski_tf.settings import (
     SETTINGS_NAME,
@@ -205,9 +205,10 @@ def prepare_folder(
         make_folder(runs)
         with locks.held(runs, "folder"):
             return _prepare(runs, wanted, images, signed, threads)
-    except DiskFull:
-        raise
     except OSError as error:
+        if is_full(error):
+            path = pathlib.Path(error.filename or runs / SETTINGS_NAME)
+            raise disk_full(path, str(error.strerror)) from None
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " folder on a disk with room that may be written to"
