@@ -242,26 +242,39 @@ def test_a_data_set_that_changed_under_a_study_is_noticed(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("*")} == before
 
 
-def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, images):
+def test_layers_of_a_base_whose_weights_changed_are_not_copied(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
     assert run("base", *shared, "--treatments=baseA,baseB").returncode == 0
     a, b = (runs / f"random-0_base{half}_seed0" / "weights.npz" for half in "AB")
-    own = a.read_bytes()
     a.write_bytes(b.read_bytes())
-    treatments = "--treatments=A1B"
-    for words in ("Failed: cannot copy", "Failed earlier ("):
-        done = run("transfer", *shared, treatments)
+    done = run("transfer", *shared, "--treatments=A1B")
+    assert done.returncode == 1
+    assert "its weights are not those of its record" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, images):
+    runs = tmp_path / "runs"
+    shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
+    folder = runs / "random-0_baseA_seed0"
+    # A folder in the way of the weights.
+    (folder / "weights.npz" / "x").mkdir(parents=True)
+    for words in ("Failed: IsADirectoryError: ", "Failed earlier ("):
+        done = run("study", *shared, "--treatments=baseA,A1B")
         assert done.returncode == 1
         assert words in done.stderr
-        assert "its weights are not those of its record" in done.stderr
+        assert f"the base {folder.name} failed" in done.stderr
+        assert "random-0_A1B_seed0" in done.stderr
         assert "Traceback" not in done.stderr
-        assert (runs / "random-0_A1B_seed0" / "failure.json").exists()
-    assert "--retry_failed" in done.stderr
-    a.write_bytes(own)
-    done = run("transfer", *shared, treatments, "--retry_failed")
+        note = json.loads((folder / "failure.json").read_text())
+        assert "Traceback" in pathlib.Path(note["log"]).read_text()
+    assert "--retry_failed tries them again" in done.stderr
+    (folder / "weights.npz" / "x").rmdir()
+    (folder / "weights.npz").rmdir()
+    done = run("study", *shared, "--treatments=baseA,A1B", "--retry_failed")
     assert done.returncode == 0, done.stderr
-    assert not (runs / "random-0_A1B_seed0" / "failure.json").exists()
+    assert not list(runs.glob("*/failure.json"))
     assert (runs / "random-0_A1B_seed0" / "record.json").exists()
 
 

@@ -90,6 +90,15 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path):
         take(tmp_path, ["one"]).release()
 
 
+def test_only_what_a_process_of_this_machine_left_is_swept(tmp_path):
+    age(foreign(tmp_path, "foreign"), 1000)
+    foreign(tmp_path, "dead", machine=processes.machine(), started="1")
+    with take(tmp_path, ["mine"]):
+        locks.sweep(tmp_path, ["foreign", "dead", "mine", "none"])
+        left = sorted(path.stem for path in (tmp_path / "locks").glob("*.lock"))
+        assert left == ["foreign", "mine"]
+
+
 def test_a_number_given_again_to_a_later_process_holds_nothing(tmp_path):
     foreign(tmp_path, "one", machine=processes.machine(), started="1")
     assert locks.holders(tmp_path, ["one"]) == {}

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yosinski_tf import surgery
+from yosinski_tf import files, surgery
 from yosinski_tf.errors import UserError
 from yosinski_tf.models import build_network
 from yosinski_tf.networks import Network
@@ -82,7 +82,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         "serving_default": module.images,
         "jpeg_bytes": module.files,
     }
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
+    temporary = files.temporary_beside(out)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -92,6 +92,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     except (OSError, tf.errors.OpError) as error:
         # Another process may have been faster.
         if not _is_export_of(out, record):
+            if files.is_full(error):
+                raise files.disk_full(out, _reason(error)) from None
             raise UserError(
                 f"cannot write the export to {out} ({_reason(error)}): name a folder"
                 " on a disk with room that may be written to"

@@ -192,6 +192,22 @@ def holders(
     return found
 
 
+def sweep(runs: pathlib.Path, names: Sequence[str]) -> None:
+    """Removes those of some locks that ended processes of this machine left.
+
+    Other machines could only wait until they are old.
+    """
+    folder = runs / FOLDER
+    if not folder.is_dir():
+        return
+    with contextlib.suppress(Busy), _guard(folder, names[0]):
+        for name in names:
+            path = folder / f"{name}.lock"
+            found = _find(path, stale_seconds=float("inf"), now=time.time())
+            if found is not None and found.stale:
+                path.unlink(missing_ok=True)
+
+
 def _text() -> str:
     return json.dumps(dataclasses.asdict(processes.this_process()))
 

@@ -152,6 +152,7 @@ def _stop(running, report):
             while (event := child.receive()).kind == "progress":
                 pass
             child.process.join()
+            child.sweep()
             if child.process.exitcode == -signal.SIGTERM:
                 # It had not begun to train, so there was nothing to save.
                 event = Event("stopped", child.cohort)
@@ -189,9 +190,14 @@ class _Child:
             return Event(kind, dataclasses.replace(self.cohort, runs=tuple(left)))
         return Event(kind, self.cohort, message=content)
 
+    def sweep(self) -> None:
+        """Gives back what the process could not give back itself."""
+        locks.sweep(self.runs, [run.run_id for run in self.cohort.runs])
+
     def _ended(self) -> Event:
         """What became of a process that ended without a word."""
         self.process.join()
+        self.sweep()
         code = self.process.exitcode
         message = (
             f"its process ended with code {code}, as when memory runs out; see"

@@ -67,7 +67,10 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
         records = study.finished(plan.runs)
         write_results(plan.runs / "results.csv", records.values())
     for run in plan.wanted:
-        if record := records.get(run.run_id):
+        record = records.get(run.run_id)
+        if record and record.status != "finished":
+            print(f"{record.run_id}: {record.status}, no result")
+        elif record:
             print(
                 f"{record.run_id}: top-1 {record.top1:.4f}, mean of ten best"
                 f" {record.top1_mean_of_10_best:.4f}"

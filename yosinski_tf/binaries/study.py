@@ -59,10 +59,14 @@ def _main() -> int:
 def _export(plan: execution.Plan, records: dict[str, Record]):
     wanted = FLAGS.export
     if wanted == _BEST:
-        found = [r for r in records.values() if r.kind == "transfer"] or list(
-            records.values()
-        )
-        wanted = max(found, key=lambda r: (r.status == "finished", r.top1)).run_id
+        found = [r for r in records.values() if r.status == "finished"]
+        found = [r for r in found if r.kind == "transfer"] or found
+        if not found:
+            raise UserError(
+                f"--export=best wants a network that finished, got none in {plan.runs}:"
+                " see its report"
+            )
+        wanted = max(found, key=lambda r: r.top1).run_id
     if wanted not in records:
         raise UserError(
             f"--export wants best or the id of a finished run, got {wanted!r}: see"
