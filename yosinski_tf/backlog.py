@@ -2,12 +2,15 @@
 
 import dataclasses
 import pathlib
+import time
 from collections.abc import Iterable, Sequence
 
 from yosinski_tf import failures, locks
 from yosinski_tf.events import Event
 from yosinski_tf.plan import Cohort, Run, ready
 from yosinski_tf.records import RECORD_NAME, read_record
+
+_LATER_SECONDS = 3.0
 
 
 class Backlog:
@@ -26,6 +29,7 @@ class Backlog:
         self._taken: dict[str, Cohort] = {}
         self._broken: dict[str, str] = {}
         self._finished: set[str] = set()
+        self._later: dict[str, float] = {}
 
     def __bool__(self) -> bool:
         """Whether something is left that has not been taken."""
@@ -39,6 +43,8 @@ class Backlog:
         waiting = {r.run_id for c in self._pending for r in c.runs}
         waiting |= {r.run_id for c in self._taken.values() for r in c.runs}
         for cohort in ready(self._pending, waiting):
+            if time.monotonic() < self._later.get(cohort.cohort_id, 0.0):
+                continue
             if not locks.holders(self._runs, _ids(cohort.runs)):
                 self._pending.remove(cohort)
                 self._taken[cohort.cohort_id] = cohort
@@ -58,7 +64,11 @@ class Backlog:
             self._broken |= dict.fromkeys(_ids(cohort.runs), why)
 
     def put_back(self, cohort: Cohort) -> None:
-        """A cohort that was taken turned out to be held by another process."""
+        """A cohort that was taken turned out to be held by another process.
+
+        It is not offered for some seconds, in which the other may be done.
+        """
+        self._later[cohort.cohort_id] = time.monotonic() + _LATER_SECONDS
         self._pending.append(self._taken.pop(cohort.cohort_id))
         self._pending.sort(key=lambda each: self._order[each.cohort_id])
 

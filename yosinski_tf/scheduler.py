@@ -118,7 +118,8 @@ def train_all(
     except KeyboardInterrupt:
         _stop(running, report)
         raise Stopped from None
-    except DiskFull:
+    except UserError:
+        # Whatever it is, what the others have trained is saved first.
         _stop(running, report)
         raise
     finally:

@@ -12,6 +12,7 @@ from absl import flags
 
 from yosinski_tf import failures, files, locks, scheduler, study
 from yosinski_tf.binaries import closing, job_flags
+from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
 from yosinski_tf.failures import Failure
@@ -202,6 +203,8 @@ def _prepare(plan: Plan) -> dict[str, Any]:
     signed = study.sign(plan.settings)
     images = study.load_images(plan.runs, plan.settings, signed, _reading)
     study.check_images(images, study.finished(plan.runs).values())
+    halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
+    check_halves(images, halves, plan.processes)
     threads = scheduler.default_threads(plan.processes)
     settings = study.prepare_folder(plan.runs, plan.settings, images, signed, threads)
     files.remove_leftovers(plan.runs)
