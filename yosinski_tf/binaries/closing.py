@@ -75,6 +75,7 @@ def reporting(runs: pathlib.Path) -> Iterator[None]:
     """
     try:
         with locks.held(runs, "report"):
+            files.remove_leftovers(runs)
             yield
     except OSError as error:
         raise cannot_write(runs, error) from None
