@@ -5,7 +5,9 @@ import errno
 import json
 import os
 import pathlib
+import re
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -135,6 +137,35 @@ def _content(runs):
         for path in runs.rglob("*")
         if path.is_file() and path.name not in ("trained.txt", ".guard")
     }
+
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """Paths that are opened for writing, as long as the list is asked for."""
+    found: list[str] = []
+    watching = [True]
+
+    def watch(event, arguments):
+        if watching[0] and event == "open" and arguments[2] & WRITING:
+            found.append(str(arguments[0]))
+
+    # There is no way to remove it.
+    sys.addaudithook(watch)
+    yield found
+    watching[0] = False
+
+
+def test_nothing_is_written_under_the_name_that_is_read(tmp_path, opened):
+    opened.clear()
+    _whole_study(tmp_path)
+    names = {pathlib.Path(path).name for path in opened if str(tmp_path) in path}
+    # Only asked whether it is locked; only written by this test's training.
+    names -= {".guard", "trained.txt"}
+    assert len(names) >= 18
+    assert [name for name in names if not re.fullmatch(r"\..+\.part", name)] == []
 
 
 def test_any_write_may_find_the_disk_full(tmp_path, monkeypatch):
