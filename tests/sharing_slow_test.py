@@ -1,4 +1,4 @@
-"""Three real studies in one folder, one of them killed: two minutes."""
+"""Three real studies in one folder, one of them killed: 2 minutes of computing."""
 
 import json
 import pathlib
