@@ -220,16 +220,26 @@ def test_a_folder_made_with_other_settings_is_refused(study, changed, words):
 def test_a_data_set_that_changed_under_a_study_is_noticed(tmp_path):
     data = draw_folder(tmp_path / "data", 6)
     runs = tmp_path / "runs"
-    shared = [f"--runs={runs}", f"--dataset=folder:{data}", *TINY]
-    assert run("base", *shared, "--treatments=baseA").returncode == 0
+    shared = [f"--runs={runs}", *TINY]
+    first = [*shared, f"--dataset=folder:{data}", "--threads=1"]
+    assert run("base", *first, "--treatments=baseA").returncode == 0
+    # The same images, spelled differently and newly written.
     victim = data / "train" / "class0" / "0.png"
+    victim.write_bytes(victim.read_bytes())
+    again = [*shared, f"--dataset=folder:{tmp_path}/x/../data/"]
+    done = run("base", *again, "--treatments=baseB", "--processes=2")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((runs / "random-0_baseB_seed0/record.json").read_text())
+    assert record["threads"] == 1
+    refused = run("base", *first, "--treatments=baseB", "--threads=2")
+    assert "threads was 1, now 2" in refused.stderr
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(victim)
-    for file in (runs / "dataset").iterdir():
-        file.unlink()
-    done = run("base", *shared, "--treatments=baseB")
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
+    done = run("random", *first, "--treatments=R1B")
     assert done.returncode == 2
-    assert "has changed since random-0_baseA_seed0 was trained" in done.stderr
+    assert "has changed since the study folder" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("*")} == before
 
 
 def test_layers_of_a_base_whose_weights_changed_are_not_copied(tmp_path, images):
@@ -242,6 +252,30 @@ def test_layers_of_a_base_whose_weights_changed_are_not_copied(tmp_path, images)
     assert done.returncode == 1
     assert "its weights are not those of its record" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, images):
+    runs = tmp_path / "runs"
+    shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
+    folder = runs / "random-0_baseA_seed0"
+    # A folder in the way of the weights.
+    (folder / "weights.npz" / "x").mkdir(parents=True)
+    for words in ("Failed: IsADirectoryError: ", "Failed earlier ("):
+        done = run("study", *shared, "--treatments=baseA,A1B")
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert f"the base {folder.name} failed" in done.stderr
+        assert "random-0_A1B_seed0" in done.stderr
+        assert "Traceback" not in done.stderr
+        note = json.loads((folder / "failure.json").read_text())
+        assert "Traceback" in pathlib.Path(note["log"]).read_text()
+    assert "--retry_failed tries them again" in done.stderr
+    (folder / "weights.npz" / "x").rmdir()
+    (folder / "weights.npz").rmdir()
+    done = run("study", *shared, "--treatments=baseA,A1B", "--retry_failed")
+    assert done.returncode == 0, done.stderr
+    assert not list(runs.glob("*/failure.json"))
+    assert (runs / "random-0_A1B_seed0" / "record.json").exists()
 
 
 def test_help_is_short_and_grouped():

@@ -69,6 +69,7 @@ def record(
         versions={"python": "3.11"},
         backend="tensorflow",
         device="2 CPU cores",
+        threads=2,
         command="yosinski-study",
         finished_at="2025-01-02T03:04:05+00:00",
     )

@@ -3,19 +3,16 @@
 import csv
 import dataclasses
 import json
-import os
 
 import fabricate
 import pytest
 
-from yosinski_tf import records
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import (
     Record,
     mean_of_best,
     read_record,
     read_records,
-    write_atomically,
     write_record,
     write_results,
 )
@@ -137,31 +134,6 @@ def test_a_missing_folder_is_refused_and_an_empty_one_is_empty(tmp_path):
     assert read_records(tmp_path) == []
 
 
-def test_an_atomic_write_replaces(tmp_path):
-    path = tmp_path / "file"
-    write_atomically(path, b"one")
-    write_atomically(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["file"]
-
-
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
-    tmp_path, monkeypatch, step
-):
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def fail(*unused):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(records.os, step, fail)
-    with pytest.raises(OSError, match="no space left"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
-
-
 @pytest.mark.parametrize(
     ("values", "wanted"),
     [
@@ -189,7 +161,7 @@ def test_results_have_a_row_per_run_with_every_scalar(tmp_path, record):
             " num_classes seed steps top1 top5 loss top1_mean_of_10_best"
             " num_train_images num_validation_images train_seconds images_per_second"
             " weights_sha256 frozen_sha256_before frozen_sha256_after backend device"
-            " command finished_at"
+            " threads command finished_at"
         ).split()
     )
     assert [row["treatment"] for row in rows] == ["A3B+", "baseB"]

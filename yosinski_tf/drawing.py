@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yosinski_tf.analysis import by_family_and_n, relative_to_base
+from yosinski_tf.files import make_folder, write_atomically
 from yosinski_tf.points import Point
-from yosinski_tf.records import write_atomically
 
 DPI = 115
 Means = dict[str, dict[int, float]]
@@ -111,7 +111,7 @@ def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     """Writes a PNG so that a reader sees all of it or nothing."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, data.getvalue())
     return path
 

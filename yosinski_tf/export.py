@@ -14,6 +14,7 @@ import shutil
 import keras
 import tensorflow as tf
 
+from yosinski_tf import files
 from yosinski_tf.errors import UserError
 from yosinski_tf.finished_run import FinishedRun, read_finished_run
 from yosinski_tf.models import build_network
@@ -74,7 +75,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         "serving_default": module.images,
         "jpeg_bytes": module.files,
     }
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
+    temporary = files.temporary_beside(out)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -84,6 +85,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     except (OSError, tf.errors.OpError) as error:
         # Another process may have been faster.
         if not _is_export_of(out, record):
+            if files.is_full(error):
+                raise files.disk_full(out, _reason(error)) from None
             raise UserError(
                 f"cannot write the export to {out} ({_reason(error)}): name a folder"
                 " on a disk with room that may be written to"

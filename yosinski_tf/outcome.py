@@ -95,6 +95,7 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
         versions=versions(),
         backend=keras.backend.backend(),
         device=describe_device(),
+        threads=job.threads,
         command=job.command,
         finished_at=now.isoformat(timespec="seconds"),
     )

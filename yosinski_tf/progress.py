@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from yosinski_tf.scheduler import Event
+from yosinski_tf.events import Event
 
 _PLAIN_EVERY = 30.0
 
@@ -72,10 +72,10 @@ class Display:
             if event.kind == "finished":
                 self._done[name] = 1.0
                 self.finished += len(event.cohort.runs)
-            elif event.kind == "failed":
-                self._cost.pop(name)
-            reason = f": {event.message}" if event.message else f": {networks}"
-            self._line(f"{event.kind} {name}{reason}")
+            elif event.kind in ("elsewhere", "failed", "dropped"):
+                # Neither work that is left nor work that was done here.
+                self._cost.pop(name, None)
+            self._line(f"{event.kind} {name}: {event.message or networks}")
         self._status()
 
     def _status(self) -> None:

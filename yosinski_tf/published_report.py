@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from yosinski_tf import comparison, figures, published, reduced_data, tables
 from yosinski_tf.analysis import boost_table
+from yosinski_tf.files import make_folder
 from yosinski_tf.points import (
     MEASURE_NAMES,
     MEASURES,
@@ -44,7 +45,7 @@ def write_published_report(
     """
     ordered = chosen_first(measure)
     points, reduced = published.points(), published.reduced_points()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     summary = render(
         "published.md.j2",
         networks=len(points) + len(reduced),
@@ -127,7 +128,7 @@ def write_comparison(
     reduced = of_kind(selection.points, REDUCED)
     their_reduced = published.reduced_points()
     folder = runs / REPORT_FOLDER
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     rows = {each: comparison.compare(points, theirs, each) for each in ordered}
     data = ", ".join(sorted({record.dataset for record in records}))
     summary = render(

@@ -4,12 +4,12 @@ import csv
 import dataclasses
 import io
 import json
-import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 from yosinski_tf.errors import UserError
+from yosinski_tf.files import make_folder, write_atomically
 from yosinski_tf.treatments import parse_treatment
 from yosinski_tf.typed import wrong_fields
 
@@ -72,6 +72,8 @@ class Record:
       versions: Versions of Python and of the libraries that matter.
       backend: Keras backend.
       device: What it ran on, in words.
+      threads: Threads that computed, which decide how a processor rounds; None
+        if the library chose.
       command: The command line that ran it.
       finished_at: Date and time, ISO 8601, UTC.
     """
@@ -113,6 +115,7 @@ class Record:
     versions: dict[str, str]
     backend: str
     device: str
+    threads: int | None
     command: str
     finished_at: str
 
@@ -131,23 +134,10 @@ def mean_of_best(values: Iterable[float], count: int = 10) -> float:
     return sum(best) / len(best)
 
 
-def write_atomically(path: pathlib.Path, data: bytes) -> None:
-    """Writes a file so that a reader sees all of it or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_record(runs: pathlib.Path, record: Record) -> pathlib.Path:
     """Stores a record in its run's folder and returns the file's path."""
     path = runs / record.run_id / RECORD_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False)
     write_atomically(path, text.encode())
     return path

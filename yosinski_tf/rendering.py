@@ -9,8 +9,8 @@ import jinja2
 
 from yosinski_tf import tables
 from yosinski_tf.analysis import decomposition
+from yosinski_tf.files import write_atomically
 from yosinski_tf.points import MEASURE_NAMES, MEASURES, Point, check_measure, of_kind
-from yosinski_tf.records import write_atomically
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 

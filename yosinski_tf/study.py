@@ -1,94 +1,117 @@
 """A study folder: what it was made with, what it holds, what is still missing."""
 
+import dataclasses
 import json
 import pathlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from yosinski_tf import ilsvrc
-from yosinski_tf.data import cache, sources
+from yosinski_tf import ilsvrc, locks
+from yosinski_tf.data import cache, signature, sources
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import Network
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.records import RECORD_NAME, Record, read_records, write_atomically
+from yosinski_tf.files import disk_full, is_full, make_folder, write_atomically
+from yosinski_tf.records import Record, read_records
+from yosinski_tf.settings import (
+    SETTINGS_NAME,
+    canonical,
+    check_folder,
+    check_records,
+    settings,
+)
+from yosinski_tf.splits import Split
 
-SETTINGS_NAME = "study.json"
+__all__ = [
+    "IMAGES_FOLDER",
+    "SETTINGS_NAME",
+    "as_recorded",
+    "check_folder",
+    "check_images",
+    "check_records",
+    "describe_images",
+    "description_of",
+    "finished",
+    "load_images",
+    "prepare_folder",
+    "settings",
+    "sign",
+]
+
 IMAGES_FOLDER = "dataset"
+SOURCE_NAME = "source.json"
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
 
-def settings(
-    dataset: dict[str, Any], network: Network, recipe: Recipe
-) -> dict[str, Any]:
-    """What all runs of a folder have in common, as plain JSON values.
+def as_recorded(split: Split, records: Iterable[Record]) -> Split:
+    """A split from a file under the name that it has in the records.
 
-    Args:
-      dataset: The source and its options.
-      network: The network's description.
-      recipe: The recipe.
+    The same halves, read from another place, are the same split.
     """
-    values = {
-        "dataset": dataset,
-        "network": network.settings(),
-        "recipe": recipe.settings(),
-    }
-    return json.loads(json.dumps(values))
+    for record in records:
+        same = record.split_digest == split.digest
+        files = (record.split, split.name)
+        if same and all(name.startswith("file:") for name in files):
+            return dataclasses.replace(split, name=record.split)
+    return split
 
 
-def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> None:
-    """Refuses a folder that was made with other settings; writes nothing.
-
-    Raises:
-      UserError: If the path is not a folder, or holds records but no settings,
-        or settings that differ: each difference is named.
-    """
-    if runs.exists() and not runs.is_dir():
-        raise UserError(f"--runs wants a folder, got the file {runs}: name another")
-    path = runs / SETTINGS_NAME
-    if not path.exists():
-        if runs.is_dir() and any(runs.glob(f"*/{RECORD_NAME}")):
-            raise UserError(
-                f"{runs} holds runs but no {SETTINGS_NAME} that says how they were"
-                " made: choose another --runs folder"
-            )
-        return
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"cannot read {path} ({error}): choose another --runs folder"
-        ) from None
-    differences = _differences(found, wanted)
-    if differences:
-        raise UserError(
-            f"{runs} was made with other settings: {'; '.join(differences)}: use"
-            " those settings, or choose another --runs folder"
-        )
+def sign(wanted: dict[str, Any]) -> str | None:
+    """The signature of a study's source, see `data.signature.sign`."""
+    dataset = wanted["dataset"]
+    return signature.sign(dataset["spec"], dataset.get("data_dir"))
 
 
 def load_images(
     runs: pathlib.Path,
     wanted: dict[str, Any],
+    signed: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet:
     """The data set of a study, from its folder if it was decoded before.
 
+    If the source does not look as it did then, it is read again and must hold
+    the same images. A source that is gone is not missed.
+
     Args:
       runs: The study folder.
       wanted: Result of `settings`.
+      signed: Result of `sign`.
       progress: Called while images are read, with those read and those in all.
 
     Raises:
-      UserError: If the data set cannot be loaded.
+      UserError: If the data set cannot be loaded, or has changed.
     """
+    stored = None
     if (runs / SETTINGS_NAME).exists():
-        images = cache.load(runs / IMAGES_FOLDER)
-        if images is not None:
-            return images
-    return sources.load(**wanted["dataset"], progress=progress)
+        stored = cache.load(runs / IMAGES_FOLDER)
+    if stored is not None and (signed is None or signed in _signatures(runs)):
+        return stored
+    images = sources.load(**wanted["dataset"], progress=progress)
+    if stored is not None:
+        _check_same(runs, stored, images)
+        return stored
+    return images
+
+
+def _check_same(runs: pathlib.Path, stored: ImageSet, images: ImageSet) -> None:
+    if images.fingerprint != stored.fingerprint:
+        raise UserError(
+            f"the data set {images.name} has changed since the study folder {runs} was"
+            f" made: wanted fingerprint {stored.fingerprint[:12]}, got"
+            f" {images.fingerprint[:12]}: restore it, or choose another --runs folder"
+        )
+
+
+def _signatures(runs: pathlib.Path) -> list[str]:
+    """All that the source has looked like with the images that are stored."""
+    try:
+        found = json.loads((runs / IMAGES_FOLDER / SOURCE_NAME).read_text())
+        return [str(each) for each in found["signatures"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        # Then the source is read again, which is the safe way.
+        return []
 
 
 def describe_images(
@@ -153,24 +176,65 @@ def description_of(images: ImageSet) -> Description:
 
 
 def prepare_folder(
-    runs: pathlib.Path, wanted: dict[str, Any], images: ImageSet
-) -> None:
+    runs: pathlib.Path,
+    wanted: dict[str, Any],
+    images: ImageSet,
+    signed: str | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
     """Makes the folder with its settings and its data set, where not yet done.
 
+    Several processes may do this at once: the first one makes it, and the
+    others check that they want the same.
+
+    Args:
+      runs: The study folder.
+      wanted: Result of `settings`.
+      images: Result of `load_images`.
+      signed: Result of `sign`, before the images were read.
+      threads: Threads of each process, unless the settings or the folder say.
+
+    Returns:
+      The settings that hold.
+
     Raises:
-      UserError: If the folder cannot be written to.
+      UserError: If the folder cannot be written to, or another process has
+        made it with other settings.
     """
-    if (runs / SETTINGS_NAME).exists() and cache.load(runs / IMAGES_FOLDER):
-        return
     try:
-        cache.save(runs / IMAGES_FOLDER, images)
-        text = json.dumps(wanted, indent=1)
-        write_atomically(runs / SETTINGS_NAME, text.encode())
+        make_folder(runs)
+        with locks.held(runs, "folder"):
+            return _prepare(runs, wanted, images, signed, threads)
     except OSError as error:
+        if is_full(error):
+            path = pathlib.Path(error.filename or runs / SETTINGS_NAME)
+            raise disk_full(path, str(error.strerror)) from None
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " folder on a disk with room that may be written to"
         ) from None
+
+
+def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
+    found = check_folder(runs, wanted)
+    folder = runs / IMAGES_FOLDER
+    stored = None if found is None else cache.load(folder)
+    if stored is None:
+        cache.save(folder, images)
+    else:
+        _check_same(runs, stored, images)
+    known = [] if stored is None else _signatures(runs)
+    if signed is not None and signed not in known:
+        text = json.dumps({"signatures": [*known, signed]}, indent=1)
+        write_atomically(folder / SOURCE_NAME, text.encode())
+    if found is None:
+        found = canonical(wanted)
+        if found["threads"] is None:
+            found["threads"] = threads
+        text = json.dumps(found, indent=1)
+        # The last to be written: it says that the folder is whole.
+        write_atomically(runs / SETTINGS_NAME, text.encode())
+    return found
 
 
 def finished(runs: pathlib.Path) -> dict[str, Record]:
@@ -182,21 +246,3 @@ def finished(runs: pathlib.Path) -> dict[str, Record]:
     if not runs.is_dir():
         return {}
     return {record.run_id: record for record in read_records(runs)}
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        parts = []
-        for key in sorted(found.keys() | wanted.keys()):
-            inner = f"{name}.{key}" if name else key
-            parts += _differences(found.get(key), wanted.get(key), inner)
-        return parts
-    if isinstance(found, list) and isinstance(wanted, list):
-        if len(found) == len(wanted):
-            parts = []
-            for index, pair in enumerate(zip(found, wanted, strict=True)):
-                parts += _differences(*pair, f"{name}[{index}]")
-            return parts
-    if found == wanted:
-        return []
-    return [f"{name} was {found!r}, now {wanted!r}"]

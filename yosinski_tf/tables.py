@@ -22,6 +22,7 @@ from yosinski_tf.analysis import (
     estimate,
     relative_to_base,
 )
+from yosinski_tf.files import write_atomically
 from yosinski_tf.points import (
     DISTANT,
     LAYERS,
@@ -34,7 +35,6 @@ from yosinski_tf.points import (
     of_kind,
 )
 from yosinski_tf.published import PRINTED_TABLE_1
-from yosinski_tf.records import write_atomically
 
 KIND_NAMES = {
     RANDOM: "random splits",

@@ -1,5 +1,6 @@
 """What the binaries that train have in common: from flags to finished runs."""
 
+import contextlib
 import dataclasses
 import pathlib
 import shlex
@@ -9,11 +10,13 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import scheduler, study
-from yosinski_tf.binaries import job_flags
+from yosinski_tf import failures, files, locks, scheduler, study
+from yosinski_tf.binaries import closing, job_flags
+from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
+from yosinski_tf.failures import Failure
 from yosinski_tf.finished_run import read_run_weights
 from yosinski_tf.jobs import Job, Stopped
 from yosinski_tf.networks import Network
@@ -27,6 +30,7 @@ from yosinski_tf.plan import (
 )
 from yosinski_tf.progress import Display, duration
 from yosinski_tf.recipes import Recipe
+from yosinski_tf.records import RECORD_NAME, read_record
 from yosinski_tf.splits import make_split
 
 FLAGS = flags.FLAGS
@@ -45,7 +49,9 @@ class Plan:
       data: Classes and size of the data set.
       note: A sentence if the data set was not found and is known all the same.
       wanted: All runs, bases included where they are asked for.
-      done: Ids of the runs that have a record.
+      done: Ids of the runs that have a record, and are not tried again.
+      failed: Failures of earlier starts that are not tried again, by run id.
+      diverged: Ids of the runs among those done that diverged.
       cohorts: What is left to train.
     """
 
@@ -57,6 +63,8 @@ class Plan:
     note: str
     wanted: tuple[Run, ...]
     done: frozenset[str]
+    failed: dict[str, Failure]
+    diverged: frozenset[str]
     cohorts: tuple[Cohort, ...]
 
     @property
@@ -94,18 +102,43 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
     network.kernel_shapes(recipe.crop_size, num_classes=2)
     seeds = job_flags.whole_numbers("seeds", FLAGS.seeds)
     runs = pathlib.Path(FLAGS.runs)
-    settings = study.settings(job_flags.dataset(), network, recipe)
-    study.check_folder(runs, settings)
-    done = frozenset(study.finished(runs))
+    settings = study.settings(job_flags.dataset(), network, recipe, FLAGS.threads)
+    made_with = study.check_folder(runs, settings)
+    found = study.finished(runs)
     data, note = study.describe_images(runs, settings)
     splits = [
         (make_split(part.split, data.class_names, data.families), part.treatments)
         for part in parts
     ]
+    splits = [(study.as_recorded(s, found.values()), ts) for s, ts in splits]
     whole = make_split("whole", data.class_names)
     wanted = make_runs(splits, whole, seeds, with_bases=with_bases)
-    cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done)
-    return Plan(runs, network, recipe, settings, data, note, wanted, done, cohorts)
+    if made_with is not None:
+        study.check_records(found.values(), made_with, [whole, *dict(splits)])
+    diverged = {i for i, record in found.items() if record.status != "finished"}
+    failed = {i: f for i, f in failures.read(runs).items() if i not in found}
+    if FLAGS.retry_failed:
+        again = {run.run_id for run in wanted}
+        diverged -= again
+        failed = {i: failure for i, failure in failed.items() if i not in again}
+        found = {
+            i: r for i, r in found.items() if r.status == "finished" or i in diverged
+        }
+    done = frozenset(found)
+    cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done | failed.keys())
+    return Plan(
+        runs,
+        network,
+        recipe,
+        settings,
+        data,
+        note,
+        wanted,
+        done,
+        failed,
+        frozenset(diverged),
+        cohorts,
+    )
 
 
 def _reading(done: int, total: int) -> None:
@@ -116,7 +149,11 @@ def _reading(done: int, total: int) -> None:
 
 def missing_bases(plan: Plan) -> list[Run]:
     """Base runs that must be there and neither are nor will be trained."""
-    known = plan.done | {run.run_id for c in plan.cohorts for run in c.runs}
+    known = (
+        plan.done
+        | plan.failed.keys()
+        | {run.run_id for c in plan.cohorts for run in c.runs}
+    )
     needed = {base for cohort in plan.cohorts for base in cohort.bases}
     return sorted(
         (base for base in needed if base.run_id not in known),
@@ -152,23 +189,68 @@ def execute(plan: Plan) -> int:
     """Trains what is missing; the exit code says how it ended.
 
     Returns:
-      0 if all is done, 1 if a cohort failed, 130 if stopped.
+      0 if all is done, 1 if something failed or could not be trained for want
+      of its base, 130 if stopped.
+
+    Raises:
+      UserError: If the data set cannot be used, the folder cannot be written to,
+        or the disk is full.
     """
     total = len(plan.wanted)
     left = sum(len(cohort.runs) for cohort in plan.cohorts)
+    wanted = [run.run_id for run in plan.wanted]
+    closing.tell_not_tried(wanted, plan.diverged, plan.failed)
     if not left:
-        print(f"All {total} networks are trained already in {plan.runs}.")
-        return 0
+        if plan.failed.keys().isdisjoint(wanted):
+            print(f"All {total} networks are trained already in {plan.runs}.")
+            return 0
+        print(f"Nothing is left to try in {plan.runs}.")
+        return 1
     _check_bases(plan)
-    # Only now is every image read, once nothing else can be wrong.
-    images = study.load_images(plan.runs, plan.settings, _reading)
+    try:
+        settings = _prepare(plan)
+        _forget_failures(plan)
+        return _train(plan, settings)
+    except Stopped:
+        print("Stopped; the same command goes on from here.")
+        return STOPPED
+    except OSError as error:
+        raise closing.cannot_write(plan.runs, error) from None
+
+
+def _prepare(plan: Plan) -> dict[str, Any]:
+    """Reads the images, only now that nothing else can be wrong; the settings."""
+    signed = study.sign(plan.settings)
+    images = study.load_images(plan.runs, plan.settings, signed, _reading)
     study.check_images(images, study.finished(plan.runs).values())
-    study.prepare_folder(plan.runs, plan.settings, images)
-    del images
+    halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
+    check_halves(images, halves, plan.processes)
+    threads = scheduler.default_threads(plan.processes)
+    settings = study.prepare_folder(plan.runs, plan.settings, images, signed, threads)
+    files.remove_leftovers(plan.runs)
+    return settings
+
+
+def _forget_failures(plan: Plan) -> None:
+    """Clears the way for `--retry_failed`, unless another process is at it."""
+    if not FLAGS.retry_failed:
+        return
+    for run in (run for cohort in plan.cohorts for run in cohort.runs):
+        record = plan.runs / run.run_id / RECORD_NAME
+        with contextlib.suppress(locks.Busy), locks.take(plan.runs, [run.run_id]):
+            failures.forget(plan.runs, [run.run_id])
+            if record.exists() and read_record(record).status != "finished":
+                record.unlink()
+
+
+def _train(plan: Plan, settings: dict[str, Any]) -> int:
     processes = plan.processes
+    wanted = [run.run_id for run in plan.wanted]
+    left = [len(cohort.runs) for cohort in plan.cohorts]
+    failed = sum(run_id in plan.failed for run_id in wanted)
     print(
-        f"{total} networks, {total - left} done, {left} to train in"
-        f" {len(plan.cohorts)} cohorts, {processes} at a time."
+        f"{closing.summary(len(wanted), left, failed)}, {processes} at a time.",
+        flush=True,
     )
 
     def make_job(cohort: Cohort) -> Job:
@@ -179,7 +261,7 @@ def execute(plan: Plan) -> int:
             plan.runs,
             plan.runs / study.IMAGES_FOLDER,
             job_flags.command(),
-            scheduler.default_threads(processes),
+            settings["threads"],
             FLAGS.checkpoint_seconds,
         )
 
@@ -187,20 +269,15 @@ def execute(plan: Plan) -> int:
         {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
         plan.recipe.steps,
     )
-    try:
-        failures = scheduler.train_all(
-            plan.cohorts, make_job, processes=processes, report=display.show
-        )
-    except Stopped:
-        print("Stopped; the same command goes on from here.")
-        return STOPPED
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {plan.runs} ({error.strerror}): make room, then start"
-            " the same command again"
-        ) from None
-    for failure in failures:
-        names = ", ".join(run.run_id for run in failure.cohort.runs)
-        print(f"Failed: {failure.message} (not trained: {names})", file=sys.stderr)
+    lost = scheduler.train_all(
+        plan.cohorts,
+        make_job,
+        runs=plan.runs,
+        processes=processes,
+        report=display.show,
+    )
+    now = study.finished(plan.runs)
+    new = [i for i in wanted if i in now and i not in plan.diverged]
+    closing.tell_lost(lost, [now[i] for i in new])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
-    return 1 if failures else 0
+    return 1 if lost or failed else 0

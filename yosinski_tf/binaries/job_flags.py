@@ -38,7 +38,13 @@ RECIPE = (
     "precision",
 )
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
-MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
+MACHINE = (
+    "processes",
+    "threads",
+    "cohort_size",
+    "checkpoint_seconds",
+    "retry_failed",
+)
 _DEFAULT_DROPS = ("60%", "85%")
 _LARGEST_NUMBER = 2**32 - 1
 
@@ -95,6 +101,16 @@ def _define_machine() -> None:
         "Cohorts trained side by side (default: one per core, up to four; one on"
         " a GPU).",
         lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "threads",
+        None,
+        "Threads of each process, for good: they decide how a processor rounds"
+        " (default: the folder's; of a new one its share of the cores).",
+        lower_bound=1,
+    )
+    flags.DEFINE_bool(
+        "retry_failed", False, "Train again what failed or diverged earlier."
     )
     flags.DEFINE_integer(
         "cohort_size",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from absl import flags
 
 from yosinski_tf import designs, study
-from yosinski_tf.binaries import execution, job_flags
+from yosinski_tf.binaries import closing, execution, job_flags
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_results
 from yosinski_tf.treatments import all_treatments, parse_treatments
@@ -61,10 +61,16 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
             " --with_bases"
         )
     code = execution.execute(plan)
-    records = study.finished(plan.runs)
-    write_results(plan.runs / "results.csv", records.values())
+    if not plan.runs.is_dir():
+        return code
+    with closing.reporting(plan.runs):
+        records = study.finished(plan.runs)
+        write_results(plan.runs / "results.csv", records.values())
     for run in plan.wanted:
-        if record := records.get(run.run_id):
+        record = records.get(run.run_id)
+        if record and record.status != "finished":
+            print(f"{record.run_id}: {record.status}, no result")
+        elif record:
             print(
                 f"{record.run_id}: top-1 {record.top1:.4f}, mean of ten best"
                 f" {record.top1_mean_of_10_best:.4f}"

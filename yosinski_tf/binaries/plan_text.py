@@ -1,6 +1,7 @@
 """A plan in words: runs, cohorts, their order, time and disk."""
 
 from yosinski_tf import forecast, study
+from yosinski_tf.binaries import closing
 from yosinski_tf.binaries.execution import Plan
 from yosinski_tf.forecast import gigabytes
 from yosinski_tf.progress import duration
@@ -15,11 +16,11 @@ def describe(plan: Plan, rate: float | None) -> str:
       rate: Images per second times networks, to estimate time with; None for
         the rate of the cohorts that are done.
     """
-    left = sum(len(cohort.runs) for cohort in plan.cohorts)
+    left = [len(cohort.runs) for cohort in plan.cohorts]
+    failed = sum(run.run_id in plan.failed for run in plan.wanted)
     splits = dict.fromkeys(run.split.name for run in plan.wanted)
     lines = [
-        f"{len(plan.wanted)} networks, {len(plan.wanted) - left} done, {left} to"
-        f" train in {len(plan.cohorts)} cohorts.",
+        f"{closing.summary(len(plan.wanted), left, failed)}.",
         f"Splits: {', '.join(splits)}.",
         f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
         f" {plan.data.num_images:,} images.",

@@ -5,7 +5,7 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import published_report, report
-from yosinski_tf.binaries import job_flags
+from yosinski_tf.binaries import closing, job_flags
 from yosinski_tf.points import MEASURES
 
 FLAGS = flags.FLAGS
@@ -27,8 +27,10 @@ def _main() -> int:
         show_paths(paths)
         return 0
     runs = pathlib.Path(FLAGS.runs)
-    paths = report.write_report(runs, FLAGS.measure)
-    _, selection = report.read_study(runs)
+    report.read_study(runs)  # Refuses a folder that holds no record.
+    with closing.reporting(runs):
+        paths = report.write_report(runs, FLAGS.measure)
+        _, selection = report.read_study(runs)
     print(report.results_table(selection.points, FLAGS.measure))
     show_paths(paths)
     if FLAGS.published:

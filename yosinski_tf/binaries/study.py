@@ -8,7 +8,7 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import designs, report, study
-from yosinski_tf.binaries import execution, job_flags, jobs, plan_text
+from yosinski_tf.binaries import closing, execution, job_flags, jobs, plan_text
 from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import Record
@@ -50,26 +50,30 @@ def _main() -> int:
     code = execution.execute(plan)
     if code == execution.STOPPED:
         return code
-    records = study.finished(plan.runs)
-    if not records:
+    if not study.finished(plan.runs):
         return code
-    paths = report.write_report(plan.runs, FLAGS.measure)
-    _, selection = report.read_study(plan.runs)
+    with closing.reporting(plan.runs):
+        paths = report.write_report(plan.runs, FLAGS.measure)
+        records, selection = report.read_study(plan.runs)
     print(f"\n{report.results_table(selection.points, FLAGS.measure)}")
     show_paths(paths)
     print(f"TensorBoard  tensorboard --logdir {plan.runs / 'tensorboard'}")
     if FLAGS.export:
-        print(f"SavedModel   {_export(plan, records)}")
+        print(f"SavedModel   {_export(plan, {r.run_id: r for r in records})}")
     return code
 
 
 def _export(plan: execution.Plan, records: dict[str, Record]):
     wanted = FLAGS.export
     if wanted == _BEST:
-        found = [r for r in records.values() if r.kind == "transfer"] or list(
-            records.values()
-        )
-        wanted = max(found, key=lambda r: (r.status == "finished", r.top1)).run_id
+        found = [r for r in records.values() if r.status == "finished"]
+        found = [r for r in found if r.kind == "transfer"] or found
+        if not found:
+            raise UserError(
+                f"--export=best wants a network that finished, got none in {plan.runs}:"
+                " see its report"
+            )
+        wanted = max(found, key=lambda r: r.top1).run_id
     if wanted not in records:
         raise UserError(
             f"--export wants best or the id of a finished run, got {wanted!r}: see"

@@ -9,7 +9,7 @@ import numpy as np
 
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.errors import UserError
-from yosinski_tf.records import write_atomically
+from yosinski_tf.files import write_atomically
 
 _ARRAYS = (
     "train_images",
