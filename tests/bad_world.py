@@ -16,6 +16,7 @@ from PIL import Image
 from yosinski_tf import surgery
 from yosinski_tf.architectures import get_network
 from yosinski_tf.records import Record, write_record
+from yosinski_tf.splits import make_split
 
 WIDTHS = (4, 4, 4, 4, 4, 8, 8)
 NETWORK = get_network("mini", widths=WIDTHS)
@@ -74,8 +75,16 @@ def weights(outputs: int = OUTPUTS) -> surgery.Weights:
 
 
 def finished_run(runs: pathlib.Path, treatment: str, **changes: object) -> Record:
-    """A run of the tiny network with a record and the weights it speaks of."""
+    """A run of the tiny network with a record and the weights it speaks of.
+
+    In a folder with settings it is a run as they say, on the good folder's classes.
+    """
     found = weights()
+    settings = {"recipe": {"image_size": 16, "crop_size": 16}}
+    if (runs / "study.json").exists():
+        stored = json.loads((runs / "study.json").read_text())
+        settings = {name: stored[name] for name in ("recipe", "threads")}
+        settings["split_digest"] = make_split("random:0", CLASSES).digest
     made = record(
         treatment,
         0.5,
@@ -83,7 +92,7 @@ def finished_run(runs: pathlib.Path, treatment: str, **changes: object) -> Recor
             "run_id": f"random-0_{treatment}_seed0",
             "network_settings": json.loads(json.dumps(NETWORK.settings())),
             "num_classes": OUTPUTS,
-            "recipe": {"image_size": 16, "crop_size": 16},
+            **settings,
             "weights_sha256": surgery.digest(found, NETWORK.layer_names),
             **changes,
         },

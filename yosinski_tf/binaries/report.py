@@ -6,6 +6,7 @@ from absl import flags
 
 from yosinski_tf import published_report, report
 from yosinski_tf.binaries import closing, job_flags
+from yosinski_tf.files import make_folder
 from yosinski_tf.points import MEASURES
 
 FLAGS = flags.FLAGS
@@ -27,7 +28,9 @@ def _main() -> int:
         show_paths(paths)
         return 0
     runs = pathlib.Path(FLAGS.runs)
-    report.read_study(runs)  # Refuses a folder that holds no record.
+    # Refuses a folder without a record, or with something in the report's place.
+    report.read_study(runs)
+    make_folder(runs / report.REPORT_FOLDER)
     with closing.reporting(runs):
         paths = report.write_report(runs, FLAGS.measure)
         _, selection = report.read_study(runs)

@@ -216,8 +216,12 @@ class _Sums:
     def __init__(self, task: _Task, locks: tuple):
         mode = "r" if task.compare else "r+"
         self._compare, self._locks = task.compare, locks
-        self._classes = np.load(task.sums / "classes.npy", mode)
-        self._ranks = None if task.compare else np.load(task.sums / "ranks.npy", mode)
+        self._classes = np.load(task.sums / "classes.npy", mode, allow_pickle=False)
+        self._ranks = (
+            None
+            if task.compare
+            else np.load(task.sums / "ranks.npy", mode, allow_pickle=False)
+        )
         self._label: int | None = None
         self._total: np.ndarray | None = None
         self._problems: list[str] = []
