@@ -15,21 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from yosinski_tf import surgery, train_state
-from yosinski_tf.data import cache, pipeline
-from yosinski_tf.data.image_set import half_view
-from yosinski_tf.errors import UserError
+from yosinski_tf.data import pipeline
 from yosinski_tf.jobs import Job, Progress, Stopped
-from yosinski_tf.models import Cohort as CohortModel
-from yosinski_tf.models import Member
 from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import Outcome, make_record
-from yosinski_tf.plan import Run, multiply_accumulates
+from yosinski_tf.plan import multiply_accumulates
+from yosinski_tf.preparation import frozen_digests, prepare
 from yosinski_tf.records import (
     MEAN_NAME,
-    RECORD_NAME,
     WEIGHTS_NAME,
     Record,
-    read_record,
     write_atomically,
     write_record,
 )
@@ -70,127 +65,19 @@ class _Training:
         self.job, self.report, self.should_stop = job, report, should_stop
         self.started = time.monotonic()
         self.recipe, self.cohort = job.recipe, job.cohort
-        images = cache.load(job.images)
-        if images is None:
-            raise UserError(f"no data set at {job.images}: start the study again")
-        self.images = images
-        self.classes = self.cohort.split.classes(self.cohort.target)
-        self.train_part = self._part("train")
-        self.validation_part = self._part("validation")
-        self.mean = pipeline.mean_pixel(self.train_part)
-        self.mean_image = (
-            pipeline.mean_image(self.train_part)
-            if self.recipe.mean == "image"
-            else None
+        self.prepared = prepare(job)
+        self.names, self.model = self.prepared.names, self.prepared.model
+        self.model.training.compile(
+            optimizer=make_optimizer(self.recipe),
+            jit_compile=False,
+            steps_per_execution=_steps_per_call(job),
         )
-        self.names = [str(run.treatment) for run in self.cohort.runs]
-        self.model = self._build()
-        self.frozen_before = self._frozen_digests()
+        self.model.validation.compile(jit_compile=False)
+        self.frozen_before = frozen_digests(job, self.prepared)
         self.history: list[list[dict]] = [[] for _ in self.names]
         self.step = 0
         self.train_seconds = 0.0
         self.state_path = job.runs / "cohorts" / f"{self.cohort.cohort_id}.npz"
-
-    def _part(self, name):
-        labels = np.asarray(getattr(self.images, f"{name}_labels"))
-        limit = self.cohort.split.examples_per_class if name == "train" else None
-        indices, new_labels = half_view(labels, self.classes, limit)
-        return pipeline.Part(
-            getattr(self.images, f"{name}_images"), indices, new_labels
-        )
-
-    def _build(self) -> CohortModel:
-        network, recipe = self.job.network, self.recipe
-        members = []
-        for run, name in zip(self.cohort.runs, self.names, strict=True):
-            frozen = run.treatment.frozen_layers
-            source, identity = run.treatment.source, self._identity(run)
-            # Nothing of the network itself, so that company changes nothing.
-            half = f"{source}{self.cohort.target}"
-            trunk = f"{run.split.digest} {half} {run.seed}" if frozen else None
-            members.append(Member(name, trunk, frozen, identity))
-        model = CohortModel(
-            network,
-            members,
-            input_size=recipe.crop_size,
-            num_classes=len(self.classes),
-            mean=self.mean if self.mean_image is None else self.mean_image,
-            precision=recipe.precision,
-        )
-        sources = {}
-        for run, name in zip(self.cohort.runs, self.names, strict=True):
-            source = run.treatment.source
-            if source and source not in sources:
-                sources[source] = self._source_weights(run)
-            weights = surgery.starting_weights(
-                run.treatment,
-                network,
-                self._random_weights(self._identity(run)),
-                sources.get(source),
-            )
-            model.assign(name, weights)
-        model.training.compile(
-            optimizer=make_optimizer(recipe),
-            jit_compile=False,
-            steps_per_execution=self._steps_per_call(),
-        )
-        model.validation.compile(jit_compile=False)
-        return model
-
-    def _identity(self, run: Run) -> str:
-        return f"{run.split.digest} {run.treatment} {run.seed}"
-
-    def _random_weights(self, identity: str) -> surgery.Weights:
-        return surgery.initial_weights(
-            self.job.network, self.recipe.crop_size, len(self.classes), identity
-        )
-
-    def _source_weights(self, run: Run) -> surgery.Weights:
-        base = run.base
-        if base is None:
-            # All R treatments of a cohort share one random network.
-            return self._random_weights(f"{run.split.digest} random {run.seed}")
-        folder = self.job.runs / base.run_id
-        if not (folder / RECORD_NAME).is_file():
-            raise UserError(
-                f"the base network {base.run_id} is missing in {self.job.runs}:"
-                " train it first"
-            )
-        record = read_record(folder / RECORD_NAME)
-        weights = surgery.read_weights(folder / WEIGHTS_NAME)
-        found = surgery.digest(weights, self.job.network.layer_names)
-        if record.status != "finished" or record.weights_sha256 != found:
-            reason = (
-                f"its status is {record.status}"
-                if record.status != "finished"
-                else "its weights are not those of its record"
-            )
-            raise UserError(
-                f"cannot copy layers from {base.run_id}, {reason}: delete the folder"
-                f" {folder} to train it again"
-            )
-        # The classifiers of halves of unequal size differ; it is never copied.
-        return {k: v for k, v in weights.items() if not k.startswith("fc8/")}
-
-    def _steps_per_call(self) -> int:
-        work = self.recipe.batch_size * multiply_accumulates(
-            self.cohort.runs,
-            self.job.network,
-            self.recipe.crop_size,
-            len(self.classes),
-        )
-        return max(1, min(64, round(_SECONDS_PER_CALL * _ASSUMED_RATE / work)))
-
-    def _frozen_layers(self, run: Run) -> tuple[str, ...]:
-        return self.job.network.layer_names[: run.treatment.frozen_layers]
-
-    def _frozen_digests(self) -> list[str | None]:
-        return [
-            surgery.digest(self.model.weights(name), self._frozen_layers(run))
-            if run.treatment.frozen_layers
-            else None
-            for run, name in zip(self.cohort.runs, self.names, strict=True)
-        ]
 
     def run(self) -> list[Record]:
         self._restore()
@@ -198,11 +85,11 @@ class _Training:
         seed = surgery.derive_seed(
             "batches", self.cohort.split.digest, self.cohort.target, self.cohort.seed
         )
-        train_part = pipeline.on_host(self.train_part)
-        places = self.mean_image is not None
+        train_part = pipeline.on_host(self.prepared.train_part)
+        places = self.prepared.mean_image is not None
         large = self.recipe.crop_size > 64
         validation = pipeline.validation_batches(
-            pipeline.on_host(self.validation_part),
+            pipeline.on_host(self.prepared.validation_part),
             batch_size=_LARGE_VALIDATION_BATCH if large else _VALIDATION_BATCH,
             crop_size=self.recipe.crop_size,
             places=places,
@@ -262,7 +149,7 @@ class _Training:
         self.model.validation.evaluate(batches, verbose=0)
         totals = self.model.validation.totals
         images = int(keras.ops.convert_to_numpy(totals.images))
-        expected = len(self.validation_part.indices)
+        expected = len(self.prepared.validation_part.indices)
         if images != expected:
             raise RuntimeError(f"validated {images} of {expected} images")
         sums = {
@@ -307,7 +194,7 @@ class _Training:
         return [run.run_id for run in self.cohort.runs]
 
     def _finish(self) -> list[Record]:
-        frozen_after = self._frozen_digests()
+        frozen_after = frozen_digests(self.job, self.prepared)
         layers = self.job.network.layer_names
         records = []
         for index, (run, name) in enumerate(
@@ -317,15 +204,15 @@ class _Training:
             record = make_record(
                 self.job,
                 run,
-                self.images,
+                self.prepared.images,
                 Outcome(
                     history=self.history[index],
                     weights_sha256=surgery.digest(weights, layers),
                     frozen_sha256_before=self.frozen_before[index],
                     frozen_sha256_after=frozen_after[index],
-                    mean_pixel=self.mean,
-                    num_train_images=len(self.train_part.indices),
-                    num_validation_images=len(self.validation_part.indices),
+                    mean_pixel=self.prepared.mean_pixel,
+                    num_train_images=len(self.prepared.train_part.indices),
+                    num_validation_images=len(self.prepared.validation_part.indices),
                     train_seconds=self.train_seconds,
                     total_seconds=time.monotonic() - self.started,
                 ),
@@ -333,14 +220,22 @@ class _Training:
             folder = self.job.runs / run.run_id
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / WEIGHTS_NAME, train_state.to_bytes(weights))
-            if self.mean_image is not None:
+            if self.prepared.mean_image is not None:
                 buffer = io.BytesIO()
-                np.save(buffer, self.mean_image, allow_pickle=False)
+                np.save(buffer, self.prepared.mean_image, allow_pickle=False)
                 write_atomically(folder / MEAN_NAME, buffer.getvalue())
             # The record comes last: it says that the run is done.
             write_record(self.job.runs, record)
             records.append(record)
         return records
+
+
+def _steps_per_call(job: Job) -> int:
+    classes = job.cohort.split.classes(job.cohort.target)
+    work = job.recipe.batch_size * multiply_accumulates(
+        job.cohort.runs, job.network, job.recipe.crop_size, len(classes)
+    )
+    return max(1, min(64, round(_SECONDS_PER_CALL * _ASSUMED_RATE / work)))
 
 
 class _Watch(keras.callbacks.Callback):
