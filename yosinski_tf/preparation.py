@@ -1,6 +1,8 @@
 """What a cohort starts from: its images, its networks, their first weights."""
 
 import dataclasses
+import hashlib
+import json
 
 import numpy as np
 
@@ -75,6 +77,18 @@ def frozen_digests(job: Job, prepared: Prepared) -> list[str | None]:
     ]
 
 
+def settings_digest(job: Job, prepared: Prepared) -> str:
+    """What a training must have in common with one that goes on from it."""
+    values = {
+        "network": job.network.settings(),
+        "recipe": job.recipe.settings(),
+        "split": job.cohort.split.digest,
+        "images": prepared.images.fingerprint,
+    }
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _classes(job: Job) -> tuple[int, ...]:
     return job.cohort.split.classes(job.cohort.target)
 
@@ -138,17 +152,16 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
             f"the base network {base.run_id} is missing in {job.runs}: train it first"
         )
     record = read_record(folder / RECORD_NAME)
-    weights = surgery.read_weights(folder / WEIGHTS_NAME)
-    found = surgery.digest(weights, job.network.layer_names)
-    if record.status != "finished" or record.weights_sha256 != found:
-        reason = (
-            f"its status is {record.status}"
-            if record.status != "finished"
-            else "its weights are not those of its record"
-        )
+    if record.status != "finished":
         raise UserError(
-            f"cannot copy layers from {base.run_id}, {reason}: delete the folder"
-            f" {folder} to train it again"
+            f"cannot copy layers from {base.run_id}, its status is {record.status}:"
+            f" delete the folder {folder} to train it again"
+        )
+    weights = surgery.read_weights(folder / WEIGHTS_NAME)
+    if record.weights_sha256 != surgery.digest(weights, job.network.layer_names):
+        raise UserError(
+            f"cannot copy layers from {base.run_id}, its weights are not those of its"
+            f" record: delete the folder {folder} to train it again"
         )
     # The classifiers of halves of unequal size differ; it is never copied.
     return {k: v for k, v in weights.items() if not k.startswith("fc8/")}

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Job, Progress, Stopped
+from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, Terminated
 from yosinski_tf.machine import cores
 from yosinski_tf.plan import Cohort, ready
 
@@ -60,7 +60,8 @@ def train_all(
       The events of cohorts that failed.
 
     Raises:
-      Stopped: After Ctrl-C or SIGTERM.
+      KeyboardInterrupt: After Ctrl-C.
+      Terminated: After SIGTERM.
     """
     pending = list(cohorts)
     running: dict[multiprocessing.connection.Connection, _Child] = {}
@@ -90,7 +91,7 @@ def train_all(
                     pending = _drop_dependents(pending, event, failures, report)
     except KeyboardInterrupt:
         _stop(running, report)
-        raise Stopped from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, previous)
         for child in running.values():
@@ -99,7 +100,7 @@ def train_all(
 
 
 def _interrupt(number, frame):
-    raise KeyboardInterrupt
+    raise Terminated
 
 
 def _drop_dependents(pending, failed, failures, report):
@@ -172,8 +173,7 @@ class _Child:
 
 def _work(job: Job, connection, log: pathlib.Path, parent: int) -> None:
     """Body of a cohort's process."""
-    stop = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.append(number))
+    stop = StopRequest()
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as file:
         os.dup2(file.fileno(), 1)
@@ -186,7 +186,7 @@ def _work(job: Job, connection, log: pathlib.Path, parent: int) -> None:
         training.train(
             job,
             report=lambda progress: connection.send(("progress", progress)),
-            should_stop=lambda: bool(stop) or os.getppid() != parent,
+            should_stop=lambda: stop() or os.getppid() != parent,
         )
         connection.send(("finished", ""))
     except Stopped:

@@ -14,7 +14,7 @@ from yosinski_tf.binaries import job_flags
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Job, Stopped
+from yosinski_tf.jobs import Job
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import (
     Cohort,
@@ -29,7 +29,6 @@ from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import make_split
 
 FLAGS = flags.FLAGS
-STOPPED = 130
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +133,8 @@ def execute(plan: Plan) -> int:
     """Trains what is missing; the exit code says how it ended.
 
     Returns:
-      0 if all is done, 1 if a cohort failed, 130 if stopped.
+      0 if all is done, 1 if a cohort failed, 130 if stopped by Ctrl-C, 143 if by
+      SIGTERM.
     """
     total = len(plan.wanted)
     left = sum(len(cohort.runs) for cohort in plan.cohorts)
@@ -161,7 +161,8 @@ def execute(plan: Plan) -> int:
             plan.runs / study.IMAGES_FOLDER,
             job_flags.command(),
             scheduler.default_threads(processes),
-            FLAGS.checkpoint_seconds,
+            FLAGS.checkpoint_every,
+            FLAGS.deterministic,
         )
 
     display = Display(
@@ -172,9 +173,9 @@ def execute(plan: Plan) -> int:
         failures = scheduler.train_all(
             plan.cohorts, make_job, processes=processes, report=display.show
         )
-    except Stopped:
+    except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on from here.")
-        return STOPPED
+        return job_flags.stop_code(stop)
     except OSError as error:
         raise UserError(
             f"cannot write to {plan.runs} ({error.strerror}): make room, then start"

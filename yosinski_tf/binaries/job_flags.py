@@ -1,6 +1,7 @@
 """The flags that several binaries share, and their way from text to values."""
 
 import shlex
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from absl import app, flags
 
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
+from yosinski_tf.jobs import Interval, Terminated
 from yosinski_tf.networks import (
     ACTIVATIONS,
     NETWORKS,
@@ -41,7 +43,9 @@ RECIPE = (
     "precision",
 )
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
-MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
+MACHINE = ("processes", "cohort_size", "checkpoint_every", "deterministic")
+# After Ctrl-C and after SIGTERM.
+STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 _DEFAULT_DROPS = ("60%", "85%")
 
 
@@ -104,12 +108,36 @@ def _define_machine() -> None:
         "Most networks trained together as one model (default: no limit).",
         lower_bound=1,
     )
-    flags.DEFINE_float(
-        "checkpoint_seconds",
-        30.0,
-        "Least time between two checkpoints of a cohort.",
-        lower_bound=0.0,
+    flags.DEFINE(
+        _IntervalParser(),
+        "checkpoint_every",
+        "0.5min",
+        "Least distance between two checkpoints of a cohort, 500steps or 2min; they"
+        " change no number.",
     )
+    flags.DEFINE_bool(
+        "deterministic",
+        False,
+        "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
+        " slower; on a CPU nothing changes.",
+    )
+
+
+class _IntervalParser(flags.ArgumentParser):
+    """Reads `Interval`; absl names the flag in what a `ValueError` says."""
+
+    syntactic_help = "steps or minutes"
+
+    def parse(self, argument: str | Interval) -> Interval:
+        if isinstance(argument, Interval):
+            return argument
+        try:
+            return Interval.parse(argument)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def flag_type(self) -> str:
+        return "interval"
 
 
 def _define_data() -> None:
@@ -285,15 +313,25 @@ def run(
         return rest
 
     def guarded(unused):
+        signal.signal(signal.SIGTERM, _terminate)
         try:
             sys.exit(main() or 0)
         except UserError as error:
             _fail(str(error))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             print(f"{program()}: stopped", file=sys.stderr)
-            sys.exit(130)
+            sys.exit(stop_code(stop))
 
     app.run(guarded, flags_parser=parse)
+
+
+def _terminate(number, frame):
+    raise Terminated
+
+
+def stop_code(stop: KeyboardInterrupt) -> int:
+    """The exit code that says, as shells do, which signal ended the process."""
+    return STOPPED[1] if isinstance(stop, Terminated) else STOPPED[0]
 
 
 def _fail(message: str):
