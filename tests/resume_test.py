@@ -114,7 +114,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
 def test_without_a_checkpoint_that_is_whole_it_starts_again(
     tmp_path, images, whole, monkeypatch
 ):
-    job = every(make_job(tmp_path, images, NAMES, LONG_RECIPE), 30)
+    job = every(make_job(tmp_path, images, ["baseB"], LONG_RECIPE), 30)
     with pytest.raises(jobs.Stopped):
         training.train(job, should_stop=lambda: True)
     (path,) = tmp_path.glob("cohorts/*")
@@ -122,4 +122,4 @@ def test_without_a_checkpoint_that_is_whole_it_starts_again(
     steps, (note,) = steps_of(job, monkeypatch)
     assert path.name in note and "starts again" in note
     assert min(steps) == 30
-    assert_same_study(whole, tmp_path)
+    assert_same(weights_of(whole, "baseB"), weights_of(tmp_path, "baseB"))
