@@ -1,8 +1,8 @@
 """Files that a training goes on from after an interruption.
 
 A file is one line with a SHA-256 and behind it the content that it is of: a
-`.npz` of plain arrays. It is written in one move, and read only if the sum is
-right. What the arrays mean is the business of `train_state`.
+line of JSON and a `.npz` of plain arrays. It is written in one move, and read
+only if the sum is right. What the arrays mean is the business of `train_state`.
 """
 
 import dataclasses
@@ -20,11 +20,12 @@ import numpy as np
 
 from yosinski_tf.records import RECORD_NAME, write_atomically
 
+# In a study folder.
+FOLDER = "cohorts"
 # The one before the newest is what a damaged newest is made good from.
 KEPT = 2
 _HEADER = "yosinski_tf checkpoint 1 sha256 "
 _SUFFIX = ".checkpoint"
-_META = "meta"
 _STEP = re.compile(r"\.(\d+)\.checkpoint")
 
 
@@ -91,8 +92,7 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
         "step": checkpoint.step,
         "meta": checkpoint.meta,
     }
-    text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    content = to_bytes({**checkpoint.arrays, _META: text})
+    content = json.dumps(meta).encode() + b"\n" + to_bytes(checkpoint.arrays)
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"{_stem(cohort, checkpoint.runs)}.{checkpoint.step}{_SUFFIX}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,25 +142,22 @@ def newest(
     return Found(None, tuple(problems))
 
 
-def discard(runs: pathlib.Path, folder: pathlib.Path, cohort: str) -> None:
-    """Deletes a cohort's checkpoints that nothing can go on from any more.
-
-    Args:
-      runs: The study folder.
-      folder: Where checkpoints are.
-      cohort: Id of the cohort.
-    """
-    for path in _files(folder, cohort):
-        try:
-            needed = [
-                run
-                for run in _read(path).runs
-                if not (runs / run / RECORD_NAME).is_file()
-            ]
-        except _Damaged:
-            needed = []
-        if not needed:
+def discard(runs: pathlib.Path) -> None:
+    """Deletes a study folder's checkpoints of runs all of which have a record."""
+    for path in (runs / FOLDER).glob(f"*{_SUFFIX}"):
+        if all((runs / run / RECORD_NAME).is_file() for run in _runs(path)):
             path.unlink(missing_ok=True)
+
+
+def _runs(path: pathlib.Path) -> list[str]:
+    """Whose state a file holds, without reading all of it; one nobody has if
+    it does not say."""
+    try:
+        with open(path, "rb") as file:
+            file.readline()
+            return [str(run) for run in json.loads(file.readline())["runs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [""]
 
 
 def _stem(cohort: str, runs: Sequence[str]) -> str:
@@ -192,9 +189,10 @@ def _read(path: pathlib.Path) -> Checkpoint:
     if hashlib.sha256(content).hexdigest().encode() != header[len(_HEADER) :]:
         raise _Damaged("its content does not have the SHA-256 it was stored with")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        text, _, arrays_file = content.partition(b"\n")
+        with np.load(io.BytesIO(arrays_file), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        meta = json.loads(arrays.pop(_META).tobytes())
+        meta = json.loads(text)
         return Checkpoint(
             tuple(meta["runs"]), meta["settings"], meta["step"], meta["meta"], arrays
         )

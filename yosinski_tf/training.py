@@ -86,7 +86,7 @@ class _Training:
         self.stepping: float | None = None
         self.cohort_runs = self.run_ids
         self.keeper = Keeper(
-            folder=job.runs / "cohorts",
+            folder=job.runs / checkpoints.FOLDER,
             cohort_id=self.cohort.cohort_id,
             runs=self.run_ids,
             cohort=self.model,
@@ -140,7 +140,7 @@ class _Training:
         for record in records:
             # The record comes last: it says that the run is done.
             write_record(self.job.runs, record)
-        checkpoints.discard(self.job.runs, self.keeper.folder, self.cohort.cohort_id)
+        checkpoints.discard(self.job.runs)
         return records
 
     def _fit(self, batches, end: int) -> float:

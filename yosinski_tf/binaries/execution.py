@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import scheduler, study
+from yosinski_tf import checkpoints, scheduler, study
 from yosinski_tf.binaries import job_flags
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
@@ -136,6 +136,8 @@ def execute(plan: Plan) -> int:
       0 if all is done, 1 if a cohort failed, 130 if stopped by Ctrl-C, 143 if by
       SIGTERM.
     """
+    # One that a kill left behind just when its last record was written.
+    checkpoints.discard(plan.runs)
     total = len(plan.wanted)
     left = sum(len(cohort.runs) for cohort in plan.cohorts)
     if not left:
