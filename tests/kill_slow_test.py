@@ -35,6 +35,7 @@ class Study:
     def __init__(self, runs: pathlib.Path, images: pathlib.Path, processes: int):
         self.runs = runs
         self.output = runs.with_suffix(".output")
+        self.left_behind = set(self._parts())
         with open(self.output, "w") as file:
             self.process = subprocess.Popen(
                 [
@@ -76,8 +77,12 @@ class Study:
             found[cohort] = max(found.get(cohort, 0), int(step))
         return found
 
-    def half_written(self, folder: str) -> list[str]:
-        return [path.name for path in self.runs.glob(f"{folder}/.*.part")]
+    def _parts(self) -> list[pathlib.Path]:
+        return list(self.runs.glob("cohorts/.*.part"))
+
+    def writing(self) -> bool:
+        """Whether a checkpoint is being written at this moment."""
+        return not self.left_behind.issuperset(self._parts())
 
     def without_record(self) -> list[str]:
         """Runs whose weights are there and whose record is not."""
@@ -124,13 +129,25 @@ def aims(draw: random.Random):
 
             return reached
 
+        def validating():
+            # The last checkpoint before a validation is of the same step.
+            wait, begun = later(0.05), []
+
+            def reached(study):
+                now = max(study.steps().values(), default=0)
+                begun.append(now)
+                return training(study) and wait(now > begun[0] and now % 250 == 0)
+
+            return reached
+
         wait = later(6)
         yield "start-up", lambda study: wait(starting(study))
-        for _ in range(2):
-            yield "steps and validation", advanced()
+        for _ in range(2 - copies):
+            yield "steps", advanced()
+            yield "validation", validating()
             yield (
                 "checkpoint half written",
-                lambda study: training(study) and study.half_written("cohorts"),
+                lambda study: training(study) and study.writing(),
             )
         yield (
             "weights without record",
@@ -205,11 +222,10 @@ def test_a_study_that_is_killed_again_and_again(
                 study.kill()
                 hits[aim] += 1
                 with capsys.disabled():
-                    parts = len(study.half_written("*"))
                     print(
                         f"\nkill {sum(hits.values())} ({processes} at a time): {aim};"
-                        f" {study.records()} records, steps {study.steps()},"
-                        f" {parts} half-written files",
+                        f" {study.records()} records, steps {study.steps()}"
+                        f"{', in the middle of a write' * study.writing()}",
                         end="",
                         flush=True,
                     )
