@@ -67,6 +67,10 @@ def damage_empty(data):
     return b""
 
 
+def damage_a_number(data):
+    return data.replace(b'"step": 20', b'"step": 21', 1)
+
+
 def damage_no_header(data):
     return data.partition(b"\n")[2]
 
@@ -79,6 +83,7 @@ DAMAGES = [
     damage_truncated,
     damage_one_bit,
     damage_last_byte,
+    damage_a_number,
     damage_empty,
     damage_no_header,
     damage_other_version,

@@ -25,6 +25,7 @@ FOLDER = "cohorts"
 # The one before the newest is what a damaged newest is made good from.
 KEPT = 2
 _HEADER = "yosinski_tf checkpoint 1 sha256 "
+_HEADER_SIZE = len(_HEADER) + 64 + 1
 _SUFFIX = ".checkpoint"
 _STEP = re.compile(r"\.(\d+)\.checkpoint")
 
@@ -92,11 +93,17 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
         "step": checkpoint.step,
         "meta": checkpoint.meta,
     }
-    content = json.dumps(meta).encode() + b"\n" + to_bytes(checkpoint.arrays)
-    digest = hashlib.sha256(content).hexdigest()
+    # In one buffer, since every copy of it takes time from the training.
+    buffer = io.BytesIO(bytes(_HEADER_SIZE))
+    buffer.seek(_HEADER_SIZE)
+    buffer.write(json.dumps(meta).encode() + b"\n")
+    np.savez(buffer, **checkpoint.arrays)
+    data = buffer.getbuffer()
+    digest = hashlib.sha256(data[_HEADER_SIZE:]).hexdigest()
+    data[:_HEADER_SIZE] = f"{_HEADER}{digest}\n".encode()
     path = folder / f"{_stem(cohort, checkpoint.runs)}.{checkpoint.step}{_SUFFIX}"
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, f"{_HEADER}{digest}\n".encode() + content)
+    write_atomically(path, data)
     same = _files(folder, _stem(cohort, checkpoint.runs))
     # Had a later one been of use, this training would have gone on from it.
     dead = [other for other in same if _step(other) > checkpoint.step]
@@ -181,18 +188,20 @@ def _step(path: pathlib.Path) -> int:
 
 def _read(path: pathlib.Path) -> Checkpoint:
     try:
-        header, _, content = path.read_bytes().partition(b"\n")
+        data = path.read_bytes()
     except OSError as error:
         raise _Damaged(error.strerror) from None
-    if not header.startswith(_HEADER.encode()):
+    if not data.startswith(_HEADER.encode()):
         raise _Damaged("it does not begin as one of this version")
-    if hashlib.sha256(content).hexdigest().encode() != header[len(_HEADER) :]:
+    digest = hashlib.sha256(memoryview(data)[_HEADER_SIZE:]).hexdigest()
+    if data[:_HEADER_SIZE] != f"{_HEADER}{digest}\n".encode():
         raise _Damaged("its content does not have the SHA-256 it was stored with")
     try:
-        text, _, arrays_file = content.partition(b"\n")
-        with np.load(io.BytesIO(arrays_file), allow_pickle=False) as stored:
+        file = io.BytesIO(data)
+        file.seek(_HEADER_SIZE)
+        meta = json.loads(file.readline())
+        with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        meta = json.loads(text)
         return Checkpoint(
             tuple(meta["runs"]), meta["settings"], meta["step"], meta["meta"], arrays
         )

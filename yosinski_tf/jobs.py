@@ -104,7 +104,7 @@ class Job:
     images: pathlib.Path
     command: str
     threads: int | None = None
-    checkpoint_every: Interval = Interval(minutes=0.5)
+    checkpoint_every: Interval = Interval(minutes=1.0)
     deterministic: bool = False
 
 

@@ -70,6 +70,7 @@ class Keeper:
         Raises:
           OSError: If it cannot be written.
         """
+        self.cohort.settle()
         fields = dataclasses.asdict(progress)
         for name in ("step", "histories"):
             del fields[name]

@@ -194,6 +194,7 @@ class _Training:
 
     def look_for_divergence(self) -> None:
         """Ends the histories of networks that had a loss that was not finite."""
+        self.model.settle()
         finite = self.model.training.totals.finite
         histories.end_diverged(
             self.histories,

@@ -111,7 +111,7 @@ def _define_machine() -> None:
     flags.DEFINE(
         _IntervalParser(),
         "checkpoint_every",
-        "0.5min",
+        "1min",
         "Least distance between two checkpoints of a cohort, 500steps or 2min; they"
         " change no number.",
     )
