@@ -2,7 +2,7 @@
 
 SIGKILL goes to the whole process group, as when a machine stops. The moments
 are drawn from a seed, in every phase of the study, with one cohort and with two
-at a time. It takes about 10 minutes on 2 busy cores.
+at a time. It takes about 5 minutes on 2 busy cores.
 """
 
 import collections
