@@ -58,7 +58,9 @@ def test_the_embedded_study_ends_within_ten_seconds(tmp_path, capsys):
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
-        def reached(line=line, event=event, found=last_step(runs)):
+        found = last_step(runs)
+
+        def reached(line=line, event=event, found=found):
             if line not in output.read_text():
                 return False
             step = last_step(runs)
