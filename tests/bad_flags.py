@@ -47,7 +47,12 @@ def single_flags() -> dict[str, Bad]:
         "bias rate endless": _flag("--bias_rate=inf", "a finite number", "got inf"),
         "speed no number": _flag("--rate=nan", "a finite number", "got nan"),
         "speed zero": _flag("--rate=0", "number >= 1e-06", "got '0'"),
-        "no checkpoint time": _flag("--checkpoint_seconds=nan", "a finite", "got nan"),
+        "no checkpoint interval": _flag(
+            "--checkpoint_every=soon", "or minutes, such as 500steps", "got 'soon'"
+        ),
+        "checkpoints of no steps": _flag(
+            "--checkpoint_every=0", "at least 1 step", "got '0'"
+        ),
         "momentum": _flag("--momentum=1", "at least 0 and under 1", "got 1.0"),
         "drop factor": _flag("--drop_factor=2", "above 0 and at most 1", "got 2.0"),
         "dropout": _flag("--dropout=1", "at least 0 and under 1", "got 1.0"),

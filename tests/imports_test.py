@@ -26,6 +26,7 @@ TENSORFLOW = {
     "data.pipeline",
     "export",
     "outcome",
+    "preparation",
     "provenance",
     "tensorboard_log",
     "training",

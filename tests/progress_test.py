@@ -48,6 +48,17 @@ def step(cohort, number, rate=64.0):
     return Event("progress", cohort, progress=Progress(number, rate))
 
 
+def test_what_the_user_should_know_has_a_line_of_its_own(clock):
+    stream = io.StringIO()
+    display = Display(COSTS, steps=100, stream=stream)
+    note = "the checkpoint x is damaged: training starts again"
+    display.show(Event("progress", ONE, progress=Progress(0, 0.0, note)))
+    assert f"{ONE.cohort_id}: {note}\n" in stream.getvalue()
+    shown = stream.getvalue().count("damaged")
+    display.show(step(ONE, 10))
+    assert stream.getvalue().count("damaged") == shown == 1
+
+
 def last_line(stream):
     return stream.getvalue().rsplit("\x1b[K", 1)[-1]
 

@@ -9,9 +9,9 @@ import time
 import fabricate
 
 from yosinski_tf import records, scheduler
+from yosinski_tf.architectures import get_network
 from yosinski_tf.files import make_folder, write_atomically
 from yosinski_tf.jobs import Job, Progress, Stopped
-from yosinski_tf.networks import get_network
 from yosinski_tf.plan import Cohort, make_cohorts, make_runs
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import make_split

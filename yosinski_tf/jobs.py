@@ -2,7 +2,10 @@
 
 import dataclasses
 import pathlib
+import re
+import signal
 
+from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import Cohort
 from yosinski_tf.recipes import Recipe
@@ -10,6 +13,72 @@ from yosinski_tf.recipes import Recipe
 
 class Stopped(Exception):
     """Training was asked to stop and has saved where it was."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which schedulers send: handled like Ctrl-C, with its own exit code."""
+
+
+class StopRequest:
+    """Whether SIGTERM has asked a training process to stop.
+
+    Until the question is put for the first time, SIGTERM ends the process as it
+    stands: starting up takes long, and there is nothing to save yet.
+    """
+
+    def __init__(self):
+        self._armed = self._asked = False
+
+    def __call__(self) -> bool:
+        if not self._armed:
+            signal.signal(signal.SIGTERM, self._note)
+            self._armed = True
+        return self._asked
+
+    def _note(self, number, frame):
+        self._asked = True
+
+
+_INTERVAL = re.compile(r"(\d+)(?: ?steps?)?|(\d+(?:\.\d*)?|\.\d+) ?min(?:utes?)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A number of steps, or a time.
+
+    Attributes:
+      steps: At least 1; None for a time.
+      minutes: At least 0; None for steps.
+    """
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Interval":
+        """Reads `500`, `500steps`, `2min` or `0.5min`.
+
+        Raises:
+          UserError: If it is neither steps nor minutes.
+        """
+        match = _INTERVAL.fullmatch(text.strip())
+        if not match or (match[1] and int(match[1]) < 1):
+            raise UserError(
+                f"wants steps, at least 1, or minutes, such as 500steps or 2min, got"
+                f" {text!r}"
+            )
+        if match[1]:
+            return cls(steps=int(match[1]))
+        return cls(minutes=float(match[2]))
+
+    def passed(self, steps: int, seconds: float) -> bool:
+        """Whether so many steps or so many seconds are the interval or more."""
+        if self.steps is not None:
+            return steps >= self.steps
+        return seconds >= 60 * (self.minutes or 0.0)
+
+    def __str__(self) -> str:
+        return f"{self.minutes:g}min" if self.steps is None else f"{self.steps}steps"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +93,8 @@ class Job:
       images: Folder of the data set's arrays (see `data.cache`).
       command: The command line, for the records.
       threads: Threads that compute, or None for the library's choice.
-      checkpoint_seconds: Least time between two checkpoints.
+      checkpoint_every: Least distance between two checkpoints.
+      deterministic: Whether to ask for kernels that give the same bits each time.
     """
 
     cohort: Cohort
@@ -34,7 +104,8 @@ class Job:
     images: pathlib.Path
     command: str
     threads: int | None = None
-    checkpoint_seconds: float = 30.0
+    checkpoint_every: Interval = Interval(minutes=1.0)
+    deterministic: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +115,9 @@ class Progress:
     Attributes:
       step: Steps taken.
       images_per_second: Training images per second since the last report.
+      note: A sentence that the user should see; mostly there is none.
     """
 
     step: int
     images_per_second: float
+    note: str = ""

@@ -59,6 +59,8 @@ class Display:
             self._line(f"start {name}: {networks}")
         elif event.kind == "progress" and event.progress is not None:
             step, rate = event.progress.step, event.progress.images_per_second
+            if event.progress.note:
+                self._line(f"{name}: {event.progress.note}")
             share = step / self._steps
             self._training = self._training or time.monotonic()
             self._resumed.setdefault(name, share)

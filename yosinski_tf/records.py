@@ -24,7 +24,8 @@ class Record:
 
     Attributes:
       run_id: Identity of the run, and the name of its folder.
-      status: `finished`, or `diverged` for a loss that was not finite.
+      status: `finished`, or `diverged` for a loss (or, at the end, a weight) that
+        was not finite: its weights are not stored.
       treatment: Its name, for example `A3B+`.
       kind: `base`, `selffer`, `transfer` or `random`.
       n: Number of copied layers; 0 for a base.
@@ -46,8 +47,10 @@ class Record:
         `image` the mean of the image in `mean_image.npy` that is.
       recipe: Everything about the training.
       seed: Seed of initial values, dropout and batches.
-      steps: Optimizer steps taken.
-      top1: Share of validation images classified right, 0..1, at the end.
+      steps: Optimizer steps taken; of a network that diverged, the step whose
+        loss was the first that was not finite.
+      top1: Share of validation images classified right, 0..1, at the end; 0 for
+        a network that diverged between two validations.
       top5: Share with the right class among the five likeliest, at the end.
       loss: Mean cross-entropy on the validation images, in nats, at the end;
         None if it was not finite.
@@ -64,7 +67,7 @@ class Record:
         network of the cohort saw each of them.
       cohort: `id`, `size` and `runs` of the cohort trained together,
         `total_seconds` with start-up and validation.
-      weights_sha256: Digest of all final weights.
+      weights_sha256: Digest of all final weights; empty if it diverged.
       frozen_sha256_before: Digest of the frozen layers' weights before
         training, None if nothing was frozen.
       frozen_sha256_after: The same after training; equal, or the run is

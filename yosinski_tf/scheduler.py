@@ -20,7 +20,7 @@ from yosinski_tf.backlog import Backlog
 from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
 from yosinski_tf.files import DiskFull
-from yosinski_tf.jobs import Job, Progress, Stopped
+from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, Terminated
 from yosinski_tf.machine import cores
 from yosinski_tf.plan import Cohort, without
 from yosinski_tf.records import RECORD_NAME
@@ -73,7 +73,8 @@ def train_all(
       The events of what failed and of what was left out.
 
     Raises:
-      Stopped: After Ctrl-C or SIGTERM.
+      KeyboardInterrupt: After Ctrl-C.
+      Terminated: After SIGTERM.
       DiskFull: If there is no room; all that are training are stopped.
       UserError: If the study folder holds a broken record.
     """
@@ -117,7 +118,7 @@ def train_all(
                     raise DiskFull(event.message)
     except KeyboardInterrupt:
         _stop(running, report)
-        raise Stopped from None
+        raise
     except UserError:
         # Whatever it is, what the others have trained is saved first.
         _stop(running, report)
@@ -130,7 +131,7 @@ def train_all(
 
 
 def _interrupt(number, frame):
-    raise KeyboardInterrupt
+    raise Terminated
 
 
 def _close(backlog: Backlog, child: "_Child", event: Event) -> None:
@@ -213,8 +214,7 @@ class _Child:
 
 def _work(job: Job, work: Work, connection, log: pathlib.Path) -> None:
     """Body of a cohort's process."""
-    stop = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.append(number))
+    stop = StopRequest()
 
     def tell(kind: str, content: object) -> None:
         # Without a parent there is nobody to tell.
@@ -227,7 +227,7 @@ def _work(job: Job, work: Work, connection, log: pathlib.Path) -> None:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         with locks.take(job.runs, [run.run_id for run in job.cohort.runs]) as held:
-            tell(*_locked(job, work, log, tell, held, lambda: bool(stop)))
+            tell(*_locked(job, work, log, tell, held, stop))
     except locks.Busy as busy:
         tell("busy", str(busy))
     except DiskFull as error:

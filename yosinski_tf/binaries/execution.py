@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import failures, files, locks, scheduler, study
+from yosinski_tf import checkpoints, failures, files, locks, scheduler, study
 from yosinski_tf.binaries import closing, job_flags
 from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
@@ -18,7 +18,7 @@ from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
 from yosinski_tf.failures import Failure
 from yosinski_tf.finished_run import read_run_weights
-from yosinski_tf.jobs import Job, Stopped
+from yosinski_tf.jobs import Job
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import (
     Cohort,
@@ -34,7 +34,6 @@ from yosinski_tf.records import RECORD_NAME, read_record
 from yosinski_tf.splits import make_split
 
 FLAGS = flags.FLAGS
-STOPPED = 130
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,12 +189,14 @@ def execute(plan: Plan) -> int:
 
     Returns:
       0 if all is done, 1 if something failed or could not be trained for want
-      of its base, 130 if stopped.
+      of its base, 130 if stopped by Ctrl-C, 143 if by SIGTERM.
 
     Raises:
       UserError: If the data set cannot be used, the folder cannot be written to,
         or the disk is full.
     """
+    # One that a kill left behind just when its last record was written.
+    checkpoints.discard(plan.runs)
     total = len(plan.wanted)
     left = sum(len(cohort.runs) for cohort in plan.cohorts)
     wanted = [run.run_id for run in plan.wanted]
@@ -211,9 +212,9 @@ def execute(plan: Plan) -> int:
         settings = _prepare(plan)
         _forget_failures(plan)
         return _train(plan, settings)
-    except Stopped:
+    except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on from here.")
-        return STOPPED
+        return job_flags.stop_code(stop)
     except OSError as error:
         raise closing.cannot_write(plan.runs, error) from None
 
@@ -262,7 +263,8 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
             plan.runs / study.IMAGES_FOLDER,
             job_flags.command(),
             settings["threads"],
-            FLAGS.checkpoint_seconds,
+            FLAGS.checkpoint_every,
+            FLAGS.deterministic,
         )
 
     display = Display(

@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from absl import app, flags
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError, one_line
+from yosinski_tf.jobs import Interval, Terminated
 from yosinski_tf.networks import ACTIVATIONS, Network
 from yosinski_tf.points import MEASURES
 from yosinski_tf.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
@@ -42,9 +44,12 @@ MACHINE = (
     "processes",
     "threads",
     "cohort_size",
-    "checkpoint_seconds",
+    "checkpoint_every",
+    "deterministic",
     "retry_failed",
 )
+# After Ctrl-C and after SIGTERM.
+STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 _DEFAULT_DROPS = ("60%", "85%")
 _LARGEST_NUMBER = 2**32 - 1
 
@@ -118,12 +123,36 @@ def _define_machine() -> None:
         "Most networks trained together as one model (default: no limit).",
         lower_bound=1,
     )
-    flags.DEFINE_float(
-        "checkpoint_seconds",
-        30.0,
-        "Least time between two checkpoints of a cohort.",
-        lower_bound=0.0,
+    flags.DEFINE(
+        _IntervalParser(),
+        "checkpoint_every",
+        "1min",
+        "Least distance between two checkpoints of a cohort, 500steps or 2min; they"
+        " change no number.",
     )
+    flags.DEFINE_bool(
+        "deterministic",
+        False,
+        "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
+        " slower; on a CPU nothing changes.",
+    )
+
+
+class _IntervalParser(flags.ArgumentParser):
+    """Reads `Interval`; absl names the flag in what a `ValueError` says."""
+
+    syntactic_help = "at least 1 step or minutes, such as 500steps or 2min"
+
+    def parse(self, argument: str | Interval) -> Interval:
+        if isinstance(argument, Interval):
+            return argument
+        try:
+            return Interval.parse(argument)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def flag_type(self) -> str:
+        return "interval"
 
 
 def _define_data() -> None:
@@ -309,6 +338,7 @@ def run(
         return rest
 
     def guarded(unused):
+        signal.signal(signal.SIGTERM, _terminate)
         try:
             sys.exit(main() or 0)
         except UserError as error:
@@ -319,9 +349,9 @@ def run(
                 f"cannot use {place} ({error.strerror or error}): wanted a path that"
                 " can be read and written; correct or move it, or name another"
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             print(f"{program()}: stopped", file=sys.stderr)
-            sys.exit(130)
+            sys.exit(stop_code(stop))
 
     app.run(guarded, flags_parser=parse)
 
@@ -349,6 +379,15 @@ def _explained(message: str) -> str:
             wanted = f"one of {', '.join(choices)}"
         return f"--{name} wants {wanted}, got {value!r}: see --help"
     return f"{message}: see --help"
+
+
+def _terminate(number, frame):
+    raise Terminated
+
+
+def stop_code(stop: KeyboardInterrupt) -> int:
+    """The exit code that says, as shells do, which signal ended the process."""
+    return STOPPED[1] if isinstance(stop, Terminated) else STOPPED[0]
 
 
 def _fail(message: str):

@@ -48,7 +48,7 @@ def _main() -> int:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
     code = execution.execute(plan)
-    if code == execution.STOPPED:
+    if code in job_flags.STOPPED:
         return code
     if not study.finished(plan.runs):
         return code
@@ -85,7 +85,11 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_export_one, args=(plan.runs, wanted, folder))
         process.start()
-        process.join()
+        try:
+            process.join()
+        except KeyboardInterrupt:
+            process.kill()
+            raise
         if process.exitcode:
             raise UserError(
                 f"the export of {wanted} failed with code {process.exitcode}: try"

@@ -1,0 +1,65 @@
+"""Intervals as they are typed, and SIGTERM in a process that trains."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from yosinski_tf.errors import UserError
+from yosinski_tf.jobs import Interval
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "minutes"),
+    [
+        ("500", 500, None),
+        ("500steps", 500, None),
+        ("1 step", 1, None),
+        ("2min", None, 2.0),
+        ("0.5min", None, 0.5),
+        (" .5 minutes ", None, 0.5),
+        ("0min", None, 0.0),
+    ],
+)
+def test_an_interval_is_read(text, steps, minutes):
+    assert Interval.parse(text) == Interval(steps, minutes)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "min", "0", "0steps", "-5", "-1min", "1.5", "2h", "5 s", "nan", "1e3"]
+)
+def test_what_is_no_interval_is_refused(text):
+    with pytest.raises(UserError, match="wants steps, at least 1, or minutes"):
+        Interval.parse(text)
+
+
+@pytest.mark.parametrize("text", ["500steps", "0.5min", "2min"])
+def test_an_interval_prints_as_it_is_read(text):
+    assert str(Interval.parse(text)) == text
+
+
+def test_an_interval_passes():
+    assert Interval(steps=5).passed(5, 0.0)
+    assert not Interval(steps=5).passed(4, 1e9)
+    assert Interval(minutes=0.5).passed(0, 30.0)
+    assert not Interval(minutes=0.5).passed(10**9, 29.9)
+    assert Interval(minutes=0.0).passed(0, 0.0)
+
+
+def code_of(*lines: str) -> int:
+    program = "\n".join(
+        ["import os, signal, sys", "from yosinski_tf.jobs import StopRequest", *lines]
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, env=dict(os.environ)
+    )
+    return ended.returncode
+
+
+def test_sigterm_ends_a_process_that_has_not_begun_and_waits_for_one_that_has():
+    kill = "os.kill(os.getpid(), signal.SIGTERM)"
+    made = "stop = StopRequest()"
+    assert code_of(made, kill, "sys.exit(5)") == -signal.SIGTERM
+    assert code_of(made, "assert not stop()", kill, "assert stop()", "sys.exit(5)") == 5
