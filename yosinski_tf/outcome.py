@@ -73,6 +73,9 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
     last, treatment, recipe = outcome.history[-1], run.treatment, job.recipe
     classes = run.split.classes(treatment.target)
     now = datetime.datetime.now(datetime.UTC)
+    device = describe_device()
+    if job.deterministic and not device.startswith("CPU"):
+        device += ", deterministic kernels"
     return Record(
         run_id=run.run_id,
         status="diverged" if outcome.diverged else "finished",
@@ -117,8 +120,7 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
         frozen_sha256_after=outcome.frozen_sha256_after,
         versions=versions(),
         backend=keras.backend.backend(),
-        device=describe_device()
-        + (", deterministic kernels" if job.deterministic else ""),
+        device=device,
         command=job.command,
         finished_at=now.isoformat(timespec="seconds"),
     )
