@@ -1,6 +1,8 @@
 """Nothing is executed from data, and no data leads out of its folder."""
 
 import ast
+import hashlib
+import io
 import json
 import os
 import pathlib
@@ -14,7 +16,7 @@ from fabricate import record
 from PIL import Image
 
 import yosinski_tf
-from yosinski_tf import report, surgery
+from yosinski_tf import checkpoints, report, surgery
 from yosinski_tf.data import cache, decoding, folder
 from yosinski_tf.errors import UserError
 from yosinski_tf.finished_run import read_finished_run
@@ -186,11 +188,18 @@ def test_a_stored_data_set_runs_nothing(tmp_path, trap):
 
 
 def test_a_checkpoint_runs_nothing(tmp_path, trap):
-    train_state = pytest.importorskip("yosinski_tf.train_state")
-    path = tmp_path / "cohort.npz"
-    np.savez(path, meta=trap)
-    with pytest.raises(UserError, match="cannot read the checkpoint"):
-        train_state.restore(path, None, identity=[])
+    arrays = io.BytesIO()
+    np.savez(arrays, weights=trap)
+    meta = {"runs": ["run"], "settings": "same", "step": 7, "meta": {}}
+    content = json.dumps(meta).encode() + b"\n" + arrays.getvalue()
+    # A checksum says that a file is whole, not that its author means well.
+    digest = hashlib.sha256(content).hexdigest()
+    path = tmp_path / "cohort.0123abcd.7.checkpoint"
+    path.write_bytes(f"yosinski_tf checkpoint 1 sha256 {digest}\n".encode() + content)
+    found = checkpoints.newest(tmp_path, "cohort", ["run"], "same")
+    assert found.checkpoint is None
+    (problem,) = found.problems
+    assert "is damaged (ValueError: Object arrays cannot be loaded" in problem
 
 
 @pytest.mark.parametrize("run_id", ["../../x", "/tmp/x", "..", "a/../b", "", "x\0y"])

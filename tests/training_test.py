@@ -11,9 +11,6 @@ import shutil
 
 import numpy as np
 import pytest
-
-# What it takes to undo `enable_op_determinism` is not public.
-from tensorflow.python.framework import config
 from tiny import (
     CLASSES,
     LAYERS,
@@ -168,16 +165,23 @@ def test_training_again_gives_the_same_weights(tmp_path, images, study):
     assert without_times(one.history) == without_times(other.history)
 
 
-def test_deterministic_kernels_change_no_number_on_a_processor(tmp_path, images, study):
-    job = make_job(tmp_path, images, ["baseA"])
-    try:
-        training.train(dataclasses.replace(job, deterministic=True))
-        assert config.is_op_determinism_enabled()
-    finally:
-        config.disable_op_determinism()
+def test_deterministic_kernels_are_asked_for_on_a_gpu_only(
+    tmp_path, images, study, monkeypatch
+):
+    asked = []
+    tf = training.tf.config
+    monkeypatch.setattr(
+        tf.experimental, "enable_op_determinism", lambda: asked.append(True)
+    )
+    job = dataclasses.replace(make_job(tmp_path, images, ["baseA"]), deterministic=True)
+    training.train(job)
+    assert asked == []
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
-    assert record_of(tmp_path, "baseA").device.endswith(", deterministic kernels")
-    assert not record_of(study, "baseA").device.endswith("deterministic kernels")
+    monkeypatch.setattr(tf, "list_physical_devices", lambda kind: [kind])
+    missing = dataclasses.replace(job, images=tmp_path / "none")
+    with pytest.raises(UserError):
+        training.train(missing)
+    assert asked == [True]
 
 
 def test_another_seed_gives_other_weights_in_every_layer(tmp_path, images, study):

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from yosinski_tf.records import RECORD_NAME, write_atomically
+from yosinski_tf.files import make_folder, write_atomically
+from yosinski_tf.records import RECORD_NAME
 
 # In a study folder.
 FOLDER = "cohorts"
@@ -102,7 +103,7 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
     digest = hashlib.sha256(data[_HEADER_SIZE:]).hexdigest()
     data[:_HEADER_SIZE] = f"{_HEADER}{digest}\n".encode()
     path = folder / f"{_stem(cohort, checkpoint.runs)}.{checkpoint.step}{_SUFFIX}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_atomically(path, data)
     same = _files(folder, _stem(cohort, checkpoint.runs))
     # Had a later one been of use, this training would have gone on from it.

@@ -12,6 +12,7 @@ import numpy as np
 from yosinski_tf import surgery
 from yosinski_tf.checkpoints import to_bytes
 from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.files import make_folder, write_atomically
 from yosinski_tf.histories import diverged
 from yosinski_tf.jobs import Job
 from yosinski_tf.plan import Run
@@ -22,7 +23,6 @@ from yosinski_tf.records import (
     WEIGHTS_NAME,
     Record,
     mean_of_best,
-    write_atomically,
 )
 from yosinski_tf.train_state import Progression
 
@@ -73,6 +73,9 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
     last, treatment, recipe = outcome.history[-1], run.treatment, job.recipe
     classes = run.split.classes(treatment.target)
     now = datetime.datetime.now(datetime.UTC)
+    device = describe_device()
+    if job.deterministic and not device.startswith("CPU"):
+        device += ", deterministic kernels"
     return Record(
         run_id=run.run_id,
         status="diverged" if outcome.diverged else "finished",
@@ -117,8 +120,7 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
         frozen_sha256_after=outcome.frozen_sha256_after,
         versions=versions(),
         backend=keras.backend.backend(),
-        device=describe_device()
-        + (", deterministic kernels" if job.deterministic else ""),
+        device=device,
         threads=job.threads,
         command=job.command,
         finished_at=now.isoformat(timespec="seconds"),
@@ -137,7 +139,7 @@ def store_weights(
       weights: Final weights; None if the network diverged and has none of use.
       mean_image: What was subtracted, if it was an image.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if weights is None:
         (folder / WEIGHTS_NAME).unlink(missing_ok=True)
         return

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from yosinski_tf.errors import UserError
-from yosinski_tf.records import write_atomically
+from yosinski_tf.files import write_atomically
 
 _LOCK, _SETTINGS = "lock", "settings.json"
 

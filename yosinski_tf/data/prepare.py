@@ -21,7 +21,7 @@ from yosinski_tf.data.shard_work import Settings, ShardTask
 from yosinski_tf.data.store_format import Store, is_store, open_store, shard_name
 from yosinski_tf.data.workers import run_all
 from yosinski_tf.errors import UserError
-from yosinski_tf.records import write_atomically
+from yosinski_tf.files import write_atomically
 
 _MOST_RECORDS, _LEAST_RECORDS, _FILES = 4096, 256, 16
 _UNREADABLE = "unreadable.txt"

@@ -21,7 +21,7 @@ from yosinski_tf.data import decoding, examples, record_files
 from yosinski_tf.data.listing import Images
 from yosinski_tf.data.workers import Interrupted
 from yosinski_tf.errors import UserError
-from yosinski_tf.records import write_atomically
+from yosinski_tf.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

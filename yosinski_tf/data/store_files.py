@@ -25,7 +25,7 @@ from yosinski_tf.data.store_format import (
     fingerprint,
 )
 from yosinski_tf.errors import UserError
-from yosinski_tf.records import write_atomically
+from yosinski_tf.files import write_atomically
 
 _PACKAGES = (
     *("yosinski_tf", "pillow", "numpy", "array_record"),
