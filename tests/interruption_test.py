@@ -103,14 +103,3 @@ def test_a_study_that_is_stopped_while_it_starts_up_ends_at_once(
     assert process.returncode == code, err
     assert "the same command goes on from here" in out
     assert "Traceback" not in err
-
-
-def test_an_interval_that_is_none_is_refused(tmp_path, images):
-    done = run(
-        "base", *arguments(images, tmp_path / "runs"), "--checkpoint_every=2hours"
-    )
-    assert done.returncode == 2
-    assert "checkpoint_every" in done.stderr
-    assert "wants steps, at least 1, or minutes, such as 500steps" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "runs").exists()

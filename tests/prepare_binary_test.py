@@ -151,7 +151,7 @@ def test_verify(folder, tmp_path):
             ["--source=folder:IMAGES", "--out=OUT", "--encoding=raw", "--quality=9"],
             ["--encoding=raw has no --quality"],
         ),
-        (["--source=folder:IMAGES", "--out=OUT", "--encoding=png"], ["jpeg|raw"]),
+        (["--source=folder:IMAGES", "--out=OUT", "--encoding=png"], ["jpeg, raw"]),
         (
             ["--source=folder:IMAGES", "--out=OUT", "--beam_options=a=b"],
             ["beam_runner"],

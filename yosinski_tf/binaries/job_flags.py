@@ -365,7 +365,7 @@ def _check_values() -> None:
         # From a flag file only; no path may hold it.
         if "\0" in "".join(value if isinstance(value, list) else str(value)):
             _fail(f"--{name} wants text, got {value!r} with a zero byte: remove it")
-    if not FLAGS.runs:
+    if "runs" in FLAGS and not FLAGS.runs:
         _fail("--runs wants a folder, got none: name one, such as --runs=runs/mine")
 
 
