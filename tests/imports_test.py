@@ -23,7 +23,9 @@ KERAS_ONLY = {
 }
 TENSORFLOW = {
     "data.embedded_tfds",
+    "data.order",
     "data.pipeline",
+    "data.stored_batches",
     "export",
     "outcome",
     "provenance",

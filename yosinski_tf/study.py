@@ -61,6 +61,9 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> None:
         raise UserError(
             f"cannot read {path} ({error}): choose another --runs folder"
         ) from None
+    if _stored(found) and _stored(wanted):
+        # A store may be moved: its fingerprint says whether it is the same.
+        found["dataset"]["spec"] = wanted["dataset"]["spec"]
     differences = _differences(found, wanted)
     if differences:
         raise UserError(
@@ -84,7 +87,7 @@ def load_images(
     Raises:
       UserError: If the data set cannot be loaded.
     """
-    if (runs / SETTINGS_NAME).exists():
+    if (runs / SETTINGS_NAME).exists() and not _stored(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
             return images
@@ -108,15 +111,14 @@ def describe_images(
     Raises:
       UserError: If there is no such data set and it is not ImageNet.
     """
-    if (runs / SETTINGS_NAME).exists():
+    if (runs / SETTINGS_NAME).exists() and not _stored(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
             return description_of(images), ""
-    options = {k: v for k, v in wanted["dataset"].items() if k != "image_size"}
     try:
-        return sources.describe(**options), ""
+        return sources.describe(**wanted["dataset"]), ""
     except UserError as error:
-        spec = options["spec"]
+        spec = wanted["dataset"]["spec"]
         if not _IMAGENET.fullmatch(spec):
             raise
         families = ilsvrc.class_families()
@@ -158,9 +160,10 @@ def prepare_folder(
     """Makes the folder with its settings and its data set, where not yet done.
 
     Raises:
-      UserError: If the folder cannot be written to.
+      UserError: If the folder cannot be written to, or was begun with a store of
+        other content.
     """
-    if (runs / SETTINGS_NAME).exists() and cache.load(runs / IMAGES_FOLDER):
+    if (runs / SETTINGS_NAME).exists() and cache.holds(runs / IMAGES_FOLDER, images):
         return
     try:
         cache.save(runs / IMAGES_FOLDER, images)
@@ -182,6 +185,13 @@ def finished(runs: pathlib.Path) -> dict[str, Record]:
     if not runs.is_dir():
         return {}
     return {record.run_id: record for record in read_records(runs)}
+
+
+def _stored(settings: Any) -> bool:
+    """Whether the images are in a store."""
+    dataset = settings.get("dataset") if isinstance(settings, dict) else None
+    spec = dataset.get("spec") if isinstance(dataset, dict) else None
+    return isinstance(spec, str) and spec.startswith("store:")
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from absl import app, flags
 
+from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import (
@@ -114,7 +115,10 @@ def _define_machine() -> None:
 
 def _define_data() -> None:
     flags.DEFINE_string(
-        "dataset", "embedded", "embedded, embedded:SEED, folder:DIR or tfds:NAME."
+        "dataset",
+        "embedded",
+        "embedded, embedded:SEED, folder:DIR, tfds:NAME, or store:DIR, made by"
+        " yosinski-prepare.",
     )
     flags.DEFINE_string("data_dir", None, "Where TFDS has prepared its data sets.")
     flags.DEFINE_float(
@@ -169,7 +173,8 @@ def _define_recipe() -> None:
     flags.DEFINE_integer(
         "image_size",
         None,
-        "Side that images are warped to, pixels (default: 32; caffenet: 256).",
+        "Side that images are warped to, pixels (default: 32; caffenet: 256; a"
+        " store's own).",
     )
     flags.DEFINE_integer(
         "crop_size",
@@ -205,6 +210,9 @@ def recipe() -> Recipe:
 def _sizes() -> tuple[int, int]:
     """Sides of the images and of the crop."""
     usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
+    store = sources.open_stored(FLAGS.dataset)
+    if image_size is None and store and store.image_size != usual.image_size:
+        image_size = store.image_size
     if image_size is None:
         crop_size = usual.crop_size if FLAGS.crop_size is None else FLAGS.crop_size
         return usual.image_size, crop_size

@@ -1,0 +1,212 @@
+"""Batches from a store: those of the same images in memory, byte for byte."""
+
+import numpy as np
+import pytest
+import stores
+import tensorflow as tf
+
+from yosinski_tf.data import pipeline, sources, stored_batches
+from yosinski_tf.data.image_set import half_view
+from yosinski_tf.errors import UserError
+
+SIZE, COUNTS = 24, [13, 11, 12, 9]
+# As many records as are read at a time, and more: a pipeline may read ahead.
+OPTIONS = {"batch_size": 5, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return stores.draw_images(tmp_path_factory.mktemp("images") / "f", COUNTS, SIZE)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory, folder):
+    return stores.make_store(folder, tmp_path_factory.mktemp("raw") / "store", SIZE)
+
+
+@pytest.fixture(scope="module")
+def memory(folder):
+    return sources.load(f"folder:{folder}", image_size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def stored(raw):
+    return sources.load(f"store:{raw.folder}", image_size=SIZE)
+
+
+def half(data, part="train", classes=(0, 2, 3), first=None):
+    indices, labels = half_view(np.asarray(getattr(data, f"{part}_labels")), classes)
+    if first is not None:
+        indices, labels = half_view(
+            np.asarray(getattr(data, f"{part}_labels")), classes, first
+        )
+    return pipeline.Part(getattr(data, f"{part}_images"), indices, labels)
+
+
+def training(part, first=0, last=20, crop=17, mirror=True, places=True, **changes):
+    return list(
+        pipeline.training_batches(
+            part,
+            crop_size=crop,
+            mirror=mirror,
+            first_step=first,
+            last_step=last,
+            places=places,
+            **{**OPTIONS, **changes},
+        )
+    )
+
+
+def assert_same(one, other):
+    one, other = (tf.nest.flatten(batches) for batches in (one, other))
+    assert len(one) == len(other) > 0
+    for mine, theirs in zip(one, other, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("places", [True, False])
+@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize("crop", [17, SIZE])
+def test_training_batches_are_those_of_memory(memory, stored, crop, mirror, places):
+    options = {"crop": crop, "mirror": mirror, "places": places}
+    # 20 batches of 5 of 34 images: nearly three epochs, ends within batches.
+    assert_same(training(half(stored), **options), training(half(memory), **options))
+
+
+@pytest.mark.parametrize("batch", [1, 64, 100])
+def test_batches_of_any_size(memory, stored, batch):
+    options = {"batch_size": batch, "last": 3}
+    assert_same(training(half(stored), **options), training(half(memory), **options))
+
+
+@pytest.mark.parametrize("places", [True, False])
+@pytest.mark.parametrize("crop", [17, SIZE])
+def test_validation_batches_are_those_of_memory(memory, stored, crop, places):
+    options = {"batch_size": 4, "crop_size": crop, "places": places}
+    mine, theirs = (
+        list(pipeline.validation_batches(half(data, "validation"), **options))
+        for data in (stored, memory)
+    )
+    assert_same(mine, theirs)
+    # Nine images, each once; the last batch is short.
+    assert [len(labels) for _, labels in mine] == [4, 4, 1]
+
+
+@pytest.mark.parametrize("step", [1, 7, 13, 19])
+def test_starting_at_a_step_continues_as_if_never_stopped(stored, step):
+    part = half(stored)
+    assert_same(training(part, first=step), training(part)[step:])
+
+
+class Counted:
+    """Counts the records that are read."""
+
+    def __init__(self, images, monkeypatch):
+        self.records, read = 0, images.read
+
+        def counting(indices):
+            self.records += len(indices)
+            return read(indices)
+
+        monkeypatch.setattr(images, "read", counting)
+
+
+@pytest.mark.parametrize("step", [0, 10, 1_000_000])
+def test_a_first_batch_takes_no_more_reads_far_into_a_training(
+    stored, monkeypatch, step
+):
+    counted = Counted(stored.train_images, monkeypatch)
+    batches = pipeline.training_batches(
+        half(stored),
+        crop_size=17,
+        mirror=True,
+        first_step=step,
+        last_step=step + 1_000_000,
+        places=False,
+        **OPTIONS,
+    )
+    next(iter(batches))
+    # A few calls of 64 records run ahead of the decoding, whatever the step.
+    assert 64 <= counted.records <= 512
+
+
+def test_a_period_reads_its_own_images_only(stored, monkeypatch):
+    counted = Counted(stored.train_images, monkeypatch)
+    training(half(stored), first=3, last=16)
+    assert counted.records == (16 - 3) * 5
+
+
+def test_jpeg_is_close_to_memory(folder, memory, tmp_path):
+    store = stores.make_store(folder, tmp_path / "store", SIZE, "jpeg")
+    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    for mine, theirs in zip(
+        training(half(stored)), training(half(memory)), strict=True
+    ):
+        ((pixels, places), labels), ((others, spots), names) = mine, theirs
+        assert (places.numpy() == spots.numpy()).all()
+        assert (labels.numpy() == names.numpy()).all()
+        difference = pixels.numpy().astype(int) - others.numpy()
+        assert 0 < np.abs(difference).mean() < 6
+
+
+def test_jpeg_is_cropped_as_the_whole_image_is(folder, tmp_path):
+    store = stores.make_store(folder, tmp_path / "store", SIZE, "jpeg")
+    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    part = half(stored)
+    whole = training(part, crop=SIZE, mirror=False, batch_size=34, last=1)
+    ((images, _), _), *_ = whole
+    by_index = {}
+    chosen = [number % 34 for number in range(34)]
+    for (pixels, places), _ in training(part, batch_size=34, last=1):
+        for index, pixel, (top, left, flip) in zip(
+            chosen, pixels.numpy(), places.numpy(), strict=True
+        ):
+            crop = images.numpy()[index, top : top + 17, left : left + 17]
+            by_index[index] = (pixel == (crop[:, ::-1] if flip else crop)).all()
+    assert len(by_index) == 34 and all(by_index.values())
+
+
+@pytest.mark.parametrize(
+    ("classes", "first"),
+    [((0, 1, 2, 3), None), ((1, 3), None), ((0, 1, 2, 3), 5), ((0, 1, 2, 3), 12)],
+)
+def test_means_are_those_of_memory_and_read_nothing(
+    memory, stored, monkeypatch, classes, first
+):
+    counted = Counted(stored.train_images, monkeypatch)
+    mine, theirs = (half(d, classes=classes, first=first) for d in (stored, memory))
+    assert pipeline.mean_pixel(mine) == pipeline.mean_pixel(theirs)
+    np.testing.assert_array_equal(
+        pipeline.mean_image(mine), pipeline.mean_image(theirs)
+    )
+    assert counted.records == 0
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_the_mean_of_other_images_is_read(memory, stored, part):
+    classes, first = (0, 2), 2
+    mine, theirs = (half(d, part, classes, first) for d in (stored, memory))
+    np.testing.assert_array_equal(
+        pipeline.mean_image(mine), pipeline.mean_image(theirs)
+    )
+
+
+def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
+    store = stores.make_store(folder, tmp_path / "store", SIZE)
+    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    shard = store.shard_paths("train")[0]
+    shard.write_bytes(shard.read_bytes()[:-9000])
+    with pytest.raises(UserError, match=f"{shard.name} cannot be read .*--verify"):
+        stored.train_images.read([0])
+    with pytest.raises(tf.errors.OpError) as failed:
+        training(half(stored))
+    reason = stored_batches.reading_error(failed.value)
+    assert isinstance(reason, UserError)
+    assert str(reason).startswith(f"store {store.folder} is damaged, {shard.name}")
+    assert "\n" not in str(reason)
+
+
+def test_without_a_gpu_batches_stay_where_they_are():
+    batches = tf.data.Dataset.range(3)
+    assert stored_batches.to_accelerator(batches) is batches
