@@ -147,3 +147,22 @@ def test_finished_networks_are_counted_and_failures_told(clock):
         "failed random-0_A_seed0_first: its process ended with code -9"
         in stream.getvalue()
     )
+
+
+def test_images_are_counted_with_rate_and_time_left(monkeypatch):
+    clock = iter([0.0, 10.0, 35.0, 40.0, 60.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    count = progress.ImageCount(stream)
+    count.show("preparing", 1000, 9000)
+    count.show("preparing", 2000, 9000)  # too soon after the last line
+    count.show("preparing", 4500, 9000)
+    count.show("preparing", 9000, 9000)
+    count.show("checking", 0, 9000)
+    # The 1000 that were there before do not count as speed.
+    assert stream.getvalue().splitlines() == [
+        "preparing 1,000/9,000 images",
+        "preparing 4,500/9,000 images, 100 images/s, time left 45s",
+        "preparing 9,000/9,000 images, 200 images/s",
+        "checking 0/9,000 images",
+    ]

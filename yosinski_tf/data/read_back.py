@@ -66,6 +66,10 @@ def problems_of(
 
     Yields:
       A sentence for each problem.
+
+    Raises:
+      UserError: If a file beside the records is missing or of another shape.
+      OSError: If the sums cannot be written.
     """
     sums = store.folder / "sums"
     counts = store.class_counts("train")
@@ -77,6 +81,8 @@ def problems_of(
                 f" {_MOST_SUMMED:,} at most, so that their sums fit into 32 bits"
             )
         _new_sums(sums, len(counts), num_ranks(counts), store.image_size)
+    # Looked at here, where what is wrong with it is told well.
+    store.class_sums()
     locks = tuple(workers.context().Lock() for _ in range(_LOCKS))
     tasks = _tasks(store, processes, sums, not write_sums)
     for problems in workers.run_all(

@@ -1,6 +1,5 @@
 """What a source promises, against what was found in it."""
 
-import pathlib
 import re
 
 import numpy as np
@@ -105,7 +104,7 @@ def _other_names(names: tuple[str, ...], images: Images) -> list[str]:
     """Images that are named after another class than theirs."""
     wrong = []
     for label, name in zip(images.labels.tolist(), images.file_names, strict=True):
-        match = _WORDNET_PREFIX.match(pathlib.PurePath(name).name)
+        match = _WORDNET_PREFIX.match(name, name.rfind("/") + 1)
         if match and match[1] != names[label]:
             wrong.append((name, names[label]))
     if not wrong:

@@ -1,5 +1,7 @@
 """The files by which TensorFlow Datasets knows a store as its own."""
 
+import numpy as np
+
 from yosinski_tf.data.store_format import (
     DATASET_NAME,
     FILE_NAME,
@@ -76,7 +78,7 @@ def _features(store: Store):
         image = tfds.features.Image(shape=shape, encoding_format="jpeg")
     else:
         image = tfds.features.Tensor(
-            shape=shape, dtype="uint8", encoding=tfds.features.Encoding.BYTES
+            shape=shape, dtype=np.uint8, encoding=tfds.features.Encoding.BYTES
         )
     return tfds.features.FeaturesDict(
         {
