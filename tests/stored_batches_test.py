@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import stores
 import tensorflow as tf
+from PIL import Image
 
 from yosinski_tf.data import pipeline, sources, stored_batches
 from yosinski_tf.data.image_set import half_view
@@ -14,14 +15,33 @@ SIZE, COUNTS = 24, [13, 11, 12, 9]
 OPTIONS = {"batch_size": 5, "seed": 3}
 
 
+def draw_images(folder):
+    """Smooth random images, so many for training in each class."""
+    random = np.random.default_rng(0)
+    for part, counts in (("train", COUNTS), ("val", [3] * len(COUNTS))):
+        for index, count in enumerate(counts):
+            home = folder / part / f"class{index}"
+            home.mkdir(parents=True)
+            for image in range(count):
+                coarse = random.integers(0, 256, (5, 5, 3), np.uint8)
+                smooth = Image.fromarray(coarse).resize((SIZE, SIZE))
+                smooth.save(home / f"{image:02d}.png")
+    return folder
+
+
+def make_store(folder, out, **changes):
+    options = {"image_size": SIZE, "shard_records": 7, **changes}
+    return stores.make(f"folder:{folder}", out / "store", **options)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return stores.draw_images(tmp_path_factory.mktemp("images") / "f", COUNTS, SIZE)
+    return draw_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory, folder):
-    return stores.make_store(folder, tmp_path_factory.mktemp("raw") / "store", SIZE)
+    return make_store(folder, tmp_path_factory.mktemp("raw"))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +158,7 @@ def test_a_period_reads_its_own_images_only(stored, monkeypatch):
 
 
 def test_jpeg_is_close_to_memory(folder, memory, tmp_path):
-    store = stores.make_store(folder, tmp_path / "store", SIZE, "jpeg")
+    store = make_store(folder, tmp_path, encoding="jpeg")
     stored = sources.load(f"store:{store.folder}", image_size=SIZE)
     for mine, theirs in zip(
         training(half(stored)), training(half(memory)), strict=True
@@ -147,24 +167,25 @@ def test_jpeg_is_close_to_memory(folder, memory, tmp_path):
         assert (places.numpy() == spots.numpy()).all()
         assert (labels.numpy() == names.numpy()).all()
         difference = pixels.numpy().astype(int) - others.numpy()
-        assert 0 < np.abs(difference).mean() < 6
+        # Two images taken at random are over 60 apart.
+        assert 0 < np.abs(difference).mean() < 10
 
 
 def test_jpeg_is_cropped_as_the_whole_image_is(folder, tmp_path):
-    store = stores.make_store(folder, tmp_path / "store", SIZE, "jpeg")
+    store = make_store(folder, tmp_path, encoding="jpeg")
     stored = sources.load(f"store:{store.folder}", image_size=SIZE)
-    part = half(stored)
-    whole = training(part, crop=SIZE, mirror=False, batch_size=34, last=1)
-    ((images, _), _), *_ = whole
-    by_index = {}
-    chosen = [number % 34 for number in range(34)]
-    for (pixels, places), _ in training(part, batch_size=34, last=1):
-        for index, pixel, (top, left, flip) in zip(
-            chosen, pixels.numpy(), places.numpy(), strict=True
-        ):
-            crop = images.numpy()[index, top : top + 17, left : left + 17]
-            by_index[index] = (pixel == (crop[:, ::-1] if flip else crop)).all()
-    assert len(by_index) == 34 and all(by_index.values())
+    options = {"batch_size": 34, "last": 1}
+    ((whole, _), _) = training(half(stored), crop=SIZE, mirror=False, **options)[0]
+    ((crops, places), _) = training(half(stored), **options)[0]
+    places = places.numpy()
+    assert len({tuple(place) for place in places}) > 20
+    for image, crop, (top, left, flip) in zip(
+        whole.numpy(), crops.numpy(), places, strict=True
+    ):
+        wanted = image[top : top + 17, left : left + 17]
+        wanted = wanted[:, ::-1] if flip else wanted
+        # At its edge colours are interpolated from what lies within the crop.
+        assert (crop[1:-1, 1:-1] == wanted[1:-1, 1:-1]).all()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +214,7 @@ def test_the_mean_of_other_images_is_read(memory, stored, part):
 
 
 def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
-    store = stores.make_store(folder, tmp_path / "store", SIZE)
+    store = make_store(folder, tmp_path)
     stored = sources.load(f"store:{store.folder}", image_size=SIZE)
     shard = store.shard_paths("train")[0]
     shard.write_bytes(shard.read_bytes()[:-9000])

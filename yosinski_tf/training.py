@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from yosinski_tf import surgery, train_state
-from yosinski_tf.data import cache, pipeline
+from yosinski_tf.data import cache, pipeline, stored_batches
 from yosinski_tf.data.image_set import half_view
 from yosinski_tf.errors import UserError
 from yosinski_tf.jobs import Job, Progress, Stopped
@@ -60,9 +60,14 @@ def train(
 
     Raises:
       Stopped: If `should_stop` said so.
-      UserError: If a base network or the data set is not there.
+      UserError: If a base network or the data set is not there, or its store
+        cannot be read.
     """
-    return _Training(job, report, should_stop).run()
+    training = _Training(job, report, should_stop)
+    try:
+        return training.run()
+    except tf.errors.OpError as error:
+        raise stored_batches.reading_error(error) or error from None
 
 
 class _Training:
