@@ -22,6 +22,8 @@ KERAS_ONLY = {
     "train_state",
 }
 TENSORFLOW = {
+    "benchmarks.input_variants",
+    "benchmarks.photographs",
     "data.embedded_tfds",
     "data.order",
     "data.pipeline",

@@ -8,8 +8,7 @@ import pytest
 import stores
 from commands import TINY, draw_folder, run
 
-TREATMENTS = "--treatments=baseB,A2B"
-# One process: as many threads for one as for the other.
+TREATMENTS = "--treatments=baseB,R2B"
 OPTIONS = [
     *TINY,
     "--image_size=20",
@@ -54,9 +53,9 @@ def test_weights_are_those_of_the_same_images_in_a_folder(
 ):
     done = run("study", f"--runs={tmp_path}", f"--dataset=folder:{images}", *OPTIONS)
     assert done.returncode == 0, done.stderr
-    assert len(weights(study)) == 3 * 16
+    assert len(weights(study)) == 2 * 16
     assert weights(study) == weights(tmp_path)
-    name = "random-0_A2B_seed0/record.json"
+    name = "random-0_R2B_seed0/record.json"
     mine, theirs = (json.loads((f / name).read_text()) for f in (study, tmp_path))
     for same in ("top1", "top5", "loss", "mean_pixel", "recipe", "weights_sha256"):
         assert mine[same] == theirs[same]
@@ -79,8 +78,8 @@ def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
     shutil.copytree(store.folder, place)
     done = command(runs, place)
     assert done.returncode == 0, done.stderr
-    assert "All 3 networks are trained already" in done.stdout
-    shutil.rmtree(runs / "random-0_A2B_seed0")
+    assert "All 2 networks are trained already" in done.stdout
+    shutil.rmtree(runs / "random-0_R2B_seed0")
     done = command(runs, place)
     assert done.returncode == 0, done.stderr
     assert weights(runs) == weights(study)
@@ -90,7 +89,7 @@ def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
     (images / "train" / "class0" / "0.png").unlink()
     shutil.rmtree(place)
     stores.make(f"folder:{images}", place, image_size=20)
-    shutil.rmtree(runs / "random-0_A2B_seed0")
+    shutil.rmtree(runs / "random-0_R2B_seed0")
     refused = command(runs, place)
     assert refused.returncode == 2
     assert "has changed since" in refused.stderr
