@@ -119,6 +119,16 @@ def test_starting_at_a_step_continues_as_if_never_stopped(stored, step):
     assert_same(training(part, first=step), training(part)[step:])
 
 
+def test_the_number_of_batches_is_known_beforehand(stored):
+    options = {"batch_size": 4, "crop_size": 17, "places": False}
+    batches = pipeline.validation_batches(half(stored, "validation"), **options)
+    assert len(batches) == 3
+    batches = pipeline.training_batches(
+        half(stored), mirror=True, seed=3, first_step=7, last_step=20, **options
+    )
+    assert len(batches) == 13
+
+
 class Counted:
     """Counts the records that are read."""
 

@@ -60,7 +60,7 @@ def training_batches(
     numbers = _chunks(first_step * batch_size, last_step * batch_size)
     examples = _examples(images, numbers.map(drawn))
     crops = _crops(images, examples, crop_size, order.mirror, places)
-    return _batched(crops, batch_size, ahead=4)
+    return _batched(crops, batch_size, last_step - first_step, ahead=4)
 
 
 def validation_batches(
@@ -73,6 +73,7 @@ def validation_batches(
     places: bool,
 ) -> tf.data.Dataset:
     """Central crops of every image once, see `pipeline.validation_batches`."""
+    count = len(indices)
     indices, labels = _on_host(indices, labels)
     margin = (images.shape[1] - crop_size) // 2
 
@@ -81,9 +82,9 @@ def validation_batches(
         found = tf.gather(indices, number), tf.gather(labels, number)
         return *found, place, tf.zeros_like(number) > 0
 
-    examples = _examples(images, _chunks(0, len(indices)).map(central))
+    examples = _examples(images, _chunks(0, count).map(central))
     crops = _crops(images, examples, crop_size, False, places)
-    return _batched(crops, batch_size, ahead=2)
+    return _batched(crops, batch_size, -(-count // batch_size), ahead=2)
 
 
 def _chunks(start: int, stop: int) -> tf.data.Dataset:
@@ -135,10 +136,14 @@ def _crops(
     return examples.map(crop, num_parallel_calls=_threads(), deterministic=True)
 
 
-def _batched(crops: tf.data.Dataset, batch_size: int, ahead: int) -> tf.data.Dataset:
+def _batched(
+    crops: tf.data.Dataset, batch_size: int, count: int, ahead: int
+) -> tf.data.Dataset:
     keep_freed_memory()
     # Bytes all the way: they become numbers, less the mean, on the device.
     batches = crops.batch(batch_size).prefetch(ahead)
+    # Lost where chunks of records were taken apart; Keras plans by it.
+    batches = batches.apply(tf.data.experimental.assert_cardinality(count))
     options = tf.data.Options()
     # A crop is too small to be worth several threads.
     options.threading.max_intra_op_parallelism = 1
