@@ -214,13 +214,24 @@ def test_means_are_those_of_memory_and_read_nothing(
     assert counted.records == 0
 
 
-@pytest.mark.parametrize("part", ["train", "validation"])
-def test_the_mean_of_other_images_is_read(memory, stored, part):
-    classes, first = (0, 2), 2
-    mine, theirs = (half(d, part, classes, first) for d in (stored, memory))
+@pytest.mark.parametrize(
+    ("part", "classes"), [("train", (0, 2)), ("validation", (0, 1, 2, 3))]
+)
+def test_the_mean_of_other_images_is_read(memory, stored, part, classes):
+    mine, theirs = (half(d, part, classes, first=2) for d in (stored, memory))
     np.testing.assert_array_equal(
         pipeline.mean_image(mine), pipeline.mean_image(theirs)
     )
+
+
+def test_a_file_of_another_store_is_noticed(folder, tmp_path):
+    store = make_store(folder, tmp_path)
+    first, *_, last = store.shard_paths("train")
+    first.write_bytes(last.read_bytes())
+    images = sources.load(f"store:{store.folder}", image_size=SIZE).train_images
+    # 45 images in files of seven: three in the last.
+    with pytest.raises(UserError, match=r"cannot be read \(3 of 7 records\)"):
+        images.read([0])
 
 
 def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
