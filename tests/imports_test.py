@@ -22,8 +22,12 @@ KERAS_ONLY = {
     "train_state",
 }
 TENSORFLOW = {
+    "benchmarks.input_variants",
+    "benchmarks.photographs",
     "data.embedded_tfds",
+    "data.order",
     "data.pipeline",
+    "data.stored_batches",
     "export",
     "outcome",
     "preparation",

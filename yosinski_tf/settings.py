@@ -72,6 +72,9 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] |
             f"cannot read {path} ({error}): choose another --runs folder"
         ) from None
     compared = canonical(wanted)
+    if in_store(found) and in_store(wanted):
+        # A store may be moved: its fingerprint says whether it is the same.
+        compared["dataset"]["spec"] = found["dataset"]["spec"]
     if isinstance(found, dict) and wanted["threads"] is None and "threads" in found:
         compared["threads"] = found["threads"]
     differences = _differences(found, compared)
@@ -83,6 +86,13 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] |
             " those settings, or choose another --runs folder"
         )
     return found
+
+
+def in_store(values: Any) -> bool:
+    """Whether settings say that the images are in a prepared store."""
+    dataset = values.get("dataset") if isinstance(values, dict) else None
+    spec = dataset.get("spec") if isinstance(dataset, dict) else None
+    return isinstance(spec, str) and spec.startswith("store:")
 
 
 def canonical(values: dict[str, Any]) -> dict[str, Any]:

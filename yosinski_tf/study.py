@@ -19,6 +19,7 @@ from yosinski_tf.settings import (
     canonical,
     check_folder,
     check_records,
+    in_store,
     settings,
 )
 from yosinski_tf.splits import Split
@@ -58,8 +59,13 @@ def as_recorded(split: Split, records: Iterable[Record]) -> Split:
 
 
 def sign(wanted: dict[str, Any]) -> str | None:
-    """The signature of a study's source, see `data.signature.sign`."""
+    """The signature of a study's source, see `data.signature.sign`.
+
+    A store has none: its fingerprint is compared each time.
+    """
     dataset = wanted["dataset"]
+    if in_store(wanted):
+        return None
     return signature.sign(dataset["spec"], dataset.get("data_dir"))
 
 
@@ -84,7 +90,7 @@ def load_images(
       UserError: If the data set cannot be loaded, or has changed.
     """
     stored = None
-    if (runs / SETTINGS_NAME).exists():
+    if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         stored = cache.load(runs / IMAGES_FOLDER)
     if stored is not None and (signed is None or signed in _signatures(runs)):
         return stored
@@ -131,15 +137,14 @@ def describe_images(
     Raises:
       UserError: If there is no such data set and it is not ImageNet.
     """
-    if (runs / SETTINGS_NAME).exists():
+    if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
             return description_of(images), ""
-    options = {k: v for k, v in wanted["dataset"].items() if k != "image_size"}
     try:
-        return sources.describe(**options), ""
+        return sources.describe(**wanted["dataset"]), ""
     except UserError as error:
-        spec = options["spec"]
+        spec = wanted["dataset"]["spec"]
         if not _IMAGENET.fullmatch(spec):
             raise
         families = ilsvrc.class_families()
@@ -198,8 +203,8 @@ def prepare_folder(
       The settings that hold.
 
     Raises:
-      UserError: If the folder cannot be written to, or another process has
-        made it with other settings.
+      UserError: If the folder cannot be written to, was begun with a store of
+        other content, or another process has made it with other settings.
     """
     try:
         make_folder(runs)
@@ -218,12 +223,14 @@ def prepare_folder(
 def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
     found = check_folder(runs, wanted)
     folder = runs / IMAGES_FOLDER
-    stored = None if found is None else cache.load(folder)
-    if stored is None:
-        cache.save(folder, images)
-    else:
+    stored = None
+    if found is not None and not in_store(wanted):
+        stored = cache.load(folder)
+    if stored is not None:
         _check_same(runs, stored, images)
-    known = [] if stored is None else _signatures(runs)
+    elif found is None or not cache.holds(folder, images):
+        cache.save(folder, images)
+    known = [] if found is None else _signatures(runs)
     if signed is not None and signed not in known:
         text = json.dumps({"signatures": [*known, signed]}, indent=1)
         write_atomically(folder / SOURCE_NAME, text.encode())

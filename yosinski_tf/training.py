@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from yosinski_tf import checkpoints, histories, surgery
-from yosinski_tf.data import pipeline
+from yosinski_tf.data import pipeline, stored_batches
 from yosinski_tf.jobs import Job, Progress, Stopped
 from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import conclude
@@ -53,12 +53,17 @@ def train(
 
     Raises:
       Stopped: If `should_stop` said so.
-      UserError: If a base network or the data set is not there.
+      UserError: If a base network or the data set is not there, or its store
+        cannot be read.
     """
     # A processor gives the same bits anyway, and would with this give others.
     if job.deterministic and tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
-    return _Training(job, report, should_stop).run()
+    training = _Training(job, report, should_stop)
+    try:
+        return training.run()
+    except tf.errors.OpError as error:
+        raise stored_batches.reading_error(error) or error from None
 
 
 class _AllDiverged(Exception):

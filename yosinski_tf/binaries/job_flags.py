@@ -12,6 +12,7 @@ from typing import Any
 from absl import app, flags
 
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
+from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError, one_line
 from yosinski_tf.jobs import Interval, Terminated
@@ -157,7 +158,10 @@ class _IntervalParser(flags.ArgumentParser):
 
 def _define_data() -> None:
     flags.DEFINE_string(
-        "dataset", "embedded", "embedded, embedded:SEED, folder:DIR or tfds:NAME."
+        "dataset",
+        "embedded",
+        "embedded, embedded:SEED, folder:DIR, tfds:NAME, or store:DIR, made by"
+        " yosinski-prepare.",
     )
     flags.DEFINE_string("data_dir", None, "Where TFDS has prepared its data sets.")
     flags.DEFINE_float(
@@ -212,7 +216,8 @@ def _define_recipe() -> None:
     flags.DEFINE_integer(
         "image_size",
         None,
-        "Side that images are warped to, pixels (default: 32; caffenet: 256).",
+        "Side that images are warped to, pixels (default: 32; caffenet: 256; a"
+        " store's own).",
     )
     flags.DEFINE_integer(
         "crop_size",
@@ -248,6 +253,9 @@ def recipe() -> Recipe:
 def _sizes() -> tuple[int, int]:
     """Sides of the images and of the crop."""
     usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
+    store = sources.open_stored(FLAGS.dataset)
+    if image_size is None and store and store.image_size != usual.image_size:
+        image_size = store.image_size
     if image_size is None:
         crop_size = usual.crop_size if FLAGS.crop_size is None else FLAGS.crop_size
         return usual.image_size, crop_size
@@ -300,7 +308,7 @@ def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
 
 def command() -> str:
     """This process's command line, as it would be typed."""
-    return shlex.join([program(), *sys.argv[1:]])
+    return shlex.join([*program().split(), *sys.argv[1:]])
 
 
 def program() -> str:

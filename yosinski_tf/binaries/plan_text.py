@@ -90,11 +90,12 @@ def _disk(plan: Plan) -> list[str]:
         plan.cohorts,
         plan.network,
         input_size=plan.recipe.crop_size,
-        image_bytes=plan.data.num_images * size * size * 3,
+        image_bytes=0 if plan.data.stored else plan.data.num_images * size * size * 3,
         processes=plan.processes,
     )
     return [
         f"Disk: about {gigabytes(found.total)}: {gigabytes(found.weights)} weights,"
         f" {gigabytes(found.checkpoints)} checkpoints while training,"
-        f" {gigabytes(found.images)} images of {size} x {size}."
+        f" {gigabytes(found.images)} images of {size} x {size}"
+        f"{', which stay in their store' if plan.data.stored else ''}."
     ]

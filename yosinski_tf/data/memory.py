@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
 
 # Above this share of what is free, the network and its batches have no room.
@@ -83,7 +84,7 @@ def check_halves(
 ) -> None:
     """Refuses to train more at a time than there is memory for their images.
 
-    Every process holds the images of its own half.
+    Every process holds the images of its own half, unless they are in a store.
 
     Args:
       images: The data set.
@@ -94,6 +95,8 @@ def check_halves(
     Raises:
       UserError: If the largest halves together need more than 60% of it.
     """
+    if isinstance(images.train_images, StoredImages):
+        return  # Read from disk, batch by batch.
     if available_bytes is None:
         available_bytes = available_memory()
         if available_bytes is not None and not isinstance(
