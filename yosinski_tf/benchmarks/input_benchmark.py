@@ -21,8 +21,8 @@ from yosinski_tf.data.shard_work import Settings
 from yosinski_tf.data.store_format import Store, open_store
 from yosinski_tf.designs import REDUCED_COUNTS
 from yosinski_tf.errors import UserError
+from yosinski_tf.files import write_atomically
 from yosinski_tf.machine import cores
-from yosinski_tf.records import write_atomically
 from yosinski_tf.splits import make_split
 
 _QUALITY = 90
