@@ -18,7 +18,7 @@ from yosinski_tf.machine import cores
 
 # Records of one call into Python: enough to hide the call, and of a first batch
 # no more than it needs.
-_READ = 64
+_READ = 128
 # Options of glibc's mallopt and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT, _LARGEST = 2**30, 2**25
@@ -54,7 +54,8 @@ def training_batches(
     def drawn(number):
         chosen, top, left, flip = order.draw(number)
         found = tf.gather(indices, chosen), tf.gather(labels, chosen)
-        return *found, tf.cast(tf.stack([top, left], 1), tf.int32), flip
+        place = tf.stack([top, left, tf.cast(flip, top.dtype)], 1)
+        return *found, *_windows(tf.cast(place, tf.int32), crop_size), flip
 
     # Counted in images, not in batches: a small batch is read no dearer.
     numbers = _chunks(first_step * batch_size, last_step * batch_size)
@@ -78,13 +79,19 @@ def validation_batches(
     margin = (images.shape[1] - crop_size) // 2
 
     def central(number):
-        place = tf.fill([tf.size(number), 2], margin)
+        place = tf.repeat([[margin, margin, 0]], tf.size(number), axis=0)
         found = tf.gather(indices, number), tf.gather(labels, number)
-        return *found, place, tf.zeros_like(number) > 0
+        return *found, *_windows(place, crop_size), tf.zeros_like(number) > 0
 
     examples = _examples(images, _chunks(0, count).map(central))
     crops = _crops(images, examples, crop_size, False, places)
     return _batched(crops, batch_size, -(-count // batch_size), ahead=2)
+
+
+def _windows(places: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Places, and the windows of crops there, of many images at once."""
+    sides = tf.fill([tf.shape(places)[0], 2], size)
+    return places, tf.concat([places[:, :2], sides], axis=1)
 
 
 def _chunks(start: int, stop: int) -> tf.data.Dataset:
@@ -115,8 +122,7 @@ def _crops(
 ) -> tf.data.Dataset:
     side, raw = images.shape[1], images.store.encoding == "raw"
 
-    def crop(data, label, place, flip):
-        window = tf.concat([place, [size, size]], 0)
+    def crop(data, label, place, window, flip):
         if raw:
             rows = tf.reshape(tf.io.decode_raw(data, tf.uint8), [side, side * 3])
             rows = tf.slice(rows, [place[0], place[1] * 3], [size, size * 3])
@@ -128,10 +134,7 @@ def _crops(
         if mirror:
             # One at a time: mirroring a whole batch is five times as dear.
             pixels = tf.cond(flip, lambda: tf.reverse(pixels, [1]), lambda: pixels)
-        if places:
-            told = tf.concat([place, [tf.cast(flip, tf.int32)]], 0)
-            return (pixels, told), label
-        return pixels, label
+        return ((pixels, place) if places else pixels), label
 
     return examples.map(crop, num_parallel_calls=_threads(), deterministic=True)
 
