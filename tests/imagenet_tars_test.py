@@ -1,11 +1,14 @@
 """ImageNet from its two tar files, by the real builder of TensorFlow Datasets."""
 
 import io
+import json
 import shutil
 import tarfile
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from commands import TINY, run
 from PIL import Image
 from stores import ARCHIVE, make, photographs
 
@@ -91,6 +94,35 @@ def test_validation_images_have_the_labels_of_imagenet(prepared):
     for name, label in zip(names, given, strict=True):
         assert labels[int(name[15:23]) - 1] == label
     assert len(names) == VALIDATION
+
+
+def test_a_network_is_trained_on_the_store(prepared, tmp_path):
+    store, *_ = prepared
+    tiny = [option for option in TINY if "image_size" not in option]
+    done = run(
+        "base",
+        *tiny,
+        f"--runs={tmp_path}",
+        f"--dataset=store:{store.folder}",
+        "--split=first:2",
+        "--treatments=baseW",
+        "--crop_size=32",
+        "--mirror",
+        "--mean=image",
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "first-2_baseW_seed0/record.json").read_text())
+    assert record["dataset"] == "store:tfds:imagenet2012"
+    assert record["class_names"] == list(store.class_names)
+    assert record["num_train_images"] == 2 * len(store.class_names)
+    assert record["num_validation_images"] == VALIDATION
+    assert (record["recipe"]["image_size"], record["recipe"]["crop_size"]) == (64, 32)
+    # The mean is that of the two first images of each class, as they are stored.
+    source = tfds.builder_from_directory(store.folder).as_data_source("train")
+    first = [i for i in range(len(source)) if i % 3 < 2]
+    mean = np.mean([source[i]["image"] for i in first], axis=0)
+    found = np.load(tmp_path / "first-2_baseW_seed0/mean_image.npy")
+    np.testing.assert_allclose(found, mean, rtol=1e-6)
 
 
 def test_what_imagenet_promises_is_compared(prepared):
