@@ -34,22 +34,35 @@ def _main() -> int:
     with closing.reporting(runs):
         paths = report.write_report(runs, FLAGS.measure)
         _, selection = report.read_study(runs)
+        comparison = (
+            published_report.write_comparison(runs, FLAGS.measure)
+            if FLAGS.published
+            else None
+        )
     print(report.results_table(selection.points, FLAGS.measure))
     show_paths(paths)
-    if FLAGS.published:
-        comparison = published_report.write_comparison(runs, FLAGS.measure)
-        print(comparison.summary.read_text())
+    if comparison:
+        print(f"\n{comparison.summary.read_text()}")
+        _show(comparison, "table", comparison.table)
     return 0
 
 
 def show_paths(paths: report.ReportPaths) -> None:
     """Prints where the files of a report are."""
+    _show(paths, "results", paths.results)
+
+
+def _show(
+    paths: report.ReportPaths | published_report.ComparisonPaths,
+    name: str,
+    table: pathlib.Path | None,
+) -> None:
     print(f"\nsummary  {paths.summary}")
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
     if paths.reduced_data:
         print(f"         {paths.reduced_data}")
-    if paths.results:
-        print(f"results  {paths.results}")
+    if table:
+        print(f"{name:7}  {table}")
 
 
 def run() -> None:
