@@ -47,3 +47,21 @@ def test_examples_of_other_tools_are_read():
 def test_no_example(record):
     with pytest.raises(ValueError, match="it is no tf.train.Example"):
         examples.parse(record)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 200_000])
+@pytest.mark.parametrize("name", [b"", b"a.jpg", b"\n\x05image" * 40])
+def test_the_image_is_found_by_its_place(size, name):
+    image = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    record = examples.serialize(image, 999, name)
+    assert examples.image_in(record) == image
+
+
+def test_a_record_that_is_cut_or_of_another_form_has_no_image():
+    record = examples.serialize(b"I" * 300, 7, b"F")
+    for length in range(len(record) - 20):
+        with pytest.raises(ValueError, match="it ends within|is not the image"):
+            examples.image_in(record[:length])
+    other = examples.serialize(b"I", 7, b"F").replace(b"image", b"pixel")
+    with pytest.raises(ValueError, match="is not the image"):
+        examples.image_in(other)

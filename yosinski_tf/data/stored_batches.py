@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from yosinski_tf.data.order import Order
-from yosinski_tf.data.store_format import IMAGE
 from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
 from yosinski_tf.machine import cores
@@ -101,13 +100,10 @@ def _chunks(start: int, stop: int) -> tf.data.Dataset:
 
 def _examples(images: StoredImages, chunks: tf.data.Dataset) -> tf.data.Dataset:
     """Encoded image, label, place and mirroring of one image after another."""
-    feature = {IMAGE: tf.io.FixedLenFeature([], tf.string)}
 
     def read(indices, *rest):
-        records = tf.numpy_function(images.read, [indices], tf.string)
-        records = tf.ensure_shape(records, indices.shape)
-        # Many at once: parsing one by one takes four times as long.
-        return tf.io.parse_example(records, feature)[IMAGE], *rest
+        found = tf.numpy_function(images.read, [indices], tf.string)
+        return tf.ensure_shape(found, indices.shape), *rest
 
     # One call at a time, beside the decoding: Python reads no faster with two.
     return chunks.map(read, num_parallel_calls=1, deterministic=True).unbatch()

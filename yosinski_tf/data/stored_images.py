@@ -10,7 +10,7 @@ from array_record.python import array_record_module
 
 from yosinski_tf.data import decoding, examples
 from yosinski_tf.data.record_files import first_clause
-from yosinski_tf.data.store_format import IMAGE, Store
+from yosinski_tf.data.store_format import Store
 from yosinski_tf.errors import UserError
 
 # Every record is read alone: nothing is read ahead, no thread is started.
@@ -39,13 +39,14 @@ class StoredImages:
         self._readers: dict[int, array_record_module.ArrayRecordReader] = {}
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Serialized records, `tf.train.Example`; several threads may read.
+        """Encoded images; several threads may read.
 
         Args:
           indices: Which of the part's records, in any order.
 
         Returns:
-          Object array of byte strings, one for each index.
+          Object array of byte strings, one for each index: JPEG files, or the
+          pixels themselves, row by row.
 
         Raises:
           UserError: If a record cannot be read.
@@ -57,8 +58,8 @@ class StoredImages:
             try:
                 reader = self._readers.get(file) or self._open(file)
                 # One by one: a list of many is read by threads, at twice the cost.
-                found[place] = reader.read([row])[0]
-            except (RuntimeError, IndexError, OSError) as error:
+                found[place] = examples.image_in(reader.read([row])[0])
+            except (RuntimeError, ValueError, IndexError, OSError) as error:
                 raise self._damaged(file, first_clause(error)) from None
         return found
 
@@ -101,7 +102,7 @@ class StoredImages:
         return total
 
     def _pixels(self, index: int) -> np.ndarray:
-        image = examples.parse(self.read([index])[0])[IMAGE]
+        (image,) = self.read([index])
         if self.store.encoding == "raw":
             return np.frombuffer(image, np.uint8).reshape(self.shape[1:])
         return decoding.decode_image(image, f"{index} of {self.split}", self.shape[1])
