@@ -50,15 +50,21 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     tmp_path, images
 ):
     runs = tmp_path / "stopped"
-    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        process = begin(runs, images)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-        assert process.returncode == code, err
-        assert "the same command goes on from here" in out
-        assert "Traceback" not in err
-        assert not list(runs.glob("*/record.json"))
-        assert last_step(runs) > 0
+    process = begin(runs, images)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "the same command goes on from here" in out
+    assert "Traceback" not in err
+    assert not list(runs.glob("*/record.json"))
+    assert last_step(runs) > 0
+
+    # A signal that ends what it writes to as well: `2>&1 | tee log`.
+    process = begin(runs, images)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
     process = begin(runs, images)
     # What it started dies with it, as when the machine does.
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")

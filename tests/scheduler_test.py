@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import time
 
 import psutil
 import pytest
@@ -10,6 +12,7 @@ from stub_training import cohorts
 
 from yosinski_tf import failures, locks, records, scheduler
 from yosinski_tf.files import DiskFull
+from yosinski_tf.jobs import Stopped
 
 
 def train(runs, made, processes=2):
@@ -119,6 +122,78 @@ def test_what_another_process_finished_in_the_meantime_is_not_trained(tmp_path):
     happened, lost = train(tmp_path, made)
     assert ("elsewhere", "random-0_A_seed0_first") in happened
     assert trained(tmp_path) == ["random-0_R2A_seed0", A]
+
+
+def save_late(job, report, should_stop):
+    """Trains until it is stopped; B takes longer to save, A may crash."""
+    while not should_stop():
+        (job.runs / f"begun {job.cohort.target}").touch()
+        time.sleep(0.02)
+    if job.cohort.target == "B":
+        time.sleep(0.5)
+    (job.runs / f"saved {job.cohort.target}").touch()
+    if (job.runs / "crash").exists() and job.cohort.target == "A":
+        os._exit(7)
+    raise Stopped
+
+
+def stop_all(runs, report=lambda event: None, error=None):
+    """Trains two until both have begun, then Ctrl-C or an error ends it."""
+    runs.mkdir(exist_ok=True)
+
+    def begun(self):
+        if len(list(runs.glob("begun *"))) == 2:
+            raise error or KeyboardInterrupt
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler.Backlog, "refresh", begun)
+        patch.setattr(scheduler, "_LOOK_SECONDS", 0.05)
+        scheduler.train_all(
+            cohorts("baseA,baseB"),
+            functools.partial(stub_training.job, runs),
+            runs=runs,
+            processes=2,
+            report=report,
+            work=save_late,
+        )
+
+
+def saved(runs):
+    return sorted(path.name for path in runs.glob("saved *"))
+
+
+def test_a_terminal_that_is_lost_kills_nobody_who_is_saving(tmp_path):
+    def report(event):
+        if event.kind == "stopped":
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_all(tmp_path, report)
+    assert saved(tmp_path) == ["saved A", "saved B"]
+
+
+def test_an_error_of_any_kind_lets_all_save_first(tmp_path):
+    with pytest.raises(OSError, match="Input/output error"):
+        stop_all(tmp_path, error=OSError(5, "Input/output error"))
+    assert saved(tmp_path) == ["saved A", "saved B"]
+
+
+def test_a_crash_that_cannot_be_noted_lets_the_others_save(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(failures, "note", full)
+    (tmp_path / "crash").touch()
+    events = []
+    with pytest.raises(KeyboardInterrupt):
+        stop_all(tmp_path, events.append)
+    assert saved(tmp_path) == ["saved A", "saved B"]
+    ended = [event for event in events if event.kind != "started"]
+    assert [(event.kind, event.message) for event in ended] == [
+        ("full", "no room"),
+        ("stopped", ""),
+    ]
 
 
 def _growth(runs, count):
