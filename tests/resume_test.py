@@ -60,10 +60,16 @@ def steps_of(job, monkeypatch):
     return [each.step for each in told if not each.note], notes
 
 
+# The default interval is longer than the whole training takes.
+@pytest.mark.parametrize("interval", [Interval(steps=40), Interval(minutes=1.0)])
 def test_what_is_left_of_a_cohort_goes_on_without_the_others(
-    tmp_path, images, whole, monkeypatch
+    tmp_path, images, whole, monkeypatch, interval
 ):
-    job = every(make_job(tmp_path, images, NAMES, LONG_RECIPE), 40)
+    def with_interval(names):
+        job = make_job(tmp_path, images, names, LONG_RECIPE)
+        return dataclasses.replace(job, checkpoint_every=interval)
+
+    job = with_interval(NAMES)
     write = training.write_record
     written = []
 
@@ -81,7 +87,7 @@ def test_what_is_left_of_a_cohort_goes_on_without_the_others(
     assert folder_of(tmp_path, "R7B").joinpath("record.json").exists()
     assert not folder_of(tmp_path, "R6B").joinpath("record.json").exists()
     # The study has less left to train now, here in another order too.
-    left = every(make_job(tmp_path, images, ["R6B", "baseB"], LONG_RECIPE), 40)
+    left = with_interval(["R6B", "baseB"])
     steps, notes = steps_of(left, monkeypatch)
     assert notes == []
     # Steps 1 to 100 are not taken again.

@@ -23,6 +23,7 @@ from yosinski_tf.networks import Network
 from yosinski_tf.plan import (
     Cohort,
     Run,
+    apart,
     make_cohorts,
     make_runs,
     multiply_accumulates,
@@ -125,6 +126,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
         }
     done = frozenset(found)
     cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done | failed.keys())
+    cohorts = apart(cohorts, checkpoints.held(runs))
     return Plan(
         runs,
         network,
