@@ -10,7 +10,9 @@ import pytest
 import stub_training
 from stub_training import cohorts
 
-from yosinski_tf import failures, locks, records, scheduler
+from yosinski_tf import checkpoints, failures, locks, records, scheduler
+from yosinski_tf.checkpoints import Checkpoint
+from yosinski_tf.events import Event
 from yosinski_tf.files import DiskFull
 from yosinski_tf.jobs import Stopped
 
@@ -122,6 +124,37 @@ def test_what_another_process_finished_in_the_meantime_is_not_trained(tmp_path):
     happened, lost = train(tmp_path, made)
     assert ("elsewhere", "random-0_A_seed0_first") in happened
     assert trained(tmp_path) == ["random-0_R2A_seed0", A]
+
+
+def hold(runs, step, *run_ids):
+    state = Checkpoint(run_ids, "settings", step, {}, {})
+    checkpoints.write(runs / checkpoints.FOLDER, "whatever", state)
+
+
+def test_what_was_begun_together_goes_on_together_and_the_rest_apart(tmp_path):
+    hold(tmp_path, 50, A, "random-0_R2A_seed0", "random-0_R7A_seed0")
+    hold(tmp_path, 80, "random-0_R3A_seed0")
+    happened, lost = train(tmp_path, cohorts("baseA,R1A,R2A,R3A"), processes=1)
+    name = "random-0_A_seed0_first"
+    assert lost == []
+    started = [cohort for kind, cohort in happened if kind == "started"]
+    assert sorted(started) == [name, f"{name}_R1A", f"{name}_R3A"]
+    assert len(trained(tmp_path)) == 4
+    assert started[0] == name
+
+
+def test_a_checkpoint_of_a_process_that_was_killed_since_is_seen(tmp_path):
+    made = cohorts("baseA,R1A")
+    backlog = scheduler.Backlog(made, tmp_path)
+    hold(tmp_path, 50, "random-0_R1A_seed0")
+    first = backlog.take()
+    assert names([Event("started", first)]) == [A]
+    backlog.put_back(first)
+    second = backlog.take()
+    assert names([Event("started", second)]) == ["random-0_R1A_seed0"]
+    assert second.cohort_id == "random-0_A_seed0_first_R1A"
+    assert backlog.take() is None and backlog
+    backlog.close(second)
 
 
 def save_late(job, report, should_stop):

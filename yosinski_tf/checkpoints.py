@@ -86,7 +86,7 @@ def _write_arrays(stream: Any, arrays: Mapping[str, np.ndarray]) -> None:
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                np.save(member, array, allow_pickle=False)
 
 
 def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
