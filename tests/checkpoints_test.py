@@ -1,8 +1,10 @@
 """Checkpoint files: kept, found again, and damaged in every way."""
 
+import hashlib
 import multiprocessing
 import os
 import pathlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -142,7 +144,66 @@ def test_one_of_other_runs_alone_is_nobodys_business(tmp_path):
     checkpoints.write(tmp_path, "cohort", state(10))
     assert find(tmp_path, ("d",)) == checkpoints.Found(None, ())
     assert find(tmp_path / "none") == checkpoints.Found(None, ())
-    assert checkpoints.newest(tmp_path, "other", RUNS, "same").checkpoint is None
+
+
+def test_runs_go_on_from_a_cohort_of_another_name_and_size(tmp_path):
+    checkpoints.write(tmp_path, "other", state(30, ("c", "d", "e")))
+    checkpoints.write(tmp_path, "larger", state(20, ("a", "b", "c", "d")))
+    checkpoints.write(tmp_path, "cohort", state(10, ("a", "b")))
+    found = find(tmp_path, ("d", "a"))
+    assert (found.checkpoint.step, found.checkpoint.runs) == (20, tuple("abcd"))
+    assert find(tmp_path, ("b",)).checkpoint.step == 20
+    assert find(tmp_path, ("e", "c")).checkpoint.step == 30
+
+
+def test_a_damaged_one_is_told_to_those_whose_it_is(tmp_path):
+    path = checkpoints.write(tmp_path, "other", state(10))
+    data = path.read_bytes()
+    path.write_bytes(data[:-10])
+    assert path.name in find(tmp_path, ("a",)).problems[0]
+    assert find(tmp_path, ("x",)).problems == ()
+    # Its name is all that is left to go by.
+    path.write_bytes(b"")
+    assert find(tmp_path, ("a",)).problems == ()
+    (problem,) = checkpoints.newest(tmp_path, "other", ("a",), "same").problems
+    assert path.name in problem
+
+
+def test_what_checkpoints_hold_the_highest_step_and_the_most_runs_first(tmp_path):
+    for cohort, step, runs in (("x", 5, "ab"), ("y", 5, "bcd"), ("z", 40, "e")):
+        checkpoints.write(tmp_path / "cohorts", cohort, state(step, runs))
+    (tmp_path / "cohorts" / "x.0.50.checkpoint").write_bytes(b"nothing")
+    assert checkpoints.held(tmp_path)[1:] == [set("e"), set("bcd"), set("ab")]
+    assert checkpoints.held(tmp_path / "none") == []
+
+
+def test_what_a_later_one_of_more_runs_makes_useless_is_deleted(tmp_path):
+    checkpoints.write(tmp_path, "part", state(10, ("a", "b")))
+    checkpoints.write(tmp_path, "part", state(20, ("a", "x")))
+    checkpoints.write(tmp_path, "cohort", state(30))
+    # The one before the newest makes good for it.
+    assert [name.split(".")[-2] for name in names(tmp_path)] == ["30", "10", "20"]
+    checkpoints.write(tmp_path, "cohort", state(40))
+    assert [name.split(".")[-2] for name in names(tmp_path)] == ["30", "40", "20"]
+
+
+def test_writing_holds_no_second_copy_of_the_arrays(tmp_path):
+    large = Checkpoint(RUNS, "same", 1, {}, {"a/kernel": np.ones((6000, 4000), "f4")})
+    tracemalloc.start()
+    checkpoints.write(tmp_path, "cohort", large)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Of 96 MB; NumPy writes 16 MB at a time.
+    assert peak < 40e6
+
+
+def test_json_too_deep_to_read_is_damage(tmp_path):
+    content = b"[" * 100_000 + b"\n"
+    digest = hashlib.sha256(content).hexdigest()
+    path = checkpoints.write(tmp_path, "cohort", state(10))
+    path.write_bytes(f"yosinski_tf checkpoint 1 sha256 {digest}\n".encode() + content)
+    (problem,) = find(tmp_path).problems
+    assert "RecursionError" in problem
 
 
 def test_one_of_another_recipe_is_not_used_and_says_so(tmp_path):

@@ -20,6 +20,7 @@ KERAS_ONLY = {
     "objectives",
     "optimizers",
     "train_state",
+    "watches",
 }
 TENSORFLOW = {
     "benchmarks.input_variants",

@@ -18,11 +18,13 @@ def images(tmp_path_factory) -> pathlib.Path:
     return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
 
 
-def arguments(images: pathlib.Path, runs: pathlib.Path) -> list[str]:
+def arguments(
+    images: pathlib.Path, runs: pathlib.Path, treatments: str = "baseB"
+) -> list[str]:
     return [
         f"--runs={runs}",
         f"--dataset=folder:{images}",
-        "--treatments=baseB",
+        f"--treatments={treatments}",
         *TINY,
         "--steps=3000",
         "--validate_every=1000",
@@ -50,15 +52,21 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     tmp_path, images
 ):
     runs = tmp_path / "stopped"
-    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        process = begin(runs, images)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-        assert process.returncode == code, err
-        assert "the same command goes on from here" in out
-        assert "Traceback" not in err
-        assert not list(runs.glob("*/record.json"))
-        assert last_step(runs) > 0
+    process = begin(runs, images)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "the same command goes on from here" in out
+    assert "Traceback" not in err
+    assert not list(runs.glob("*/record.json"))
+    assert last_step(runs) > 0
+
+    # A signal that ends what it writes to as well: `2>&1 | tee log`.
+    process = begin(runs, images)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
     process = begin(runs, images)
     # What it started dies with it, as when the machine does.
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -68,8 +76,13 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     process.communicate()
     assert 0 < last_step(runs) < 3000
     assert not list(runs.glob("*/record.json"))
-    done = run("base", *arguments(images, runs))
+    # What it holds goes on though a network that shares its images was added.
+    done = run("study", *arguments(images, runs, "baseB,R1B"))
     assert done.returncode == 0, done.stderr
+    assert "start random-0_B_seed0_first: 1 network\n" in done.stderr
+    assert "start random-0_B_seed0_first_R1B: 1 network\n" in done.stderr
+    assert "starts again" not in done.stderr
+    assert (runs / "random-0_R1B_seed0" / "record.json").exists()
     assert not list(runs.glob("cohorts/*"))
 
     whole = tmp_path / "whole"

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from yosinski_tf import jobs
 from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Interval
+from yosinski_tf.jobs import Interval, SaveClock
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,46 @@ def test_an_interval_passes():
     assert Interval(minutes=0.5).passed(0, 30.0)
     assert not Interval(minutes=0.5).passed(10**9, 29.9)
     assert Interval(minutes=0.0).passed(0, 0.0)
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    saves = SaveClock(Interval(minutes=1.0), step=0, saved=False)
+    assert not saves.due(10) and not saves.holds(0)
+    clock.now += 60
+    assert saves.due(20)
+    with saves.saving(20):
+        clock.now += 17
+    assert saves.holds(20) and not saves.holds(21)
+    clock.now += 849
+    assert not saves.due(10**9)
+    clock.now += 1
+    assert saves.due(21)
+    with saves.saving(21):
+        clock.now += 0.5
+    # A short one leaves the interval as it is.
+    clock.now += 59
+    assert not saves.due(22)
+    clock.now += 1
+    assert saves.due(22)
+
+
+def test_an_interval_of_steps_is_kept_whatever_it_costs(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    saves = SaveClock(Interval(steps=5), step=100, saved=True)
+    assert saves.holds(100) and not saves.due(104) and saves.due(105)
+    with saves.saving(105):
+        clock.now += 17
+    assert not saves.due(109) and saves.due(110)
 
 
 def code_of(*lines: str) -> int:

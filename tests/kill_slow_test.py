@@ -32,7 +32,13 @@ VOLATILE = {"train_seconds", "images_per_second", "finished_at", "command"}
 class Study:
     """One start of the command on a folder."""
 
-    def __init__(self, runs: pathlib.Path, images: pathlib.Path, processes: int):
+    def __init__(
+        self,
+        runs: pathlib.Path,
+        images: pathlib.Path,
+        processes: int,
+        every: str = "50steps",
+    ):
         self.runs = runs
         self.output = runs.with_suffix(".output")
         self.left_behind = set(self._parts())
@@ -46,7 +52,7 @@ class Study:
                     *TINY,
                     f"--steps={STEPS}",
                     "--validate_every=250",
-                    "--checkpoint_every=50steps",
+                    f"--checkpoint_every={every}",
                     "--learning_rate=0.001",
                     f"--processes={processes}",
                 ],
@@ -196,8 +202,8 @@ def images(tmp_path_factory) -> pathlib.Path:
     return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
 
 
-def run_to_the_end(runs, images, processes) -> None:
-    study = Study(runs, images, processes)
+def run_to_the_end(runs, images, processes, every="50steps") -> None:
+    study = Study(runs, images, processes, every)
     assert study.process.wait(timeout=600) == 0, study.output.read_text()
 
 
@@ -239,3 +245,24 @@ def test_a_study_that_is_killed_again_and_again(
         assert not list(runs.glob("cohorts/*.checkpoint"))
     with capsys.disabled():
         print(f"\n{sum(hits.values())} kills survived, by aim: {dict(hits)}")
+
+
+def test_kills_between_two_records_before_the_first_checkpoint_is_due(tmp_path, images):
+    every = "1min"
+    whole, hits = tmp_path / "whole", 0
+    run_to_the_end(whole, images, 1, every)
+    wanted = outcome(whole)
+    for attempt in range(6):
+        runs = tmp_path / f"killed{attempt}"
+        for between in ((1, 2), (4,)):
+            study = Study(runs, images, 1, every)
+            while not study.ended() and study.records() not in between:
+                time.sleep(0.0005)
+            if not study.ended():
+                study.kill()
+                hits += study.records() in between
+        run_to_the_end(runs, images, 1, every)
+        assert outcome(runs) == wanted
+        if hits >= 2:
+            break
+    assert hits >= 2

@@ -1,6 +1,7 @@
 """The line that says what is running."""
 
 import io
+import os
 
 import pytest
 
@@ -158,6 +159,19 @@ def test_finished_networks_are_counted_and_failures_told(clock):
         "failed random-0_A_seed0_first: its process ended with code -9"
         in stream.getvalue()
     )
+
+
+def test_a_reader_that_is_gone_ends_nothing(clock):
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as stream:
+        display = Display(COSTS, 10, stream)
+        display.show(Event("started", ONE))
+        display.show(Event("finished", TWO))
+        progress.say("Stopped.\n", stream)
+        # Nothing is left to fail when the stream is closed.
+        stream.flush()
+    assert display.finished == 2
 
 
 def test_images_are_counted_with_rate_and_time_left(monkeypatch):

@@ -14,8 +14,9 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import jobs, training
+from yosinski_tf import checkpoints, jobs, training
 from yosinski_tf.jobs import Interval
+from yosinski_tf.plan import Cohort, apart
 
 # Dropout in a trunk that two share and in heads.
 NAMES = ("R7B", "baseB", "R6B")
@@ -60,10 +61,16 @@ def steps_of(job, monkeypatch):
     return [each.step for each in told if not each.note], notes
 
 
+# The default interval is longer than the whole training takes.
+@pytest.mark.parametrize("interval", [Interval(steps=40), Interval(minutes=1.0)])
 def test_what_is_left_of_a_cohort_goes_on_without_the_others(
-    tmp_path, images, whole, monkeypatch
+    tmp_path, images, whole, monkeypatch, interval
 ):
-    job = every(make_job(tmp_path, images, NAMES, LONG_RECIPE), 40)
+    def with_interval(names):
+        job = make_job(tmp_path, images, names, LONG_RECIPE)
+        return dataclasses.replace(job, checkpoint_every=interval)
+
+    job = with_interval(NAMES)
     write = training.write_record
     written = []
 
@@ -81,13 +88,41 @@ def test_what_is_left_of_a_cohort_goes_on_without_the_others(
     assert folder_of(tmp_path, "R7B").joinpath("record.json").exists()
     assert not folder_of(tmp_path, "R6B").joinpath("record.json").exists()
     # The study has less left to train now, here in another order too.
-    left = every(make_job(tmp_path, images, ["R6B", "baseB"], LONG_RECIPE), 40)
+    left = with_interval(["R6B", "baseB"])
     steps, notes = steps_of(left, monkeypatch)
     assert notes == []
     # Steps 1 to 100 are not taken again.
     assert min(steps, default=150) > 100
     assert_same_study(whole, tmp_path)
     assert not list(tmp_path.glob("cohorts/*"))
+
+
+def test_networks_are_added_and_cohorts_packed_anew_without_starting_again(
+    tmp_path, images, whole, monkeypatch
+):
+    two, three = (
+        make_job(tmp_path, images, names, LONG_RECIPE)
+        for names in (
+            ("R7B", "R6B"),
+            NAMES,
+        )
+    )
+    with pytest.raises(jobs.Stopped):
+        training.train(two, should_stop=lambda: True)
+    going_on, added = apart([three.cohort], checkpoints.held(tmp_path))
+    assert [str(run.treatment) for run in added.runs] == ["baseB"]
+    # Cohorts of one from now on: these have other names.
+    for run in going_on.runs:
+        cohort = Cohort(f"cohort_{run.treatment}", (run,))
+        left = dataclasses.replace(three, cohort=cohort)
+        steps, notes = steps_of(left, monkeypatch)
+        assert notes == []
+        assert min(steps) > 64
+    assert not list(tmp_path.glob("cohorts/*"))
+    steps, notes = steps_of(dataclasses.replace(three, cohort=added), monkeypatch)
+    assert (min(steps), notes) == (64, [])
+    for name in NAMES:
+        assert_same(weights_of(whole, name), weights_of(tmp_path, name))
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(

@@ -2,14 +2,19 @@
 
 import functools
 import json
+import os
+import time
 
 import psutil
 import pytest
 import stub_training
 from stub_training import cohorts
 
-from yosinski_tf import failures, locks, records, scheduler
+from yosinski_tf import checkpoints, failures, locks, records, scheduler
+from yosinski_tf.checkpoints import Checkpoint
+from yosinski_tf.events import Event
 from yosinski_tf.files import DiskFull
+from yosinski_tf.jobs import Stopped
 
 
 def train(runs, made, processes=2):
@@ -119,6 +124,109 @@ def test_what_another_process_finished_in_the_meantime_is_not_trained(tmp_path):
     happened, lost = train(tmp_path, made)
     assert ("elsewhere", "random-0_A_seed0_first") in happened
     assert trained(tmp_path) == ["random-0_R2A_seed0", A]
+
+
+def hold(runs, step, *run_ids):
+    state = Checkpoint(run_ids, "settings", step, {}, {})
+    checkpoints.write(runs / checkpoints.FOLDER, "whatever", state)
+
+
+def test_what_was_begun_together_goes_on_together_and_the_rest_apart(tmp_path):
+    hold(tmp_path, 50, A, "random-0_R2A_seed0", "random-0_R7A_seed0")
+    hold(tmp_path, 80, "random-0_R3A_seed0")
+    happened, lost = train(tmp_path, cohorts("baseA,R1A,R2A,R3A"), processes=1)
+    name = "random-0_A_seed0_first"
+    assert lost == []
+    started = [cohort for kind, cohort in happened if kind == "started"]
+    assert sorted(started) == [name, f"{name}_R1A", f"{name}_R3A"]
+    assert len(trained(tmp_path)) == 4
+    assert started[0] == name
+
+
+def test_a_checkpoint_of_a_process_that_was_killed_since_is_seen(tmp_path):
+    made = cohorts("baseA,R1A")
+    backlog = scheduler.Backlog(made, tmp_path)
+    hold(tmp_path, 50, "random-0_R1A_seed0")
+    first = backlog.take()
+    assert names([Event("started", first)]) == [A]
+    backlog.put_back(first)
+    second = backlog.take()
+    assert names([Event("started", second)]) == ["random-0_R1A_seed0"]
+    assert second.cohort_id == "random-0_A_seed0_first_R1A"
+    assert backlog.take() is None and backlog
+    backlog.close(second)
+
+
+def save_late(job, report, should_stop):
+    """Trains until it is stopped; B takes longer to save, A may crash."""
+    while not should_stop():
+        (job.runs / f"begun {job.cohort.target}").touch()
+        time.sleep(0.02)
+    if job.cohort.target == "B":
+        time.sleep(0.5)
+    (job.runs / f"saved {job.cohort.target}").touch()
+    if (job.runs / "crash").exists() and job.cohort.target == "A":
+        os._exit(7)
+    raise Stopped
+
+
+def stop_all(runs, report=lambda event: None, error=None):
+    """Trains two until both have begun, then Ctrl-C or an error ends it."""
+    runs.mkdir(exist_ok=True)
+
+    def begun(self):
+        if len(list(runs.glob("begun *"))) == 2:
+            raise error or KeyboardInterrupt
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler.Backlog, "refresh", begun)
+        patch.setattr(scheduler, "_LOOK_SECONDS", 0.05)
+        scheduler.train_all(
+            cohorts("baseA,baseB"),
+            functools.partial(stub_training.job, runs),
+            runs=runs,
+            processes=2,
+            report=report,
+            work=save_late,
+        )
+
+
+def saved(runs):
+    return sorted(path.name for path in runs.glob("saved *"))
+
+
+def test_a_terminal_that_is_lost_kills_nobody_who_is_saving(tmp_path):
+    def report(event):
+        if event.kind == "stopped":
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_all(tmp_path, report)
+    assert saved(tmp_path) == ["saved A", "saved B"]
+
+
+def test_an_error_of_any_kind_lets_all_save_first(tmp_path):
+    with pytest.raises(OSError, match="Input/output error"):
+        stop_all(tmp_path, error=OSError(5, "Input/output error"))
+    assert saved(tmp_path) == ["saved A", "saved B"]
+
+
+def test_a_crash_that_cannot_be_noted_lets_the_others_save(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(failures, "note", full)
+    (tmp_path / "crash").touch()
+    events = []
+    with pytest.raises(KeyboardInterrupt):
+        stop_all(tmp_path, events.append)
+    assert saved(tmp_path) == ["saved A", "saved B"]
+    ended = [event for event in events if event.kind != "started"]
+    assert [(event.kind, event.message) for event in ended] == [
+        ("full", "no room"),
+        ("stopped", ""),
+    ]
 
 
 def _growth(runs, count):

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import math
 import shutil
+import types
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import jobs, records, surgery, training
+from yosinski_tf import jobs, preparation, records, surgery, training
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import cache
 from yosinski_tf.data.image_set import make_image_set
@@ -339,6 +340,34 @@ def test_a_checkpoint_of_other_runs_is_not_continued(tmp_path, images, study):
         training.train(make_job(tmp_path, images, ["R1A"]), should_stop=lambda: True)
     training.train(make_job(tmp_path, images, ["baseA"]))
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+
+
+def test_a_copy_does_not_go_on_from_what_another_base_gave(tmp_path, images, study):
+    folder = shutil.copytree(folder_of(study, "baseA"), folder_of(tmp_path, "baseA"))
+    # Fine-tuned: it has no frozen layer that would tell.
+    job = make_job(tmp_path, images, ["A6B+"])
+    with pytest.raises(jobs.Stopped):
+        training.train(job, should_stop=lambda: True)
+    weights = weights_of(tmp_path, "baseA")
+    weights["conv1/kernel"] *= 2
+    np.savez(folder / "weights.npz", **weights)
+    digest = surgery.digest(weights, NETWORK.layer_names)
+    record = dataclasses.replace(record_of(tmp_path, "baseA"), weights_sha256=digest)
+    records.write_record(tmp_path, record)
+    told = []
+    training.train(job, report=told.append)
+    (note,) = [progress.note for progress in told if progress.note]
+    assert "the base of random-0_A6B+_seed3 was trained again since" in note
+    assert note.endswith("training starts again")
+
+
+def test_a_training_goes_on_with_the_same_backend_only(monkeypatch, images):
+    job = make_job(images, images, ["baseA"])
+    prepared = types.SimpleNamespace(images=types.SimpleNamespace(fingerprint="f"))
+    one = preparation.settings_digest(job, prepared)
+    assert preparation.settings_digest(job, prepared) == one
+    monkeypatch.setattr(preparation.keras.backend, "backend", lambda: "jax")
+    assert preparation.settings_digest(job, prepared) != one
 
 
 def test_a_missing_base_network_is_refused(tmp_path, images):

@@ -5,9 +5,9 @@ import pathlib
 import time
 from collections.abc import Iterable, Sequence
 
-from yosinski_tf import failures, locks
+from yosinski_tf import checkpoints, failures, locks
 from yosinski_tf.events import Event
-from yosinski_tf.plan import Cohort, Run, ready
+from yosinski_tf.plan import Cohort, Run, apart, ready
 from yosinski_tf.records import RECORD_NAME, read_record
 
 _LATER_SECONDS = 3.0
@@ -39,6 +39,7 @@ class Backlog:
         """The next cohort whose bases are there and that nobody else holds.
 
         It is taken out until it is put back. None if there is no such cohort.
+        If checkpoints hold only parts of it, it is one of these parts.
         """
         waiting = {r.run_id for c in self._pending for r in c.runs}
         waiting |= {r.run_id for c in self._taken.values() for r in c.runs}
@@ -46,10 +47,18 @@ class Backlog:
             if time.monotonic() < self._later.get(cohort.cohort_id, 0.0):
                 continue
             if not locks.holders(self._runs, _ids(cohort.runs)):
-                self._pending.remove(cohort)
-                self._taken[cohort.cohort_id] = cohort
-                return cohort
+                return self._take(cohort)
         return None
+
+    def _take(self, cohort: Cohort) -> Cohort:
+        self._pending.remove(cohort)
+        # Of another process, which may have been killed since this one began.
+        part, *others = apart([cohort], checkpoints.held(self._runs))
+        for other in others:
+            self._order[other.cohort_id] = self._order[cohort.cohort_id]
+            self._insert(other)
+        self._taken[part.cohort_id] = part
+        return part
 
     def close(self, cohort: Cohort, why: str = "") -> None:
         """A cohort that was taken has been trained, or failed.
@@ -69,8 +78,7 @@ class Backlog:
         It is not offered for some seconds, in which the other may be done.
         """
         self._later[cohort.cohort_id] = time.monotonic() + _LATER_SECONDS
-        self._pending.append(self._taken.pop(cohort.cohort_id))
-        self._pending.sort(key=lambda each: self._order[each.cohort_id])
+        self._insert(self._taken.pop(cohort.cohort_id))
 
     def refresh(self) -> list[Event]:
         """Leaves out what others have done by now, and what lost its base.
@@ -102,6 +110,10 @@ class Backlog:
             for process in locks.holders(self._runs, _ids(cohort.runs)).values():
                 return Event("waiting", cohort, message=f"{process} trains it")
         return None
+
+    def _insert(self, cohort: Cohort) -> None:
+        self._pending.append(cohort)
+        self._pending.sort(key=lambda each: self._order[each.cohort_id])
 
     def _drop_dependents(self) -> list[Event]:
         events = []

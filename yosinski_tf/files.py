@@ -11,6 +11,8 @@ import re
 import shutil
 import time
 import zlib
+from collections.abc import Callable
+from typing import BinaryIO
 
 from yosinski_tf import processes
 from yosinski_tf.errors import UserError
@@ -47,8 +49,14 @@ def is_full(error: BaseException) -> bool:
     return any(word in str(error) for word in words)
 
 
-def write_atomically(path: pathlib.Path, data: bytes) -> None:
+def write_atomically(
+    path: pathlib.Path, data: bytes | Callable[[BinaryIO], None]
+) -> None:
     """Writes a file so that a reader sees all of it or nothing.
+
+    Args:
+      path: The file.
+      data: Its content, or what writes it into an open file.
 
     Raises:
       DiskFull: If there is no room; what was there before is kept.
@@ -56,7 +64,7 @@ def write_atomically(path: pathlib.Path, data: bytes) -> None:
     temporary = temporary_beside(path)
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            data(file) if callable(data) else file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

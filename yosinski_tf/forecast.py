@@ -17,8 +17,8 @@ class Disk:
 
     Attributes:
       weights: The final weights of every run, those that are done included.
-      checkpoints: The last two of each of the largest cohorts that are in
-        training at a time.
+      checkpoints: The last two, and the one that is being written, of each of
+        the largest cohorts that are in training at a time.
       images: The data set, warped and not compressed.
     """
 
@@ -116,8 +116,9 @@ def disk(
         trained = sum(
             sum(layers(run)[run.treatment.frozen_layers :]) for run in cohort.runs
         )
-        # The last two checkpoints, each with weights and velocities.
-        return 2 * 2 * _FLOAT * trained
+        # The last two checkpoints and the one that is being written, each with
+        # weights and velocities.
+        return 3 * 2 * _FLOAT * trained
 
     largest = sorted(map(kept, cohorts), reverse=True)[:processes]
     weights = _FLOAT * sum(sum(layers(run)) for run in runs)

@@ -1,9 +1,12 @@
 """A cohort to train, as a value that a process can be handed."""
 
+import contextlib
 import dataclasses
 import pathlib
 import re
 import signal
+import time
+from collections.abc import Iterator
 
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
@@ -39,6 +42,8 @@ class StopRequest:
         self._asked = True
 
 
+# Between two saves, as the last one took: with it, 51 parts of which it is one.
+_TIMES_AS_LONG = 50
 _INTERVAL = re.compile(r"(\d+)(?: ?steps?)?|(\d+(?:\.\d*)?|\.\d+) ?min(?:utes?)?")
 
 
@@ -81,6 +86,41 @@ class Interval:
         return f"{self.minutes:g}min" if self.steps is None else f"{self.steps}steps"
 
 
+class SaveClock:
+    """When a training saves: at its interval, and if that is a time no more
+    often than that saving takes 2% of it (large cohorts take seconds)."""
+
+    def __init__(self, every: Interval, step: int, saved: bool):
+        """Starts the clock.
+
+        Args:
+          every: Least distance between two checkpoints.
+          step: Steps taken already.
+          saved: Whether there is a checkpoint of this step.
+        """
+        self._every, self._step, self._saved = every, step, saved
+        self._since, self._cost = time.monotonic(), 0.0
+
+    def due(self, step: int) -> bool:
+        """Whether to save now, at some step."""
+        seconds = time.monotonic() - self._since
+        if self._every.steps is None and seconds < _TIMES_AS_LONG * self._cost:
+            return False
+        return self._every.passed(step - self._step, seconds)
+
+    def holds(self, step: int) -> bool:
+        """Whether there is a checkpoint of a step."""
+        return self._saved and self._step == step
+
+    @contextlib.contextmanager
+    def saving(self, step: int) -> Iterator[None]:
+        """Measures a save, and counts from its end."""
+        began = time.monotonic()
+        yield
+        self._step, self._saved, self._since = step, True, time.monotonic()
+        self._cost = self._since - began
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """A cohort to train, with all that it takes.
@@ -93,7 +133,8 @@ class Job:
       images: Folder of the data set's arrays (see `data.cache`).
       command: The command line, for the records.
       threads: Threads that compute, or None for the library's choice.
-      checkpoint_every: Least distance between two checkpoints.
+      checkpoint_every: Least distance between two checkpoints; a time is made
+        longer where saving would take more than 2% of it (see `SaveClock`).
       deterministic: Whether to ask for kernels that give the same bits each time.
     """
 

@@ -4,17 +4,19 @@ import dataclasses
 import hashlib
 import json
 
+import keras
 import numpy as np
 
 from yosinski_tf import surgery
 from yosinski_tf.data import cache, pipeline
 from yosinski_tf.data.image_set import ImageSet, half_view
 from yosinski_tf.errors import UserError
+from yosinski_tf.finished_run import read_run_weights
 from yosinski_tf.jobs import Job
 from yosinski_tf.models import Cohort as CohortModel
 from yosinski_tf.models import Member
 from yosinski_tf.plan import Run
-from yosinski_tf.records import RECORD_NAME, WEIGHTS_NAME, read_record
+from yosinski_tf.records import RECORD_NAME, read_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,16 @@ def frozen_digests(job: Job, prepared: Prepared) -> list[str | None]:
     ]
 
 
+def base_digests(job: Job) -> list[str | None]:
+    """Digest of the weights that each network's base has, None without one."""
+    return [
+        read_record(job.runs / run.base.run_id / RECORD_NAME).weights_sha256
+        if run.base
+        else None
+        for run in job.cohort.runs
+    ]
+
+
 def settings_digest(job: Job, prepared: Prepared) -> str:
     """What a training must have in common with one that goes on from it."""
     values = {
@@ -84,6 +96,7 @@ def settings_digest(job: Job, prepared: Prepared) -> str:
         "recipe": job.recipe.settings(),
         "split": job.cohort.split.digest,
         "images": prepared.images.fingerprint,
+        "backend": keras.backend.backend(),
     }
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -157,11 +170,6 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
             f"cannot copy layers from {base.run_id}, its status is {record.status}:"
             f" delete the folder {folder} to train it again"
         )
-    weights = surgery.read_weights(folder / WEIGHTS_NAME)
-    if record.weights_sha256 != surgery.digest(weights, job.network.layer_names):
-        raise UserError(
-            f"cannot copy layers from {base.run_id}, its weights are not those of its"
-            f" record: delete the folder {folder} to train it again"
-        )
+    weights = read_run_weights(job.runs, record, job.network, job.recipe.crop_size)
     # The classifiers of halves of unequal size differ; it is never copied.
     return {k: v for k, v in weights.items() if not k.startswith("fc8/")}

@@ -1,5 +1,7 @@
 """What is running, its rate and the time left, on one line of the terminal."""
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -86,16 +88,11 @@ class Display:
             return
         self._drawn = self.seconds
         text = " | ".join([*self._rates.values(), f"time left {self._left()}"])
-        if terminal:
-            self._stream.write(f"\r\x1b[K{text}")
-        else:
-            self._stream.write(f"{text}\n")
-        self._stream.flush()
+        say(f"\r\x1b[K{text}" if terminal else f"{text}\n", self._stream)
 
     def _line(self, text: str) -> None:
         start = "\r\x1b[K" if self._stream.isatty() else ""
-        self._stream.write(f"{start}[{duration(self.seconds):>6}] {text}\n")
-        self._stream.flush()
+        say(f"{start}[{duration(self.seconds):>6}] {text}\n", self._stream)
 
     def _left(self) -> str:
         done = sum(
@@ -139,11 +136,27 @@ class ImageCount:
             rate = new / seconds
             left = "" if ends else f", time left {duration((total - done) / rate)}"
             text += f", {rate:,.0f} images/s{left}"
-        if terminal:
-            self._stream.write(f"\r\x1b[K{text}" + "\n" * ends)
-        else:
-            self._stream.write(f"{text}\n")
-        self._stream.flush()
+        line = f"\r\x1b[K{text}" + "\n" * ends if terminal else f"{text}\n"
+        say(line, self._stream)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Writes to the user at once; one who is gone ends nothing.
+
+    Ctrl-C reaches the `tee` behind a pipe too, and terminals are closed.
+
+    Args:
+      text: What to write, with its line ends.
+      stream: Where to; standard output if None.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        # What is left in its buffer would fail again when Python ends.
+        with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
 from yosinski_tf.files import DiskFull
 from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, Terminated
-from yosinski_tf.machine import cores
+from yosinski_tf.machine import default_processes, default_threads
 from yosinski_tf.plan import Cohort, without
 from yosinski_tf.records import RECORD_NAME
 
@@ -116,10 +116,7 @@ def train_all(
                 looked = None
                 if event.kind == "full":
                     raise DiskFull(event.message)
-    except KeyboardInterrupt:
-        _stop(running, report)
-        raise
-    except UserError:
+    except BaseException:
         # Whatever it is, what the others have trained is saved first.
         _stop(running, report)
         raise
@@ -150,17 +147,25 @@ def _stop(running, report):
     try:
         for child in running.values():
             child.process.terminate()
-        for child in running.values():
-            while (event := child.receive()).kind == "progress":
-                pass
-            child.process.join()
-            child.sweep()
-            if child.process.exitcode == -signal.SIGTERM:
-                # It had not begun to train, so there was nothing to save.
-                event = Event("stopped", child.cohort)
-            report(event)
+        # All of them have ended before anything is told, which may go wrong.
+        for event in [_last_event(child) for child in running.values()]:
+            with contextlib.suppress(OSError):
+                report(event)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def _last_event(child: "_Child") -> Event:
+    """Waits for a process that was told to stop, whatever the disk does."""
+    event = stopped = Event("stopped", child.cohort)
+    with contextlib.suppress(OSError, UserError):
+        while (event := child.receive()).kind == "progress":
+            pass
+    child.process.join()
+    with contextlib.suppress(OSError, UserError):
+        child.sweep()
+    # Of SIGTERM die those that had not begun to train: there was nothing to save.
+    return stopped if child.process.exitcode == -signal.SIGTERM else event
 
 
 class _Child:
@@ -208,7 +213,10 @@ class _Child:
         if code not in _KILLED:
             left = without([self.cohort], _done(self.cohort, self.runs))
             names = [run.run_id for cohort in left for run in cohort.runs]
-            failures.note(self.runs, names, message, self.log)
+            try:
+                failures.note(self.runs, names, message, self.log)
+            except DiskFull as error:
+                return Event("full", self.cohort, message=str(error))
         return Event("failed", self.cohort, message=message)
 
 
@@ -284,17 +292,3 @@ def _done(cohort: Cohort, runs: pathlib.Path) -> list[str]:
     """Ids of the runs of a cohort that have a record."""
     ids = [run.run_id for run in cohort.runs]
     return [run_id for run_id in ids if (runs / run_id / RECORD_NAME).exists()]
-
-
-def default_processes() -> int:
-    """One per core on a processor, up to four; one where there is a GPU."""
-    if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
-        return 1
-    return min(4, cores())
-
-
-def default_threads(processes: int) -> int | None:
-    """Threads of each of several processes; None, all, where there is a GPU."""
-    if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
-        return None
-    return max(1, cores() // processes)

@@ -55,6 +55,7 @@ class Keeper:
       cohort: The cohort.
       settings: Digest of all that a training which goes on must share.
       frozen: Digest of each network's frozen layers, which are not stored.
+      bases: Digest of the weights of each network's base, None without one.
     """
 
     folder: pathlib.Path
@@ -63,6 +64,7 @@ class Keeper:
     cohort: Cohort
     settings: str
     frozen: Sequence[str | None]
+    bases: Sequence[str | None]
 
     def save(self, progress: Progression) -> None:
         """Writes a checkpoint.
@@ -76,6 +78,7 @@ class Keeper:
             del fields[name]
         fields["histories"] = dict(zip(self.runs, progress.histories, strict=True))
         fields["frozen"] = dict(zip(self.runs, self.frozen, strict=True))
+        fields["bases"] = dict(zip(self.runs, self.bases, strict=True))
         arrays = capture(self.cohort, self.runs)
         checkpoints.write(
             self.folder,
@@ -110,6 +113,9 @@ class Keeper:
         for run, digest in zip(self.runs, self.frozen, strict=True):
             if meta["frozen"][run] != digest:
                 raise ValueError(f"the frozen layers of {run} were others")
+        for run, digest in zip(self.runs, self.bases, strict=True):
+            if meta["bases"][run] != digest:
+                raise ValueError(f"the base of {run} was trained again since")
         progress = Progression(
             step=stored.step,
             validated=meta["validated"],

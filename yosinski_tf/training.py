@@ -13,11 +13,12 @@ import tensorflow as tf
 
 from yosinski_tf import checkpoints, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
-from yosinski_tf.jobs import Job, Progress, Stopped
+from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import conclude
 from yosinski_tf.plan import multiply_accumulates
 from yosinski_tf.preparation import (
+    base_digests,
     frozen_digests,
     prepare,
     settings_digest,
@@ -25,6 +26,7 @@ from yosinski_tf.preparation import (
 from yosinski_tf.records import Record, write_record
 from yosinski_tf.tensorboard_log import CohortLog
 from yosinski_tf.train_state import Keeper, Progression
+from yosinski_tf.watches import StepWatch, ValidationWatch
 
 _VALIDATION_BATCH = 250
 # Of crops over 64 pixels, whose activations would fill the memory.
@@ -98,11 +100,12 @@ class _Training:
             cohort=self.model,
             settings=settings_digest(job, self.prepared),
             frozen=self.frozen_before,
+            bases=base_digests(job),
         )
 
     def run(self) -> list[Record]:
         self._restore()
-        self.reported = self.saved = (self.step, time.monotonic())
+        self.reported = (self.step, time.monotonic())
         seed = surgery.derive_seed(
             "batches", self.cohort.split.digest, self.cohort.target, self.cohort.seed
         )
@@ -139,6 +142,9 @@ class _Training:
                     [e[-1] if e[-1]["step"] == end else None for e in self.histories],
                 )
                 self.save_if_due()
+            if len(self.run_ids) > 1 and not self.saves.holds(self.step):
+                # What is killed between two records goes on as part of the whole.
+                self._save()
             records, weights = conclude(
                 self.job, self.prepared, self._progress(), self.frozen_before
             )
@@ -159,7 +165,7 @@ class _Training:
                     epochs=1,
                     verbose=0,
                     shuffle=False,
-                    callbacks=[_StepWatch(self, end)],
+                    callbacks=[StepWatch(self.step, end, self.after_steps)],
                 )
         except _AllDiverged:
             pass
@@ -194,8 +200,7 @@ class _Training:
 
     def save_if_due(self) -> None:
         """Saves if the last time was long enough ago."""
-        step, clock = self.saved
-        if self.job.checkpoint_every.passed(self.step - step, time.monotonic() - clock):
+        if self.saves.due(self.step):
             self._save()
 
     def look_for_divergence(self) -> None:
@@ -215,7 +220,7 @@ class _Training:
 
     def _validate(self, batches, rate: float) -> None:
         self.model.validation.evaluate(
-            batches, verbose=0, callbacks=[_ValidationWatch(self)]
+            batches, verbose=0, callbacks=[ValidationWatch(self.stop_if_asked)]
         )
         totals, training = self.model.validation.totals, self.model.training.totals
         images = int(keras.ops.convert_to_numpy(totals.images))
@@ -239,8 +244,8 @@ class _Training:
         self.validated = self.step
 
     def _save(self) -> None:
-        self.keeper.save(self._progress())
-        self.saved = (self.step, time.monotonic())
+        with self.saves.saving(self.step):
+            self.keeper.save(self._progress())
 
     def _progress(self) -> Progression:
         now = time.monotonic()
@@ -262,32 +267,11 @@ class _Training:
             self.cohort_runs = progress.cohort_runs
             self.train_seconds = progress.train_seconds
             self.started -= progress.total_seconds
+        self.saves = SaveClock(
+            self.job.checkpoint_every, self.step, saved=progress is not None
+        )
         if note:
             self.report(Progress(self.step, 0.0, note))
-
-
-class _StepWatch(keras.callbacks.Callback):
-    """Tells the training of every call of its training function."""
-
-    def __init__(self, training: _Training, end: int):
-        super().__init__()
-        self._training = training
-        self._begin, self._end = training.step, end
-
-    def on_train_batch_end(self, batch, logs=None):
-        # Keras counts a last call of fewer steps as a whole one.
-        self._training.after_steps(min(self._begin + batch + 1, self._end))
-
-
-class _ValidationWatch(keras.callbacks.Callback):
-    """Stops a validation, which is then done again."""
-
-    def __init__(self, training: _Training):
-        super().__init__()
-        self._training = training
-
-    def on_test_batch_end(self, batch, logs=None):
-        self._training.stop_if_asked()
 
 
 def _steps_per_call(job: Job) -> int:

@@ -23,12 +23,13 @@ from yosinski_tf.networks import Network
 from yosinski_tf.plan import (
     Cohort,
     Run,
+    apart,
     make_cohorts,
     make_runs,
     multiply_accumulates,
     without,
 )
-from yosinski_tf.progress import Display, duration
+from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.records import RECORD_NAME, read_record
 from yosinski_tf.splits import make_split
@@ -125,6 +126,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
         }
     done = frozenset(found)
     cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done | failed.keys())
+    cohorts = apart(cohorts, checkpoints.held(runs))
     return Plan(
         runs,
         network,
@@ -213,7 +215,7 @@ def execute(plan: Plan) -> int:
         _forget_failures(plan)
         return _train(plan, settings)
     except KeyboardInterrupt as stop:
-        print("Stopped; the same command goes on from here.")
+        say("Stopped; the same command goes on from here.\n")
         return job_flags.stop_code(stop)
     except OSError as error:
         raise closing.cannot_write(plan.runs, error) from None

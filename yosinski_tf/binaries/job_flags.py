@@ -128,8 +128,8 @@ def _define_machine() -> None:
         _IntervalParser(),
         "checkpoint_every",
         "1min",
-        "Least distance between two checkpoints of a cohort, 500steps or 2min; they"
-        " change no number.",
+        "Least distance between two checkpoints of a cohort, 500steps or 2min (a time"
+        " grows to 50 times what a save takes); they change no number.",
     )
     flags.DEFINE_bool(
         "deterministic",
