@@ -12,7 +12,8 @@ from yosinski_tf.data import cache, signature, sources
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
-from yosinski_tf.files import disk_full, is_full, make_folder, write_atomically
+from yosinski_tf.files import make_folder, room_for, write_atomically
+from yosinski_tf.locks import Busy
 from yosinski_tf.records import Record, read_records
 from yosinski_tf.settings import (
     SETTINGS_NAME,
@@ -20,6 +21,7 @@ from yosinski_tf.settings import (
     check_folder,
     check_records,
     in_store,
+    moved_from,
     settings,
 )
 from yosinski_tf.splits import Split
@@ -35,6 +37,7 @@ __all__ = [
     "description_of",
     "finished",
     "load_images",
+    "moved_from",
     "prepare_folder",
     "settings",
     "sign",
@@ -77,8 +80,9 @@ def load_images(
 ) -> ImageSet:
     """The data set of a study, from its folder if it was decoded before.
 
-    If the source does not look as it did then, it is read again and must hold
-    the same images. A source that is gone is not missed.
+    If the source does not look as it did then, or is a folder in a place that is
+    not known, it is read again and must hold the same images. A source that is
+    gone is not missed.
 
     Args:
       runs: The study folder.
@@ -92,30 +96,58 @@ def load_images(
     stored = None
     if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         stored = cache.load(runs / IMAGES_FOLDER)
-    if stored is not None and (signed is None or signed in _signatures(runs)):
+    if stored is not None and _looks_known(runs, wanted, signed):
         return stored
     images = sources.load(**wanted["dataset"], progress=progress)
     if stored is not None:
-        _check_same(runs, stored, images)
+        _check_same(runs, wanted, stored, images)
         return stored
     return images
 
 
-def _check_same(runs: pathlib.Path, stored: ImageSet, images: ImageSet) -> None:
-    if images.fingerprint != stored.fingerprint:
-        raise UserError(
-            f"the data set {images.name} has changed since the study folder {runs} was"
-            f" made: wanted fingerprint {stored.fingerprint[:12]}, got"
-            f" {images.fingerprint[:12]}: restore it, or choose another --runs folder"
-        )
+def _looks_known(
+    runs: pathlib.Path, wanted: dict[str, Any], signed: str | None
+) -> bool:
+    """Whether a source is, as far as can be told unread, that of the images."""
+    if signed is not None:
+        return signed in _noted(runs, "signatures")
+    # One that is gone, or cannot be signed.
+    spec = canonical(wanted)["dataset"]["spec"]
+    return moved_from(runs, wanted) is None or spec in _noted(runs, "places")
 
 
-def _signatures(runs: pathlib.Path) -> list[str]:
-    """All that the source has looked like with the images that are stored."""
+def _check_same(
+    runs: pathlib.Path, wanted: dict[str, Any], stored: ImageSet, images: ImageSet
+) -> None:
+    if images.fingerprint == stored.fingerprint:
+        return
+    prints = (
+        f"wanted fingerprint {stored.fingerprint[:12]}, got {images.fingerprint[:12]}"
+    )
+    if before := moved_from(runs, wanted):
+        raise _not_the_same(runs, wanted, before, prints)
+    raise UserError(
+        f"the data set {images.name} has changed since the study folder {runs} was"
+        f" made: {prints}: restore it, or choose another --runs folder"
+    )
+
+
+def _not_the_same(
+    runs: pathlib.Path, wanted: dict[str, Any], before: str, why: str
+) -> UserError:
+    return UserError(
+        f"{wanted['dataset']['spec']} does not hold the images of {before}, which the"
+        f" study folder {runs} was made with: {why}: name a folder with the same"
+        " images, or choose another --runs folder"
+    )
+
+
+def _noted(runs: pathlib.Path, name: str) -> list[str]:
+    """All `signatures` or `places` that the source of the stored images has had."""
     try:
         found = json.loads((runs / IMAGES_FOLDER / SOURCE_NAME).read_text())
-        return [str(each) for each in found["signatures"]]
-    except (OSError, ValueError, TypeError, KeyError):
+        return [str(each) for each in found.get(name, [])]
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         # Then the source is read again, which is the safe way.
         return []
 
@@ -140,6 +172,7 @@ def describe_images(
     if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
+            _check_alike(runs, wanted, images)
             return description_of(images), ""
     try:
         return sources.describe(**wanted["dataset"]), ""
@@ -156,6 +189,22 @@ def describe_images(
             f"{error}. To plan, its known classes will do: {len(families):,} classes,"
             f" {train:,} images for training and {validation:,} for validation."
         )
+
+
+def _check_alike(runs: pathlib.Path, wanted: dict[str, Any], stored: ImageSet) -> None:
+    """Refuses a folder in a new place that cannot hold the stored images."""
+    before = moved_from(runs, wanted)
+    if before is None or _looks_known(runs, wanted, sign(wanted)):
+        return
+    found, known = sources.describe(**wanted["dataset"]), description_of(stored)
+    one, other = (
+        f"{len(each.class_names)} classes and {each.num_images} images"
+        for each in (known, found)
+    )
+    if one != other:
+        raise _not_the_same(runs, wanted, before, f"wanted {one}, got {other}")
+    if found.class_names != known.class_names:
+        raise _not_the_same(runs, wanted, before, "its classes have other names")
 
 
 def check_images(images: ImageSet, records: Iterable[Record]) -> None:
@@ -186,6 +235,7 @@ def prepare_folder(
     images: ImageSet,
     signed: str | None = None,
     threads: int | None = None,
+    waiting: Callable[[Busy], None] = lambda busy: None,
 ) -> dict[str, Any]:
     """Makes the folder with its settings and its data set, where not yet done.
 
@@ -198,6 +248,7 @@ def prepare_folder(
       images: Result of `load_images`.
       signed: Result of `sign`, before the images were read.
       threads: Threads of each process, unless the settings or the folder say.
+      waiting: Told once if another process must be waited for long.
 
     Returns:
       The settings that hold.
@@ -208,12 +259,9 @@ def prepare_folder(
     """
     try:
         make_folder(runs)
-        with locks.held(runs, "folder"):
+        with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
             return _prepare(runs, wanted, images, signed, threads)
     except OSError as error:
-        if is_full(error):
-            path = pathlib.Path(error.filename or runs / SETTINGS_NAME)
-            raise disk_full(path, str(error.strerror)) from None
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " folder on a disk with room that may be written to"
@@ -227,13 +275,10 @@ def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
     if found is not None and not in_store(wanted):
         stored = cache.load(folder)
     if stored is not None:
-        _check_same(runs, stored, images)
+        _check_same(runs, wanted, stored, images)
     elif found is None or not cache.holds(folder, images):
         cache.save(folder, images)
-    known = [] if found is None else _signatures(runs)
-    if signed is not None and signed not in known:
-        text = json.dumps({"signatures": [*known, signed]}, indent=1)
-        write_atomically(folder / SOURCE_NAME, text.encode())
+    _note_source(runs, wanted, signed, new=found is None)
     if found is None:
         found = canonical(wanted)
         if found["threads"] is None:
@@ -242,6 +287,25 @@ def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
         # The last to be written: it says that the folder is whole.
         write_atomically(runs / SETTINGS_NAME, text.encode())
     return found
+
+
+def _note_source(
+    runs: pathlib.Path, wanted: dict[str, Any], signed: str | None, new: bool
+) -> None:
+    """Notes where the source is and what it looks like, as far as that is new."""
+    notes: dict[str, list[str]] = {}
+    changed = False
+    place = None
+    if moved_from(runs, wanted):
+        place = canonical(wanted)["dataset"]["spec"]
+    for name, value in (("signatures", signed), ("places", place)):
+        notes[name] = [] if new else _noted(runs, name)
+        if value is not None and value not in notes[name]:
+            notes[name].append(value)
+            changed = True
+    if changed:
+        text = json.dumps(notes, indent=1)
+        write_atomically(runs / IMAGES_FOLDER / SOURCE_NAME, text.encode())
 
 
 def finished(runs: pathlib.Path) -> dict[str, Record]:

@@ -5,7 +5,7 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import published_report, report
-from yosinski_tf.binaries import closing, job_flags
+from yosinski_tf.binaries import closing, command_line, job_flags
 from yosinski_tf.files import make_folder
 from yosinski_tf.points import MEASURES
 
@@ -34,10 +34,12 @@ def _main() -> int:
     with closing.reporting(runs):
         paths = report.write_report(runs, FLAGS.measure)
         _, selection = report.read_study(runs)
+        comparison = None
+        if FLAGS.published:
+            comparison = published_report.write_comparison(runs, FLAGS.measure)
     print(report.results_table(selection.points, FLAGS.measure))
     show_paths(paths)
-    if FLAGS.published:
-        comparison = published_report.write_comparison(runs, FLAGS.measure)
+    if comparison is not None:
         print(comparison.summary.read_text())
     return 0
 
@@ -57,7 +59,7 @@ def run() -> None:
     job_flags.define_all()
     flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
     flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
-    job_flags.run(
+    command_line.run(
         _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]
     )
 

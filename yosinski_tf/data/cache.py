@@ -64,7 +64,14 @@ def load(folder: pathlib.Path) -> ImageSet | None:
             for name in _ARRAYS
         }
         return ImageSet(**fields, **arrays)
-    except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        RecursionError,
+    ) as error:
         raise UserError(
             f"cannot read the stored data set in {folder} ({error}): delete that"
             " folder to read the source again"
@@ -84,7 +91,7 @@ def holds(folder: pathlib.Path, images: ImageSet) -> bool:
         stored = fields[_STORE], fields["fingerprint"]
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(
             f"cannot read {folder / _DESCRIPTION} ({error}): delete it to point to the"
             " store again"

@@ -243,7 +243,10 @@ def open_store(folder: str | pathlib.Path) -> Store:
         version = fields.pop("format_version")
         if version == FORMAT_VERSION:
             store = _parsed(root, fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (
+        *(OSError, ValueError, TypeError, KeyError),
+        *(AttributeError, RecursionError),
+    ) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"cannot read {path} ({reason}): {remedy}") from None
     if version != FORMAT_VERSION:
