@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from yosinski_tf import ilsvrc, locks
-from yosinski_tf.data import cache, signature, sources
+from yosinski_tf import ilsvrc, locks, source_notes
+from yosinski_tf.data import cache, sources
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
@@ -24,6 +24,7 @@ from yosinski_tf.settings import (
     moved_from,
     settings,
 )
+from yosinski_tf.source_notes import IMAGES_FOLDER, sign
 from yosinski_tf.splits import Split
 
 __all__ = [
@@ -43,8 +44,6 @@ __all__ = [
     "sign",
 ]
 
-IMAGES_FOLDER = "dataset"
-SOURCE_NAME = "source.json"
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
 
@@ -59,17 +58,6 @@ def as_recorded(split: Split, records: Iterable[Record]) -> Split:
         if same and all(name.startswith("file:") for name in files):
             return dataclasses.replace(split, name=record.split)
     return split
-
-
-def sign(wanted: dict[str, Any]) -> str | None:
-    """The signature of a study's source, see `data.signature.sign`.
-
-    A store has none: its fingerprint is compared each time.
-    """
-    dataset = wanted["dataset"]
-    if in_store(wanted):
-        return None
-    return signature.sign(dataset["spec"], dataset.get("data_dir"))
 
 
 def load_images(
@@ -96,60 +84,13 @@ def load_images(
     stored = None
     if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         stored = cache.load(runs / IMAGES_FOLDER)
-    if stored is not None and _looks_known(runs, wanted, signed):
+    if stored is not None and source_notes.looks_known(runs, wanted, signed):
         return stored
     images = sources.load(**wanted["dataset"], progress=progress)
     if stored is not None:
-        _check_same(runs, wanted, stored, images)
+        source_notes.check_same(runs, wanted, stored, images)
         return stored
     return images
-
-
-def _looks_known(
-    runs: pathlib.Path, wanted: dict[str, Any], signed: str | None
-) -> bool:
-    """Whether a source is, as far as can be told unread, that of the images."""
-    if signed is not None:
-        return signed in _noted(runs, "signatures")
-    # One that is gone, or cannot be signed.
-    spec = canonical(wanted)["dataset"]["spec"]
-    return moved_from(runs, wanted) is None or spec in _noted(runs, "places")
-
-
-def _check_same(
-    runs: pathlib.Path, wanted: dict[str, Any], stored: ImageSet, images: ImageSet
-) -> None:
-    if images.fingerprint == stored.fingerprint:
-        return
-    prints = (
-        f"wanted fingerprint {stored.fingerprint[:12]}, got {images.fingerprint[:12]}"
-    )
-    if before := moved_from(runs, wanted):
-        raise _not_the_same(runs, wanted, before, prints)
-    raise UserError(
-        f"the data set {images.name} has changed since the study folder {runs} was"
-        f" made: {prints}: restore it, or choose another --runs folder"
-    )
-
-
-def _not_the_same(
-    runs: pathlib.Path, wanted: dict[str, Any], before: str, why: str
-) -> UserError:
-    return UserError(
-        f"{wanted['dataset']['spec']} does not hold the images of {before}, which the"
-        f" study folder {runs} was made with: {why}: name a folder with the same"
-        " images, or choose another --runs folder"
-    )
-
-
-def _noted(runs: pathlib.Path, name: str) -> list[str]:
-    """All `signatures` or `places` that the source of the stored images has had."""
-    try:
-        found = json.loads((runs / IMAGES_FOLDER / SOURCE_NAME).read_text())
-        return [str(each) for each in found.get(name, [])]
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        # Then the source is read again, which is the safe way.
-        return []
 
 
 def describe_images(
@@ -172,7 +113,7 @@ def describe_images(
     if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
-            _check_alike(runs, wanted, images)
+            source_notes.check_alike(runs, wanted, description_of(images))
             return description_of(images), ""
     try:
         return sources.describe(**wanted["dataset"]), ""
@@ -189,22 +130,6 @@ def describe_images(
             f"{error}. To plan, its known classes will do: {len(families):,} classes,"
             f" {train:,} images for training and {validation:,} for validation."
         )
-
-
-def _check_alike(runs: pathlib.Path, wanted: dict[str, Any], stored: ImageSet) -> None:
-    """Refuses a folder in a new place that cannot hold the stored images."""
-    before = moved_from(runs, wanted)
-    if before is None or _looks_known(runs, wanted, sign(wanted)):
-        return
-    found, known = sources.describe(**wanted["dataset"]), description_of(stored)
-    one, other = (
-        f"{len(each.class_names)} classes and {each.num_images} images"
-        for each in (known, found)
-    )
-    if one != other:
-        raise _not_the_same(runs, wanted, before, f"wanted {one}, got {other}")
-    if found.class_names != known.class_names:
-        raise _not_the_same(runs, wanted, before, "its classes have other names")
 
 
 def check_images(images: ImageSet, records: Iterable[Record]) -> None:
@@ -275,10 +200,10 @@ def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
     if found is not None and not in_store(wanted):
         stored = cache.load(folder)
     if stored is not None:
-        _check_same(runs, wanted, stored, images)
+        source_notes.check_same(runs, wanted, stored, images)
     elif found is None or not cache.holds(folder, images):
         cache.save(folder, images)
-    _note_source(runs, wanted, signed, new=found is None)
+    source_notes.note(runs, wanted, signed, new=found is None)
     if found is None:
         found = canonical(wanted)
         if found["threads"] is None:
@@ -287,25 +212,6 @@ def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
         # The last to be written: it says that the folder is whole.
         write_atomically(runs / SETTINGS_NAME, text.encode())
     return found
-
-
-def _note_source(
-    runs: pathlib.Path, wanted: dict[str, Any], signed: str | None, new: bool
-) -> None:
-    """Notes where the source is and what it looks like, as far as that is new."""
-    notes: dict[str, list[str]] = {}
-    changed = False
-    place = None
-    if moved_from(runs, wanted):
-        place = canonical(wanted)["dataset"]["spec"]
-    for name, value in (("signatures", signed), ("places", place)):
-        notes[name] = [] if new else _noted(runs, name)
-        if value is not None and value not in notes[name]:
-            notes[name].append(value)
-            changed = True
-    if changed:
-        text = json.dumps(notes, indent=1)
-        write_atomically(runs / IMAGES_FOLDER / SOURCE_NAME, text.encode())
 
 
 def finished(runs: pathlib.Path) -> dict[str, Record]:
