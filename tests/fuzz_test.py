@@ -133,8 +133,11 @@ LINES = st.lists(
 ).map(lambda lines: "\n".join(lines).encode(errors="surrogatepass"))
 
 
-@given(LINES | st.binary(max_size=40), LINES, LINES)
+@given(LINES | st.binary(max_size=40), LINES, st.none() | LINES)
 @example(b"n1/b.jpg 1\na.jpg 0", b"a.jpg 0\nn1/b.jpg 1", b"x\ny")
+@example(b"../up.jpg 0", b"a.jpg 0", None)
+@example(b"out/up.jpg 0", b"a.jpg 0", None)
+@example(b"a.jpg 0", b"link.jpg 0", None)
 @settings(max_examples=150, suppress_health_check=ANY_FOLDER)
 def test_lists_of_files(tmp_path, train, val, names):
     root = tmp_path / "images"
@@ -146,7 +149,10 @@ def test_lists_of_files(tmp_path, train, val, names):
         (root / "out").symlink_to(tmp_path)
         (root / "link.jpg").symlink_to(tmp_path / "up.jpg")
     for name, content in (("train", train), ("val", val), ("synsets", names)):
-        (root / f"{name}.txt").write_bytes(content)
+        path = root / f"{name}.txt"
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
     with refused():
         found = filelist.open_filelist(str(root))
         assert len(found.class_names) > 0
