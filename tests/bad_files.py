@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 
+import fabricate
 import numpy as np
 from bad_flags import Bad, study
 from bad_world import (
@@ -192,8 +193,6 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
             f"--data_dir={place}",
             words=("no prepared data set 'nowhere'", "tfds build nowhere", "data_dir"),
         ),
-        # store:DIR, of another version, cut, with changed bytes or a foreign
-        # index; filelist:PATH, leading out of its root: to stand here.
     }
 
 
@@ -220,6 +219,158 @@ def _many_kinds(path: pathlib.Path) -> None:
         (path / "train/dog" / name).write_bytes(content)
     (path / "train/dog/a link.png").symlink_to(path / "train/cat/0.png")
     os.rename(path / "train/dog/9.bmp", os.fsencode(path / "train/dog") + b"/\xe4.bmp")
+
+
+def stores(place: pathlib.Path) -> dict[str, Bad]:
+    """Prepared stores, and what is no such store."""
+    place.mkdir()
+    found = {}
+
+    def store(name: str, spoil, *words: str, flags: tuple[str, ...] = ()) -> None:
+        path = place / name.replace(" ", "_")
+        made = fabricate.store(path, image_size=16, class_names=CLASSES)
+        spoil(made.folder / "store.json")
+        found[f"store {name}"] = study(f"--dataset=store:{path}", *flags, words=words)
+
+    def text(content: str):
+        return lambda path: path.write_text(content)
+
+    def whole(path: pathlib.Path) -> None:
+        assert path.is_file()
+
+    again = "copy the store again, or prepare it again"
+    store(
+        "cut", lambda path: os.truncate(path, 200), "cannot read", "store.json", again
+    )
+    store("empty", text(""), "cannot read", "JSONDecodeError", again)
+    store("of a list", text("[]"), "cannot read", "store.json", again)
+    store("deep", text("[" * 100_000), "cannot read", "RecursionError", again)
+    store("of few fields", text('{"format_version": 1}'), "KeyError", again)
+    store(
+        "of another version",
+        lambda path: path.write_text(
+            json.dumps({**json.loads(path.read_text()), "format_version": 2})
+        ),
+        "is of format version 2, this program reads 1",
+        "use the program that made it",
+    )
+    store(
+        "without a file",
+        lambda path: next(path.parent.glob("images-train.*")).unlink(),
+        "lacks its file images-train",
+        again,
+    )
+    sizes = "images of 16 x 16 pixels"
+    store("of a size", whole, sizes, "wanted 32 x 32", flags=("--image_size=32",))
+    store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
+    store("with a share", whole, "no held-out", "got 0.2", flags=("--held_out=0.2",))
+    store("with a folder", whole, "no data_dir", "got x", flags=("--data_dir=x",))
+    # Not finished: the description is written last.
+    unfinished = place / "unfinished.partial" / "store"
+    fabricate.store(unfinished, image_size=16, class_names=CLASSES)
+    (unfinished / "store.json").unlink()
+    (place / "bare").mkdir()
+    (place / "file").write_bytes(b"")
+    for name, path in (
+        ("nowhere", place / "nowhere"),
+        ("a file", place / "file"),
+        ("a bare folder", place / "bare"),
+        ("half made", unfinished),
+        ("beside what is half made", place / "unfinished"),
+    ):
+        found[f"store {name}"] = study(
+            f"--dataset=store:{path}",
+            words=(f"no store at {path}", "store.json", "yosinski-prepare --out=DIR"),
+        )
+    return found
+
+
+def preparations(place: pathlib.Path) -> dict[str, Bad]:
+    """What yosinski-prepare refuses, leaving nothing behind."""
+    place.mkdir()
+    good = images(place / "good")
+    folder, out = f"--source=folder:{good}", f"--out={place}/out"
+    found = {}
+
+    def prepare(name: str, arguments: tuple[str, ...], *words: str) -> None:
+        found[f"prepare {name}"] = Bad("prepare", arguments, words)
+
+    def lists(name: str, line: bytes, *words: str) -> None:
+        root = images(place / f"list_of_{name.replace(' ', '_')}")
+        (root / "link").symlink_to(good)
+        every = [f"train/{c}/0.png {i}\n".encode() for i, c in enumerate(CLASSES)]
+        (root / "val.txt").write_bytes(b"".join(every))
+        (root / "train.txt").write_bytes(b"".join([*every, line, b"\n"]))
+        words = (f"{root}/train.txt line 5", *words, "correct the line")
+        prepare(f"list of {name}", (f"--source=filelist:{root}", out), *words)
+
+    form = "wanted a path, a space and a class index"
+    below = "wanted a file below"
+    lists("a way up", b"../good/train/ant/0.png 0", "leads out of the list", below)
+    lists("a hidden way up", b"train/../../good/x.png 0", "leads out of", below)
+    lists("an absolute path", b"/etc/passwd 0", "is an absolute path", below)
+    lists("a link outside", b"link/train/ant/0.png 0", "through a link", below)
+    lists("no label", b"train/ant/1.png", "'train/ant/1.png'", form)
+    lists("a name for a label", b"train/ant/1.png ant", "1.png ant'", form)
+    lists("a label below 0", b"train/ant/1.png -1", "1.png -1'", form)
+    lists("an image that is gone", b"train/ant/1.png 0", "is not there", below)
+    lists("a folder", b"train/ant 0", "is no file", below)
+    twice = images(place / "twice")
+    (twice / "train.txt").write_text("train/ant/0.png 0\n" * 2)
+    (twice / "val.txt").write_text("val/ant/0.png 0\n")
+    prepare(
+        "list of one image twice",
+        (f"--source=filelist:{twice}", out),
+        *("train.txt line 2", "as line 1 does", "remove one"),
+    )
+    lone = f"--source=filelist:{twice}/train.txt"
+    prepare("one list", (lone, out), "names 1 file(s)", "filelist:TRAIN.txt,VAL.txt")
+    prepare("nothing", (), "--source is missing", "--source=folder:DIR")
+    prepare("no out", (folder,), "--out is missing", "--out=STORE")
+    prepare("no source", (out,), "--source is missing", "--source=folder:DIR")
+    prepare("unknown source", ("--source=zip:x", out), "'zip:x'", "wanted tfds:image")
+    nowhere = f"--source=folder:{place}/nowhere"
+    prepare("no folder", (nowhere, out), "nowhere", "wanted DIR/train/CLASS/*")
+    prepare("quality 0", (folder, out, "--quality=0"), "quality 0", "wanted 1 to 100")
+    prepare("quality 101", (folder, out, "--quality=101"), "101", "wanted 1 to 100")
+    raw = (folder, out, "--encoding=raw", "--quality=9")
+    prepare("raw of a quality", raw, "raw has no --quality", "leave one of them out")
+    png = (folder, out, "--encoding=png")
+    prepare("encoding", png, "--encoding wants one of jpeg, raw", "'png'", "--help")
+    prepare("no pixel", (folder, out, "--image_size=0"), "size 0", "at least 1 pixel")
+    many = (folder, out, "--processes=0")
+    prepare("no process", many, "--processes wants", "positive integer", "'0'")
+    tars = (folder, out, "--manual_dir=x")
+    prepare("tars", tars, "takes no --manual_dir, got x", "leave it out")
+    data = (folder, out, "--data_dir=x")
+    prepare("data folder", data, "takes no --data_dir, got x", "leave it out")
+    beam = (folder, out, "--beam_options=a=b")
+    prepare("beam options", beam, "wants --beam_runner", "give it too")
+    kept = (folder, f"--out={good}")
+    prepare("over other files", kept, "is there and is no store", "another --out")
+    prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), "is no store")
+    prepare("verify nothing", (f"--verify={place}/x",), "no store at", "store.json")
+    prepare("verify images", (f"--verify={good}",), f"no store at {good}", "--out=DIR")
+    prepare("stray argument", (folder, out, "x"), "'x'", "start with --", "--help")
+    return {
+        **found,
+        "benchmark nothing": Bad(
+            "benchmark", (), ("wanted what to measure", "one of input", "got ''")
+        ),
+        "benchmark the unknown": Bad(
+            "benchmark", ("output",), ("one of input", "got 'output'", "see --help")
+        ),
+        "benchmark crop over image": Bad(
+            "benchmark",
+            ("input", "--image_size=16", "--crop_size=17", f"--work_dir={place}/work"),
+            ("--crop_size is 17", "at most the image size, 16"),
+        ),
+        "benchmark of few": Bad(
+            "benchmark",
+            ("input", "--records=10", f"--work_dir={place}/work"),
+            ("--records wants", "500", "'10'", "--help"),
+        ),
+    }
 
 
 def records(place: pathlib.Path) -> dict[str, Bad]:
@@ -350,7 +501,6 @@ def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str,
     layers = {name.split("/")[0] for name in other}
     finished_run(runs, "baseA", weights_sha256=surgery.digest(other, layers))
     np.savez(runs / base / "weights.npz", **other)
-    # Checkpoints cut, with changed bytes, of another network: to stand here.
 
     (place / "file").write_text("")
     closed, locked = place / "closed", place / "locked"

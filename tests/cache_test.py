@@ -141,3 +141,13 @@ def test_a_pointer_that_is_no_pointer_is_refused(tmp_path, store):
     (tmp_path / "dataset.json").write_text("[]")
     with pytest.raises(UserError, match="cannot read .*dataset.json"):
         cache.holds(tmp_path, stored_image_set(store))
+
+
+def test_a_description_that_is_too_deep_is_one_sentence(tmp_path, store):
+    (tmp_path / "dataset.json").write_text("[" * 100_000)
+    for read in (
+        lambda: cache.load(tmp_path),
+        lambda: cache.holds(tmp_path, stored_image_set(store)),
+    ):
+        with pytest.raises(UserError, match="cannot read .*recursion"):
+            read()

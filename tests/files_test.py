@@ -95,3 +95,56 @@ def test_leftovers_of_a_killed_process_are_removed_and_others_kept(tmp_path):
     assert len(removed) == 3 and old in removed
     assert sorted(folder.iterdir()) == sorted([mine, foreign])
     assert (tmp_path / "study.json").exists()
+
+
+def test_what_is_not_ours_is_never_removed(tmp_path):
+    """A study folder may be anything that the user has, even a home folder."""
+    (tmp_path / "sub").mkdir()
+    names = (".mine.part", "sub/.download.part", ".x.0000000g-1.part", ".x.00-1.part")
+    for name in names:
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".folder.part").mkdir()
+    (tmp_path / ".folder.part" / "file").write_text("x")
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (1, 1))
+    before = sorted(tmp_path.rglob("*"))
+    assert remove_leftovers(tmp_path) == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
+def test_a_folder_that_went_away_meanwhile_lists_nothing(tmp_path, monkeypatch, number):
+    (tmp_path / "record.json").write_text("{}")
+    assert files.is_listed(tmp_path / "record.json")
+    assert not files.is_listed(tmp_path / "other.json")
+    assert not files.is_listed(tmp_path / "nowhere" / "record.json")
+
+    def fail(path):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.os, "scandir", fail)
+    assert not files.is_listed(tmp_path / "record.json")
+
+
+def test_a_folder_is_asked_and_not_what_is_remembered_of_a_file(tmp_path, monkeypatch):
+    """A network file system remembers for seconds that a file was not there."""
+    path = tmp_path / "record.json"
+    path.write_text("{}")
+    with monkeypatch.context() as remembered:
+        remembered.setattr(type(path), "exists", lambda self: False)
+        remembered.setattr(type(path), "is_file", lambda self: False)
+        found = files.is_listed(path)
+    assert found
+
+
+def test_only_an_error_that_says_so_becomes_the_sentence_of_a_full_disk(tmp_path):
+    with pytest.raises(DiskFull, match="to write x .No space left on device"):
+        with files.room_for(tmp_path / "x"):
+            raise RuntimeError("x; No space left on device")
+    with pytest.raises(DiskFull, match="to write y .No space"):
+        with files.room_for(tmp_path / "x"):
+            with files.room_for(tmp_path / "y"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(PermissionError):
+        with files.room_for(tmp_path / "x"):
+            raise PermissionError(errno.EACCES, "Permission denied")

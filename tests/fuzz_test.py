@@ -10,14 +10,14 @@ import string
 import numpy as np
 import pytest
 from fabricate import record
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from yosinski_tf import facts, study, surgery
 from yosinski_tf.architectures import get_network
 from yosinski_tf.binaries.job_flags import whole_numbers
-from yosinski_tf.data import decoding, sources
+from yosinski_tf.data import decoding, filelist, sources
 from yosinski_tf.designs import named_plan
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
@@ -45,6 +45,9 @@ JSON = st.recursive(
 RECORDS = {
     name: dataclasses.asdict(record(name, 0.5)) for name in ("baseB", "A3B", "R2B")
 }
+# Enough to find what these found; more takes longer than it is worth each time.
+settings.register_profile("some", max_examples=40, deadline=None)
+settings.load_profile("some")
 ANY_FOLDER = [HealthCheck.function_scoped_fixture]
 
 
@@ -114,6 +117,50 @@ def test_files_of_two_halves(tmp_path, content):
         assert read_halves(file) == halves
     with refused():
         make_split(f"file:{file}", NAMES)
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            *("a.jpg 0", "n1/b.jpg 1", "./n1/c d.jpg\t0", "n1/e.jpg 1\r", "", "n1 0"),
+            *("../up.jpg 0", "n1/../../up.jpg 0", "out/up.jpg 0", "link.jpg 0"),
+            *("/etc/passwd 0", "a.jpg", "a.jpg 9999999", "a.jpg \u00b2", "~/x.jpg 0"),
+        ]
+    )
+    | st.text(max_size=9)
+    | st.builds("{} {}".format, st.text("/.na1b", max_size=9), st.integers()),
+    max_size=5,
+).map(lambda lines: "\n".join(lines).encode(errors="surrogatepass"))
+
+
+@given(LINES | st.binary(max_size=40), LINES, st.none() | LINES)
+@example(b"n1/b.jpg 1\na.jpg 0", b"a.jpg 0\nn1/b.jpg 1", b"x\ny")
+@example(b"../up.jpg 0", b"a.jpg 0", None)
+@example(b"out/up.jpg 0", b"a.jpg 0", None)
+@example(b"a.jpg 0", b"link.jpg 0", None)
+@settings(max_examples=150, suppress_health_check=ANY_FOLDER)
+def test_lists_of_files(tmp_path, train, val, names):
+    root = tmp_path / "images"
+    if not root.exists():
+        (root / "n1").mkdir(parents=True)
+        inside = ("a.jpg", "n1/b.jpg", "n1/c d.jpg", "n1/e.jpg")
+        for path in (*(root / name for name in inside), tmp_path / "up.jpg"):
+            path.touch()
+        (root / "out").symlink_to(tmp_path)
+        (root / "link.jpg").symlink_to(tmp_path / "up.jpg")
+    for name, content in (("train", train), ("val", val), ("synsets", names)):
+        path = root / f"{name}.txt"
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+    with refused():
+        found = filelist.open_filelist(str(root))
+        assert len(found.class_names) > 0
+        for images in found.splits.values():
+            assert set(images.labels.tolist()) == set(range(len(found.class_names)))
+            for row, name in enumerate(images.file_names):
+                real = pathlib.Path(images.place.content(row)).resolve()
+                assert real.is_relative_to(root.resolve()) and real.is_file(), name
 
 
 @given(
@@ -220,7 +267,7 @@ def test_files_that_might_be_records(path, content):
 
 
 @given(st.sampled_from(sorted(RECORDS)), st.data())
-@settings(max_examples=300, suppress_health_check=ANY_FOLDER)
+@settings(max_examples=100, suppress_health_check=ANY_FOLDER)
 def test_records_with_odd_values(tmp_path, name, data):
     fields = dict(RECORDS[name])
     for field in data.draw(st.lists(st.sampled_from(sorted(fields)), max_size=3)):
@@ -273,7 +320,7 @@ def _replaced(content: bytes, changes: list[tuple[int, int]], end: int) -> bytes
 
 
 @given(st.binary(max_size=60) | _changed(_stored()))
-@settings(max_examples=300, suppress_health_check=ANY_FOLDER)
+@settings(max_examples=100, suppress_health_check=ANY_FOLDER)
 @pytest.mark.filterwarnings("ignore")
 def test_weights(tmp_path, content):
     file = tmp_path / "weights.npz"
@@ -291,7 +338,7 @@ def _pictures():
 
 
 @given(st.binary(max_size=60) | st.one_of(*map(_changed, _pictures())))
-@settings(max_examples=200)
+@settings(max_examples=80)
 @pytest.mark.filterwarnings("ignore")
 def test_images(content):
     with refused():

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import subprocess
@@ -167,9 +168,42 @@ def test_held_waits_for_the_other_and_tells_once(tmp_path):
     with other_process(tmp_path, "folder") as process:
         threading.Timer(0.7, process.kill).start()
         started = time.monotonic()
-        with locks.held(tmp_path, "folder", told.append):
+        with locks.held(tmp_path, "folder", told.append, patience=0.2):
             assert time.monotonic() - started > 0.5
-    assert len(told) == 1
+    (busy,) = told
+    assert (busy.name, busy.holder.pid) == ("folder", process.pid)
+
+
+def test_a_short_wait_is_not_told(tmp_path):
+    told = []
+    with other_process(tmp_path, "folder") as process:
+        threading.Timer(0.3, process.kill).start()
+        with locks.held(tmp_path, "folder", told.append):
+            pass
+    assert told == []
+
+
+def test_age_is_by_the_clock_of_the_disk_and_not_by_that_of_this_machine(
+    tmp_path, monkeypatch
+):
+    foreign(tmp_path, "one")
+    monkeypatch.setattr(locks.time, "time", lambda: 1e11)
+    assert locks.holders(tmp_path, ["one"])["one"].host == "elsewhere"
+    with pytest.raises(Busy):
+        take(tmp_path, ["one"])
+
+
+def test_a_lock_that_went_away_on_another_machine_is_not_there(tmp_path, monkeypatch):
+    path = foreign(tmp_path, "one")
+    real = type(path).read_text
+
+    def stale(self, *arguments, **options):
+        if self == path:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(type(path), "read_text", stale)
+    assert locks.holders(tmp_path, ["one"]) == {}
 
 
 RACE = """

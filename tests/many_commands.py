@@ -19,7 +19,10 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 
-NAMES = ("base", "transfer", "random", "study", "report", "export")
+NAMES = (
+    *("base", "transfer", "random", "study"),
+    *("report", "export", "prepare", "benchmark"),
+)
 HEAVY = ("tensorflow", "keras", "jax", "torch")
 _SECONDS = 120
 

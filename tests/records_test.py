@@ -7,6 +7,7 @@ import json
 import fabricate
 import pytest
 
+from yosinski_tf import records
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import (
     Record,
@@ -183,3 +184,34 @@ def test_results_of_no_runs_are_the_header_alone(tmp_path):
     write_results(tmp_path / "results.csv", [])
     text = (tmp_path / "results.csv").read_text()
     assert text.startswith("run_id,status,treatment,") and text.count("\n") == 1
+
+
+def test_a_record_that_vanishes_under_a_reader_is_passed_over(tmp_path, monkeypatch):
+    """Another process with --retry_failed removes a record between two looks."""
+    for name in ("A3B", "A4B"):
+        write_record(tmp_path, fabricate.record(name, 0.5))
+    real = records.read_record
+
+    def late(path):
+        if "A4B" in str(path):
+            path.unlink()
+        return real(path)
+
+    monkeypatch.setattr(records, "read_record", late)
+    (left,) = records.read_records(tmp_path)
+    assert left.treatment == "A3B"
+    write_record(tmp_path, fabricate.record("A4B", 0.5))
+    assert records.find_record(tmp_path, fabricate.record("A4B", 0.5).run_id) is None
+    monkeypatch.undo()
+    assert records.find_record(tmp_path, left.run_id) == left
+
+
+def test_a_broken_record_is_not_passed_over(tmp_path):
+    path = write_record(tmp_path, fabricate.record("A3B", 0.5))
+    path.write_text("{")
+    for read in (
+        lambda: records.read_records(tmp_path),
+        lambda: records.find_record(tmp_path, path.parent.name),
+    ):
+        with pytest.raises(UserError, match="is not valid JSON"):
+            read()

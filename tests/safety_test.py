@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pickle
+import tarfile
 import zipfile
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 
 import yosinski_tf
 from yosinski_tf import checkpoints, report, surgery
-from yosinski_tf.data import cache, decoding, folder
+from yosinski_tf.data import cache, decoding, filelist, folder
 from yosinski_tf.errors import UserError
 from yosinski_tf.finished_run import read_finished_run
 from yosinski_tf.records import read_record, write_record
@@ -238,7 +239,49 @@ def test_images_are_read_through_links_and_in_odd_names(tmp_path):
     images, labels = found.read("train", 8, lambda count: None)
     assert labels.tolist() == [0, 1, 1]
     assert images[:, 0, 0].tolist() == [[0, 0, 0], [0, 0, 0], [255, 0, 0]]
-    # Lists of files and archives, of which a link may lead nowhere outside: here.
+
+
+def test_an_archive_of_photographs_leads_nowhere(tmp_path):
+    """Its members are read and never unpacked; what they are called is a name only."""
+    from yosinski_tf.benchmarks.photographs import read_photographs
+
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"secret")
+    place = tmp_path / "archive" / "photographs.tar"
+    place.parent.mkdir()
+    with tarfile.open(place, "w") as tar:
+        for name in ("../up.jpg", f"{tmp_path}/absolute.jpg", "a.jpg"):
+            member = tarfile.TarInfo(name)
+            member.size = len(name)
+            tar.addfile(member, io.BytesIO(name.encode()))
+        for kind, target in (
+            (tarfile.SYMTYPE, "../secret.jpg"),
+            (tarfile.SYMTYPE, str(secret)),
+            (tarfile.LNKTYPE, str(secret)),
+            (tarfile.FIFOTYPE, ""),
+        ):
+            member = tarfile.TarInfo("link.jpg")
+            member.type, member.linkname = kind, target
+            tar.addfile(member)
+    before = sorted(tmp_path.rglob("*"))
+    found = read_photographs(str(place))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(found) == sorted(
+        [b"../up.jpg", f"{tmp_path}/absolute.jpg".encode(), b"a.jpg"]
+    )
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "in/secret.jpg", "{0}/secret.jpg"])
+def test_a_list_of_files_leads_nowhere(tmp_path, name):
+    root = tmp_path / "images"
+    root.mkdir()
+    for path in (tmp_path / "secret.jpg", root / "a.jpg"):
+        path.touch()
+    (root / "in").symlink_to(tmp_path)
+    (root / "val.txt").write_text("a.jpg 0\n")
+    (root / "train.txt").write_text(f"{name.format(tmp_path)} 0\n")
+    with pytest.raises(UserError, match="wanted a file below .*images"):
+        filelist.open_filelist(str(root))
 
 
 def test_no_program_is_started_for_an_image(tmp_path, monkeypatch):

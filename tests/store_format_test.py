@@ -2,51 +2,13 @@
 
 import dataclasses
 import json
-import pathlib
 
 import numpy as np
 import pytest
+from fabricate import store as write
 
 from yosinski_tf.data import store_format
 from yosinski_tf.errors import UserError
-
-
-def write(folder: pathlib.Path) -> store_format.Store:
-    """A store of empty shards with three training and two validation images."""
-    made = store_format.Store(
-        folder=folder,
-        source="folder:photos",
-        image_size=4,
-        encoding="jpeg",
-        quality=90,
-        class_names=("ant", "bee"),
-        families=None,
-        splits={
-            "train": store_format.Split("train", (2, 1), 500, "a" * 64),
-            "validation": store_format.Split("validation", (2,), 300, "b" * 64),
-        },
-        skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
-        warnings=("few images",),
-        side_files={},
-        fingerprint="c" * 64,
-        versions={"python": "3.11"},
-        command="yosinski-prepare",
-        prepared_at="2026-01-02T03:04:05+00:00",
-    )
-    for name in ("labels", "file_names", "digests", "sums"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for split, labels in (("train", [0, 0, 1]), ("validation", [0, 1])):
-        np.save(folder / f"labels/{split}.npy", np.array(labels, np.int32))
-        digests = np.zeros((len(labels), 32), np.uint8)
-        np.save(folder / f"digests/{split}.npy", digests)
-        names = "".join(f"{i}.jpg\n" for i in range(len(labels)))
-        (folder / f"file_names/{split}.txt").write_text(names)
-        for path in made.shard_paths(split):
-            path.touch()
-    for name in ("classes", "ranks"):
-        np.save(folder / f"sums/{name}.npy", np.full((2, 4, 4, 3), 7, np.uint32))
-    (folder / "store.json").write_bytes(store_format.description(made))
-    return made
 
 
 def test_a_store_is_read_as_it_was_written(tmp_path):

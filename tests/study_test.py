@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 
 import fabricate
 import numpy as np
 import pytest
+from commands import draw_folder
+from PIL import Image
 
 from yosinski_tf import records, study
 from yosinski_tf.architectures import get_network
@@ -244,8 +247,7 @@ def test_one_folder_of_images_may_be_spelled_in_many_ways(
     study.prepare_folder(tmp_path / "runs", wanted(spec="folder:data"), images)
     spec = f"folder:{place.format(tmp_path)}"
     study.check_folder(tmp_path / "runs", wanted(spec=spec))
-    with pytest.raises(UserError, match="dataset.spec was 'folder:.*/data', now"):
-        study.check_folder(tmp_path / "runs", wanted(spec="folder:other"))
+    assert not study.moved_from(tmp_path / "runs", wanted(spec=spec))
 
 
 def test_the_seed_of_the_embedded_images_may_be_left_out(tmp_path, images):
@@ -291,6 +293,95 @@ def test_a_folder_made_by_another_process_meanwhile_must_be_the_same(tmp_path, i
     other = wanted(recipe=dataclasses.replace(RECIPE, steps=200))
     with pytest.raises(UserError, match="recipe.steps was 100, now 200"):
         study.prepare_folder(tmp_path, other, images)
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A study folder of images in `here`."""
+    draw_folder(tmp_path / "here", 4)
+    here = wanted(spec=f"folder:{tmp_path}/here", image_size=16)
+    found = study.load_images(tmp_path / "runs", here)
+    study.prepare_folder(tmp_path / "runs", here, found, study.sign(here))
+    return tmp_path / "runs"
+
+
+def _read(monkeypatch):
+    read = []
+    real = sources.load
+
+    def load(spec, **options):
+        read.append(spec)
+        return real(spec, **options)
+
+    monkeypatch.setattr(sources, "load", load)
+    return read
+
+
+def _again(runs, place):
+    """What a start does whose images are at some place."""
+    there = wanted(spec=f"folder:{place}", image_size=16)
+    study.check_folder(runs, there)
+    study.describe_images(runs, there)
+    signed = study.sign(there)
+    images = study.load_images(runs, there, signed)
+    study.prepare_folder(runs, there, images, signed)
+    return images
+
+
+def test_a_folder_of_images_may_be_moved(made, tmp_path, monkeypatch):
+    read = _read(monkeypatch)
+    (tmp_path / "here").rename(tmp_path / "there")
+    settings = (made / "study.json").read_bytes()
+    found = _again(made, tmp_path / "there")
+    # Files of the same names, sizes and times are not read again.
+    assert read == [] and found.name == f"folder:{tmp_path}/here"
+    assert (made / "study.json").read_bytes() == settings
+
+
+def test_the_same_images_elsewhere_are_read_once_and_their_place_noted(
+    made, tmp_path, monkeypatch
+):
+    read = _read(monkeypatch)
+    draw_folder(tmp_path / "mount", 4)
+    _again(made, tmp_path / "mount")
+    assert read == [f"folder:{tmp_path}/mount"]
+    _again(made, tmp_path / "mount")
+    _again(made, tmp_path / "here")
+    # Gone, it is not missed any more than the first place is.
+    shutil.rmtree(tmp_path / "mount")
+    images = study.load_images(
+        made, wanted(spec=f"folder:{tmp_path}/mount", image_size=16)
+    )
+    assert len(read) == 1 and images.name == f"folder:{tmp_path}/here"
+
+
+def test_other_images_elsewhere_are_refused_naming_both_places(made, tmp_path):
+    before = {path: path.read_bytes() for path in made.rglob("*.*")}
+    for name, classes in (("other", 5), ("pixels", 4)):
+        draw_folder(tmp_path / name, classes)
+        if name == "pixels":
+            black = Image.fromarray(np.zeros((16, 16, 3), np.uint8))
+            black.save(tmp_path / name / "train" / "class0" / "0.png")
+        with pytest.raises(UserError) as caught:
+            _again(made, tmp_path / name)
+        text = str(caught.value)
+        assert f"{tmp_path}/{name} " in text and f"{tmp_path}/here" in text
+        assert "name a folder with the same images" in text
+        assert "choose another --runs folder" in text
+    # A place that is not there is no such place.
+    with pytest.raises(UserError, match="no folder .*/nowhere"):
+        _again(made, tmp_path / "nowhere")
+    assert {path: path.read_bytes() for path in made.rglob("*.*")} == before
+
+
+def test_a_folder_is_no_substitute_for_another_kind_of_source(made):
+    with pytest.raises(UserError, match="dataset.spec was 'folder:.*, now 'embedded'"):
+        study.check_folder(made, wanted(image_size=16))
+
+
+def test_notes_of_a_source_that_are_too_deep_are_no_notes(made, tmp_path):
+    (made / "dataset" / "source.json").write_text("[" * 100_000)
+    _again(made, tmp_path / "here")
 
 
 CLASSES = [f"class{index}" for index in range(8)]

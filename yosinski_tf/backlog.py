@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from yosinski_tf import checkpoints, failures, locks
 from yosinski_tf.events import Event
 from yosinski_tf.plan import Cohort, Run, apart, ready
-from yosinski_tf.records import RECORD_NAME, read_record
+from yosinski_tf.records import find_record
 
 _LATER_SECONDS = 3.0
 
@@ -147,12 +147,11 @@ class Backlog:
         run_id = run.run_id
         if run_id in self._finished:
             return True
-        path = self._runs / run_id / RECORD_NAME
-        if not path.exists():
+        record = find_record(self._runs, run_id)
+        if record is None:
             return False
-        status = read_record(path).status
-        if status != "finished":
-            self._broken[run_id] = status
+        if record.status != "finished":
+            self._broken[run_id] = record.status
         self._finished.add(run_id)
         return True
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from yosinski_tf.files import make_folder, write_atomically
-from yosinski_tf.records import RECORD_NAME
+from yosinski_tf.records import has_record
 
 # In a study folder.
 FOLDER = "cohorts"
@@ -198,7 +198,7 @@ def held(runs: pathlib.Path) -> list[frozenset[str]]:
 def discard(runs: pathlib.Path) -> None:
     """Deletes a study folder's checkpoints of runs all of which have a record."""
     for path in (runs / FOLDER).glob(f"*{_SUFFIX}"):
-        if all((runs / run / RECORD_NAME).is_file() for run in _runs(path)):
+        if all(has_record(runs, run) for run in _runs(path)):
             path.unlink(missing_ok=True)
 
 

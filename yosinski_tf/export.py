@@ -16,12 +16,16 @@ import tensorflow as tf
 
 from yosinski_tf import files
 from yosinski_tf.errors import UserError
+from yosinski_tf.exported import (
+    DESCRIPTION_NAME,
+    LABELS_NAME,
+    identity,
+    is_export_of,
+)
 from yosinski_tf.finished_run import FinishedRun, read_finished_run
 from yosinski_tf.models import build_network
 from yosinski_tf.records import Record
 
-LABELS_NAME = "labels.txt"
-DESCRIPTION_NAME = "export.json"
 # As in `data.decoding`: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size
 # as long as that is at least this many times the wanted size.
 _DRAFT_FACTOR = 3
@@ -63,7 +67,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     """
     run = read_finished_run(runs, run_id)
     record = run.record
-    if _is_export_of(out, record):
+    if is_export_of(out, record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(
@@ -78,15 +82,14 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     temporary = files.temporary_beside(out)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
-        _describe(temporary, record)
-        os.replace(temporary, out)
+        with files.room_for(out):
+            temporary.mkdir(parents=True)
+            tf.saved_model.save(module, str(temporary), signatures=signatures)
+            _describe(temporary, record)
+            os.replace(temporary, out)
     except (OSError, tf.errors.OpError) as error:
         # Another process may have been faster.
-        if not _is_export_of(out, record):
-            if files.is_full(error):
-                raise files.disk_full(out, _reason(error)) from None
+        if not is_export_of(out, record):
             raise UserError(
                 f"cannot write the export to {out} ({_reason(error)}): name a folder"
                 " on a disk with room that may be written to"
@@ -233,8 +236,7 @@ def _build(run: FinishedRun) -> keras.Model:
 
 def _description(record: Record) -> dict:
     return {
-        "run_id": record.run_id,
-        "weights_sha256": record.weights_sha256,
+        **identity(record),
         "treatment": record.treatment,
         "split": record.split,
         "dataset": record.dataset,
@@ -243,7 +245,6 @@ def _description(record: Record) -> dict:
         "precision_in_training": record.recipe.get("precision", "float32"),
         "image_size": record.recipe["image_size"],
         "crop_size": record.recipe["crop_size"],
-        "class_names": record.class_names,
         "signatures": {"serving_default": "images", "jpeg_bytes": "jpeg"},
         "tensorflow": tf.__version__,
     }
@@ -254,17 +255,6 @@ def _describe(folder: pathlib.Path, record: Record) -> None:
     (folder / DESCRIPTION_NAME).write_text(text)
     labels = "".join(f"{name}\n" for name in record.class_names)
     (folder / LABELS_NAME).write_text(labels, "utf-8")
-
-
-def _is_export_of(folder: pathlib.Path, record: Record) -> bool:
-    """Whether a complete export of the same weights is there."""
-    try:
-        found = json.loads((folder / DESCRIPTION_NAME).read_text())
-    except (OSError, ValueError):
-        return False
-    same = ("run_id", "weights_sha256", "class_names")
-    wanted = _description(record)
-    return isinstance(found, dict) and all(found.get(k) == wanted[k] for k in same)
 
 
 def _reason(error: OSError | tf.errors.OpError) -> str:

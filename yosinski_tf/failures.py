@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Iterable
 
 from yosinski_tf.errors import UserError
-from yosinski_tf.files import make_folder, write_atomically
+from yosinski_tf.files import is_gone, is_listed, make_folder, write_atomically
+from yosinski_tf.typed import wrong_fields
 
 FAILURE_NAME = "failure.json"
 
@@ -55,19 +56,30 @@ def read(runs: pathlib.Path) -> dict[str, Failure]:
     found = {}
     for path in sorted(runs.glob(f"*/{FAILURE_NAME}")):
         try:
-            found[path.parent.name] = Failure(**json.loads(path.read_text()))
-        except FileNotFoundError:  # Tried again by another process just now.
-            continue
-        except (OSError, ValueError, TypeError) as error:
+            found[path.parent.name] = _parsed(path.read_text("utf-8"))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            # Tried again by another process just now.
+            if isinstance(error, OSError) and is_gone(error):
+                continue
             raise UserError(
                 f"cannot read {path} ({error}): delete it to train its run again"
             ) from None
     return found
 
 
+def _parsed(text: str) -> Failure:
+    fields = json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError("it holds no JSON object")
+    failure = Failure(**fields)
+    if wrong := wrong_fields(Failure, fields):
+        raise ValueError("; ".join(wrong))
+    return failure
+
+
 def failed(runs: pathlib.Path, run_id: str) -> bool:
     """Whether a run is noted as failed."""
-    return (runs / run_id / FAILURE_NAME).exists()
+    return is_listed(runs / run_id / FAILURE_NAME)
 
 
 def forget(runs: pathlib.Path, run_ids: Iterable[str]) -> None:

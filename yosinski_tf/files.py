@@ -4,6 +4,7 @@ Everything is written beside its place, under a name that nothing reads, and
 then moved. A process that is killed while writing leaves such a name behind.
 """
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -11,13 +12,15 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from yosinski_tf import processes
 from yosinski_tf.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+# The second is what a network file system says of what another machine removed.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _LEFTOVER = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)\.part")
 # No single write takes as long, wherever its process runs.
 _ABANDONED_SECONDS = 3600.0
@@ -49,6 +52,48 @@ def is_full(error: BaseException) -> bool:
     return any(word in str(error) for word in words)
 
 
+@contextlib.contextmanager
+def room_for(path: pathlib.Path) -> Iterator[None]:
+    """Makes one sentence of an error in a `with` block that says a disk is full.
+
+    Args:
+      path: What is being written.
+
+    Raises:
+      DiskFull: In place of an error of the system or of TensorFlow.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_full(error):
+            raise
+        numbers = [number for number in _FULL if os.strerror(number) in str(error)]
+        reason = getattr(error, "strerror", None) or os.strerror(numbers[0])
+        raise disk_full(path, reason) from None
+
+
+def is_gone(error: OSError) -> bool:
+    """Whether an error says that a file, or its folder, is not there any more."""
+    return error.errno in _GONE
+
+
+def is_listed(path: pathlib.Path) -> bool:
+    """Whether a file is there, by asking its folder.
+
+    A network file system may remember for seconds that a file was not there;
+    a folder that is opened is asked for anew.
+    """
+    try:
+        with os.scandir(path.parent) as found:
+            return any(entry.name == path.name for entry in found)
+    except OSError as error:
+        if is_gone(error):
+            return False
+        raise
+
+
 def write_atomically(
     path: pathlib.Path, data: bytes | Callable[[BinaryIO], None]
 ) -> None:
@@ -63,15 +108,12 @@ def write_atomically(
     """
     temporary = temporary_beside(path)
     try:
-        with open(temporary, "wb") as file:
-            data(file) if callable(data) else file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if is_full(error):
-            raise disk_full(path, str(error.strerror)) from None
-        raise
+        with room_for(path):
+            with open(temporary, "wb") as file:
+                data(file) if callable(data) else file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -82,12 +124,8 @@ def make_folder(path: pathlib.Path) -> None:
     Raises:
       DiskFull: If there is no room.
     """
-    try:
+    with room_for(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        if is_full(error):
-            raise disk_full(path, str(error.strerror)) from None
-        raise
 
 
 def temporary_beside(path: pathlib.Path) -> pathlib.Path:
@@ -99,7 +137,8 @@ def remove_leftovers(folder: pathlib.Path) -> list[pathlib.Path]:
     """Removes what killed processes left half-written in a study folder.
 
     What a living process may be writing is left alone: of this machine one
-    that runs, of another one anything younger than an hour.
+    that runs, of another one anything younger than an hour. What does not have
+    a name of ours to the letter is the user's.
 
     Args:
       folder: Searched with its folders and theirs.
@@ -122,12 +161,16 @@ def remove_leftovers(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _abandoned(path: pathlib.Path) -> bool:
     match = _LEFTOVER.fullmatch(path.name)
-    if match and match[1] == _machine_mark():
+    if match is None:
+        return False
+    if match[1] == _machine_mark():
         return not processes.pid_lives(int(match[2]))
     try:
         return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if is_gone(error):
+            return False
+        raise
 
 
 def _machine_mark() -> str:

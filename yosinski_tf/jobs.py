@@ -22,6 +22,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which schedulers send: handled like Ctrl-C, with its own exit code."""
 
 
+def terminate(number: int, frame: object) -> None:
+    """A handler of SIGTERM, for the process that the user started."""
+    raise Terminated
+
+
 class StopRequest:
     """Whether SIGTERM has asked a training process to stop.
 

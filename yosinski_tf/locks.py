@@ -29,6 +29,7 @@ TOUCH_SECONDS = 20.0
 STALE_SECONDS = 300.0
 _GUARD = ".guard"
 _POLL_SECONDS = 0.2
+_PATIENCE_SECONDS = 2.0
 _GUARD_SECONDS = 30.0
 
 
@@ -97,10 +98,9 @@ class Locks:
                         os.utime(path)
                     else:
                         self.lost = True
-                except FileNotFoundError:
-                    self.lost = True
-                except OSError:  # A disk that is away for a moment.
-                    continue
+                except OSError as error:
+                    # Otherwise it is a disk that is away for a moment.
+                    self.lost |= files.is_gone(error)
 
 
 def take(
@@ -133,7 +133,7 @@ def take(
             for path, name in zip(paths, names, strict=True):
                 # A file of its own for each, whose touch is seen by its own time.
                 _write(mine)
-                found = _find(path, stale_seconds, now=mine.stat().st_mtime)
+                found = _find(path, stale_seconds)
                 if found is not None and not found.stale:
                     raise Busy(name, found.holder)
                 if found is not None:
@@ -155,23 +155,26 @@ def held(
     runs: pathlib.Path,
     name: str,
     waiting: Callable[[Busy], None] = lambda busy: None,
+    *,
+    patience: float = _PATIENCE_SECONDS,
 ) -> Iterator[None]:
     """Holds one lock for a `with` block, after waiting for who has it.
 
     Args:
       runs: The study folder.
       name: What to lock.
-      waiting: Told once if it must be waited for.
+      waiting: Told once if it must be waited for long.
+      patience: Seconds that are not long.
     """
-    told = False
+    begun, told = time.monotonic(), False
     while True:
         try:
             locks = take(runs, [name])
             break
         except Busy as busy:
-            if not told:
+            if not told and time.monotonic() - begun > patience:
                 waiting(busy)
-            told = True
+                told = True
             time.sleep(_POLL_SECONDS)
     with locks:
         yield
@@ -186,7 +189,7 @@ def holders(
     """Who holds which of some locks, looking only; stale ones are left out."""
     found = {}
     for name in names:
-        lock = _find(runs / FOLDER / f"{name}.lock", stale_seconds, now=time.time())
+        lock = _find(runs / FOLDER / f"{name}.lock", stale_seconds)
         if lock is not None and not lock.stale:
             found[name] = lock.holder
     return found
@@ -203,7 +206,7 @@ def sweep(runs: pathlib.Path, names: Sequence[str]) -> None:
     with contextlib.suppress(Busy), _guard(folder, names[0]):
         for name in names:
             path = folder / f"{name}.lock"
-            found = _find(path, stale_seconds=float("inf"), now=time.time())
+            found = _find(path, stale_seconds=float("inf"))
             if found is not None and found.stale:
                 path.unlink(missing_ok=True)
 
@@ -213,42 +216,40 @@ def _text() -> str:
 
 
 def _write(path: pathlib.Path) -> None:
-    try:
+    with files.room_for(path):
         path.unlink(missing_ok=True)
         path.write_text(_text())
-    except OSError as error:
-        if files.is_full(error):
-            raise files.disk_full(path, str(error.strerror)) from None
-        raise
 
 
 def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
     """Makes a file that is there in full, unless there is one; whether it did."""
     try:
-        os.link(source, path)
+        with files.room_for(path):
+            os.link(source, path)
         return True
     except FileExistsError:
         return False
-    except OSError as error:
-        if files.is_full(error):
-            raise files.disk_full(path, str(error.strerror)) from None
+    except OSError:
+        pass
     # No hard links here: made by one process only, if for a moment empty.
     try:
-        with open(path, "x") as file:
+        with files.room_for(path), open(path, "x") as file:
             file.write(source.read_text())
         return True
     except FileExistsError:
         return False
 
 
-def _find(path: pathlib.Path, stale_seconds: float, now: float) -> _Found | None:
-    """The lock that is there; `now` by the clock of the disk that holds it."""
+def _find(path: pathlib.Path, stale_seconds: float) -> _Found | None:
+    """The lock that is there; None if there is none, or it went just now."""
     try:
-        state = path.stat()
+        touched = path.stat().st_mtime
         text = path.read_text()
-    except FileNotFoundError:
-        return None
-    old = now - state.st_mtime > stale_seconds
+    except OSError as error:
+        if files.is_gone(error):
+            return None
+        raise
+    old = _disk_time(path.parent) - touched > stale_seconds
     try:
         holder = Process(**json.loads(text))
     except (ValueError, TypeError):
@@ -257,13 +258,25 @@ def _find(path: pathlib.Path, stale_seconds: float, now: float) -> _Found | None
     return _Found(holder, old if alive is None else not alive)
 
 
+def _disk_time(folder: pathlib.Path) -> float:
+    """Now, by the clock of the disk that also says when locks were touched."""
+    guard = folder / _GUARD
+    try:
+        guard.touch()
+        return guard.stat().st_mtime
+    except OSError:  # Read-only: this machine's clock must do.
+        return time.time()
+
+
 @contextlib.contextmanager
 def _guard(folder: pathlib.Path, name: str) -> Iterator[None]:
     """One process at a time judges and takes locks; ends with its process."""
     if fcntl is None:
         yield
         return
-    with open(folder / _GUARD, "a") as file:
+    with files.room_for(folder / _GUARD):
+        opened = open(folder / _GUARD, "a")
+    with opened as file:
         end = time.monotonic() + _GUARD_SECONDS
         while True:
             try:

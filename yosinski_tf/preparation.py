@@ -16,7 +16,7 @@ from yosinski_tf.jobs import Job
 from yosinski_tf.models import Cohort as CohortModel
 from yosinski_tf.models import Member
 from yosinski_tf.plan import Run
-from yosinski_tf.records import RECORD_NAME, read_record
+from yosinski_tf.records import RECORD_NAME, find_record, read_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,11 +160,11 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
         # All R treatments of a cohort share one random network.
         return _random_weights(job, f"{run.split.digest} random {run.seed}")
     folder = job.runs / base.run_id
-    if not (folder / RECORD_NAME).is_file():
+    record = find_record(job.runs, base.run_id)
+    if record is None:
         raise UserError(
             f"the base network {base.run_id} is missing in {job.runs}: train it first"
         )
-    record = read_record(folder / RECORD_NAME)
     if record.status != "finished":
         raise UserError(
             f"cannot copy layers from {base.run_id}, its status is {record.status}:"

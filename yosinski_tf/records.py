@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from yosinski_tf.errors import UserError
-from yosinski_tf.files import make_folder, write_atomically
+from yosinski_tf.files import is_listed, make_folder, write_atomically
 from yosinski_tf.treatments import parse_treatment
 from yosinski_tf.typed import wrong_fields
 
@@ -225,7 +225,30 @@ def read_records(runs: pathlib.Path) -> list[Record]:
     if not runs.is_dir():
         raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
     paths = sorted(runs.glob(f"*/{RECORD_NAME}"))
-    return [read_record(path) for path in paths]
+    found = (find_record(runs, path.parent.name) for path in paths)
+    return [record for record in found if record is not None]
+
+
+def has_record(runs: pathlib.Path, run_id: str) -> bool:
+    """Whether a run has a record, whichever machine wrote it."""
+    return is_listed(runs / run_id / RECORD_NAME)
+
+
+def find_record(runs: pathlib.Path, run_id: str) -> Record | None:
+    """The record of a run; None if there is none, or none any more.
+
+    Raises:
+      UserError: If the record is broken.
+    """
+    if not has_record(runs, run_id):
+        return None
+    try:
+        return read_record(runs / run_id / RECORD_NAME)
+    except UserError:
+        # Another process has removed it just now, to try its run again.
+        if not has_record(runs, run_id):
+            return None
+        raise
 
 
 def write_results(path: pathlib.Path, records: Iterable[Record]) -> None:

@@ -20,10 +20,10 @@ from yosinski_tf.backlog import Backlog
 from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
 from yosinski_tf.files import DiskFull
-from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, Terminated
+from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, terminate
 from yosinski_tf.machine import default_processes, default_threads
 from yosinski_tf.plan import Cohort, without
-from yosinski_tf.records import RECORD_NAME
+from yosinski_tf.records import has_record
 
 __all__ = ["Event", "default_processes", "default_threads", "train_all"]
 
@@ -81,7 +81,7 @@ def train_all(
     backlog = Backlog(cohorts, runs)
     running: dict[multiprocessing.connection.Connection, _Child] = {}
     lost: list[Event] = []
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    previous = signal.signal(signal.SIGTERM, terminate)
     looked = waited_for = None
 
     def tell(event: Event) -> None:
@@ -125,10 +125,6 @@ def train_all(
         for child in running.values():
             child.process.kill()
     return lost
-
-
-def _interrupt(number, frame):
-    raise Terminated
 
 
 def _close(backlog: Backlog, child: "_Child", event: Event) -> None:
@@ -291,4 +287,4 @@ def _no_room(error: Exception, job: Job) -> str:
 def _done(cohort: Cohort, runs: pathlib.Path) -> list[str]:
     """Ids of the runs of a cohort that have a record."""
     ids = [run.run_id for run in cohort.runs]
-    return [run_id for run_id in ids if (runs / run_id / RECORD_NAME).exists()]
+    return [run_id for run_id in ids if has_record(runs, run_id)]

@@ -13,6 +13,8 @@ from yosinski_tf.records import RECORD_NAME, Record
 from yosinski_tf.splits import Split
 
 SETTINGS_NAME = "study.json"
+# Sources that may be moved from one place to another.
+_MOVABLE = ("store:", "folder:")
 
 
 def settings(
@@ -42,7 +44,8 @@ def settings(
 def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
     """Refuses a folder that was made with other settings; writes nothing.
 
-    A folder of images may be spelled in another way, as long as it is the same.
+    A folder of images may be spelled in another way, and be in another place: what
+    it holds is looked at when it is read. So may a store.
 
     Args:
       runs: The study folder.
@@ -72,8 +75,8 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] |
             f"cannot read {path} ({error}): choose another --runs folder"
         ) from None
     compared = canonical(wanted)
-    if in_store(found) and in_store(wanted):
-        # A store may be moved: its fingerprint says whether it is the same.
+    if any(_is_of(kind, found) and _is_of(kind, wanted) for kind in _MOVABLE):
+        # The fingerprint says whether it holds the same.
         compared["dataset"]["spec"] = found["dataset"]["spec"]
     if isinstance(found, dict) and wanted["threads"] is None and "threads" in found:
         compared["threads"] = found["threads"]
@@ -90,9 +93,34 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] |
 
 def in_store(values: Any) -> bool:
     """Whether settings say that the images are in a prepared store."""
+    return _is_of("store:", values)
+
+
+def moved_from(runs: pathlib.Path, wanted: dict[str, Any]) -> str | None:
+    """The folder of images that a study was made with, if now another is named.
+
+    Args:
+      runs: The study folder.
+      wanted: Result of `settings`; they fit the folder, see `check_folder`.
+
+    Returns:
+      Its specification, `folder:DIR`; None if it is the same one, or no folder
+      of images.
+    """
+    if not _is_of("folder:", wanted):
+        return None
+    try:
+        made_with = json.loads((runs / SETTINGS_NAME).read_text())["dataset"]["spec"]
+    except FileNotFoundError:
+        return None
+    named = canonical(wanted)["dataset"]["spec"]
+    return None if named == made_with else made_with
+
+
+def _is_of(kind: str, values: Any) -> bool:
     dataset = values.get("dataset") if isinstance(values, dict) else None
     spec = dataset.get("spec") if isinstance(dataset, dict) else None
-    return isinstance(spec, str) and spec.startswith("store:")
+    return isinstance(spec, str) and spec.startswith(kind)
 
 
 def canonical(values: dict[str, Any]) -> dict[str, Any]:

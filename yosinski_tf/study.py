@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from yosinski_tf import ilsvrc, locks
-from yosinski_tf.data import cache, signature, sources
+from yosinski_tf import ilsvrc, locks, source_notes
+from yosinski_tf.data import cache, sources
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
-from yosinski_tf.files import disk_full, is_full, make_folder, write_atomically
+from yosinski_tf.files import make_folder, room_for, write_atomically
+from yosinski_tf.locks import Busy
 from yosinski_tf.records import Record, read_records
 from yosinski_tf.settings import (
     SETTINGS_NAME,
@@ -20,8 +21,10 @@ from yosinski_tf.settings import (
     check_folder,
     check_records,
     in_store,
+    moved_from,
     settings,
 )
+from yosinski_tf.source_notes import IMAGES_FOLDER, sign
 from yosinski_tf.splits import Split
 
 __all__ = [
@@ -35,13 +38,12 @@ __all__ = [
     "description_of",
     "finished",
     "load_images",
+    "moved_from",
     "prepare_folder",
     "settings",
     "sign",
 ]
 
-IMAGES_FOLDER = "dataset"
-SOURCE_NAME = "source.json"
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
 
@@ -58,17 +60,6 @@ def as_recorded(split: Split, records: Iterable[Record]) -> Split:
     return split
 
 
-def sign(wanted: dict[str, Any]) -> str | None:
-    """The signature of a study's source, see `data.signature.sign`.
-
-    A store has none: its fingerprint is compared each time.
-    """
-    dataset = wanted["dataset"]
-    if in_store(wanted):
-        return None
-    return signature.sign(dataset["spec"], dataset.get("data_dir"))
-
-
 def load_images(
     runs: pathlib.Path,
     wanted: dict[str, Any],
@@ -77,8 +68,9 @@ def load_images(
 ) -> ImageSet:
     """The data set of a study, from its folder if it was decoded before.
 
-    If the source does not look as it did then, it is read again and must hold
-    the same images. A source that is gone is not missed.
+    If the source does not look as it did then, or is a folder in a place that is
+    not known, it is read again and must hold the same images. A source that is
+    gone is not missed.
 
     Args:
       runs: The study folder.
@@ -92,32 +84,13 @@ def load_images(
     stored = None
     if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         stored = cache.load(runs / IMAGES_FOLDER)
-    if stored is not None and (signed is None or signed in _signatures(runs)):
+    if stored is not None and source_notes.looks_known(runs, wanted, signed):
         return stored
     images = sources.load(**wanted["dataset"], progress=progress)
     if stored is not None:
-        _check_same(runs, stored, images)
+        source_notes.check_same(runs, wanted, stored, images)
         return stored
     return images
-
-
-def _check_same(runs: pathlib.Path, stored: ImageSet, images: ImageSet) -> None:
-    if images.fingerprint != stored.fingerprint:
-        raise UserError(
-            f"the data set {images.name} has changed since the study folder {runs} was"
-            f" made: wanted fingerprint {stored.fingerprint[:12]}, got"
-            f" {images.fingerprint[:12]}: restore it, or choose another --runs folder"
-        )
-
-
-def _signatures(runs: pathlib.Path) -> list[str]:
-    """All that the source has looked like with the images that are stored."""
-    try:
-        found = json.loads((runs / IMAGES_FOLDER / SOURCE_NAME).read_text())
-        return [str(each) for each in found["signatures"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        # Then the source is read again, which is the safe way.
-        return []
 
 
 def describe_images(
@@ -140,6 +113,7 @@ def describe_images(
     if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
+            source_notes.check_alike(runs, wanted, description_of(images))
             return description_of(images), ""
     try:
         return sources.describe(**wanted["dataset"]), ""
@@ -186,6 +160,7 @@ def prepare_folder(
     images: ImageSet,
     signed: str | None = None,
     threads: int | None = None,
+    waiting: Callable[[Busy], None] = lambda busy: None,
 ) -> dict[str, Any]:
     """Makes the folder with its settings and its data set, where not yet done.
 
@@ -198,6 +173,7 @@ def prepare_folder(
       images: Result of `load_images`.
       signed: Result of `sign`, before the images were read.
       threads: Threads of each process, unless the settings or the folder say.
+      waiting: Told once if another process must be waited for long.
 
     Returns:
       The settings that hold.
@@ -208,12 +184,9 @@ def prepare_folder(
     """
     try:
         make_folder(runs)
-        with locks.held(runs, "folder"):
+        with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
             return _prepare(runs, wanted, images, signed, threads)
     except OSError as error:
-        if is_full(error):
-            path = pathlib.Path(error.filename or runs / SETTINGS_NAME)
-            raise disk_full(path, str(error.strerror)) from None
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " folder on a disk with room that may be written to"
@@ -227,13 +200,10 @@ def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
     if found is not None and not in_store(wanted):
         stored = cache.load(folder)
     if stored is not None:
-        _check_same(runs, stored, images)
+        source_notes.check_same(runs, wanted, stored, images)
     elif found is None or not cache.holds(folder, images):
         cache.save(folder, images)
-    known = [] if found is None else _signatures(runs)
-    if signed is not None and signed not in known:
-        text = json.dumps({"signatures": [*known, signed]}, indent=1)
-        write_atomically(folder / SOURCE_NAME, text.encode())
+    source_notes.note(runs, wanted, signed, new=found is None)
     if found is None:
         found = canonical(wanted)
         if found["threads"] is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import job_flags
+from yosinski_tf.binaries import command_line
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
 from yosinski_tf.forecast import gigabytes
@@ -72,7 +72,7 @@ def _input() -> None:
     stores = input_benchmark.make_stores(request, _say)
     _say(f"{work} holds {gigabytes(_size(work))}; delete it when you are done")
     found = {
-        "command": job_flags.command(),
+        "command": command_line.command(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": describe_device(),
         "versions": versions(),
@@ -135,7 +135,7 @@ def run() -> None:
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
     define()
-    job_flags.run(main, _SUMMARY, [("What to measure", names)])
+    command_line.run(main, _SUMMARY, [("What to measure", names)])
 
 
 if __name__ == "__main__":

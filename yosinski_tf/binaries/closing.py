@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from yosinski_tf import files, locks
-from yosinski_tf.errors import UserError
+from yosinski_tf.errors import UserError, one_line
 from yosinski_tf.events import Event
 from yosinski_tf.failures import Failure
 from yosinski_tf.records import Record
@@ -36,7 +36,7 @@ def tell_not_tried(
             )
     if lines:
         lines.append("--retry_failed tries them again.")
-        print("\n".join(lines), file=sys.stderr)
+        print("\n".join(map(one_line, lines)), file=sys.stderr)
 
 
 def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
@@ -49,21 +49,39 @@ def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
     for event in lost:
         names = ", ".join(run.run_id for run in event.cohort.runs)
         word = "Failed" if event.kind == "failed" else "Left out"
-        print(f"{word}: {event.message} (not trained: {names})", file=sys.stderr)
+        line = f"{word}: {event.message} (not trained: {names})"
+        print(one_line(line), file=sys.stderr)
     for record in records:
         if record.status != "finished":
             print(f"Diverged: {record.run_id}, see its record", file=sys.stderr)
 
 
-def cannot_write(folder: pathlib.Path, error: OSError) -> UserError:
-    """The sentence for a folder that cannot be written to."""
-    if files.is_full(error):
-        path = pathlib.Path(error.filename or folder / "a file")
-        return files.disk_full(path, str(error.strerror))
-    return UserError(
-        f"cannot write to {error.filename or folder} ({error.strerror}): make"
-        f" {folder} a folder that may be written to, then start the same command again"
+def tell_waiting(busy: locks.Busy) -> None:
+    """Says which process is waited for, and for how long at most."""
+    minutes = locks.STALE_SECONDS / 60
+    print(
+        f"Waiting: {busy}; if its machine has ended, for up to {minutes:.0f} minutes.",
+        file=sys.stderr,
+        flush=True,
     )
+
+
+@contextlib.contextmanager
+def writing_to(folder: pathlib.Path) -> Iterator[None]:
+    """Says in one sentence that a folder cannot be written to.
+
+    Raises:
+      UserError: In place of an error of the system.
+    """
+    try:
+        with files.room_for(folder / "a file"):
+            yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {error.filename or folder} ({error.strerror}): make"
+            f" {folder} a folder that may be written to, then start the same command"
+            " again"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -73,12 +91,9 @@ def reporting(runs: pathlib.Path) -> Iterator[None]:
     Raises:
       UserError: If the folder cannot be written to.
     """
-    try:
-        with locks.held(runs, "report"):
-            files.remove_leftovers(runs)
-            yield
-    except OSError as error:
-        raise cannot_write(runs, error) from None
+    with writing_to(runs), locks.held(runs, "report", tell_waiting):
+        files.remove_leftovers(runs)
+        yield
 
 
 def summary(total: int, left: Sequence[int], failed: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from absl import flags
 
 from yosinski_tf import checkpoints, failures, files, locks, scheduler, study
-from yosinski_tf.binaries import closing, job_flags
+from yosinski_tf.binaries import closing, command_line, job_flags
 from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
@@ -31,7 +31,7 @@ from yosinski_tf.plan import (
 )
 from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.recipes import Recipe
-from yosinski_tf.records import RECORD_NAME, read_record
+from yosinski_tf.records import RECORD_NAME, find_record
 from yosinski_tf.splits import make_split
 
 FLAGS = flags.FLAGS
@@ -211,14 +211,13 @@ def execute(plan: Plan) -> int:
         return 1
     _check_bases(plan)
     try:
-        settings = _prepare(plan)
-        _forget_failures(plan)
-        return _train(plan, settings)
+        with closing.writing_to(plan.runs):
+            settings = _prepare(plan)
+            _forget_failures(plan)
+            return _train(plan, settings)
     except KeyboardInterrupt as stop:
         say("Stopped; the same command goes on from here.\n")
-        return job_flags.stop_code(stop)
-    except OSError as error:
-        raise closing.cannot_write(plan.runs, error) from None
+        return command_line.stop_code(stop)
 
 
 def _prepare(plan: Plan) -> dict[str, Any]:
@@ -229,7 +228,9 @@ def _prepare(plan: Plan) -> dict[str, Any]:
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
     threads = scheduler.default_threads(plan.processes)
-    settings = study.prepare_folder(plan.runs, plan.settings, images, signed, threads)
+    settings = study.prepare_folder(
+        plan.runs, plan.settings, images, signed, threads, closing.tell_waiting
+    )
     files.remove_leftovers(plan.runs)
     return settings
 
@@ -239,11 +240,11 @@ def _forget_failures(plan: Plan) -> None:
     if not FLAGS.retry_failed:
         return
     for run in (run for cohort in plan.cohorts for run in cohort.runs):
-        record = plan.runs / run.run_id / RECORD_NAME
         with contextlib.suppress(locks.Busy), locks.take(plan.runs, [run.run_id]):
             failures.forget(plan.runs, [run.run_id])
-            if record.exists() and read_record(record).status != "finished":
-                record.unlink()
+            record = find_record(plan.runs, run.run_id)
+            if record is not None and record.status != "finished":
+                (plan.runs / run.run_id / RECORD_NAME).unlink()
 
 
 def _train(plan: Plan, settings: dict[str, Any]) -> int:
@@ -263,7 +264,7 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
             plan.recipe,
             plan.runs,
             plan.runs / study.IMAGES_FOLDER,
-            job_flags.command(),
+            command_line.command(),
             settings["threads"],
             FLAGS.checkpoint_every,
             FLAGS.deterministic,

@@ -2,18 +2,16 @@
 
 import os
 import pathlib
-import signal
 import sys
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import job_flags
+from yosinski_tf.binaries import command_line
 from yosinski_tf.errors import UserError
 from yosinski_tf.machine import cores
 from yosinski_tf.progress import ImageCount
 
 FLAGS = flags.FLAGS
-_STOPPED = 130
 _SHOWN = 20
 _QUALITY = 90
 _SUMMARY = """yosinski-prepare: a store of images, prepared once for every study.
@@ -77,20 +75,15 @@ def _define() -> None:
 
 
 def _main() -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow, where it is needed at all, would take a graphics card's memory.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     logging.set_verbosity(logging.ERROR)
     try:
         return _verify() if FLAGS.verify else _prepare()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("\nStopped; the same command goes on from here.", file=sys.stderr)
-        return _STOPPED
-
-
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
+        return command_line.stop_code(stop)
 
 
 def _prepare() -> int:
@@ -146,7 +139,7 @@ def _request():
         skip_corrupt=FLAGS.skip_corrupt,
         processes=FLAGS.processes or cores(),
         shard_records=FLAGS.shard_records,
-        command=job_flags.command(),
+        command=command_line.command(),
     )
 
 
@@ -186,7 +179,7 @@ def _verify() -> int:
 
 
 def _warn(warning: str) -> None:
-    print(f"{job_flags.program()}: warning: {warning}", file=sys.stderr)
+    print(f"{command_line.program()}: warning: {warning}", file=sys.stderr)
 
 
 def _size(folder: pathlib.Path) -> str:
@@ -199,7 +192,7 @@ def _size(folder: pathlib.Path) -> str:
 def run() -> None:
     """Entry point."""
     _define()
-    job_flags.run(_main, _SUMMARY, _GROUPS)
+    command_line.run(_main, _SUMMARY, _GROUPS)
 
 
 if __name__ == "__main__":

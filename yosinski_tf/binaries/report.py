@@ -5,7 +5,7 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import published_report, report
-from yosinski_tf.binaries import closing, job_flags
+from yosinski_tf.binaries import closing, command_line, job_flags
 from yosinski_tf.files import make_folder
 from yosinski_tf.points import MEASURES
 
@@ -70,7 +70,7 @@ def run() -> None:
     job_flags.define_all()
     flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
     flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
-    job_flags.run(
+    command_line.run(
         _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]
     )
 

@@ -1,6 +1,5 @@
 """Runs a whole plan in dependency order, only what is missing, and reports."""
 
-import json
 import multiprocessing
 import os
 import pathlib
@@ -8,9 +7,18 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import designs, report, study
-from yosinski_tf.binaries import closing, execution, job_flags, jobs, plan_text
+from yosinski_tf.binaries import (
+    closing,
+    command_line,
+    execution,
+    job_flags,
+    jobs,
+    plan_text,
+)
 from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.errors import UserError
+from yosinski_tf.exported import is_export_of
+from yosinski_tf.files import make_folder
 from yosinski_tf.records import Record
 from yosinski_tf.treatments import all_treatments, parse_treatments
 
@@ -48,7 +56,7 @@ def _main() -> int:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
     code = execution.execute(plan)
-    if code in job_flags.STOPPED:
+    if code in command_line.STOPPED:
         return code
     if not study.finished(plan.runs):
         return code
@@ -80,7 +88,7 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
             f" the folders in {plan.runs}"
         )
     folder = plan.runs / "export" / wanted
-    if not _exported(folder, records[wanted]):
+    if not is_export_of(folder, records[wanted]):
         # TensorFlow in a process of its own: this one stays small.
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_export_one, args=(plan.runs, wanted, folder))
@@ -98,20 +106,12 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
     return folder
 
 
-def _exported(folder: pathlib.Path, record: Record) -> bool:
-    """Whether the folder holds an export of this training of the run."""
-    try:
-        description = json.loads((folder / "export.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return description.get("weights_sha256") == record.weights_sha256
-
-
 def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
     """Body of the exporting process; TensorFlow's chatter goes to a log."""
     # Whatever trained the networks, a SavedModel is TensorFlow's.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     terminal = os.fdopen(os.dup(2), "w")
+    make_folder(runs / "logs")
     with open(runs / "logs" / "export.log", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -128,7 +128,7 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
 def run() -> None:
     """Entry point."""
     job_flags.define_all(treatments=["all"])
-    job_flags.run(_main, _SUMMARY, jobs.groups(*job_flags.STUDY))
+    command_line.run(_main, _SUMMARY, jobs.groups(*job_flags.STUDY))
 
 
 if __name__ == "__main__":

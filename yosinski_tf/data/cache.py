@@ -25,6 +25,8 @@ _ARRAYS = (
 )
 _DESCRIPTION = "dataset.json"
 _STORE = "store"
+# What reading a damaged description may raise.
+_BROKEN = (OSError, ValueError, TypeError, KeyError, RecursionError)
 
 
 def save(folder: pathlib.Path, images: ImageSet) -> None:
@@ -64,7 +66,7 @@ def load(folder: pathlib.Path) -> ImageSet | None:
             for name in _ARRAYS
         }
         return ImageSet(**fields, **arrays)
-    except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+    except (*_BROKEN, EOFError) as error:
         raise UserError(
             f"cannot read the stored data set in {folder} ({error}): delete that"
             " folder to read the source again"
@@ -84,7 +86,7 @@ def holds(folder: pathlib.Path, images: ImageSet) -> bool:
         stored = fields[_STORE], fields["fingerprint"]
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except _BROKEN as error:
         raise UserError(
             f"cannot read {folder / _DESCRIPTION} ({error}): delete it to point to the"
             " store again"

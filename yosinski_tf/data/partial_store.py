@@ -70,9 +70,9 @@ class PartialStore:
         path = self.work / _SETTINGS
         try:
             found = json.loads(path.read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             found = None
-        if found is None or not any(self.work.glob("*-*.json")):
+        if not isinstance(found, dict) or not any(self.work.glob("*-*.json")):
             write_atomically(path, json.dumps(wanted).encode())
             return
         for name, value in wanted.items():

@@ -124,7 +124,7 @@ def result_of(task: ShardTask) -> ShardResult | None:
         fields = json.loads(task.manifest.read_text())
         fields["skipped"] = tuple((row, why) for row, why in fields["skipped"])
         result = ShardResult(**fields)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return result if result.key == task.key else None
 

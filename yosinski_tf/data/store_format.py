@@ -54,6 +54,11 @@ IMAGE, LABEL, FILE_NAME = "image", "label", "file_name"
 DESCRIPTION_NAME = "store.json"
 # As many images as the largest class of ImageNet has: 1 GB at 256 x 256.
 RANK_LIMIT = 1300
+# What reading a damaged description may raise.
+_BROKEN = (
+    *(OSError, ValueError, TypeError, KeyError),
+    *(AttributeError, RecursionError),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,7 +248,7 @@ def open_store(folder: str | pathlib.Path) -> Store:
         version = fields.pop("format_version")
         if version == FORMAT_VERSION:
             store = _parsed(root, fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except _BROKEN as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"cannot read {path} ({reason}): {remedy}") from None
     if version != FORMAT_VERSION:
