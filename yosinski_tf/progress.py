@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
+from yosinski_tf.errors import one_line
 from yosinski_tf.events import Event
 
 _PLAIN_EVERY = 30.0
@@ -79,7 +80,7 @@ class Display:
             elif event.kind in ("elsewhere", "failed", "dropped"):
                 # Neither work that is left nor work that was done here.
                 self._cost.pop(name, None)
-            self._line(f"{event.kind} {name}: {event.message or networks}")
+            self._line(one_line(f"{event.kind} {name}: {event.message or networks}"))
         self._status()
 
     def _status(self) -> None:
