@@ -11,7 +11,7 @@ import fabricate
 import pytest
 from commands import ENVIRONMENT
 
-from yosinski_tf import locks, records
+from yosinski_tf import locks, published_report, records
 from yosinski_tf.binaries import closing, command_line, execution, jobs, report
 from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
@@ -46,7 +46,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
 
     def write_comparison(runs, measure):
         held.append(set(locks.holders(runs, ["report"])))
-        return types.SimpleNamespace(summary=tmp_path / "results.csv")
+        return published_report.ComparisonPaths(*[tmp_path / "results.csv"] * 5)
 
     flags = Flags(runs=str(tmp_path), published=True, measure="top1")
     monkeypatch.setattr(report, "FLAGS", flags)
