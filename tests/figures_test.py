@@ -60,6 +60,20 @@ def test_figure2_is_of_random_splits_only(tmp_path):
     assert _share(image, drawing.STYLES["AnB"].color) == 0
 
 
+def test_figure2_is_of_the_users_own_halves_where_nothing_else_is(tmp_path):
+    own = [
+        point("baseB", 0.5, "file:pets.txt"),
+        *(point(f"A{n}B", 0.4, "file:pets.txt") for n in range(1, 8)),
+    ]
+    image = _check(figures.figure2(own, tmp_path / "own.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) > 1e-3
+    # Random splits come first, and the two are not mixed.
+    random = [point("baseB", 0.5), *(point(f"B{n}B", 0.4) for n in range(1, 8))]
+    image = _check(figures.figure2([*own, *random], tmp_path / "both.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) == 0
+    assert _share(image, drawing.STYLES["BnB"].color) > 1e-3
+
+
 @pytest.mark.parametrize("draw", FIGURES)
 @pytest.mark.parametrize(
     "made",

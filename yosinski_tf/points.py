@@ -21,6 +21,7 @@ FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", "RnB")
 FROZEN_COPIES = ("BnB", "AnB")
 LAYERS = range(1, MAX_COPIED_LAYERS + 1)
 RANDOM, DISTANT, WHOLE, REDUCED = "random", "natural_manmade", "whole", "first"
+FROM_FILE = "file"
 DIRECTIONS = ("natural", "man-made")
 
 Unit = tuple[str, str, int]

@@ -25,6 +25,7 @@ from yosinski_tf.analysis import (
 from yosinski_tf.files import write_atomically
 from yosinski_tf.points import (
     DISTANT,
+    FROM_FILE,
     LAYERS,
     MEASURE_NAMES,
     RANDOM,
@@ -40,7 +41,7 @@ KIND_NAMES = {
     RANDOM: "random splits",
     DISTANT: "natural and man-made split",
     WHOLE: "all classes",
-    "file": "splits read from files",
+    FROM_FILE: "splits read from files",
 }
 TOO_SMALL = "n too small for an interval"
 Cells = dict[tuple[str, int], Estimate]
