@@ -97,7 +97,7 @@ def test_imagenet_is_known_where_it_is_not(tmp_path, spec):
     assert described.num_images == 1_281_167 + 50_000
     assert described.class_names[65:67] == ("n01751748", "n01753488")
     assert described.families.count("natural") == 449
-    assert "no prepared data set" in note and "1,281,167 images" in note
+    assert "make a store of it" in note and "1,281,167 images" in note
 
 
 @pytest.mark.parametrize("spec", ["tfds:imagenet2012_real", "tfds:cifar10", "folder:x"])

@@ -117,7 +117,7 @@ def describe_images(
             return description_of(images), ""
     try:
         return sources.describe(**wanted["dataset"]), ""
-    except UserError as error:
+    except UserError:
         spec = wanted["dataset"]["spec"]
         if not _IMAGENET.fullmatch(spec):
             raise
@@ -127,8 +127,10 @@ def describe_images(
             spec, tuple(families), tuple(families.values()), train + validation
         )
         return known, (
-            f"{error}. To plan, its known classes will do: {len(families):,} classes,"
-            f" {train:,} images for training and {validation:,} for validation."
+            f"{spec} is not prepared here: to train, make a store of it with"
+            " yosinski-prepare and give --dataset=store:STORE. To plan, its known"
+            f" classes will do: {len(families):,} classes, {train:,} images for"
+            f" training and {validation:,} for validation."
         )
 
 

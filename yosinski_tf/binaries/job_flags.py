@@ -88,7 +88,10 @@ def _define_study() -> None:
         lower_bound=1e-6,
     )
     flags.DEFINE_string(
-        "export", "", "Run to export as a SavedModel at the end: best, or its id."
+        "export",
+        "",
+        "Run to export as a SavedModel at the end: its id, or best, the transferred"
+        " network with the highest accuracy.",
     )
 
 
