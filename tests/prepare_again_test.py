@@ -43,7 +43,7 @@ def test_images_that_cannot_be_read_are_named_once_all_others_are_done(tmp_path)
     assert [name for name, _ in told.value.images] == broken
     assert all(name in why for name, why in told.value.images)
     assert "runcated" in told.value.images[0][1]
-    listed = (tmp_path / "store.partial/work/unreadable.txt").read_text()
+    listed = (tmp_path / "store.partial" / "work" / "unreadable.txt").read_text()
     assert [line.split("\t")[0] for line in listed.splitlines()] == broken
     assert not out.exists()
     made = sorted(p.name[:13] for p in (tmp_path / "store.partial/store").iterdir())

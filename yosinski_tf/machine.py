@@ -1,7 +1,10 @@
 """What the machine has, and how a study shares it out."""
 
+import importlib.metadata
 import os
 import pathlib
+import platform
+from collections.abc import Iterable
 
 
 def cores() -> int:
@@ -23,3 +26,14 @@ def default_threads(processes: int) -> int | None:
     if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
         return None
     return max(1, cores() // processes)
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of those of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

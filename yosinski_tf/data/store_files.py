@@ -3,11 +3,9 @@
 import dataclasses
 import datetime
 import hashlib
-import importlib.metadata
 import io
 import os
 import pathlib
-import platform
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -26,6 +24,7 @@ from yosinski_tf.data.store_format import (
 )
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
+from yosinski_tf.machine import versions
 
 _PACKAGES = (
     *("yosinski_tf", "pillow", "numpy", "array_record"),
@@ -71,7 +70,7 @@ def write(
         warnings=tuple(warnings),
         side_files={},
         fingerprint=fingerprint(settings.image_size, names, digests),
-        versions=_versions(),
+        versions=versions(_PACKAGES),
         command=command,
         prepared_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
@@ -182,13 +181,3 @@ def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
     if names == motifs.CLASS_NAMES:
         return motifs.FAMILIES
     return ilsvrc.families(names)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
