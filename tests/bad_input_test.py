@@ -1,86 +1,175 @@
 """Bad input through the binaries: one sentence, no change on disk."""
 
+import collections
+import hashlib
+import os
 import pathlib
+import re
+import stat
+import subprocess
+import sys
+import tempfile
 
+import bad_files
+import bad_flags
 import pytest
-from commands import TINY, draw_folder, run
+from bad_world import images
+from commands import ENVIRONMENT, TINY
+from many_commands import many_commands
+
+import yosinski_tf
+
+_TRAINING = ("base", "transfer", "random", "study")
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory) -> pathlib.Path:
-    return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
+def place():
+    """A folder that is open to all, with one for the commands to be run in."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "here").mkdir()
+        yield folder
 
 
-def _bad_inputs(images: pathlib.Path, folder: pathlib.Path) -> dict:
-    """Name -> (binary, arguments, words that the one sentence must hold)."""
-    overlap, missing = folder / "overlap.txt", folder / "missing.txt"
-    overlap.write_text("[A]\nclass0\nclass1\n[B]\nclass1\nclass2\n")
-    missing.write_text("[A]\nclass0\nclass1\n[B]\nclass2\nclass3\n")
-    three = draw_folder(folder / "three", 3)
-    empty = draw_folder(folder / "empty", 5)
-    for image in (empty / "train" / "class2").iterdir():
-        image.unlink()
-    broken = draw_folder(folder / "broken", 5)
-    victim = broken / "train" / "class1" / "4.png"
-    victim.write_bytes(victim.read_bytes()[:40])
-    data = f"--dataset=folder:{images}"
-    a_file = folder / "file"
-    a_file.write_text("")
-    return {
-        "treatment": ("study", [data, "--treatments=A3C"], ["'A3C'", "A3B"]),
-        "n": ("study", [data, "--treatments=A8B"], ["'A8B'", "1", "7"]),
-        "kind": ("base", [data, "--treatments=A3B"], ["A3B", "yosinski-transfer"]),
-        "split": ("study", [data, "--split=halves"], ["'halves'", "random:SEED"]),
-        "half of all": ("study", [data, "--split=first:2"], ["first:2", "half A"]),
-        "plan": ("study", [data, "--plan=paper"], ["'paper'", "released"]),
-        "two plans": (
-            "study",
-            [data, "--plan=released", "--treatments=A3B"],
-            ["--plan=released", "--treatments"],
-        ),
-        "preserved": ("study", [data, "--treatments=A6B~2"], ["'A6B~2'", "8"]),
-        "dataset": ("study", ["--dataset=mnist"], ["'mnist'", "embedded"]),
-        "network": ("study", [data, "--network=vgg"], ["'vgg'", "mini"]),
-        "outputs": ("base", [data, "--num_outputs=1"], ["--num_outputs", "2"]),
-        "small": ("base", [data, "--network=caffenet", "--crop_size=16"], ["39"]),
-        "mean": ("base", [data, "--mean=median"], ["--mean", "median", "pixel"]),
-        "activation": ("study", [data, "--activation=tanh"], ["'tanh'", "relu"]),
-        "flag value": ("study", [data, "--steps=many"], ["steps", "many"]),
-        "flag range": ("study", [data, "--learning_rate=-1"], ["learning_rate", "0"]),
-        "unknown flag": ("study", [data, "--stepz=5"], ["stepz"]),
-        "stray argument": ("study", [data, "A3B"], ["'A3B'", "--"]),
-        "flag file": ("study", ["--flagfile=nowhere.flags"], ["nowhere.flags"]),
-        "seeds": ("study", [data, "--seeds=one"], ["seeds", "'one'"]),
-        "overlap": ("study", [data, f"--split=file:{overlap}"], ["class1"]),
-        "missing": ("study", [data, f"--split=file:{missing}"], ["class4"]),
-        "too few": (
-            "study",
-            [f"--dataset=folder:{three}"],
-            ["3 classes", "at least 4"],
-        ),
-        "empty class": ("study", [f"--dataset=folder:{empty}"], ["class2"]),
-        "unreadable": ("study", [f"--dataset=folder:{broken}"], ["class1/4.png"]),
-        "runs is a file": ("study", [data, f"--runs={a_file}"], [str(a_file)]),
-        "no study": ("report", [f"--runs={folder}/nothing"], ["nothing", "--runs"]),
-    }
+@pytest.fixture(scope="module")
+def commands():
+    with many_commands(ENVIRONMENT) as running:
+        yield running
 
 
-def test_bad_input_is_one_sentence_and_changes_nothing(tmp_path, images):
-    runs = tmp_path / "runs"
-    wrong = []
-    for name, (binary, arguments, words) in _bad_inputs(images, tmp_path).items():
-        given = [] if any("--runs" in a for a in arguments) else [f"--runs={runs}"]
-        if binary != "report":
-            given += [a for a in TINY if a.split("=")[0] not in str(arguments)]
-        done = run(binary, *given, *arguments)
-        lines = done.stderr.strip().splitlines()
-        good = (
-            done.returncode == 2
-            and len(lines) == 1
-            and "Traceback" not in done.stderr
-            and all(word in done.stderr for word in words)
-            and not runs.exists()
+@pytest.fixture(scope="module")
+def table(place, commands) -> dict[str, bad_flags.Bad]:
+    """Every kind of bad input by name."""
+    good = images(place / "images")
+    data = f"--dataset=folder:{good}"
+    prepared = place / "prepared"
+    arguments = [f"--runs={prepared}", data, *TINY]
+    done = commands.run("study", arguments, place / "here", untrained=True)
+    assert done.returncode == 0, done.stderr
+    assert (prepared / "study.json").is_file()
+    kinds = [
+        bad_flags.single_flags(),
+        bad_flags.contradictions(good),
+        bad_files.lists(place / "lists", data),
+        bad_files.folders(place / "folders"),
+        bad_files.stores(place / "stores"),
+        bad_files.preparations(place / "preparations"),
+        bad_files.records(place / "records"),
+        bad_files.studies(place / "studies", data, prepared),
+        bad_files.exports(place / "exports"),
+    ]
+    names = collections.Counter(name for group in kinds for name in group)
+    assert max(names.values()) == 1, names.most_common(3)
+    return {name: bad for group in kinds for name, bad in group.items()}
+
+
+def _arguments(bad: bad_flags.Bad, place: pathlib.Path) -> list[str]:
+    """A command's arguments, and good ones for what it does not name."""
+    given = list(bad.arguments)
+    if bad.binary in _TRAINING:
+        # A folder of its own, should it be made in error.
+        runs = f"--runs=runs{len(os.listdir(place / 'here'))}"
+        usual = [*TINY, f"--dataset=folder:{place / 'images'}", runs]
+        flags = {argument.split("=")[0] for argument in given}
+        given += [each for each in usual if each.split("=")[0] not in flags]
+    return given
+
+
+def _listing(folder: pathlib.Path) -> dict[str, tuple]:
+    """Everything in a folder: kinds, rights, sizes, times and contents."""
+    found = {}
+    for root, folders, files in os.walk(os.fsencode(folder)):
+        for name in (b".", *folders, *files):
+            path = os.path.join(root, name)
+            about = os.lstat(path)
+            regular = os.path.isfile(path) and not os.path.islink(path)
+            content = b""
+            if regular:
+                with open(path, "rb") as file:
+                    content = hashlib.sha256(file.read()).digest()
+            found[path] = (about.st_mode, about.st_size, about.st_mtime_ns, content)
+    return found
+
+
+def _changed(bad, before, after) -> list[bytes]:
+    """What is not as it was."""
+
+    def seen(about):
+        if about is None or bad.binary != "prepare" or not stat.S_ISDIR(about[0]):
+            return about
+        # It works in a folder beside the store, which it removes again.
+        return about[0]
+
+    both = before | after
+    return [path for path in both if seen(before.get(path)) != seen(after.get(path))]
+
+
+def _complaint(bad, place, returncode, stderr, before, after) -> str:
+    """What is wrong about the way a command was refused; empty if nothing."""
+    changed = _changed(bad, before, after)
+    # What is measured is part of the name of yosinski-benchmark.
+    name = re.match(rf"yosinski-{bad.binary}(?: \w+)?: ", stderr)
+    for wrong, what in (
+        (returncode != 2, f"exit code {returncode}"),
+        ("Traceback" in stderr, "a stack trace"),
+        (stderr.count("\n") != 1 or not stderr.endswith("\n"), "not one line"),
+        (name is None, "no name in front"),
+        (not stderr.removesuffix("\n").isprintable(), "control characters"),
+        (changed, f"changed {changed}"),
+        *((word not in stderr, f"no {word!r}") for word in bad.words),
+    ):
+        if wrong:
+            return what
+    return ""
+
+
+def test_bad_input_is_one_sentence_and_changes_nothing(table, place, commands):
+    assert len(table) >= 230
+    wrong = {}
+    before = _listing(place)
+    for name, bad in table.items():
+        done = commands.run(
+            bad.binary,
+            _arguments(bad, place),
+            place / "here",
+            plain_user=bad.plain_user,
+            untrained=True,
         )
-        if not good:
-            wrong.append((name, done.returncode, done.stderr))
-    assert not wrong
+        after = _listing(place)
+        what = _complaint(bad, place, done.returncode, done.stderr, before, after)
+        # Only TensorFlow's own data sets need any of it to be looked at.
+        if not what and done.imported and not any("tfds:" in a for a in bad.arguments):
+            what = f"imported {done.imported}"
+        if what:
+            wrong[name] = f"{what}: {done.stdout[-500:]} {done.stderr[-1500:]}"
+        before = after
+    assert not wrong, "\n".join(f"{name}: {what}" for name, what in wrong.items())
+
+
+@pytest.mark.parametrize("name", ["whole number", "record is cut", "export of no run"])
+def test_the_installed_commands_say_the_same(table, place, name):
+    bad = table[name]
+    command = pathlib.Path(sys.executable).with_name(f"yosinski-{bad.binary}")
+    if not command.is_file():
+        pytest.skip(f"{command} is not installed")
+    before = _listing(place)
+    done = subprocess.run(
+        [command, *_arguments(bad, place)],
+        capture_output=True,
+        text=True,
+        cwd=place / "here",
+        env={
+            **ENVIRONMENT,
+            "PYTHONPATH": str(pathlib.Path(yosinski_tf.__file__).parents[1]),
+        },
+    )
+    after = _listing(place)
+    what = _complaint(bad, place, done.returncode, done.stderr, before, after)
+    assert not what, done.stderr
+
+
+def test_every_sentence_is_about_what_came(table):
+    """Words that every message has would prove nothing."""
+    for name, bad in table.items():
+        assert bad.words, name
+        assert not any(re.fullmatch(r"\W*", word) for word in bad.words), name

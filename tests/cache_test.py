@@ -1,12 +1,15 @@
 """A data set stored in a study folder."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
+import stores
 
-from yosinski_tf.data import cache
-from yosinski_tf.data.image_set import make_image_set
+from yosinski_tf.data import cache, store_format
+from yosinski_tf.data.image_set import make_image_set, stored_image_set
+from yosinski_tf.errors import UserError
 
 ARRAYS = ("train_images", "train_labels", "validation_images", "validation_labels")
 
@@ -72,3 +75,79 @@ def test_the_description_is_written_last(tmp_path, monkeypatch):
     assert written[-1] == "dataset.json"
     assert sorted(written[:-1]) == sorted(f"{name}.npy" for name in ARRAYS)
     assert cache.load(tmp_path).class_names == ("Katze", "cup", "Bär")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    home = tmp_path_factory.mktemp("stored")
+    return stores.make(f"folder:{stores.draw(home / 'images')}", home / "store")
+
+
+def move(store, folder):
+    shutil.copytree(store.folder, folder)
+    return store_format.open_store(folder)
+
+
+def test_of_a_store_only_its_place_is_kept(tmp_path, store):
+    images = stored_image_set(store)
+    assert not cache.holds(tmp_path, images)
+    cache.save(tmp_path, images)
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+    assert (tmp_path / "dataset.json").stat().st_size < 1000
+    assert cache.holds(tmp_path, images)
+    loaded = cache.load(tmp_path)
+    assert loaded.fingerprint == store.fingerprint
+    assert loaded.class_names == ("ant", "bee", "cow")
+    assert loaded.train_labels.tolist() == [0] * 5 + [1] * 6 + [2] * 7
+    assert loaded.train_images.shape == (18, 16, 16, 3)
+    assert len(loaded.validation_images.read([0, 8, 3])) == 3
+
+
+def test_a_store_that_was_moved_is_pointed_to_again(tmp_path, store):
+    folder = tmp_path / "dataset"
+    cache.save(folder, stored_image_set(store))
+    images = stored_image_set(move(store, tmp_path / "elsewhere"))
+    assert not cache.holds(folder, images)
+    cache.save(folder, images)
+    assert cache.holds(folder, images)
+    assert cache.load(folder).train_images.store.folder == tmp_path / "elsewhere"
+
+
+def test_a_store_that_is_gone_or_cut_short_is_one_sentence(tmp_path, store):
+    moved = move(store, tmp_path / "elsewhere")
+    cache.save(tmp_path / "dataset", stored_image_set(moved))
+    moved.shard_paths("train")[1].unlink()
+    with pytest.raises(UserError, match=r"lacks its file images-train.*00001-of"):
+        cache.load(tmp_path / "dataset")
+    shutil.rmtree(moved.folder)
+    with pytest.raises(UserError, match="no store at .*elsewhere"):
+        cache.load(tmp_path / "dataset")
+
+
+def test_a_store_that_was_made_again_from_other_images_is_refused(tmp_path, store):
+    folder, place = tmp_path / "dataset", tmp_path / "store"
+    cache.save(folder, stored_image_set(move(store, place)))
+    shutil.rmtree(place)
+    other = stores.make(f"folder:{stores.draw(tmp_path / 'images', train=4)}", place)
+    for refused in (
+        lambda: cache.load(folder),
+        lambda: cache.holds(folder, stored_image_set(other)),
+    ):
+        with pytest.raises(UserError, match="has changed since this study was begun"):
+            refused()
+
+
+def test_a_pointer_that_is_no_pointer_is_refused(tmp_path, store):
+    (tmp_path / "dataset.json").write_text("[]")
+    with pytest.raises(UserError, match="cannot read .*dataset.json"):
+        cache.holds(tmp_path, stored_image_set(store))
+
+
+def test_a_description_that_is_too_deep_is_one_sentence(tmp_path, store):
+    (tmp_path / "dataset.json").write_text("[" * 100_000)
+    for read in (
+        lambda: cache.load(tmp_path),
+        lambda: cache.holds(tmp_path, stored_image_set(store)),
+    ):
+        with pytest.raises(UserError, match="cannot read .*recursion"):
+            read()

@@ -1,8 +1,12 @@
 """Made-up results for tests: points and records of networks never trained."""
 
 import dataclasses
+import pathlib
 from typing import Any
 
+import numpy as np
+
+from yosinski_tf.data import store_format
 from yosinski_tf.points import Point
 from yosinski_tf.records import Record
 from yosinski_tf.treatments import parse_treatment
@@ -69,6 +73,7 @@ def record(
         versions={"python": "3.11"},
         backend="tensorflow",
         device="2 CPU cores",
+        threads=2,
         command="yosinski-study",
         finished_at="2025-01-02T03:04:05+00:00",
     )
@@ -90,4 +95,49 @@ def study() -> list[Record]:
     made.append(record("baseB", 0.5, "natural_manmade"))
     made += [record(f"A{n}B", 0.5 - 0.04 * n, "natural_manmade") for n in range(1, 8)]
     made += [record(f"R{n}B", 0.57 - 0.05 * n, "random:0") for n in range(1, 8)]
+    return made
+
+
+def store(
+    folder: pathlib.Path,
+    image_size: int = 4,
+    class_names: tuple[str, ...] = ("ant", "bee"),
+) -> store_format.Store:
+    """A store of empty shards with three training and two validation images."""
+    made = store_format.Store(
+        folder=folder,
+        source="folder:photos",
+        image_size=image_size,
+        encoding="jpeg",
+        quality=90,
+        class_names=class_names,
+        families=None,
+        splits={
+            "train": store_format.Split("train", (2, 1), 500, "a" * 64),
+            "validation": store_format.Split("validation", (2,), 300, "b" * 64),
+        },
+        skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
+        warnings=("few images",),
+        side_files={},
+        fingerprint="c" * 64,
+        versions={"python": "3.11"},
+        command="yosinski-prepare",
+        prepared_at="2026-01-02T03:04:05+00:00",
+    )
+    for name in ("labels", "file_names", "digests", "sums"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for split, labels in (("train", [0, 0, 1]), ("validation", [0, 1])):
+        np.save(folder / f"labels/{split}.npy", np.array(labels, np.int32))
+        digests = np.zeros((len(labels), 32), np.uint8)
+        np.save(folder / f"digests/{split}.npy", digests)
+        names = "".join(f"{i}.jpg\n" for i in range(len(labels)))
+        (folder / f"file_names/{split}.txt").write_text(names)
+        for path in made.shard_paths(split):
+            path.touch()
+    for name in ("classes", "ranks"):
+        np.save(
+            folder / f"sums/{name}.npy",
+            np.full((2, image_size, image_size, 3), 7, np.uint32),
+        )
+    (folder / "store.json").write_bytes(store_format.description(made))
     return made

@@ -3,7 +3,7 @@ import pytest
 from fabricate import point, study
 from PIL import Image
 
-from yosinski_tf import drawing, figures, published
+from yosinski_tf import drawing, figures, halves_panels, published
 from yosinski_tf.errors import UserError
 from yosinski_tf.points import points_from_records
 
@@ -60,6 +60,20 @@ def test_figure2_is_of_random_splits_only(tmp_path):
     assert _share(image, drawing.STYLES["AnB"].color) == 0
 
 
+def test_figure2_is_of_the_users_own_halves_where_nothing_else_is(tmp_path):
+    own = [
+        point("baseB", 0.5, "file:pets.txt"),
+        *(point(f"A{n}B", 0.4, "file:pets.txt") for n in range(1, 8)),
+    ]
+    image = _check(figures.figure2(own, tmp_path / "own.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) > 1e-3
+    # Random splits come first, and the two are not mixed.
+    random = [point("baseB", 0.5), *(point(f"B{n}B", 0.4) for n in range(1, 8))]
+    image = _check(figures.figure2([*own, *random], tmp_path / "both.png", TEN))
+    assert _share(image, drawing.STYLES["AnB"].color) == 0
+    assert _share(image, drawing.STYLES["BnB"].color) > 1e-3
+
+
 @pytest.mark.parametrize("draw", FIGURES)
 @pytest.mark.parametrize(
     "made",
@@ -111,3 +125,23 @@ def test_labels_are_moved_apart_and_keep_their_order():
     moved = drawing.apart([3.0, 1.0, 1.1], gap=1.0)
     assert moved[0] > moved[2] > moved[1]
     assert min(moved[0] - moved[2], moved[2] - moved[1]) > 0.999
+
+
+def test_lines_are_named_where_they_end():
+    made = [
+        point("baseB", 0.5),
+        *(point(f"A{n}B", 0.5 - 0.01 * n) for n in range(1, 8)),
+        *(point(f"A{n}B~1", 0.5 - 0.012 * n) for n in range(1, 7)),
+        *(point(f"A{n}B~2", 0.5 - 0.011 * n) for n in range(1, 6)),
+    ]
+    with drawing.style():
+        figure = drawing.new_figure(7, 5)
+        axes = figure.subplots(2, 1)
+        halves_panels.interpretation(figure, axes[0], made, "top1")
+        halves_panels.both_relative(axes[1], made, published.points(), "top1")
+    for panel, ends in zip(axes, ((0.43, 0.428, 0.445), (-7, -7.2, -5.5)), strict=True):
+        labels = {text.get_text(): text.xy for text in panel.texts}
+        # 1.0 is the right edge of the axes, beside n = 7.
+        assert labels["AnB"] == (1.0, pytest.approx(ends[0]))
+        assert labels["AnB~1"] == (6, pytest.approx(ends[1]))
+        assert labels["AnB~2"] == (5, pytest.approx(ends[2]))

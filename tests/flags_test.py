@@ -1,5 +1,6 @@
 """The flag files: what they promise in their headers, and that they agree."""
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -8,11 +9,25 @@ import sys
 
 import pytest
 
+from yosinski_tf.architectures import get_network, usual_images
+from yosinski_tf.networks import Conv
+from yosinski_tf.plan import make_cohorts, make_runs
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.splits import make_split
+from yosinski_tf.treatments import parse_treatments
+
 FLAGS = pathlib.Path(__file__).parents[1] / "flags"
 PAPER = ("paper", "paper_complete", "paper_preserve", "paper_reduced")
 # In what the paper's flag files may differ.
 OWN = {"runs", "plan", "split", "treatments"}
 OWN_REDUCED = OWN | {"steps", "rate_drops"}
+# How many are trained together is no part of the protocol.
+OWN_PRESERVE = OWN | {"cohort_size"}
+# Rows of the README's table whose cells begin with a number.
+NUMBERS = (
+    *("batch_size", "steps", "learning_rate", "momentum", "weight_decay"),
+    *("bias_rate", "image_size", "crop_size", "validate_every", "widths"),
+)
 
 
 def settings(name):
@@ -49,11 +64,67 @@ def test_every_flag_file_says_what_it_is_for(path):
 def test_the_papers_flag_files_are_one_protocol():
     main = {k: v for k, v in settings("paper").items() if k not in OWN}
     for name in PAPER:
-        own = OWN_REDUCED if name == "paper_reduced" else OWN
+        own = {"paper_reduced": OWN_REDUCED, "paper_preserve": OWN_PRESERVE}.get(
+            name, OWN
+        )
         others = {k: v for k, v in settings(name).items() if k not in own}
         assert others == {k: v for k, v in main.items() if k not in own}, name
     assert settings("paper")["runs"] == settings("paper_complete")["runs"]
     assert settings("paper")["runs"] != settings("paper_reduced")["runs"]
+
+
+def test_preserved_layers_of_one_source_are_one_cohort():
+    given = settings("paper_preserve")
+    classes = [str(number) for number in range(4)]
+    split, whole = (make_split(name, classes) for name in (given["split"], "whole"))
+    treatments = parse_treatments(given["treatments"].split(","))
+    runs = make_runs([(split, treatments)], whole, [0], with_bases=True)
+    copies = [c for c in make_cohorts(runs, int(given["cohort_size"])) if c.bases]
+    sources = [{run.treatment.source for run in cohort.runs} for cohort in copies]
+    assert sources == [{"A"}, {"B"}]
+    assert sum(len(cohort.runs) for cohort in copies) == 22
+
+
+def _number(text):
+    """The first number of a cell, `1,100 steps`; None if it has none."""
+    found = re.search(r"\d[\d,]*(\.\d+)?(e-?\d+)?", text)
+    return float(found[0].replace(",", "")) if found else None
+
+
+def _in_force(name):
+    """The settings of a flag file with what it leaves to the defaults."""
+    given = settings(name)
+    network = given.get("network", "mini")
+    usual = usual_images(network)
+    size = given.get("image_size", usual.image_size)
+    crop = given.get("image_size", usual.crop_size)
+    layers = get_network(network).layers[:7]
+    widths = [
+        layer.filters if isinstance(layer, Conv) else layer.units for layer in layers
+    ]
+    own = {"image_size": size, "crop_size": crop, "widths": str(widths)[1:-1]}
+    return {**dataclasses.asdict(Recipe()), **own, **given}
+
+
+def test_the_table_of_the_protocol_is_what_the_flag_files_say():
+    readme = (FLAGS.parent / "README.md").read_text()
+    table = readme[readme.index("| what | flag |") :].split("\n\n")[0]
+    heading, _, *lines = (row.strip("| ").split("|") for row in table.splitlines())
+    rows = {cells[1].strip(" `-"): cells for cells in lines}
+    checked = []
+    for name in ("paper", "quickstart", "tiny_imagenet", "caffenet_sample"):
+        (place,) = [at for at, head in enumerate(heading) if name in head]
+        for flag in NUMBERS:
+            parts = [rows[flag][place]]
+            wanted = [float(part) for part in str(_in_force(name)[flag]).split(",")]
+            if flag == "widths":
+                parts = parts[0].split(", ")
+            cells = [_number(part) for part in parts]
+            if None not in cells:  # as in "the same"
+                assert cells == wanted, (flag, name)
+                checked.append(flag)
+    assert set(checked) == set(NUMBERS)
+    assert len(checked) >= 3 * len(NUMBERS)
 
 
 def test_the_protocol_is_the_authors():

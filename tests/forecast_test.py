@@ -59,9 +59,10 @@ def test_disk_by_hand():
     total = sum(LAYERS)
     assert [layer.parameters for layer in NETWORK.count(32, 4)] == list(LAYERS)
     assert found.weights == 4 * 4 * total
-    # Own layers with velocities, and the trunk that both share once.
+    # Layers that are trained, with velocities, in two checkpoints and a third
+    # that is being written.
     own = sum(LAYERS[3:]) + sum(LAYERS[5:]) + total
-    assert found.checkpoints == 4 * (2 * own + sum(LAYERS[:5]))
+    assert found.checkpoints == 3 * 4 * 2 * own
     assert found.images == 1000
     assert found.total == found.weights + found.checkpoints + 1000
 
@@ -75,7 +76,7 @@ def test_checkpoints_of_cohorts_trained_side_by_side():
             runs, cohorts, NETWORK, input_size=32, image_bytes=0, processes=processes
         ).checkpoints
 
-    one = 4 * 2 * sum(LAYERS)
+    one = 3 * 4 * 2 * sum(LAYERS)
     assert checkpoints(cohorts, 1) == one
     assert checkpoints(cohorts, 2) == 2 * one
     assert checkpoints((), 2) == 0

@@ -1,12 +1,16 @@
-"""A study that is stopped from outside, and goes on."""
+"""A study that is stopped or killed from outside, and goes on."""
 
 import json
+import os
 import pathlib
 import signal
+import subprocess
 import time
 
 import pytest
 from commands import TINY, draw_folder, run, start
+
+RUN = "random-0_baseB_seed0"
 
 
 @pytest.fixture(scope="module")
@@ -14,37 +18,95 @@ def images(tmp_path_factory) -> pathlib.Path:
     return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_study_goes_on_to_the_same_weights(tmp_path, images, number):
-    shared = [
+def arguments(images: pathlib.Path, runs: pathlib.Path) -> list[str]:
+    return [
+        f"--runs={runs}",
         f"--dataset=folder:{images}",
         "--treatments=baseB",
         *TINY,
-        "--steps=6000",
+        "--steps=3000",
         "--validate_every=1000",
-        "--checkpoint_seconds=0",
+        "--learning_rate=0.001",
+        "--checkpoint_every=200steps",
     ]
-    runs = tmp_path / "stopped"
-    process = start("base", f"--runs={runs}", *shared)
-    # Its first checkpoint is there after a sixth of the steps.
-    while not list(runs.glob("cohorts/*.npz")):
+
+
+def last_step(runs: pathlib.Path) -> int:
+    steps = [int(path.name.split(".")[-2]) for path in runs.glob("cohorts/*.*.*point")]
+    return max(steps, default=0)
+
+
+def begin(runs: pathlib.Path, images: pathlib.Path) -> subprocess.Popen:
+    """A command that has gone on beyond the checkpoint it found."""
+    found = last_step(runs)
+    process = start("base", *arguments(images, runs))
+    while last_step(runs) <= found:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    process.send_signal(number)
+    return process
+
+
+def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
+    tmp_path, images
+):
+    runs = tmp_path / "stopped"
+    process = begin(runs, images)
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "the same command goes on from here" in out
+    assert "Traceback" not in err
     assert not list(runs.glob("*/record.json"))
-    assert list(runs.glob("cohorts/*.npz"))
-    done = run("base", f"--runs={runs}", *shared)
+    assert last_step(runs) > 0
+
+    # A signal that ends what it writes to as well: `2>&1 | tee log`.
+    process = begin(runs, images)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
+    process = begin(runs, images)
+    # What it started dies with it, as when the machine does.
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for child in children.read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    process.kill()
+    process.communicate()
+    assert 0 < last_step(runs) < 3000
+    assert not list(runs.glob("*/record.json"))
+    done = run("base", *arguments(images, runs))
     assert done.returncode == 0, done.stderr
-    assert not list(runs.glob("cohorts/*.npz"))
-    if number == signal.SIGINT:
-        whole = tmp_path / "whole"
-        done = run("base", f"--runs={whole}", *shared)
-        assert done.returncode == 0, done.stderr
-        first, second = (
-            json.loads((folder / "random-0_baseB_seed0/record.json").read_text())
-            for folder in (runs, whole)
-        )
-        assert first["weights_sha256"] == second["weights_sha256"]
+    assert "starts again" not in done.stderr
+    assert not list(runs.glob("cohorts/*"))
+
+    whole = tmp_path / "whole"
+    done = run("base", *arguments(images, whole))
+    assert done.returncode == 0, done.stderr
+    first, second = (
+        json.loads((folder / RUN / "record.json").read_text())
+        for folder in (runs, whole)
+    )
+    assert first["status"] == "finished"
+    assert first["weights_sha256"] == second["weights_sha256"]
+    weights = [(folder / RUN / "weights.npz").read_bytes() for folder in (runs, whole)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_study_that_is_stopped_while_it_starts_up_ends_at_once(
+    tmp_path, images, number, code
+):
+    process = start("base", *arguments(images, tmp_path / "runs"))
+    # The first line says that a cohort's process was started.
+    assert "start random-0_B_seed0_first" in process.stderr.readline()
+    # It is importing TensorFlow now, or is about to.
+    time.sleep(0.5)
+    process.send_signal(number)
+    started = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 10
+    assert process.returncode == code, err
+    assert "the same command goes on from here" in out
+    assert "Traceback" not in err

@@ -2,9 +2,11 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from yosinski_tf.data import memory
+from yosinski_tf.data.image_set import make_image_set
 from yosinski_tf.errors import UserError
 
 
@@ -17,3 +19,16 @@ def test_memory_limit():
 def test_available_memory_is_less_than_the_machine_has():
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert 0 < memory.available_memory() < total
+
+
+def test_every_process_holds_the_images_of_its_half():
+    # Of classes 0 to 3, with 1, 2, 3 and 4 training images and as many others.
+    labels = np.repeat(np.arange(4), [1, 2, 3, 4])
+    part = np.zeros((10, 10, 10, 3), np.uint8), labels
+    images = make_image_set("made up", ["a", "b", "c", "d"], None, part, part)
+    halves = [(0, 1), (2, 3), (2, 3)]
+    # 14, 14 and 6 images of 300 bytes, 60% of what is free.
+    for processes, needed in ((1, 7_000), (2, 14_000), (3, 17_000), (9, 17_000)):
+        memory.check_halves(images, halves, processes, needed)
+        with pytest.raises(UserError, match="choose fewer --processes"):
+            memory.check_halves(images, halves, processes, needed - 1)

@@ -250,6 +250,26 @@ def test_every_dropout_layer_has_masks_of_its_own(cohort):
     assert len({layer.seed for layer in layers.values()}) == 8
 
 
+def test_dropout_goes_on_in_frozen_layers_and_stops_in_validation():
+    frozen = Member("A7B", "base", 7, "own")
+    cohort = Cohort(
+        NETWORK, [frozen], input_size=SIZE, num_classes=CLASSES, mean=(120, 110, 100)
+    )
+    cohort.assign("A7B", weights_of("base"))
+    pixels, _ = images()
+
+    def outputs(model, training):
+        (logits,) = model(pixels, training=training).values()
+        return keras.ops.convert_to_numpy(logits)
+
+    # Only fc8, which has none, is trained: what drops is frozen.
+    first, second = (outputs(cohort.training, True) for _ in range(2))
+    assert np.abs(first - second).max() > 1e-3
+    first, second = (outputs(cohort.validation, False) for _ in range(2))
+    assert (first == second).all()
+    assert (first == outputs(cohort.training, False)).all()
+
+
 def test_mixed_precision_keeps_variables_and_logits_in_float32():
     cohort = make_cohort("bfloat16")
     model = cohort.training

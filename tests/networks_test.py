@@ -142,13 +142,13 @@ def test_unknown_network_is_refused():
     "widths", [(), (8,) * 6, (8,) * 8, (8, 8, 8, 0, 8, 8, 8), (8,) * 6 + (-1,)]
 )
 def test_wrong_widths_are_refused(widths):
-    with pytest.raises(UserError, match="seven positive widths"):
+    with pytest.raises(UserError, match="--widths wants seven positive numbers"):
         get_network("mini", widths=widths)
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5, float("nan")])
 def test_wrong_dropout_is_refused(dropout):
-    with pytest.raises(UserError, match="dropout of at least 0 and under 1"):
+    with pytest.raises(UserError, match="--dropout wants at least 0 and under 1"):
         get_network("mini", dropout=dropout)
 
 

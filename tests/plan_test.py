@@ -6,6 +6,7 @@ from yosinski_tf.architectures import get_network
 from yosinski_tf.errors import UserError
 from yosinski_tf.plan import (
     Run,
+    apart,
     make_cohorts,
     make_runs,
     multiply_accumulates,
@@ -221,6 +222,35 @@ def test_without_drops_runs_and_empty_cohorts_but_keeps_ids():
         "random-0_B_seed0_copies": ["random-0_B3B_seed0"],
     }
     assert without(cohorts, ids(runs_of("A3B", "B3B", "R1B"))) == ()
+
+
+def test_cohorts_are_cut_into_what_checkpoints_hold():
+    first, copies = make_cohorts(runs_of("R1B", "R2B", "R3B", "baseB", "B3B"))
+    one, two, three, base = ids(runs_of("R1B", "R2B", "R3B", "baseB"))
+
+    def cut(*held):
+        return packed(apart([first, copies], held))
+
+    whole = packed([first, copies])
+    assert cut() == cut([]) == cut(["other"]) == whole
+    assert cut([one, two, three, base, "other"]) == whole
+    # One was added since; the order of the runs says who keeps the name.
+    name = first.cohort_id
+    rest = {copies.cohort_id: ids(copies.runs)}
+    assert cut([two, three, base]) == {
+        name: [one],
+        f"{name}_R2B": [two, three, base],
+        **rest,
+    }
+    # What comes first counts.
+    assert cut([one, base], [base, two, three], [one]) == {
+        name: [one, base],
+        f"{name}_R2B": [two, three],
+        **rest,
+    }
+    parts = apart([first], [[one, base], [two]])
+    assert [part.cohort_id for part in parts] == [name, f"{name}_R2B", f"{name}_R3B"]
+    assert apart(parts, [[one, base], [two]]) == parts
 
 
 def test_ready_are_those_whose_bases_are_not_waited_for():

@@ -1,6 +1,7 @@
 """The line that says what is running."""
 
 import io
+import os
 
 import pytest
 
@@ -46,6 +47,17 @@ def clock(monkeypatch):
 
 def step(cohort, number, rate=64.0):
     return Event("progress", cohort, progress=Progress(number, rate))
+
+
+def test_what_the_user_should_know_has_a_line_of_its_own(clock):
+    stream = io.StringIO()
+    display = Display(COSTS, steps=100, stream=stream)
+    note = "the checkpoint x is damaged: training starts again"
+    display.show(Event("progress", ONE, progress=Progress(0, 0.0, note)))
+    assert f"{ONE.cohort_id}: {note}\n" in stream.getvalue()
+    shown = stream.getvalue().count("damaged")
+    display.show(step(ONE, 10))
+    assert stream.getvalue().count("damaged") == shown == 1
 
 
 def last_line(stream):
@@ -147,3 +159,35 @@ def test_finished_networks_are_counted_and_failures_told(clock):
         "failed random-0_A_seed0_first: its process ended with code -9"
         in stream.getvalue()
     )
+
+
+def test_a_reader_that_is_gone_ends_nothing(clock):
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as stream:
+        display = Display(COSTS, 10, stream)
+        display.show(Event("started", ONE))
+        display.show(Event("finished", TWO))
+        progress.say("Stopped.\n", stream)
+        # Nothing is left to fail when the stream is closed.
+        stream.flush()
+    assert display.finished == 2
+
+
+def test_images_are_counted_with_rate_and_time_left(monkeypatch):
+    clock = iter([0.0, 10.0, 35.0, 40.0, 60.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    count = progress.ImageCount(stream)
+    count.show("preparing", 1000, 9000)
+    count.show("preparing", 2000, 9000)  # too soon after the last line
+    count.show("preparing", 4500, 9000)
+    count.show("preparing", 9000, 9000)
+    count.show("checking", 0, 9000)
+    # The 1000 that were there before do not count as speed.
+    assert stream.getvalue().splitlines() == [
+        "preparing 1,000/9,000 images",
+        "preparing 4,500/9,000 images, 100 images/s, time left 45s",
+        "preparing 9,000/9,000 images, 200 images/s",
+        "checking 0/9,000 images",
+    ]

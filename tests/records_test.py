@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 
 import fabricate
 import pytest
@@ -15,7 +14,6 @@ from yosinski_tf.records import (
     mean_of_best,
     read_record,
     read_records,
-    write_atomically,
     write_record,
     write_results,
 )
@@ -137,31 +135,6 @@ def test_a_missing_folder_is_refused_and_an_empty_one_is_empty(tmp_path):
     assert read_records(tmp_path) == []
 
 
-def test_an_atomic_write_replaces(tmp_path):
-    path = tmp_path / "file"
-    write_atomically(path, b"one")
-    write_atomically(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["file"]
-
-
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
-    tmp_path, monkeypatch, step
-):
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def fail(*unused):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(records.os, step, fail)
-    with pytest.raises(OSError, match="no space left"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
-
-
 @pytest.mark.parametrize(
     ("values", "wanted"),
     [
@@ -189,7 +162,7 @@ def test_results_have_a_row_per_run_with_every_scalar(tmp_path, record):
             " num_classes seed steps top1 top5 loss top1_mean_of_10_best"
             " num_train_images num_validation_images train_seconds images_per_second"
             " weights_sha256 frozen_sha256_before frozen_sha256_after backend device"
-            " command finished_at"
+            " threads command finished_at"
         ).split()
     )
     assert [row["treatment"] for row in rows] == ["A3B+", "baseB"]
@@ -211,3 +184,34 @@ def test_results_of_no_runs_are_the_header_alone(tmp_path):
     write_results(tmp_path / "results.csv", [])
     text = (tmp_path / "results.csv").read_text()
     assert text.startswith("run_id,status,treatment,") and text.count("\n") == 1
+
+
+def test_a_record_that_vanishes_under_a_reader_is_passed_over(tmp_path, monkeypatch):
+    """Another process with --retry_failed removes a record between two looks."""
+    for name in ("A3B", "A4B"):
+        write_record(tmp_path, fabricate.record(name, 0.5))
+    real = records.read_record
+
+    def late(path):
+        if "A4B" in str(path):
+            path.unlink()
+        return real(path)
+
+    monkeypatch.setattr(records, "read_record", late)
+    (left,) = records.read_records(tmp_path)
+    assert left.treatment == "A3B"
+    write_record(tmp_path, fabricate.record("A4B", 0.5))
+    assert records.find_record(tmp_path, fabricate.record("A4B", 0.5).run_id) is None
+    monkeypatch.undo()
+    assert records.find_record(tmp_path, left.run_id) == left
+
+
+def test_a_broken_record_is_not_passed_over(tmp_path):
+    path = write_record(tmp_path, fabricate.record("A3B", 0.5))
+    path.write_text("{")
+    for read in (
+        lambda: records.read_records(tmp_path),
+        lambda: records.find_record(tmp_path, path.parent.name),
+    ):
+        with pytest.raises(UserError, match="is not valid JSON"):
+            read()

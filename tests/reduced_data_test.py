@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from fabricate import point
 from PIL import Image
 
-from yosinski_tf import published, reduced_data
+from yosinski_tf import drawing, published, reduced_data
 
 TEN, LAST = "top1_mean_of_10_best", "top1"
 
@@ -26,6 +27,17 @@ def test_table_and_rows_show_every_network_by_both_measures():
     assert [row["treatment"] for row in reduced_data.rows(made)] == ["base", "R3W"]
 
 
+def test_a_study_whose_seeds_are_not_known_has_no_column_for_them():
+    made = [point("baseW", 0.5, "first:2", seed=4)]
+    assert reduced_data.table(made, with_seed=False).splitlines()[0::2] == [
+        "| images per class | treatment | mean of the ten highest validations"
+        " | last validation |",
+        "| 2 | base | 51.00 | 50.00 |",
+    ]
+    (row,) = reduced_data.rows(made, with_seed=False)
+    assert "seed" not in row
+
+
 def test_comparison_leaves_empty_what_one_side_lacks():
     table = reduced_data.comparison_table(
         [point("baseW", 0.5, "first:250"), point("baseW", 0.5, "first:3")],
@@ -41,6 +53,70 @@ def _drawn(path):
     image = np.asarray(Image.open(path).convert("RGB")).astype(int)
     assert 700 < image.shape[1] < 1000
     return image
+
+
+def _axes(ours, theirs):
+    with drawing.style():
+        axes = drawing.new_figure(7.2, 4.2).subplots()
+        reduced_data.draw(axes, ours, theirs, TEN)
+    return axes
+
+
+def test_every_entry_of_the_legend_has_a_look_of_its_own():
+    theirs = published.reduced_points()
+    (legend,) = _axes(theirs, theirs).figure.legends
+    looks = {
+        (line.get_marker(), line.get_markerfacecolor(), line.get_color())
+        for line in legend.get_lines()
+    }
+    assert len(looks) == 4
+    assert legend.get_frame_on()
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        published.reduced_points(),
+        [point("baseW", 0.3, f"first:{n}") for n in (1, 2, 5, 10, 25)],
+        [point("baseW", 0.6, f"first:{n}") for n in (1, 2, 5, 10, 25)],
+    ],
+)
+def test_the_legend_hides_no_network(ours):
+    axes = _axes(ours, published.reduced_points())
+    axes.figure.draw_without_rendering()
+    (legend,) = axes.figure.legends
+    box = legend.get_window_extent()
+    assert not box.overlaps(axes.get_window_extent())
+    for line in axes.get_lines():
+        places = axes.transData.transform(line.get_xydata())
+        assert not any(box.contains(*place) for place in places)
+
+
+def test_values_are_written_where_the_other_study_is_not():
+    theirs = published.reduced_points()
+    alone = _axes(theirs, []).texts
+    assert [text.xyann for text in alone] == [(-6, 6)] * 4 + [(7, -4)]
+    beside = _axes(theirs, theirs).texts
+    assert [text.get_text() for text in beside] == [t.get_text() for t in alone]
+    assert [text.xyann for text in beside] == [(5, -11)] * 4 + [(7, -4)]
+
+
+def test_every_count_of_the_paper_stands_under_the_axis_and_none_on_another():
+    axes = _axes([], published.reduced_points())
+    axes.figure.draw_without_rendering()
+    labels = axes.get_xticklabels()
+    assert [label.get_text() for label in labels] == [
+        "1", "2", "5", "10", "25", "50", "100", "250", "500", "750", "1000", "1300"
+    ]  # fmt: skip
+    assert len({label.get_rotation() for label in labels}) == 1
+    places = [axes.transData.transform((float(t.get_text()), 0))[0] for t in labels]
+    turn = np.sin(np.radians(labels[0].get_rotation()))
+    height = labels[0].get_fontsize() * axes.figure.dpi / 72
+    assert min(np.diff(places)) * turn > height
+    crowded = _axes([point("baseW", 0.5, f"first:{n}") for n in (100, 101, 102)], [])
+    assert 1 <= len(crowded.get_xticks()) <= 3
+    crowded = _axes([point("baseW", 0.5, f"first:{n}") for n in (1, 100, 101)], [])
+    assert crowded.get_xticks().tolist() == [1, 101]
 
 
 def test_figures(tmp_path):

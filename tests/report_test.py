@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from yosinski_tf import comparison, published, published_report, report, tables
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_record
 
-LAST = "top1"
+TEN, LAST = "top1_mean_of_10_best", "top1"
 
 
 def _folder(tmp_path, records):
@@ -236,13 +237,21 @@ def test_published_report(tmp_path):
     paths = published_report.write_published_report(tmp_path / "published")
     text = paths.summary.read_text()
     assert "| AnB+ over base | 1-7 | +1.67 (10 networks) | +1.60 (10 networks)" in text
-    assert "n too small for an interval | +1.6 |" in text
-    assert "the logs of 22 fine-tuned networks were never released" in text
+    assert "| +0.95, 2 halves: too few for an interval | +1.6 |" in text
+    assert (
+        "Two things may explain the difference: the logs of 22 of the 42 fine-tuned"
+        " networks were never released, and the way of averaging is not stated; pooled"
+        " without regard to the layer, the 20 that were released already give the"
+        " printed decimals."
+    ) in text
+    assert "They differ because" not in text
     assert "AnB+ gains 0.95 points and BnB+ 0.98" in text
     assert "+2.97 [+2.68, +3.27], n = 4" in text
     assert text.count("| AnB+ over base | 1-7 |") == 2
     assert text.index("ten highest validations\n\n###") < text.index("Results: last")
-    assert "| 250 | base | 0 | 38.43 | 38.33 |" in text
+    assert "| 250 | base | 38.43 | 38.33 |" in text
+    (first, *_) = _rows(tmp_path / "published" / "reduced_data.csv")
+    assert "seed" not in first and first["run_id"]
     assert paths.results is None
     for name in ("figure2.png", "figure3.png", "reduced_data.png"):
         assert (tmp_path / "published" / name).stat().st_size > 20_000
@@ -251,7 +260,7 @@ def test_published_report(tmp_path):
 def test_comparison_with_itself_has_no_difference():
     theirs = published.points()
     rows = comparison.compare(theirs, theirs, LAST)
-    assert len(rows) == 1 + 28 + 1 + 7 + 1 + 7
+    assert len(rows) == 1 + 28 + 2 * (1 + 7) + 1 + 7
     assert {row.difference for row in rows} == {0.0}
 
 
@@ -262,7 +271,7 @@ def test_comparison_by_hand(tmp_path):
     )
     paths = published_report.write_comparison(runs, LAST)
     rows = {
-        (row["splits"], row["family"], row["n"]): row
+        (row["splits"] + row["target"], row["family"], row["n"]): row
         for row in _rows(paths.table)
         if row["measure"] == LAST
     }
@@ -276,6 +285,66 @@ def test_comparison_by_hand(tmp_path):
     assert float(layers["theirs_relative"]) == pytest.approx(49.0781 - 57.5179)
     assert rows["random", "BnB", "1"]["ours"] == ""
     assert "This study's data: embedded" in paths.summary.read_text()
+
+
+def _random_layers(made):
+    rows = comparison.compare(made, published.points(), LAST)
+    return [
+        (row.splits, row.n, row.ours, row.theirs_networks)
+        for row in rows
+        if row.family == "RnB" and row.ours
+    ]
+
+
+def test_random_layers_on_random_halves_stand_for_them_where_both_are():
+    near = [point("baseB", 0.5), point("R1B", 0.4)]
+    far = [
+        point("baseB", 0.5, "natural_manmade"),
+        point("R1B", 0.1, "natural_manmade"),
+    ]
+    whole = [point("baseW", 0.5, "whole"), point("R1W", 0.2, "whole")]
+    assert _random_layers([*far, *near]) == [("random", 1, 40.0, 1)]
+    assert _random_layers(far) == [("natural_manmade", 1, 10.0, 1)]
+    assert _random_layers([*near, *far, *whole]) == [("whole", 1, 20.0, 1)]
+    assert _random_layers([point("R1B", 0.4, "file:x")]) == [("file", 1, 40.0, 1)]
+
+
+def test_natural_and_man_made_classes_are_compared_each_with_their_own():
+    theirs = published.points()
+    # With its bases: a study of A3B trains baseA too.
+    ours = [
+        p
+        for p in theirs
+        if p.split == "natural_manmade" and (p.family == "base" or p.target_half == "B")
+    ]
+    rows = comparison.compare(ours, theirs, TEN)
+    far = [row for row in rows if row.splits == "natural_manmade"]
+    assert {row.difference for row in far if row.ours} == {0.0}
+    assert {row.relative_difference for row in far if row.ours and row.n} == {0.0}
+    bases = {row.target: round(row.theirs, 1) for row in far if row.family == "base"}
+    assert bases == {"natural": 65.3, "man-made": 53.7}
+    assert [row.target for row in far if row.ours and row.n] == ["man-made"] * 7
+    text = comparison.comparison_markdown(rows)
+    assert "| natural and man-made split, trained on natural | base |" in text
+    assert "| random splits | base |" in text
+
+
+def test_table_1_counts_halves():
+    made = [
+        point(f"{name}{half}{plus}", value, seed=seed)
+        for seed in (0, 1)
+        for half in "AB"
+        for name, plus, value in (("base", "", 0.5), ("A1", "+", 0.52))
+        if not (half == "A" and name == "A1")
+    ]
+    one = tables.table1_markdown([p for p in made if p.seed == 0], LAST)
+    assert "| +2.00, 1 half: too few for an interval |" in one
+    both = tables.table1_markdown(made, LAST)
+    assert "| +2.00, 2 halves and seeds: too few for an interval |" in both
+    many = [*made, *(dataclasses.replace(p, seed=p.seed + 2) for p in made)]
+    assert "| +2.00 [+2.00, +2.00], 4 halves and seeds |" in tables.table1_markdown(
+        many, LAST
+    )
 
 
 def test_no_tensorflow_is_needed():

@@ -2,24 +2,28 @@
 
 import dataclasses
 import json
+import shutil
 
 import fabricate
 import numpy as np
 import pytest
+from commands import draw_folder
+from PIL import Image
 
 from yosinski_tf import records, study
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import image_set, sources
 from yosinski_tf.errors import UserError
 from yosinski_tf.recipes import Recipe
+from yosinski_tf.splits import make_split
 
 DATASET = {"spec": "embedded", "image_size": 32, "data_dir": None, "held_out": None}
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.5)
 RECIPE = Recipe(steps=100, rate_drops=(70, 90))
 
 
-def wanted(network=NETWORK, recipe=RECIPE, **dataset):
-    return study.settings({**DATASET, **dataset}, network, recipe)
+def wanted(network=NETWORK, recipe=RECIPE, threads=None, **dataset):
+    return study.settings({**DATASET, **dataset}, network, recipe, threads)
 
 
 @pytest.fixture
@@ -67,6 +71,7 @@ def test_a_study_is_prepared_once_and_its_images_read_once(tmp_path, load, image
     assert load[0][0] == "embedded"
     assert load[0][1]["image_size"] == 32
     assert json.loads((runs / "study.json").read_text()) == wanted()
+    assert study.check_folder(runs, wanted()) == wanted()
 
 
 def test_classes_are_told_without_reading_an_image(tmp_path, load, images):
@@ -92,7 +97,7 @@ def test_imagenet_is_known_where_it_is_not(tmp_path, spec):
     assert described.num_images == 1_281_167 + 50_000
     assert described.class_names[65:67] == ("n01751748", "n01753488")
     assert described.families.count("natural") == 449
-    assert "no prepared data set" in note and "1,281,167 images" in note
+    assert "make a store of it" in note and "1,281,167 images" in note
 
 
 @pytest.mark.parametrize("spec", ["tfds:imagenet2012_real", "tfds:cifar10", "folder:x"])
@@ -199,3 +204,232 @@ def test_finished_runs_by_their_ids(tmp_path):
     records.write_record(tmp_path, record)
     (tmp_path / "random-0_A4B_seed0").mkdir()
     assert study.finished(tmp_path) == {record.run_id: record}
+
+
+def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
+    held = study.prepare_folder(tmp_path, wanted(), images, threads=3)
+    assert held["threads"] == 3
+    # Whoever comes later, with other processes to share the cores among.
+    again = study.prepare_folder(tmp_path, wanted(), images, threads=1)
+    assert again["threads"] == 3
+    assert study.check_folder(tmp_path, wanted())["threads"] == 3
+    assert study.check_folder(tmp_path, wanted(threads=3))["threads"] == 3
+    with pytest.raises(UserError, match="other settings: threads was 3, now 2: use"):
+        study.check_folder(tmp_path, wanted(threads=2))
+
+
+def test_threads_that_are_given_are_taken(tmp_path, images):
+    held = study.prepare_folder(tmp_path, wanted(threads=2), images, threads=1)
+    assert held["threads"] == 2
+
+
+def test_settings_without_threads_are_of_another_version(tmp_path, images):
+    study.prepare_folder(tmp_path, wanted(), images, threads=3)
+    path = tmp_path / "study.json"
+    stored = json.loads(path.read_text())
+    del stored["threads"]
+    path.write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="threads were not noted by the version"):
+        study.check_folder(tmp_path, wanted())
+
+
+@pytest.mark.parametrize(
+    "place", ["data", "./data/", "{0}/data", "{0}/link", "x/../data"]
+)
+def test_one_folder_of_images_may_be_spelled_in_many_ways(
+    tmp_path, monkeypatch, images, place
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "x").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    study.prepare_folder(tmp_path / "runs", wanted(spec="folder:data"), images)
+    spec = f"folder:{place.format(tmp_path)}"
+    study.check_folder(tmp_path / "runs", wanted(spec=spec))
+    assert not study.moved_from(tmp_path / "runs", wanted(spec=spec))
+
+
+def test_the_seed_of_the_embedded_images_may_be_left_out(tmp_path, images):
+    study.prepare_folder(tmp_path, wanted(), images)
+    study.check_folder(tmp_path, wanted(spec="embedded:0"))
+
+
+def test_a_source_that_looks_as_it_did_is_not_read_again(tmp_path, load, images):
+    study.prepare_folder(tmp_path, wanted(), images, "looks")
+    study.load_images(tmp_path, wanted(), "looks")
+    # Nor is one that is gone: the images are here.
+    study.load_images(tmp_path, wanted(), None)
+    assert load == []
+
+
+def test_a_source_that_looks_different_is_read_again_once(tmp_path, load, images):
+    study.prepare_folder(tmp_path, wanted(), images, "looks")
+    found = study.load_images(tmp_path, wanted(), "changed")
+    assert len(load) == 1
+    study.prepare_folder(tmp_path, wanted(), found, "changed")
+    for known in ("looks", "changed"):
+        study.load_images(tmp_path, wanted(), known)
+    assert len(load) == 1
+
+
+def test_a_source_that_has_changed_is_refused_though_its_images_are_stored(
+    tmp_path, monkeypatch, images
+):
+    study.prepare_folder(tmp_path, wanted(), images, "looks")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    other = dataclasses.replace(images, fingerprint="e" * 64)
+    monkeypatch.setattr(sources, "load", lambda **unused: other)
+    with pytest.raises(UserError, match="has changed since the study folder .* eeeeee"):
+        study.load_images(tmp_path, wanted(), "changed")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+    # Neither by a process that read it before another one made the folder.
+    with pytest.raises(UserError, match="has changed"):
+        study.prepare_folder(tmp_path, wanted(), other, "changed")
+
+
+def test_a_folder_made_by_another_process_meanwhile_must_be_the_same(tmp_path, images):
+    study.prepare_folder(tmp_path, wanted(), images)
+    other = wanted(recipe=dataclasses.replace(RECIPE, steps=200))
+    with pytest.raises(UserError, match="recipe.steps was 100, now 200"):
+        study.prepare_folder(tmp_path, other, images)
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A study folder of images in `here`."""
+    draw_folder(tmp_path / "here", 4)
+    here = wanted(spec=f"folder:{tmp_path}/here", image_size=16)
+    found = study.load_images(tmp_path / "runs", here)
+    study.prepare_folder(tmp_path / "runs", here, found, study.sign(here))
+    return tmp_path / "runs"
+
+
+def _read(monkeypatch):
+    read = []
+    real = sources.load
+
+    def load(spec, **options):
+        read.append(spec)
+        return real(spec, **options)
+
+    monkeypatch.setattr(sources, "load", load)
+    return read
+
+
+def _again(runs, place):
+    """What a start does whose images are at some place."""
+    there = wanted(spec=f"folder:{place}", image_size=16)
+    study.check_folder(runs, there)
+    study.describe_images(runs, there)
+    signed = study.sign(there)
+    images = study.load_images(runs, there, signed)
+    study.prepare_folder(runs, there, images, signed)
+    return images
+
+
+def test_a_folder_of_images_may_be_moved(made, tmp_path, monkeypatch):
+    read = _read(monkeypatch)
+    (tmp_path / "here").rename(tmp_path / "there")
+    settings = (made / "study.json").read_bytes()
+    found = _again(made, tmp_path / "there")
+    # Files of the same names, sizes and times are not read again.
+    assert read == [] and found.name == f"folder:{tmp_path}/here"
+    assert (made / "study.json").read_bytes() == settings
+
+
+def test_the_same_images_elsewhere_are_read_once_and_their_place_noted(
+    made, tmp_path, monkeypatch
+):
+    read = _read(monkeypatch)
+    draw_folder(tmp_path / "mount", 4)
+    _again(made, tmp_path / "mount")
+    assert read == [f"folder:{tmp_path}/mount"]
+    _again(made, tmp_path / "mount")
+    _again(made, tmp_path / "here")
+    # Gone, it is not missed any more than the first place is.
+    shutil.rmtree(tmp_path / "mount")
+    images = study.load_images(
+        made, wanted(spec=f"folder:{tmp_path}/mount", image_size=16)
+    )
+    assert len(read) == 1 and images.name == f"folder:{tmp_path}/here"
+
+
+def test_other_images_elsewhere_are_refused_naming_both_places(made, tmp_path):
+    before = {path: path.read_bytes() for path in made.rglob("*.*")}
+    for name, classes in (("other", 5), ("pixels", 4)):
+        draw_folder(tmp_path / name, classes)
+        if name == "pixels":
+            black = Image.fromarray(np.zeros((16, 16, 3), np.uint8))
+            black.save(tmp_path / name / "train" / "class0" / "0.png")
+        with pytest.raises(UserError) as caught:
+            _again(made, tmp_path / name)
+        text = str(caught.value)
+        assert f"{tmp_path}/{name} " in text and f"{tmp_path}/here" in text
+        assert "name a folder with the same images" in text
+        assert "choose another --runs folder" in text
+    # A place that is not there is no such place.
+    with pytest.raises(UserError, match="no folder .*/nowhere"):
+        _again(made, tmp_path / "nowhere")
+    assert {path: path.read_bytes() for path in made.rglob("*.*")} == before
+
+
+def test_a_folder_is_no_substitute_for_another_kind_of_source(made):
+    with pytest.raises(UserError, match="dataset.spec was 'folder:.*, now 'embedded'"):
+        study.check_folder(made, wanted(image_size=16))
+
+
+def test_notes_of_a_source_that_are_too_deep_are_no_notes(made, tmp_path):
+    (made / "dataset" / "source.json").write_text("[" * 100_000)
+    _again(made, tmp_path / "here")
+
+
+CLASSES = [f"class{index}" for index in range(8)]
+
+
+def recorded(split, **changes):
+    return fabricate.record(
+        "A3B",
+        0.5,
+        split.name,
+        **{
+            "split_digest": split.digest,
+            "recipe": wanted()["recipe"],
+            "network_settings": wanted()["network"],
+            "threads": 2,
+            **changes,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"recipe": {**wanted()["recipe"], "steps": 7}}, "recipe.steps was 100, now 7"),
+        ({"network_settings": {}}, "network.layers was"),
+        ({"threads": 1}, "threads was 2, now 1"),
+        ({"split_digest": "d" * 64}, "split random:0 has other classes .* dddddd"),
+    ],
+)
+def test_records_of_something_else_are_refused(changes, complaint):
+    split = make_split("random:0", CLASSES)
+    settings = wanted(threads=2)
+    study.check_records([recorded(split)], settings, [split])
+    with pytest.raises(UserError, match=complaint):
+        study.check_records([recorded(split, **changes)], settings, [split])
+
+
+def test_a_split_file_is_known_by_its_halves_and_not_by_its_place(tmp_path):
+    def halves(path, first):
+        rest = [name for name in CLASSES if name not in first]
+        path.write_text("\n".join(["[A]", *first, "[B]", *rest]))
+        return make_split(f"file:{path}", CLASSES)
+
+    one = halves(tmp_path / "one.txt", CLASSES[:4])
+    record = recorded(one)
+    moved = halves(tmp_path / "two.txt", CLASSES[:4])
+    assert study.as_recorded(moved, [record]) == one
+    changed = halves(tmp_path / "one.txt", CLASSES[1:5])
+    assert study.as_recorded(changed, [record]) == changed
+    with pytest.raises(UserError, match="one.txt has other classes in its halves than"):
+        study.check_records([record], wanted(threads=2), [changed])

@@ -8,93 +8,42 @@ import dataclasses
 import json
 import math
 import shutil
+import types
 
 import numpy as np
 import pytest
+from tiny import (
+    CLASSES,
+    LAYERS,
+    LONG_RECIPE,
+    NETWORK,
+    RECIPE,
+    SPLIT,
+    TRAIN_PER_CLASS,
+    VALIDATION_PER_CLASS,
+    WHOLE,
+    assert_same,
+    draw_images,
+    folder_of,
+    make_job,
+    make_run,
+    record_of,
+    weights_of,
+    without_times,
+)
 
-from yosinski_tf import jobs, records, surgery, training
+from yosinski_tf import jobs, preparation, records, surgery, training
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import cache
 from yosinski_tf.data.image_set import make_image_set
 from yosinski_tf.errors import UserError
-from yosinski_tf.plan import Cohort, Run, make_cohorts, make_runs
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import all_treatments, parse_treatment
-
-LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
-NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.4, lrn=True)
-CLASSES = tuple(f"class{index}" for index in range(9))
-SPLIT = make_split("random:0", CLASSES)
-WHOLE = make_split("whole", CLASSES)
-TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 11, 3
-RECIPE = Recipe(
-    steps=10,
-    batch_size=8,
-    learning_rate=0.01,
-    rate_drops=(4,),
-    image_size=18,
-    crop_size=16,
-    mirror=True,
-    validate_every=4,
-)
-# Calls of 64 steps, of 36, of 50.
-LONG_RECIPE = dataclasses.replace(
-    RECIPE, steps=150, batch_size=4, rate_drops=(75,), validate_every=100
-)
+from yosinski_tf.plan import Cohort, make_cohorts, make_runs
+from yosinski_tf.treatments import all_treatments
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("images")
-    random = np.random.default_rng(0)
-
-    def part(per_class):
-        labels = np.arange(9 * per_class) % 9
-        return random.integers(0, 256, (len(labels), 18, 18, 3), np.uint8), labels
-
-    cache.save(
-        folder,
-        make_image_set(
-            "noise", CLASSES, None, part(TRAIN_PER_CLASS), part(VALIDATION_PER_CLASS)
-        ),
-    )
-    return folder
-
-
-def make_run(treatment):
-    parsed = parse_treatment(treatment)
-    return Run(WHOLE if parsed.target == "W" else SPLIT, parsed, seed=3)
-
-
-def make_job(runs, images, treatments, recipe=RECIPE):
-    cohort = Cohort("cohort", tuple(make_run(treatment) for treatment in treatments))
-    return jobs.Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
-
-
-def folder_of(runs, treatment):
-    return runs / make_run(treatment).run_id
-
-
-def weights_of(runs, treatment):
-    return surgery.read_weights(folder_of(runs, treatment) / "weights.npz")
-
-
-def record_of(runs, treatment):
-    return records.read_record(folder_of(runs, treatment) / "record.json")
-
-
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, values in one.items():
-        assert values.tobytes() == other[name].tobytes(), name
-
-
-def without_times(history):
-    return [
-        {key: value for key, value in entry.items() if key != "images_per_second"}
-        for entry in history
-    ]
+    return draw_images(tmp_path_factory.mktemp("images"))
 
 
 def treatments():
@@ -217,6 +166,25 @@ def test_training_again_gives_the_same_weights(tmp_path, images, study):
     assert without_times(one.history) == without_times(other.history)
 
 
+def test_deterministic_kernels_are_asked_for_on_a_gpu_only(
+    tmp_path, images, study, monkeypatch
+):
+    asked = []
+    tf = training.tf.config
+    monkeypatch.setattr(
+        tf.experimental, "enable_op_determinism", lambda: asked.append(True)
+    )
+    job = dataclasses.replace(make_job(tmp_path, images, ["baseA"]), deterministic=True)
+    training.train(job)
+    assert asked == []
+    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+    monkeypatch.setattr(tf, "list_physical_devices", lambda kind: [kind])
+    missing = dataclasses.replace(job, images=tmp_path / "none")
+    with pytest.raises(UserError):
+        training.train(missing)
+    assert asked == [True]
+
+
 def test_another_seed_gives_other_weights_in_every_layer(tmp_path, images, study):
     run = dataclasses.replace(make_run("baseA"), seed=4)
     job = make_job(tmp_path, images, ["baseA"])
@@ -313,17 +281,20 @@ def test_the_mean_pixel_is_of_the_target_half(study, images):
     assert record_of(study, "baseA").mean_pixel != record_of(study, "A3B").mean_pixel
 
 
-def stop_at_every_chance(job):
-    """Trains, stopping whenever asked; how often it was stopped."""
-    stops = 0
-    while True:
+def stop_again_and_again(job):
+    """Trains, stopped at ever later chances; how often it was stopped."""
+
+    def stop_after(chances):
+        left = iter([False] * chances)
+        return lambda: next(left, True)
+
+    for stops in range(20):
         try:
-            training.train(job, should_stop=lambda: True)
-        except jobs.Stopped:
-            stops += 1
-            assert stops < 20
-        else:
+            training.train(job, should_stop=stop_after(stops))
             return stops
+        except jobs.Stopped:
+            continue
+    raise AssertionError("it did not come to an end")
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
@@ -334,7 +305,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
         for name in ("whole", "parts")
     )
     training.train(whole)
-    assert stop_at_every_chance(parts) >= 2
+    assert stop_again_and_again(parts) >= 2
     for name in names:
         assert_same(weights_of(whole.runs, name), weights_of(parts.runs, name))
         one, other = (record_of(job.runs, name) for job in (whole, parts))
@@ -371,12 +342,32 @@ def test_a_checkpoint_of_other_runs_is_not_continued(tmp_path, images, study):
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
 
 
-def test_a_loss_that_is_not_finite_is_recorded_as_diverged(tmp_path, images):
-    recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
-    (record,) = training.train(make_job(tmp_path, images, ["baseA"], recipe))
-    assert record.status == "diverged"
-    assert record.loss is None
-    assert record_of(tmp_path, "baseA").history == record.history
+def test_a_copy_does_not_go_on_from_what_another_base_gave(tmp_path, images, study):
+    folder = shutil.copytree(folder_of(study, "baseA"), folder_of(tmp_path, "baseA"))
+    # Fine-tuned: it has no frozen layer that would tell.
+    job = make_job(tmp_path, images, ["A6B+"])
+    with pytest.raises(jobs.Stopped):
+        training.train(job, should_stop=lambda: True)
+    weights = weights_of(tmp_path, "baseA")
+    weights["conv1/kernel"] *= 2
+    np.savez(folder / "weights.npz", **weights)
+    digest = surgery.digest(weights, NETWORK.layer_names)
+    record = dataclasses.replace(record_of(tmp_path, "baseA"), weights_sha256=digest)
+    records.write_record(tmp_path, record)
+    told = []
+    training.train(job, report=told.append)
+    (note,) = [progress.note for progress in told if progress.note]
+    assert "the base of random-0_A6B+_seed3 was trained again since" in note
+    assert note.endswith("training starts again")
+
+
+def test_a_training_goes_on_with_the_same_backend_only(monkeypatch, images):
+    job = make_job(images, images, ["baseA"])
+    prepared = types.SimpleNamespace(images=types.SimpleNamespace(fingerprint="f"))
+    one = preparation.settings_digest(job, prepared)
+    assert preparation.settings_digest(job, prepared) == one
+    monkeypatch.setattr(preparation.keras.backend, "backend", lambda: "jax")
+    assert preparation.settings_digest(job, prepared) != one
 
 
 def test_a_missing_base_network_is_refused(tmp_path, images):
@@ -443,7 +434,7 @@ def test_training_with_a_mean_image_goes_on_where_it_stopped(tmp_path, images):
         )
     )
     training.train(whole)
-    assert stop_at_every_chance(parts) >= 2
+    assert stop_again_and_again(parts) >= 2
     assert_same(weights_of(whole.runs, "baseB"), weights_of(parts.runs, "baseB"))
     training.train(other)
     one, another = (record_of(job.runs, "baseB") for job in (whole, other))

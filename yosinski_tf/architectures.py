@@ -125,12 +125,12 @@ def get_network(name: str, **settings: Any) -> Network:
     widths = settings.get("widths")
     if widths is not None and (len(widths) != 7 or min(widths) < 1):
         raise UserError(
-            "wanted seven positive widths, for conv1..conv5, fc6 and fc7, got"
-            f" {list(widths)}"
+            "--widths wants seven positive numbers, for conv1..conv5, fc6 and fc7,"
+            f" got {list(widths)}"
         )
     dropout = settings.get("dropout", 0.0)
     if not 0 <= dropout < 1:
-        raise UserError(f"wanted a dropout of at least 0 and under 1, got {dropout}")
+        raise UserError(f"--dropout wants at least 0 and under 1, got {dropout}")
     return NETWORKS[name](**settings)
 
 

@@ -1,17 +1,20 @@
 """A study next to the paper's networks, treatment by treatment, n by n."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from yosinski_tf.points import (
+    DIRECTIONS,
     DISTANT,
     LAYERS,
     RANDOM,
     WHOLE,
     Point,
+    direction,
     families_of,
     of_kind,
+    random_layers_kind,
 )
 from yosinski_tf.tables import (
     absolute_cells,
@@ -28,6 +31,8 @@ class Row:
 
     Attributes:
       splits: Kind of split, of this study.
+      target: What the networks of the natural and man-made split were trained
+        on, `natural` or `man-made`; empty for other kinds.
       family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
       n: Number of copied layers; 0 for a base.
       ours: Mean top-1 of this study, per cent.
@@ -39,6 +44,7 @@ class Row:
     """
 
     splits: str
+    target: str
     family: str
     n: int
     ours: float | None
@@ -72,18 +78,39 @@ def _both_kinds(
     them on random halves only is compared with those all the same.
     """
     halves = tuple(f for f in families_of([*ours, *theirs]) if f != "RnB")
-    kinds = {point.kind for point in ours if point.family == "RnB"}
-    random_layers = WHOLE if WHOLE in kinds or not kinds else min(kinds)
+    random_layers = random_layers_kind(ours)
     both = [(RANDOM, RANDOM, halves), (DISTANT, DISTANT, halves)]
     families = ("base", "RnB") if random_layers == WHOLE else ("RnB",)
     return [*both, (random_layers, WHOLE, families)]
 
 
-def compare(ours: Sequence[Point], theirs: Sequence[Point], measure: str) -> list[Row]:
-    """Compares the means of every treatment that at least one study has."""
-    rows = []
+def _blocks(
+    ours: Sequence[Point], theirs: Sequence[Point]
+) -> Iterator[tuple[str, str, tuple[str, ...], tuple[list[Point], list[Point]]]]:
+    """Kind of split, target, families, and the networks of both studies.
+
+    Natural and man-made classes are not equally hard, and a study may have one
+    direction only, so no mean is taken over both.
+    """
     for our_kind, their_kind, families in _both_kinds(ours, theirs):
         sides = (of_kind(ours, our_kind), of_kind(theirs, their_kind))
+        if their_kind != DISTANT:
+            yield our_kind, "", families, sides
+            continue
+        for target in DIRECTIONS:
+            own, published = (
+                [p for p in side if direction(p) == target] for side in sides
+            )
+            yield our_kind, target, families, (own, published)
+
+
+def compare(ours: Sequence[Point], theirs: Sequence[Point], measure: str) -> list[Row]:
+    """Compares the means of every treatment that at least one study has.
+
+    The natural and man-made split has rows of its own for each direction.
+    """
+    rows = []
+    for kind, target, families, sides in _blocks(ours, theirs):
         first, second = (absolute_cells(side, measure) for side in sides)
         near, far = (relative_cells(side, measure) for side in sides)
         for family in families:
@@ -96,7 +123,8 @@ def compare(ours: Sequence[Point], theirs: Sequence[Point], measure: str) -> lis
                 counts = [cell.n if cell else 0 for cell in cells]
                 rows.append(
                     Row(
-                        our_kind,
+                        kind,
+                        target,
                         family,
                         n,
                         means[0],
@@ -130,7 +158,7 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
     for row in rows:
         lines.append(
             [
-                kind_name(row.splits),
+                _splits(row),
                 row.family,
                 str(row.n or ""),
                 _counted(row.ours, row.ours_networks),
@@ -142,6 +170,11 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
             ]
         )
     return markdown(lines)
+
+
+def _splits(row: Row) -> str:
+    name = kind_name(row.splits)
+    return f"{name}, trained on {row.target}" if row.target else name
 
 
 def _counted(value: float | None, count: int) -> str:

@@ -13,14 +13,16 @@ from yosinski_tf.points import (
     DISTANT,
     MEASURE_NAMES,
     RANDOM,
-    WHOLE,
     Point,
     direction,
     of_kind,
+    random_layers_kind,
 )
+from yosinski_tf.tables import kind_name
 
+# By direction; the mean of both has a colour of its own, `DISTANT_STYLE`.
 _LOOKS = {
-    "natural": DISTANT_STYLE,
+    "natural": Style("", "#56c4a2", "^", True, 0),
     "man-made": Style("", "#00523c", "v", True, 0),
 }
 
@@ -53,21 +55,22 @@ def distant(
             _dots(axes, copies, look, measure, name)
             hollow = Style(look.name, look.color, look.marker, False, 0)
             _dots(axes, bases, hollow, measure, None if copies else name)
-    _finish(axes, bool(wanted), bool(theirs), "lower left")
+    _finish(axes, bool(wanted), bool(theirs))
 
 
-def _finish(
-    axes: Axes, ours: bool, theirs: bool, place: str, title: str | None = None
-) -> None:
-    """Legend and lower limit of a panel, or what it lacks."""
+def _finish(axes: Axes, ours: bool, theirs: bool, title: str | None = None) -> None:
+    """Legend and limits of a panel, or what it lacks."""
     if not ours and not theirs:
         drawing.say_nothing_yet(axes, "not run yet")
         return
     if theirs:
         name = "the paper's" if ours else "the paper's; not run here yet"
         axes.plot([], [], "k--", linewidth=1.3, label=name)
-    axes.set_ylim(bottom=0)
-    axes.legend(loc=place, title=title)
+    # A marker at either end is drawn whole.
+    highest = axes.dataLim.ymax or 1.0
+    axes.set_ylim(-0.02 * highest, 1.06 * highest)
+    # Above the grid, below whatever network it may touch.
+    axes.legend(loc="best", title=title).set_zorder(1.5)
 
 
 def _their_means(
@@ -110,13 +113,13 @@ def random(
         bases = [point for point in chosen if point.family == "base"]
         _dots(axes, copies, look, measure, "random layers")
         _dots(axes, bases, STYLES["base"], measure, "base")
-    whole = all(point.split == WHOLE for point in chosen)
-    title = "all classes" if chosen and whole else None
-    _finish(axes, bool(chosen), bool(published), "upper right", title)
+    title = kind_name(chosen[0].kind) if chosen else None
+    _finish(axes, bool(chosen), bool(published), title)
 
 
 def _with_bases(points: Sequence[Point]) -> list[Point]:
-    """The networks on random layers and the bases of their units."""
+    """The networks on random layers, of one kind of split, and their bases."""
+    points = of_kind(points, random_layers_kind(points))
     units = {point.unit for point in points if point.family == "RnB"}
     return [p for p in points if p.family in ("RnB", "base") and p.unit in units]
 
@@ -124,17 +127,20 @@ def _with_bases(points: Sequence[Point]) -> list[Point]:
 def _curves(
     points: Sequence[Point],
 ) -> list[tuple[Style, list[Point]]]:
-    near = Style("AnB, random halves", STYLES["AnB"].color, "D", True, -0.1)
-    far = dataclasses.replace(DISTANT_STYLE, offset=0.1)
-    wanted = (
-        (near, "AnB", of_kind(points, RANDOM)),
-        (far, "AnB", of_kind(points, DISTANT)),
-        (STYLES["RnB"], "RnB", points),
-    )
+    near = Style("AnB, random halves", STYLES["AnB"].color, "D", True, -0.22)
+    far = dataclasses.replace(DISTANT_STYLE, offset=0.22)
+    copies = [p for p in points if p.family in ("AnB", "base")]
     return [
-        (look, [p for p in chosen if p.family in (family, "base")])
-        for look, family, chosen in wanted
+        (near, of_kind(copies, RANDOM)),
+        (far, of_kind(copies, DISTANT)),
+        (STYLES["RnB"], _with_bases(points)),
     ]
+
+
+def _look(point: Point, look: Style) -> Style:
+    """That of its curve, or of its direction between distant classes."""
+    distant_copy = point.family == "AnB" and point.kind == DISTANT
+    return _LOOKS[direction(point)] if distant_copy else look
 
 
 def relative(
@@ -142,11 +148,12 @@ def relative(
 ) -> None:
     """Draws how far networks are from their own bases; `theirs` as means."""
     axes.axhline(0, color="#222222", linewidth=1)
-    lowest = [0.0]
+    lowest, highest = [0.0], [0.0]
     absent = []
     for look, chosen in _curves(theirs):
         for curve in drawing.relative_means(chosen, measure).values():
             axes.plot(*drawing.line(curve), "--", linewidth=1.3, color=look.color)
+            highest += curve.values()
             if look is not STYLES["RnB"]:
                 lowest += curve.values()
     random_line = None
@@ -156,22 +163,25 @@ def relative(
             absent.append(look.name)
             continue
         values = [difference.value for difference in differences]
-        shifts = drawing.spread([d.point for d in differences], width=0.16)
-        places = [
-            d.point.n + look.offset + shift
-            for d, shift in zip(differences, shifts, strict=True)
-        ]
-        axes.plot(places, values, linestyle="none", **look.marks(3.2))
+        shifts = drawing.spread([d.point for d in differences], width=0.1)
+        for difference, shift in zip(differences, shifts, strict=True):
+            axes.plot(
+                difference.point.n + look.offset + shift,
+                difference.value,
+                linestyle="none",
+                **_look(difference.point, look).marks(3.2),
+            )
         (curve,) = drawing.relative_means(chosen, measure).values()
         (drawn,) = axes.plot(
             *drawing.line(curve), linewidth=1.6, label=look.name, color=look.color
         )
+        highest += values
         if look is STYLES["RnB"]:
             random_line = drawn
         else:
             lowest += values
     if random_line:
-        _limit(axes, min(lowest), random_line)
+        _limit(axes, min(lowest), max(highest), random_line)
     drawing.layer_axis(axes)
     axes.set_title("Relative to each network's own base")
     axes.set_ylabel("difference in top-1,\npercentage points")
@@ -182,10 +192,10 @@ def relative(
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
 
 
-def _limit(axes: Axes, lowest: float, random_line: Line2D) -> None:
+def _limit(axes: Axes, lowest: float, highest: float, random_line: Line2D) -> None:
     """Keeps the AnB curves readable where random layers fall far below them."""
     deepest = min(random_line.get_ydata())
     if lowest < 0 and deepest < 2.0 * lowest:
-        axes.set_ylim(1.25 * lowest, max(1.0, -0.05 * lowest))
+        axes.set_ylim(1.25 * lowest, max(1.0, 1.15 * highest, -0.05 * lowest))
         name = random_line.get_label()
         random_line.set_label(f"{name} (mean falls to \N{MINUS SIGN}{-deepest:.1f})")

@@ -13,10 +13,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from yosinski_tf.analysis import by_family_and_n, relative_to_base
-from yosinski_tf.points import Point
-from yosinski_tf.records import write_atomically
+from yosinski_tf.files import make_folder, write_atomically
+from yosinski_tf.points import LAYERS, Point
 
 DPI = 115
 Means = dict[str, dict[int, float]]
@@ -31,7 +32,12 @@ _RC = {
     "axes.axisbelow": True,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.8,
-    "legend.frameon": False,
+    # Framed and opaque, so that no entry is taken for a network.
+    "legend.frameon": True,
+    "legend.facecolor": "white",
+    "legend.edgecolor": "#d9d9d9",
+    "legend.framealpha": 1.0,
+    "legend.fancybox": False,
     "legend.fontsize": 9,
 }
 
@@ -111,7 +117,7 @@ def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     """Writes a PNG so that a reader sees all of it or nothing."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, data.getvalue())
     return path
 
@@ -163,23 +169,33 @@ def apart(values: Iterable[float], gap: float) -> list[float]:
     return placed
 
 
-def label_ends(axes: Axes, ends: Sequence[tuple[str, str, float]]) -> None:
-    """Names lines at the right edge; `ends` are (text, colour, last y)."""
+def label_ends(axes: Axes, ends: Sequence[tuple[str, str, tuple[int, float]]]) -> None:
+    """Names lines where they end: at n = 7 the right edge, else inside.
+
+    Args:
+      axes: Axes with final limits.
+      ends: For each line its name, its colour and its last n and y.
+    """
     low, high = axes.get_ylim()
-    heights = apart([end[2] for end in ends], gap=(high - low) * 0.055)
-    for (text, color, _), height in zip(ends, heights, strict=True):
-        axes.annotate(
-            text,
-            (1.0, height),
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontweight="bold",
-            fontsize=9,
-            annotation_clip=False,
-        )
+    for last in sorted({end[0] for _, _, end in ends}):
+        there = [each for each in ends if each[2][0] == last]
+        heights = apart([y for _, _, (_, y) in there], gap=(high - low) * 0.055)
+        outside = last == LAYERS[-1]
+        for (text, color, _), height in zip(there, heights, strict=True):
+            axes.annotate(
+                text,
+                (1.0 if outside else last, height),
+                xycoords=axes.get_yaxis_transform() if outside else "data",
+                xytext=(4 if outside else 7, 0),
+                textcoords="offset points",
+                va="center",
+                color=color,
+                fontweight="bold",
+                fontsize=9,
+                annotation_clip=False,
+                # Other lines may pass behind those inside.
+                path_effects=[withStroke(linewidth=3, foreground="white")],
+            )
 
 
 def place_badges(

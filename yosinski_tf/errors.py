@@ -6,3 +6,16 @@ class UserError(ValueError):
 
     The binaries print its message without a stack trace and exit with 2.
     """
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    """A text with line ends and other unprintable letters written as escapes.
+
+    Names of files may hold any of them, some of which a terminal would obey.
+    """
+    return "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text
+    )

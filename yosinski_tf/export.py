@@ -5,7 +5,6 @@ and become the pixels that `data.decoding` and `data.pipeline` would have made
 of them; probabilities and class names come out.
 """
 
-import difflib
 import functools
 import json
 import os
@@ -13,23 +12,20 @@ import pathlib
 import shutil
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from yosinski_tf import surgery
+from yosinski_tf import files
 from yosinski_tf.errors import UserError
-from yosinski_tf.models import build_network
-from yosinski_tf.networks import Network
-from yosinski_tf.records import (
-    MEAN_NAME,
-    RECORD_NAME,
-    WEIGHTS_NAME,
-    Record,
-    read_record,
+from yosinski_tf.exported import (
+    DESCRIPTION_NAME,
+    LABELS_NAME,
+    identity,
+    is_export_of,
 )
+from yosinski_tf.finished_run import FinishedRun, read_finished_run
+from yosinski_tf.models import build_network
+from yosinski_tf.records import Record
 
-LABELS_NAME = "labels.txt"
-DESCRIPTION_NAME = "export.json"
 # As in `data.decoding`: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size
 # as long as that is at least this many times the wanted size.
 _DRAFT_FACTOR = 3
@@ -69,29 +65,31 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         or are not those of its record, `out` holds something else or cannot
         be written to, or Keras runs on another backend than TensorFlow.
     """
-    record = _read_record(runs, run_id)
-    if _is_export_of(out, record):
+    run = read_finished_run(runs, run_id)
+    record = run.record
+    if is_export_of(out, record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(
             f"{out} holds something else than an export of {run_id}: move it away,"
             " or export to another folder"
         )
-    module = _Classifier(_build(runs / run_id, record), record)
+    module = _Classifier(_build(run), record)
     signatures = {
         "serving_default": module.images,
         "jpeg_bytes": module.files,
     }
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
+    temporary = files.temporary_beside(out)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
-        _describe(temporary, record)
-        os.replace(temporary, out)
+        with files.room_for(out):
+            temporary.mkdir(parents=True)
+            tf.saved_model.save(module, str(temporary), signatures=signatures)
+            _describe(temporary, record)
+            os.replace(temporary, out)
     except (OSError, tf.errors.OpError) as error:
         # Another process may have been faster.
-        if not _is_export_of(out, record):
+        if not is_export_of(out, record):
             raise UserError(
                 f"cannot write the export to {out} ({_reason(error)}): name a folder"
                 " on a disk with room that may be written to"
@@ -221,80 +219,24 @@ class _Classifier(tf.Module):
         self.images, self.files = images, files
 
 
-def _read_record(runs: pathlib.Path, run_id: str) -> Record:
-    if not runs.is_dir():
-        raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
-    known = sorted(path.parent.name for path in runs.glob(f"*/{RECORD_NAME}"))
-    if run_id not in known:
-        near = difflib.get_close_matches(run_id, known, n=3, cutoff=0.5) or known[:3]
-        there = f"did you mean {' or '.join(near)}?" if near else "it has none yet"
-        raise UserError(f"no finished run {run_id!r} in {runs}: {there}")
-    record = read_record(runs / run_id / RECORD_NAME)
-    if record.status != "finished":
-        raise UserError(
-            f"run {run_id} has the status {record.status!r}, its network is of no"
-            " use: export a run that finished, or train it anew with a lower"
-            " --learning_rate"
-        )
-    return record
-
-
-def _build(folder: pathlib.Path, record: Record) -> keras.Model:
+def _build(run: FinishedRun) -> keras.Model:
     if keras.backend.backend() != "tensorflow":
         raise UserError(
             "a SavedModel wants Keras on TensorFlow, got"
             f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
             " trained on any backend will do)"
         )
-    path = folder / WEIGHTS_NAME
-    if not path.exists():
-        raise UserError(
-            f"{folder} has a record but no {WEIGHTS_NAME}: delete the folder to"
-            " train the run again"
-        )
-    network = Network.from_settings(record.network_settings)
-    weights = surgery.read_weights(path)
-    digest = surgery.digest(weights, network.layer_names)
-    if digest != record.weights_sha256:
-        raise UserError(
-            f"{path} has the digest {digest}, its record says"
-            f" {record.weights_sha256}: they are not of one training; delete the"
-            " folder to train the run again"
-        )
     return build_network(
-        network,
-        weights,
-        input_size=record.recipe["crop_size"],
-        mean=_mean(folder, record),
+        run.network,
+        run.weights,
+        input_size=run.record.recipe["crop_size"],
+        mean=run.mean,
     )
-
-
-def _mean(folder: pathlib.Path, record: Record) -> np.ndarray | list[float]:
-    """What the network was used to having subtracted."""
-    if record.recipe.get("mean", "pixel") == "pixel":
-        return record.mean_pixel
-    path, side = folder / MEAN_NAME, record.recipe["image_size"]
-    try:
-        image = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"cannot read the mean image {path} ({error}): delete the folder to"
-            " train the run again"
-        ) from None
-    if image.shape != (side, side, 3) or not np.allclose(
-        image.mean((0, 1), np.float64), record.mean_pixel, atol=1e-3
-    ):
-        raise UserError(
-            f"{path} is not the mean image of its record: delete the folder to train"
-            " the run again"
-        )
-    return image
 
 
 def _description(record: Record) -> dict:
     return {
-        "run_id": record.run_id,
-        "weights_sha256": record.weights_sha256,
+        **identity(record),
         "treatment": record.treatment,
         "split": record.split,
         "dataset": record.dataset,
@@ -303,7 +245,6 @@ def _description(record: Record) -> dict:
         "precision_in_training": record.recipe.get("precision", "float32"),
         "image_size": record.recipe["image_size"],
         "crop_size": record.recipe["crop_size"],
-        "class_names": record.class_names,
         "signatures": {"serving_default": "images", "jpeg_bytes": "jpeg"},
         "tensorflow": tf.__version__,
     }
@@ -314,17 +255,6 @@ def _describe(folder: pathlib.Path, record: Record) -> None:
     (folder / DESCRIPTION_NAME).write_text(text)
     labels = "".join(f"{name}\n" for name in record.class_names)
     (folder / LABELS_NAME).write_text(labels, "utf-8")
-
-
-def _is_export_of(folder: pathlib.Path, record: Record) -> bool:
-    """Whether a complete export of the same weights is there."""
-    try:
-        found = json.loads((folder / DESCRIPTION_NAME).read_text())
-    except (OSError, ValueError):
-        return False
-    same = ("run_id", "weights_sha256", "class_names")
-    wanted = _description(record)
-    return isinstance(found, dict) and all(found.get(k) == wanted[k] for k in same)
 
 
 def _reason(error: OSError | tf.errors.OpError) -> str:

@@ -142,7 +142,10 @@ def caveats(records: Sequence[Record], points: Sequence[Point]) -> list[str]:
         "The mean of the ten highest validations picks by validation images and"
         " is a little optimistic, alike for all treatments.",
     ]
-    fewest = min((len(record.history) for record in records), default=0)
+    fewest = min(
+        (len(record.history) for record in records if record.status == "finished"),
+        default=0,
+    )
     if 0 < fewest < _FEW_VALIDATIONS:
         found.append(
             f"With {fewest} validations per network (the paper had 450), the mean of"

@@ -7,7 +7,14 @@ import pathlib
 from collections.abc import Sequence
 
 from yosinski_tf import distant_panels, drawing, halves_panels
-from yosinski_tf.points import DISTANT, RANDOM, Point, check_measure, of_kind
+from yosinski_tf.points import (
+    DISTANT,
+    FROM_FILE,
+    RANDOM,
+    Point,
+    check_measure,
+    of_kind,
+)
 
 
 def figure2(
@@ -17,7 +24,10 @@ def figure2(
     title: str | None = None,
     published_points: Sequence[Point] | None = None,
 ) -> pathlib.Path:
-    """Draws the paper's Figure 2: random splits, every treatment.
+    """Draws the paper's Figure 2: every treatment, on random splits.
+
+    A study without a network on a random split, but with some on halves of the
+    user's own, is drawn on these.
 
     The upper panel shows each network. The lower one shows plain means over
     networks, as the paper does, with the areas that it reads as co-adaptation,
@@ -26,19 +36,21 @@ def figure2(
     is relative to each network's own base so that they share an axis.
 
     Args:
-      points: Networks of a study; only those on random splits are drawn.
+      points: Networks of a study; of one kind of split those are drawn.
       path: PNG to write.
       measure: One of `points.MEASURES`.
       title: Heading of the figure.
       published_points: Networks of the paper to compare with.
     """
     check_measure(measure)
-    chosen = of_kind(points, RANDOM)
+    chosen, halves = of_kind(points, RANDOM), "random halves"
+    if not chosen and (chosen := of_kind(points, FROM_FILE)):
+        halves = "halves read from a file"
     theirs = of_kind(published_points, RANDOM) if published_points else []
     with drawing.style():
         figure = drawing.new_figure(7.8, 8.8)
         top, bottom = figure.subplots(2, 1)
-        figure.suptitle(title or "Transfer between random halves", fontweight="bold")
+        figure.suptitle(title or f"Transfer between {halves}", fontweight="bold")
         halves_panels.every_network(top, chosen, theirs, measure)
         if theirs:
             halves_panels.both_relative(bottom, chosen, theirs, measure)

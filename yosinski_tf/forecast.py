@@ -17,8 +17,8 @@ class Disk:
 
     Attributes:
       weights: The final weights of every run, those that are done included.
-      checkpoints: Weights and velocities of the largest cohorts that are in
-        training at a time.
+      checkpoints: The last two, and the one that is being written, of each of
+        the largest cohorts that are in training at a time.
       images: The data set, warped and not compressed.
     """
 
@@ -112,17 +112,15 @@ def disk(
             counts[classes] = [layer.parameters for layer in found]
         return counts[classes]
 
-    def checkpoint(cohort: Cohort) -> int:
-        trunks: dict[str | None, int] = {}
-        trained = 0
-        for run in cohort.runs:
-            frozen = run.treatment.frozen_layers
-            trained += sum(layers(run)[frozen:])
-            source = run.treatment.source
-            trunks[source] = max(trunks.get(source, 0), sum(layers(run)[:frozen]))
-        return _FLOAT * (2 * trained + sum(trunks.values()))
+    def kept(cohort: Cohort) -> int:
+        trained = sum(
+            sum(layers(run)[run.treatment.frozen_layers :]) for run in cohort.runs
+        )
+        # The last two checkpoints and the one that is being written, each with
+        # weights and velocities.
+        return 3 * 2 * _FLOAT * trained
 
-    largest = sorted(map(checkpoint, cohorts), reverse=True)[:processes]
+    largest = sorted(map(kept, cohorts), reverse=True)[:processes]
     weights = _FLOAT * sum(sum(layers(run)) for run in runs)
     return Disk(weights, sum(largest), image_bytes)
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from yosinski_tf import drawing
 from yosinski_tf.drawing import STYLES, Means, Style, style_of
-from yosinski_tf.points import MEASURE_NAMES, Point, families_of
+from yosinski_tf.points import LAYERS, MEASURE_NAMES, Point, families_of
 
 _CURVES = ("BnB", "BnB+", "AnB", "AnB+")
 _READING = {
@@ -113,10 +113,10 @@ def interpretation(
     drawing.label_ends(
         axes,
         [
-            (family, style_of(family).color, list(means[family].values())[-1])
+            (family, style_of(family).color, list(means[family].items())[-1])
             for family in curves
         ]
-        + [("base", "#222222", base)],
+        + [("base", "#222222", (LAYERS[-1], base))],
     )
     placed = _badges(axes, means, gaps, base)
     lines = [f"{number}   {_READING[number]}" for number in sorted(placed)]
@@ -163,7 +163,7 @@ def both_relative(
             marks = look.marks(5) if points is ours else {"color": look.color}
             axes.plot(*drawing.line(curve), linestyle=dashes, linewidth=1.6, **marks)
             if points is ours:
-                ends.append((family, look.color, list(curve.values())[-1]))
+                ends.append((family, look.color, list(curve.items())[-1]))
     axes.plot([], [], "k-", label="this study")
     axes.plot([], [], "k--", label="the paper's networks")
     drawing.layer_axis(axes)
@@ -171,4 +171,4 @@ def both_relative(
     drawing.label_ends(axes, ends)
     axes.set_title("Relative to each network's own base")
     axes.set_ylabel("difference in top-1,\npercentage points")
-    axes.legend(loc="lower left")
+    axes.legend(loc="best").set_zorder(1.5)

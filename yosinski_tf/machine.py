@@ -1,6 +1,10 @@
-"""What the machine has."""
+"""What the machine has, and how a study shares it out."""
 
+import importlib.metadata
 import os
+import pathlib
+import platform
+from collections.abc import Iterable
 
 
 def cores() -> int:
@@ -8,3 +12,28 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def default_processes() -> int:
+    """One per core on a processor, up to four; one where there is a GPU."""
+    if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
+        return 1
+    return min(4, cores())
+
+
+def default_threads(processes: int) -> int | None:
+    """Threads of each of several processes; None, all, where there is a GPU."""
+    if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
+        return None
+    return max(1, cores() // processes)
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of those of the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

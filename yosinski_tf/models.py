@@ -175,6 +175,15 @@ class Cohort:
         )
         return {**below, **self._heads[name]}
 
+    def settle(self) -> None:
+        """Makes variables current in the midst of a `fit` or an `evaluate`.
+
+        Under JAX Keras keeps their values elsewhere until the end.
+        """
+        for model in (self.training, self.validation):
+            if hasattr(model, "jax_state_sync"):
+                model.jax_state_sync()
+
     def assign(self, name: str, weights: Mapping[str, np.ndarray]) -> None:
         """Sets one network's weights by layer name.
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yosinski_tf.errors import UserError
+from yosinski_tf.typed import wrong_fields
 
 ACTIVATIONS = ("relu", "leaky_relu")
 
@@ -277,9 +278,12 @@ class Network:
           UserError: If it is no description of a network.
         """
         try:
+            rest = {k: v for k, v in settings.items() if k != "layers"}
             layers = tuple(_layer(layer) for layer in settings["layers"])
-            return cls(**{**settings, "layers": layers})
-        except (KeyError, TypeError) as error:
+            if wrong := wrong_fields(cls, rest):
+                raise TypeError("; ".join(wrong))
+            return cls(**rest, layers=layers)
+        except (AttributeError, KeyError, TypeError) as error:
             raise UserError(
                 f"wanted the description of a network, got {settings!r:.200}"
                 f" ({error}): take it from a record of this version"
@@ -288,5 +292,9 @@ class Network:
 
 def _layer(settings: Mapping[str, Any]) -> Layer:
     if "deviation" in settings:
-        return (CaffeConv if "filters" in settings else CaffeDense)(**settings)
-    return (Conv if "filters" in settings else Dense)(**settings)
+        kind = CaffeConv if "filters" in settings else CaffeDense
+    else:
+        kind = Conv if "filters" in settings else Dense
+    if wrong := wrong_fields(kind, settings):
+        raise TypeError("; ".join(wrong))
+    return kind(**settings)

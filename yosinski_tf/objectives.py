@@ -20,6 +20,11 @@ class _Accumulator(keras.metrics.Metric):
         }
         self.images = self.add_variable((), "zeros", dtype="int32", name="images")
 
+    @property
+    def per_network(self) -> dict:
+        """The variables that have one number for each network, by name."""
+        return dict(self.sums)
+
     def update_state(self, values: Mapping[str, object], count):
         for name, variable in self.sums.items():
             variable.assign_add(values[name])
@@ -27,6 +32,27 @@ class _Accumulator(keras.metrics.Metric):
 
     def result(self):
         return keras.ops.cast(self.images, "float32")
+
+
+class _TrainingTotals(_Accumulator):
+    """Summed losses, and for how many steps they have been finite.
+
+    A sum that is not finite stays so until the reset: the count tells the very
+    step of the first such loss, and nobody has to look before the reset.
+    """
+
+    def __init__(self, size: int):
+        super().__init__(size, ("loss",))
+        self.finite = self.add_variable((size,), "zeros", dtype="int32", name="finite")
+
+    @property
+    def per_network(self) -> dict:
+        return {**self.sums, "finite": self.finite}
+
+    def update_state(self, values: Mapping[str, object], count):
+        super().update_state(values, count)
+        finite = keras.ops.isfinite(self.sums["loss"])
+        self.finite.assign_add(keras.ops.cast(finite, "int32"))
 
 
 def _per_network(function, outputs: Mapping[str, object]):
@@ -42,7 +68,7 @@ class TrainingModel(keras.Model):
 
     def prepare(self, size: int) -> None:
         """Makes the sums for so many networks."""
-        self.totals = _Accumulator(size, ("loss",))
+        self.totals = _TrainingTotals(size)
 
     @property
     def metrics(self):

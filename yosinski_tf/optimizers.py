@@ -48,6 +48,10 @@ class CaffeSGD(keras.optimizers.Optimizer):
             # TensorFlow hands `update_step` its own variables, named by path.
             self._is_bias = [variable.name == "bias" for variable in variables]
 
+    def velocity(self, variable):
+        """The velocity of a variable; `build` must have been called."""
+        return self._velocities[self._get_variable_index(variable)]
+
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         velocity = self._velocities[index]

@@ -153,6 +153,36 @@ def without(cohorts: Iterable[Cohort], done: Collection[str]) -> tuple[Cohort, .
     return tuple(left)
 
 
+def apart(
+    cohorts: Iterable[Cohort], held: Iterable[Collection[str]]
+) -> tuple[Cohort, ...]:
+    """Cuts cohorts so that what was begun together can go on together.
+
+    Networks are added to a study, and the size of cohorts changes: no
+    checkpoint then holds all of a cohort, and one that holds a part would be of
+    no use to it. How runs are packed changes no result.
+
+    Args:
+      cohorts: The cohorts.
+      held: Ids of the runs that each checkpoint holds, the preferred one first.
+
+    Returns:
+      The cohorts in the same order; of those that are cut the first part keeps
+      the id, and the others are named after their first treatment too.
+    """
+    held, parts = [frozenset(each) for each in held], []
+    for cohort in cohorts:
+        begun: dict[int, list[Run]] = {}
+        for run in cohort.runs:
+            places = (i for i, each in enumerate(held) if run.run_id in each)
+            begun.setdefault(next(places, len(held)), []).append(run)
+        for runs in begun.values():
+            first = runs[0] == cohort.runs[0]
+            name = cohort.cohort_id + ("" if first else f"_{runs[0].treatment}")
+            parts.append(Cohort(name, tuple(runs)))
+    return tuple(parts)
+
+
 def ready(
     cohorts: Iterable[Cohort], waiting_for: Collection[str]
 ) -> tuple[Cohort, ...]:

@@ -21,6 +21,8 @@ FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", "RnB")
 FROZEN_COPIES = ("BnB", "AnB")
 LAYERS = range(1, MAX_COPIED_LAYERS + 1)
 RANDOM, DISTANT, WHOLE, REDUCED = "random", "natural_manmade", "whole", "first"
+FROM_FILE = "file"
+DIRECTIONS = ("natural", "man-made")
 
 Unit = tuple[str, str, int]
 
@@ -156,6 +158,17 @@ def of_kind(points: Iterable[Point], kind: str) -> list[Point]:
     return [point for point in points if point.kind == kind]
 
 
+def random_layers_kind(points: Iterable[Point]) -> str:
+    """The kind of split whose networks on random layers stand for a study's.
+
+    The paper's were trained on all classes. A study may have them on random
+    halves, or on distant ones, only; those of several kinds are never mixed.
+    """
+    found = {point.kind for point in points if point.family == "RnB"}
+    known = [kind for kind in (WHOLE, RANDOM, DISTANT) if kind in found]
+    return (known or sorted(found) or [WHOLE])[0]
+
+
 def without_reduced(points: Iterable[Point]) -> list[Point]:
     """The points that belong into tables and figures by n."""
     return [point for point in points if point.kind != REDUCED]
@@ -176,8 +189,8 @@ def direction(point: Point) -> str:
     """What a network on the natural and man-made split was trained on.
 
     Returns:
-      `natural` or `man-made`: half A of `natural_manmade` is natural, half A
-      of `manmade_natural` is man-made.
+      One of `DIRECTIONS`: half A of `natural_manmade` is natural, half A of
+      `manmade_natural` is man-made.
     """
     natural = "A" if point.split == DISTANT else "B"
     return "natural" if point.target_half == natural else "man-made"

@@ -1,11 +1,14 @@
 """What is running, its rate and the time left, on one line of the terminal."""
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from yosinski_tf.scheduler import Event
+from yosinski_tf.errors import one_line
+from yosinski_tf.events import Event
 
 _PLAIN_EVERY = 30.0
 
@@ -59,6 +62,8 @@ class Display:
             self._line(f"start {name}: {networks}")
         elif event.kind == "progress" and event.progress is not None:
             step, rate = event.progress.step, event.progress.images_per_second
+            if event.progress.note:
+                self._line(f"{name}: {event.progress.note}")
             share = step / self._steps
             self._training = self._training or time.monotonic()
             self._resumed.setdefault(name, share)
@@ -72,10 +77,10 @@ class Display:
             if event.kind == "finished":
                 self._done[name] = 1.0
                 self.finished += len(event.cohort.runs)
-            elif event.kind == "failed":
-                self._cost.pop(name)
-            reason = f": {event.message}" if event.message else f": {networks}"
-            self._line(f"{event.kind} {name}{reason}")
+            elif event.kind in ("elsewhere", "failed", "dropped"):
+                # Neither work that is left nor work that was done here.
+                self._cost.pop(name, None)
+            self._line(one_line(f"{event.kind} {name}: {event.message or networks}"))
         self._status()
 
     def _status(self) -> None:
@@ -84,16 +89,11 @@ class Display:
             return
         self._drawn = self.seconds
         text = " | ".join([*self._rates.values(), f"time left {self._left()}"])
-        if terminal:
-            self._stream.write(f"\r\x1b[K{text}")
-        else:
-            self._stream.write(f"{text}\n")
-        self._stream.flush()
+        say(f"\r\x1b[K{text}" if terminal else f"{text}\n", self._stream)
 
     def _line(self, text: str) -> None:
         start = "\r\x1b[K" if self._stream.isatty() else ""
-        self._stream.write(f"{start}[{duration(self.seconds):>6}] {text}\n")
-        self._stream.flush()
+        say(f"{start}[{duration(self.seconds):>6}] {text}\n", self._stream)
 
     def _left(self) -> str:
         done = sum(
@@ -104,6 +104,60 @@ class Display:
         if done <= 0 or self._training is None:
             return "unknown yet"
         return duration(left * (time.monotonic() - self._training) / done)
+
+
+class ImageCount:
+    """How many images are done, their rate and the time left, on one line."""
+
+    def __init__(self, stream: TextIO | None = None):
+        """Writes to a stream; standard error if None."""
+        self._stream = stream or sys.stderr
+        self._what = ""
+        self._first = 0
+        self._started = 0.0
+        self._drawn = 0.0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Takes what is being done, and how many of how many images are done.
+
+        What was done before the first call for `what` does not count as speed.
+        """
+        now = time.monotonic()
+        begins, ends = what != self._what, done >= total
+        if begins:
+            self._what, self._first, self._started = what, done, now
+        terminal = self._stream.isatty()
+        pause = 0.2 if terminal else _PLAIN_EVERY
+        if not (begins or ends) and now - self._drawn < pause:
+            return
+        self._drawn = now
+        text = f"{what} {done:,}/{total:,} images"
+        seconds, new = now - self._started, done - self._first
+        if new and seconds > 0:
+            rate = new / seconds
+            left = "" if ends else f", time left {duration((total - done) / rate)}"
+            text += f", {rate:,.0f} images/s{left}"
+        line = f"\r\x1b[K{text}" + "\n" * ends if terminal else f"{text}\n"
+        say(line, self._stream)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Writes to the user at once; one who is gone ends nothing.
+
+    Ctrl-C reaches the `tee` behind a pipe too, and terminals are closed.
+
+    Args:
+      text: What to write, with its line ends.
+      stream: Where to; standard output if None.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        # What is left in its buffer would fail again when Python ends.
+        with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def duration(seconds: float) -> str:

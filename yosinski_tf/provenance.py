@@ -1,24 +1,17 @@
 """What a number was made with: versions and device."""
 
-import importlib.metadata
 import platform
 
 import keras
 
-from yosinski_tf.machine import cores
+from yosinski_tf import machine
 
 _PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return machine.versions(_PACKAGES)
 
 
 def describe_device() -> str:
@@ -28,7 +21,7 @@ def describe_device() -> str:
     accelerators = [name for name in devices if not name.startswith("cpu")]
     if accelerators:
         return f"{len(accelerators)} x {_accelerator_name()}"
-    return f"CPU, {_processor_name()}, {cores()} cores"
+    return f"CPU, {_processor_name()}, {machine.cores()} cores"
 
 
 def _accelerator_name() -> str:

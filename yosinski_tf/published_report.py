@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from yosinski_tf import comparison, figures, published, reduced_data, tables
 from yosinski_tf.analysis import boost_table
+from yosinski_tf.files import make_folder
 from yosinski_tf.points import (
     MEASURE_NAMES,
     MEASURES,
@@ -44,7 +45,7 @@ def write_published_report(
     """
     ordered = chosen_first(measure)
     points, reduced = published.points(), published.reduced_points()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     summary = render(
         "published.md.j2",
         networks=len(points) + len(reduced),
@@ -54,9 +55,11 @@ def write_published_report(
         sections=[section(points, each) for each in ordered],
         why=_why_different(points, MEASURES[0]),
         why_measure=MEASURE_NAMES[MEASURES[0]],
-        reduced_table=reduced_data.table(reduced),
+        reduced_table=reduced_data.table(reduced, with_seed=False),
     )
-    tables.write_csv(out / "reduced_data.csv", reduced_data.rows(reduced))
+    tables.write_csv(
+        out / "reduced_data.csv", reduced_data.rows(reduced, with_seed=False)
+    )
     return ReportPaths(
         results=None,
         figure2=figures.figure2(
@@ -93,13 +96,12 @@ def _why_different(points: Sequence[Point], measure: str) -> str:
         if boost.layers == (1, 7) and boost.method == "own base"
     }
     return (
-        "They differ because the logs of 22 fine-tuned networks were never"
-        " released. The authors' plotting notebook reads 42 of them, all of"
-        " splits 0 and 1: 28 AnB+, in both directions, and 14 BnB+, trained on"
-        " half A. Averaged layer by layer, the 20 that were released differ from"
-        " the printed numbers; pooled without regard to the layer, they give them"
-        " to the printed decimal. Which average the authors took, the released"
-        " files do not say.\n\n"
+        "Two things may explain the difference: the logs of 22 of the 42 fine-tuned"
+        " networks were never released, and the way of averaging is not stated;"
+        " pooled without regard to the layer, the 20 that were released already"
+        " give the printed decimals. The 42 are those that the authors' plotting"
+        " notebook reads, all of splits 0 and 1: 28 AnB+, in both directions, and"
+        " 14 BnB+, trained on half A.\n\n"
         "The unpaired averages need care: every released AnB+ network was"
         " trained on a half B and every released BnB+ network on a half A, so no"
         " AnB+ can be set against the BnB+ of its own half. Over the base of its"
@@ -127,7 +129,7 @@ def write_comparison(
     reduced = of_kind(selection.points, REDUCED)
     their_reduced = published.reduced_points()
     folder = runs / REPORT_FOLDER
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     rows = {each: comparison.compare(points, theirs, each) for each in ordered}
     data = ", ".join(sorted({record.dataset for record in records}))
     summary = render(

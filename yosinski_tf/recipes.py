@@ -66,7 +66,7 @@ class Recipe:
                 0 <= self.weight_decay < math.inf,
                 "a number of at least 0",
             ),
-            ("bias_rate", self.bias_rate > 0, "above 0"),
+            ("bias_rate", 0 < self.bias_rate < math.inf, "a number above 0"),
             ("image_size", self.image_size >= 8, "at least 8"),
             (
                 "crop_size",
@@ -110,21 +110,25 @@ def parse_rate_drops(texts: Sequence[str], steps: int) -> tuple[int, ...]:
     """Reads steps at which the rate drops, `1200` or `60%` of all steps.
 
     Raises:
-      UserError: If a text is neither a whole number nor a percentage.
+      UserError: If a text is neither a whole number nor a percentage, or lies
+        beyond the last step.
     """
     drops: list[int] = []
     for text in texts:
         try:
-            if text.endswith("%"):
-                drop = round(float(text[:-1]) / 100 * steps)
-                # Of few steps, two shares may come to the same one, or to none.
-                if drop and drop not in drops:
-                    drops.append(drop)
-            else:
-                drops.append(int(text))
+            share = text.endswith("%")
+            drop = round(float(text[:-1]) / 100 * steps) if share else int(text)
         except (ValueError, OverflowError):
             raise UserError(
                 "--rate_drops wants steps such as 1200 or shares such as 60%,"
                 f" got {text!r}"
             ) from None
+        if drop > max(steps, 0):
+            raise UserError(
+                f"--rate_drops wants steps up to the last, --steps={steps}, got"
+                f" {text!r}: give an earlier one, or a share such as 60%"
+            )
+        # Of few steps, two shares may come to the same one, or to none.
+        if not share or (drop and drop not in drops):
+            drops.append(drop)
     return tuple(drops)

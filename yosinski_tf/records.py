@@ -4,12 +4,14 @@ import csv
 import dataclasses
 import io
 import json
-import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 from yosinski_tf.errors import UserError
+from yosinski_tf.files import is_listed, make_folder, write_atomically
+from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.typed import wrong_fields
 
 RECORD_NAME = "record.json"
 WEIGHTS_NAME = "weights.npz"
@@ -22,7 +24,8 @@ class Record:
 
     Attributes:
       run_id: Identity of the run, and the name of its folder.
-      status: `finished`, or `diverged` for a loss that was not finite.
+      status: `finished`, or `diverged` for a loss (or, at the end, a weight) that
+        was not finite: its weights are not stored.
       treatment: Its name, for example `A3B+`.
       kind: `base`, `selffer`, `transfer` or `random`.
       n: Number of copied layers; 0 for a base.
@@ -44,8 +47,10 @@ class Record:
         `image` the mean of the image in `mean_image.npy` that is.
       recipe: Everything about the training.
       seed: Seed of initial values, dropout and batches.
-      steps: Optimizer steps taken.
-      top1: Share of validation images classified right, 0..1, at the end.
+      steps: Optimizer steps taken; of a network that diverged, the step whose
+        loss was the first that was not finite.
+      top1: Share of validation images classified right, 0..1, at the end; 0 for
+        a network that diverged between two validations.
       top5: Share with the right class among the five likeliest, at the end.
       loss: Mean cross-entropy on the validation images, in nats, at the end;
         None if it was not finite.
@@ -62,7 +67,7 @@ class Record:
         network of the cohort saw each of them.
       cohort: `id`, `size` and `runs` of the cohort trained together,
         `total_seconds` with start-up and validation.
-      weights_sha256: Digest of all final weights.
+      weights_sha256: Digest of all final weights; empty if it diverged.
       frozen_sha256_before: Digest of the frozen layers' weights before
         training, None if nothing was frozen.
       frozen_sha256_after: The same after training; equal, or the run is
@@ -70,6 +75,8 @@ class Record:
       versions: Versions of Python and of the libraries that matter.
       backend: Keras backend.
       device: What it ran on, in words.
+      threads: Threads that computed, which decide how a processor rounds; None
+        if the library chose.
       command: The command line that ran it.
       finished_at: Date and time, ISO 8601, UTC.
     """
@@ -111,6 +118,7 @@ class Record:
     versions: dict[str, str]
     backend: str
     device: str
+    threads: int | None
     command: str
     finished_at: str
 
@@ -129,23 +137,10 @@ def mean_of_best(values: Iterable[float], count: int = 10) -> float:
     return sum(best) / len(best)
 
 
-def write_atomically(path: pathlib.Path, data: bytes) -> None:
-    """Writes a file so that a reader sees all of it or nothing."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_record(runs: pathlib.Path, record: Record) -> pathlib.Path:
     """Stores a record in its run's folder and returns the file's path."""
     path = runs / record.run_id / RECORD_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False)
     write_atomically(path, text.encode())
     return path
@@ -155,13 +150,20 @@ def read_record(path: pathlib.Path) -> Record:
     """Reads one record.
 
     Raises:
-      UserError: If the file is not a record: invalid JSON, or missing or
-        unknown fields.
+      UserError: If the file is not a record: it cannot be read, is invalid JSON,
+        lacks a field or has an unknown one or one of another type, or speaks of
+        another run than that of its folder or of another treatment than its own.
     """
     remedy = "delete its folder to train it again"
     try:
-        fields = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        fields = json.loads(path.read_text("utf-8"))
+        wrong = wrong_fields(Record, fields) if isinstance(fields, dict) else []
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}): make it a readable file, or"
+            f" {remedy}"
+        ) from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
     if not isinstance(fields, dict):
         raise UserError(f"{path} holds no JSON object: {remedy}")
@@ -172,7 +174,46 @@ def read_record(path: pathlib.Path) -> Record:
             f"{path} is not a record of this version: missing fields"
             f" {missing}, unknown fields {unknown}: {remedy}"
         )
-    return Record(**fields)
+    if not wrong:
+        record = Record(**fields)
+        wrong = _contradictions(record, path.parent.name)
+    if wrong:
+        raise UserError(f"{path} has wrong values: {'; '.join(wrong)}: {remedy}")
+    return record
+
+
+def _contradictions(record: Record, folder: str) -> list[str]:
+    """What in a record cannot be, all its values being of the right type."""
+    found = []
+    # A run's id is used as a path: "../x" must lead nowhere.
+    if record.run_id != folder:
+        found.append(
+            f"run_id (wanted the folder's name, {folder!r}, got {record.run_id!r})"
+        )
+    try:
+        treatment = parse_treatment(record.treatment)
+    except UserError as error:
+        return [*found, str(error)]
+    for name, value in (
+        ("kind", treatment.kind),
+        ("n", treatment.n),
+        ("source_half", treatment.source),
+        ("target_half", treatment.target),
+        ("fine_tuned", treatment.fine_tuned),
+        ("preserved", treatment.preserved),
+    ):
+        if getattr(record, name) != value:
+            found.append(
+                f"{name} (wanted {value!r} for {record.treatment}, got"
+                f" {getattr(record, name)!r})"
+            )
+    for name in ("top1", "top5", "top1_mean_of_10_best"):
+        if not 0 <= getattr(record, name) <= 1:
+            found.append(f"{name} (wanted 0 to 1, got {getattr(record, name)!r})")
+    first, _, count = record.split.partition(":")
+    if first == "first" and not (count.isascii() and count.isdecimal()):
+        found.append(f"split (wanted first:N, got {record.split!r})")
+    return found
 
 
 def read_records(runs: pathlib.Path) -> list[Record]:
@@ -184,7 +225,30 @@ def read_records(runs: pathlib.Path) -> list[Record]:
     if not runs.is_dir():
         raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
     paths = sorted(runs.glob(f"*/{RECORD_NAME}"))
-    return [read_record(path) for path in paths]
+    found = (find_record(runs, path.parent.name) for path in paths)
+    return [record for record in found if record is not None]
+
+
+def has_record(runs: pathlib.Path, run_id: str) -> bool:
+    """Whether a run has a record, whichever machine wrote it."""
+    return is_listed(runs / run_id / RECORD_NAME)
+
+
+def find_record(runs: pathlib.Path, run_id: str) -> Record | None:
+    """The record of a run; None if there is none, or none any more.
+
+    Raises:
+      UserError: If the record is broken.
+    """
+    if not has_record(runs, run_id):
+        return None
+    try:
+        return read_record(runs / run_id / RECORD_NAME)
+    except UserError:
+        # Another process has removed it just now, to try its run again.
+        if not has_record(runs, run_id):
+            return None
+        raise
 
 
 def write_results(path: pathlib.Path, records: Iterable[Record]) -> None:

@@ -18,7 +18,7 @@ from yosinski_tf.drawing import STYLES, Style
 from yosinski_tf.points import MEASURE_NAMES, MEASURES, Point, check_measure
 from yosinski_tf.tables import markdown, signed
 
-_THEIRS = Style("the paper's networks", "#777777", "s", False, 0)
+_THEIRS = Style("the paper's networks", "#777777", "s", True, 0)
 # Below this a network has not started to learn: on 1000 classes, chance.
 _STUCK = 0.01
 Curve = dict[int, float]
@@ -33,14 +33,19 @@ def curve(points: Sequence[Point], measure: str) -> Curve:
     return {count: float(np.mean(groups[count])) for count in sorted(groups)}
 
 
-def rows(points: Sequence[Point]) -> list[dict[str, Any]]:
-    """One row per network, as CSV fields; accuracies 0..1."""
+def rows(points: Sequence[Point], with_seed: bool = True) -> list[dict[str, Any]]:
+    """One row per network, as CSV fields; accuracies 0..1.
+
+    Args:
+      points: Networks on splits `first:N`.
+      with_seed: Whether to tell seeds; no released log does.
+    """
     ordered = sorted(points, key=lambda p: (p.examples_per_class, p.family, p.n))
     return [
         {
             "examples_per_class": point.examples_per_class,
             "treatment": _name(point),
-            "seed": point.seed,
+            **({"seed": point.seed} if with_seed else {}),
             **{measure: point.value(measure) for measure in MEASURES},
             "run_id": point.run_id,
         }
@@ -52,13 +57,14 @@ def _name(point: Point) -> str:
     return "base" if point.family == "base" else f"R{point.n}W"
 
 
-def table(points: Sequence[Point]) -> str:
-    """Both measures in per cent, a row per network, in Markdown."""
-    lines = [["images per class", "treatment", "seed", *MEASURE_NAMES.values()]]
-    for row in rows(points):
+def table(points: Sequence[Point], with_seed: bool = True) -> str:
+    """Both measures in per cent, a row per network, in Markdown; see `rows`."""
+    names = ["treatment", "seed"] if with_seed else ["treatment"]
+    lines = [["images per class", *names, *MEASURE_NAMES.values()]]
+    for row in rows(points, with_seed):
         values = [f"{100 * row[measure]:.2f}" for measure in MEASURE_NAMES]
         count = str(row["examples_per_class"])
-        lines.append([count, row["treatment"], str(row["seed"]), *values])
+        lines.append([count, *(str(row[name]) for name in names), *values])
     return markdown(lines)
 
 
@@ -100,29 +106,44 @@ def figure(
         new = drawing.new_figure(7.2, 4.2)
         axes = new.subplots()
         axes.set_title(title)
-        axes.set_xlabel("training images per class (log scale)")
-        axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
-        own, theirs = curve(points, measure), curve(published_points or [], measure)
-        if not own and not theirs:
-            drawing.say_nothing_yet(axes, "no finished base network yet")
-            return drawing.save(new, path)
-        if theirs:
-            _draw(axes, theirs, _THEIRS, dashes="--")
-        look = Style("this study" if theirs else "", STYLES["BnB"].color, "o", True, 0)
-        if own:
-            _draw(axes, own, look, dashes="-")
-            _label(axes, own)
-        counts = sorted(own.keys() | theirs.keys())
-        axes.set_xscale("log")
-        shown = _apart(counts)
-        axes.set_xticks(shown, [str(count) for count in shown])
-        axes.minorticks_off()
-        axes.set_xlim(0.7 * counts[0], 1.8 * counts[-1])
-        top = max([*own.values(), *theirs.values()])
-        axes.set_ylim(-0.03 * top, 1.15 * top)
-        if any(handle for handle in axes.get_legend_handles_labels()[1]):
-            axes.legend(loc="upper left")
+        draw(axes, points, published_points or [], measure)
         return drawing.save(new, path)
+
+
+def draw(
+    axes: Axes, points: Sequence[Point], published_points: Sequence[Point], measure: str
+) -> None:
+    """Draws both studies into axes, see `figure`."""
+    axes.set_xlabel("training images per class (log scale)")
+    axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
+    own, theirs = curve(points, measure), curve(published_points, measure)
+    if not own and not theirs:
+        drawing.say_nothing_yet(axes, "no finished base network yet")
+        return
+    if theirs:
+        _draw(axes, theirs, _THEIRS, dashes="--")
+    look = Style("this study" if theirs else "", STYLES["BnB"].color, "o", True, 0)
+    if own:
+        _draw(axes, own, look, dashes="-")
+        _label(axes, own, beside=bool(theirs))
+    counts = sorted(own.keys() | theirs.keys())
+    low, high = 0.7 * counts[0], 1.8 * counts[-1]
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    shown = _apart(counts, (high / low) ** 0.03)
+    axes.set_xticks(
+        shown,
+        [str(count) for count in shown],
+        rotation=60,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    axes.minorticks_off()
+    top = max([*own.values(), *theirs.values()])
+    axes.set_ylim(-0.03 * top, 1.15 * top)
+    if any(axes.get_legend_handles_labels()[1]):
+        # Below the axes: networks may lie anywhere in them.
+        axes.figure.legend(loc="outside lower center", ncols=2)
 
 
 def _draw(axes: Axes, values: Curve, look: Style, dashes: str) -> None:
@@ -147,24 +168,25 @@ def _draw(axes: Axes, values: Curve, look: Style, dashes: str) -> None:
         )
 
 
-def _label(axes: Axes, values: Curve) -> None:
+def _label(axes: Axes, values: Curve, beside: bool) -> None:
+    """Writes values; below the line where another study is drawn beside it."""
     learned = {n: y for n, y in values.items() if y >= _STUCK}
     for count, value in learned.items():
         last = count == max(learned)
         axes.annotate(
             f"{value:.2f}",
             (count, value),
-            xytext=(7, -4) if last else (-6, 6),
+            xytext=(7, -4) if last else (5, -11) if beside else (-6, 6),
             textcoords="offset points",
-            ha="left" if last else "right",
+            ha="left" if last or beside else "right",
             fontsize=8,
         )
 
 
-def _apart(counts: Sequence[int]) -> list[int]:
+def _apart(counts: Sequence[int], ratio: float) -> list[int]:
     """Counts far enough from each other to be written under a log axis."""
     shown: list[int] = []
     for count in reversed(counts):
-        if not shown or shown[-1] >= 1.4 * count:
+        if not shown or shown[-1] >= ratio * count:
             shown.append(count)
     return shown[::-1]

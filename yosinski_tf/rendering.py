@@ -1,6 +1,7 @@
 """From results to Markdown: templates, and the blocks that they share."""
 
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +9,8 @@ import jinja2
 
 from yosinski_tf import tables
 from yosinski_tf.analysis import decomposition
+from yosinski_tf.files import write_atomically
 from yosinski_tf.points import MEASURE_NAMES, MEASURES, Point, check_measure, of_kind
-from yosinski_tf.records import write_atomically
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
@@ -49,6 +50,16 @@ def section(points: Sequence[Point], measure: str) -> dict[str, Any]:
     }
 
 
+def plain(text: str) -> str:
+    """A text in Markdown that shows as it is, on one line.
+
+    Names of folders and of splits come from outside: no HTML, link, picture or
+    emphasis may come of them.
+    """
+    text = re.sub(r"([\\`*|])", r"\\\1", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
+
+
 def render(template: str, **context: Any) -> str:
     """Fills in a template of the package; a name it lacks is an error."""
     environment = jinja2.Environment(
@@ -59,6 +70,7 @@ def render(template: str, **context: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.filters["plain"] = plain
     return environment.get_template(template).render(**context)
 
 

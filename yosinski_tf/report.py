@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from yosinski_tf import figures, reduced_data, tables
 from yosinski_tf.errors import UserError
 from yosinski_tf.facts import caveats, facts, warnings
+from yosinski_tf.files import make_folder
 from yosinski_tf.points import (
     MEASURE_NAMES,
     REDUCED,
@@ -87,7 +88,7 @@ def write_report(
     points = without_reduced(selection.points)
     reduced = of_kind(selection.points, REDUCED)
     folder = runs / REPORT_FOLDER
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     results = runs / "results.csv"
     write_results(results, records)
     summary = render(

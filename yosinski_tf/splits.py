@@ -8,6 +8,7 @@ indices; no image is copied.
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -149,9 +150,11 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"split file {path} is no UTF-8 text: {_FILE_FORM}") from None
-    except OSError as error:
+    # A ValueError for a path that no file can have.
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(
-            f"cannot read split file {path} ({error.strerror}): give file:PATH of"
+            f"cannot read split file {path} ({reason}): give file:PATH of"
             " a text file with the classes of both halves"
         ) from None
     halves: dict[str, list[str]] = {}
@@ -229,7 +232,7 @@ def _family_half(
 
 
 def _file_half(path: str, names: Sequence[str]) -> Sequence[int]:
-    halves = read_halves(pathlib.Path(path).expanduser())
+    halves = read_halves(pathlib.Path(os.path.expanduser(path)))
     index = {name: i for i, name in enumerate(names)}
     seen: dict[str, str] = {}
     for half, members in halves.items():

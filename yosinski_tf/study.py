@@ -1,94 +1,96 @@
 """A study folder: what it was made with, what it holds, what is still missing."""
 
+import dataclasses
 import json
 import pathlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from yosinski_tf import ilsvrc
+from yosinski_tf import ilsvrc, locks, source_notes
 from yosinski_tf.data import cache, sources
 from yosinski_tf.data.image_set import ImageSet
 from yosinski_tf.data.sources import Description
 from yosinski_tf.errors import UserError
-from yosinski_tf.networks import Network
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.records import RECORD_NAME, Record, read_records, write_atomically
+from yosinski_tf.files import make_folder, room_for, write_atomically
+from yosinski_tf.locks import Busy
+from yosinski_tf.records import Record, read_records
+from yosinski_tf.settings import (
+    SETTINGS_NAME,
+    canonical,
+    check_folder,
+    check_records,
+    in_store,
+    moved_from,
+    settings,
+)
+from yosinski_tf.source_notes import IMAGES_FOLDER, sign
+from yosinski_tf.splits import Split
 
-SETTINGS_NAME = "study.json"
-IMAGES_FOLDER = "dataset"
+__all__ = [
+    "IMAGES_FOLDER",
+    "SETTINGS_NAME",
+    "as_recorded",
+    "check_folder",
+    "check_images",
+    "check_records",
+    "describe_images",
+    "description_of",
+    "finished",
+    "load_images",
+    "moved_from",
+    "prepare_folder",
+    "settings",
+    "sign",
+]
+
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
 
-def settings(
-    dataset: dict[str, Any], network: Network, recipe: Recipe
-) -> dict[str, Any]:
-    """What all runs of a folder have in common, as plain JSON values.
+def as_recorded(split: Split, records: Iterable[Record]) -> Split:
+    """A split from a file under the name that it has in the records.
 
-    Args:
-      dataset: The source and its options.
-      network: The network's description.
-      recipe: The recipe.
+    The same halves, read from another place, are the same split.
     """
-    values = {
-        "dataset": dataset,
-        "network": network.settings(),
-        "recipe": recipe.settings(),
-    }
-    return json.loads(json.dumps(values))
-
-
-def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> None:
-    """Refuses a folder that was made with other settings; writes nothing.
-
-    Raises:
-      UserError: If the path is not a folder, or holds records but no settings,
-        or settings that differ: each difference is named.
-    """
-    if runs.exists() and not runs.is_dir():
-        raise UserError(f"--runs wants a folder, got the file {runs}: name another")
-    path = runs / SETTINGS_NAME
-    if not path.exists():
-        if runs.is_dir() and any(runs.glob(f"*/{RECORD_NAME}")):
-            raise UserError(
-                f"{runs} holds runs but no {SETTINGS_NAME} that says how they were"
-                " made: choose another --runs folder"
-            )
-        return
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot read {path} ({error}): choose another --runs folder"
-        ) from None
-    differences = _differences(found, wanted)
-    if differences:
-        raise UserError(
-            f"{runs} was made with other settings: {'; '.join(differences)}: use"
-            " those settings, or choose another --runs folder"
-        )
+    for record in records:
+        same = record.split_digest == split.digest
+        files = (record.split, split.name)
+        if same and all(name.startswith("file:") for name in files):
+            return dataclasses.replace(split, name=record.split)
+    return split
 
 
 def load_images(
     runs: pathlib.Path,
     wanted: dict[str, Any],
+    signed: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet:
     """The data set of a study, from its folder if it was decoded before.
 
+    If the source does not look as it did then, or is a folder in a place that is
+    not known, it is read again and must hold the same images. A source that is
+    gone is not missed.
+
     Args:
       runs: The study folder.
       wanted: Result of `settings`.
+      signed: Result of `sign`.
       progress: Called while images are read, with those read and those in all.
 
     Raises:
-      UserError: If the data set cannot be loaded.
+      UserError: If the data set cannot be loaded, or has changed.
     """
-    if (runs / SETTINGS_NAME).exists():
-        images = cache.load(runs / IMAGES_FOLDER)
-        if images is not None:
-            return images
-    return sources.load(**wanted["dataset"], progress=progress)
+    stored = None
+    if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
+        stored = cache.load(runs / IMAGES_FOLDER)
+    if stored is not None and source_notes.looks_known(runs, wanted, signed):
+        return stored
+    images = sources.load(**wanted["dataset"], progress=progress)
+    if stored is not None:
+        source_notes.check_same(runs, wanted, stored, images)
+        return stored
+    return images
 
 
 def describe_images(
@@ -108,15 +110,15 @@ def describe_images(
     Raises:
       UserError: If there is no such data set and it is not ImageNet.
     """
-    if (runs / SETTINGS_NAME).exists():
+    if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
         images = cache.load(runs / IMAGES_FOLDER)
         if images is not None:
+            source_notes.check_alike(runs, wanted, description_of(images))
             return description_of(images), ""
-    options = {k: v for k, v in wanted["dataset"].items() if k != "image_size"}
     try:
-        return sources.describe(**options), ""
-    except UserError as error:
-        spec = options["spec"]
+        return sources.describe(**wanted["dataset"]), ""
+    except UserError:
+        spec = wanted["dataset"]["spec"]
         if not _IMAGENET.fullmatch(spec):
             raise
         families = ilsvrc.class_families()
@@ -125,8 +127,10 @@ def describe_images(
             spec, tuple(families), tuple(families.values()), train + validation
         )
         return known, (
-            f"{error}. To plan, its known classes will do: {len(families):,} classes,"
-            f" {train:,} images for training and {validation:,} for validation."
+            f"{spec} is not prepared here: to train, make a store of it with"
+            " yosinski-prepare and give --dataset=store:STORE. To plan, its known"
+            f" classes will do: {len(families):,} classes, {train:,} images for"
+            f" training and {validation:,} for validation."
         )
 
 
@@ -153,24 +157,63 @@ def description_of(images: ImageSet) -> Description:
 
 
 def prepare_folder(
-    runs: pathlib.Path, wanted: dict[str, Any], images: ImageSet
-) -> None:
+    runs: pathlib.Path,
+    wanted: dict[str, Any],
+    images: ImageSet,
+    signed: str | None = None,
+    threads: int | None = None,
+    waiting: Callable[[Busy], None] = lambda busy: None,
+) -> dict[str, Any]:
     """Makes the folder with its settings and its data set, where not yet done.
 
+    Several processes may do this at once: the first one makes it, and the
+    others check that they want the same.
+
+    Args:
+      runs: The study folder.
+      wanted: Result of `settings`.
+      images: Result of `load_images`.
+      signed: Result of `sign`, before the images were read.
+      threads: Threads of each process, unless the settings or the folder say.
+      waiting: Told once if another process must be waited for long.
+
+    Returns:
+      The settings that hold.
+
     Raises:
-      UserError: If the folder cannot be written to.
+      UserError: If the folder cannot be written to, was begun with a store of
+        other content, or another process has made it with other settings.
     """
-    if (runs / SETTINGS_NAME).exists() and cache.load(runs / IMAGES_FOLDER):
-        return
     try:
-        cache.save(runs / IMAGES_FOLDER, images)
-        text = json.dumps(wanted, indent=1)
-        write_atomically(runs / SETTINGS_NAME, text.encode())
+        make_folder(runs)
+        with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
+            return _prepare(runs, wanted, images, signed, threads)
     except OSError as error:
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " folder on a disk with room that may be written to"
         ) from None
+
+
+def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
+    found = check_folder(runs, wanted)
+    folder = runs / IMAGES_FOLDER
+    stored = None
+    if found is not None and not in_store(wanted):
+        stored = cache.load(folder)
+    if stored is not None:
+        source_notes.check_same(runs, wanted, stored, images)
+    elif found is None or not cache.holds(folder, images):
+        cache.save(folder, images)
+    source_notes.note(runs, wanted, signed, new=found is None)
+    if found is None:
+        found = canonical(wanted)
+        if found["threads"] is None:
+            found["threads"] = threads
+        text = json.dumps(found, indent=1)
+        # The last to be written: it says that the folder is whole.
+        write_atomically(runs / SETTINGS_NAME, text.encode())
+    return found
 
 
 def finished(runs: pathlib.Path) -> dict[str, Record]:
@@ -182,21 +225,3 @@ def finished(runs: pathlib.Path) -> dict[str, Record]:
     if not runs.is_dir():
         return {}
     return {record.run_id: record for record in read_records(runs)}
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        parts = []
-        for key in sorted(found.keys() | wanted.keys()):
-            inner = f"{name}.{key}" if name else key
-            parts += _differences(found.get(key), wanted.get(key), inner)
-        return parts
-    if isinstance(found, list) and isinstance(wanted, list):
-        if len(found) == len(wanted):
-            parts = []
-            for index, pair in enumerate(zip(found, wanted, strict=True)):
-                parts += _differences(*pair, f"{name}[{index}]")
-            return parts
-    if found == wanted:
-        return []
-    return [f"{name} was {found!r}, now {wanted!r}"]

@@ -8,7 +8,6 @@ a study changes no other network.
 
 import hashlib
 import pathlib
-import zipfile
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -130,7 +129,8 @@ def read_weights(path: pathlib.Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], "f4") for name in stored.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    # zipfile's and numpy's readers meet broken files with errors of many types.
+    except Exception as error:
         raise UserError(
             f"cannot read weights from {path} ({error}): delete the run's folder"
             " to train it again"

@@ -22,8 +22,10 @@ from yosinski_tf.analysis import (
     estimate,
     relative_to_base,
 )
+from yosinski_tf.files import write_atomically
 from yosinski_tf.points import (
     DISTANT,
+    FROM_FILE,
     LAYERS,
     MEASURE_NAMES,
     RANDOM,
@@ -34,13 +36,12 @@ from yosinski_tf.points import (
     of_kind,
 )
 from yosinski_tf.published import PRINTED_TABLE_1
-from yosinski_tf.records import write_atomically
 
 KIND_NAMES = {
     RANDOM: "random splits",
     DISTANT: "natural and man-made split",
     WHOLE: "all classes",
-    "file": "splits read from files",
+    FROM_FILE: "splits read from files",
 }
 TOO_SMALL = "n too small for an interval"
 Cells = dict[tuple[str, int], Estimate]
@@ -163,12 +164,15 @@ def signed(value: float, digits: int = 2) -> str:
 
 def with_interval(cell: Estimate) -> str:
     """A mean with its 95% interval and n, or the reason why it has none."""
+    return _with_interval(cell, f"n = {cell.n}", TOO_SMALL)
+
+
+def _with_interval(cell: Estimate, count: str, too_small: str) -> str:
     if cell.mean is None:
         return "no pair"
     if cell.n < MIN_PAIRS:
-        return f"{signed(cell.mean)}, n = {cell.n}: {TOO_SMALL}"
-    interval = f"[{signed(cell.low)}, {signed(cell.high)}]"
-    return f"{signed(cell.mean)} {interval}, n = {cell.n}"
+        return f"{signed(cell.mean)}, {count}: {too_small}"
+    return f"{signed(cell.mean)} [{signed(cell.low)}, {signed(cell.high)}], {count}"
 
 
 def decomposition_markdown(points: Sequence[Point], measure: str, kind: str) -> str:
@@ -205,12 +209,13 @@ def table1_markdown(points: Sequence[Point], measure: str) -> str:
         (boost.layers, boost.comparison, boost.method): boost.estimate
         for boost in boost_table(points, measure)
     }
+    seeds = len({point.seed for point in points})
     headings = ("mean of layer means", "mean of networks", "own base (paired)")
     rows = [["boost", "layers", *headings, "printed in the paper"]]
     for comparison in COMPARISONS:
         for layers in BOOST_RANGES:
             cells = [found[layers, comparison, method] for method in METHODS]
-            texts = [_boost(cell) for cell in cells[:2]] + [with_interval(cells[2])]
+            texts = [_boost(cell) for cell in cells[:2]] + [_own_base(cells[2], seeds)]
             printed = PRINTED_TABLE_1.get((layers, comparison))
             rows.append(
                 [
@@ -227,6 +232,14 @@ def _boost(cell: Estimate) -> str:
     if cell.mean is None:
         return "not run"
     return f"{signed(cell.mean)} ({cell.n} networks)"
+
+
+def _own_base(cell: Estimate, seeds: int) -> str:
+    """The paired boost; beside counts of networks, it counts halves."""
+    count = f"{cell.n} {'half' if cell.n == 1 else 'halves'}"
+    if seeds > 1:
+        count += " and seeds"
+    return _with_interval(cell, count, "too few for an interval")
 
 
 def table1_rows(points: Sequence[Point]) -> list[dict[str, Any]]:

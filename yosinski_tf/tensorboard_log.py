@@ -44,14 +44,17 @@ class CohortLog:
         for writer in self._writers:
             writer.close()
 
-    def scalars(self, step: int, entries: Sequence[Mapping]) -> None:
+    def scalars(self, step: int, entries: Sequence[Mapping | None]) -> None:
         """Logs one validation of every network.
 
         Args:
           step: Steps taken.
-          entries: The newest entry of each network's history.
+          entries: The newest entry of each network's history, None for one that
+            diverged.
         """
         for writer, entry in zip(self._writers, entries, strict=True):
+            if entry is None:
+                continue
             with writer.as_default(step=step):
                 for tag, key in _SCALARS.items():
                     if entry[key] is not None:
@@ -66,9 +69,10 @@ class CohortLog:
         """Logs conv1's filters, the hyper-parameters and the final numbers."""
         for writer, record, values in zip(self._writers, records, weights, strict=True):
             with writer.as_default(step=record.steps):
-                grid = filter_grid(values["conv1/kernel"])
-                # Its group is shown after those of the curves.
-                tf.summary.image("weights/conv1_filters", grid[None])
+                if record.status == "finished":
+                    grid = filter_grid(values["conv1/kernel"])
+                    # Its group is shown after those of the curves.
+                    tf.summary.image("weights/conv1_filters", grid[None])
                 name = f"{record.treatment} {record.split} seed {record.seed}"
                 hparams.hparams(_hyper_parameters(record), trial_id=name)
                 for tag in _FINAL:

@@ -1,101 +1,202 @@
-"""The state of a cohort in training, to go on from after an interruption.
+"""The state of a cohort in training as plain arrays, by the name of the run.
 
-Weights, optimizer, step and random seeds in one file of plain arrays: Keras'
-own backup leaves out dropout's random state and repeats steps.
+Weights, optimizer and sums: Keras' own backup repeats steps. Everything is kept
+for each run by itself, so that any of them can go on without the others. Frozen
+weights are left out: they are those of the source. Nothing random has a state.
 """
 
-import io
-import json
+import dataclasses
 import pathlib
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from yosinski_tf.errors import UserError
+from yosinski_tf import checkpoints
+from yosinski_tf.checkpoints import Checkpoint
+from yosinski_tf.histories import History
 from yosinski_tf.models import Cohort
-from yosinski_tf.records import write_atomically
+
+_ITERATIONS = "optimizer/iterations"
+_IMAGES = "totals/images"
 
 
-def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays as the content of a `.npz` file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+@dataclasses.dataclass
+class Progression:
+    """How far a training is; what the arrays do not tell.
+
+    Attributes:
+      step: Steps taken.
+      validated: Step of the last validation.
+      histories: Validations of each network.
+      cohort_runs: Ids of all runs that the training began with.
+      train_seconds: Time spent in training steps.
+      total_seconds: Time spent on the cohort.
+    """
+
+    step: int
+    validated: int
+    histories: list[History]
+    cohort_runs: tuple[str, ...]
+    train_seconds: float
+    total_seconds: float
 
 
-def save(
-    path: pathlib.Path,
-    cohort: Cohort,
-    *,
-    identity: Sequence[str],
-    step: int,
-    history: list[list[dict]],
-    train_seconds: float,
-    total_seconds: float,
-) -> None:
-    """Stores the state, replacing an earlier one in one move.
+@dataclasses.dataclass(frozen=True)
+class Keeper:
+    """Stores the state of one compiled cohort and brings it back.
+
+    Attributes:
+      folder: Where checkpoints are.
+      cohort_id: Id of the cohort.
+      runs: Ids of its runs, in the order of its members.
+      cohort: The cohort.
+      settings: Digest of all that a training which goes on must share.
+      frozen: Digest of each network's frozen layers, which are not stored.
+      bases: Digest of the weights of each network's base, None without one.
+    """
+
+    folder: pathlib.Path
+    cohort_id: str
+    runs: tuple[str, ...]
+    cohort: Cohort
+    settings: str
+    frozen: Sequence[str | None]
+    bases: Sequence[str | None]
+
+    def save(self, progress: Progression) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+          OSError: If it cannot be written.
+        """
+        self.cohort.settle()
+        fields = dataclasses.asdict(progress)
+        for name in ("step", "histories"):
+            del fields[name]
+        fields["histories"] = dict(zip(self.runs, progress.histories, strict=True))
+        fields["frozen"] = dict(zip(self.runs, self.frozen, strict=True))
+        fields["bases"] = dict(zip(self.runs, self.bases, strict=True))
+        arrays = capture(self.cohort, self.runs)
+        checkpoints.write(
+            self.folder,
+            self.cohort_id,
+            Checkpoint(self.runs, self.settings, progress.step, fields, arrays),
+        )
+
+    def restore(self) -> tuple[Progression | None, str]:
+        """Puts the newest checkpoint that can be used into the cohort.
+
+        Returns:
+          How far it was, None if there is none; and a sentence on checkpoints
+          that could not be used, empty if there are none.
+        """
+        found = checkpoints.newest(
+            self.folder, self.cohort_id, self.runs, self.settings
+        )
+        problems, progress = list(found.problems), None
+        if found.checkpoint is not None:
+            try:
+                progress = self._put(found.checkpoint)
+            except (ValueError, KeyError, TypeError) as error:
+                step = found.checkpoint.step
+                problems.append(f"the checkpoint of step {step} does not fit: {error}")
+        if not problems:
+            return progress, ""
+        where = f"goes on from step {progress.step}" if progress else "starts again"
+        return progress, f"{'; '.join(problems)}: training {where}"
+
+    def _put(self, stored: Checkpoint) -> Progression:
+        meta = stored.meta
+        for run, digest in zip(self.runs, self.frozen, strict=True):
+            if meta["frozen"][run] != digest:
+                raise ValueError(f"the frozen layers of {run} were others")
+        for run, digest in zip(self.runs, self.bases, strict=True):
+            if meta["bases"][run] != digest:
+                raise ValueError(f"the base of {run} was trained again since")
+        progress = Progression(
+            step=stored.step,
+            validated=meta["validated"],
+            histories=[meta["histories"][run] for run in self.runs],
+            cohort_runs=tuple(meta["cohort_runs"]),
+            train_seconds=meta["train_seconds"],
+            total_seconds=meta["total_seconds"],
+        )
+        restore(self.cohort, self.runs, stored.arrays)
+        return progress
+
+
+def capture(cohort: Cohort, runs: Sequence[str]) -> dict[str, np.ndarray]:
+    """The state of a compiled cohort.
 
     Args:
-      path: The file.
-      cohort: The compiled cohort.
-      identity: Run ids, in order: a state fits this list and no other.
-      step: Steps taken.
-      history: Validations so far, for each network.
-      train_seconds: Time spent in training steps so far.
-      total_seconds: Time spent on the cohort so far.
+      cohort: The cohort.
+      runs: Ids of its runs, in the order of its members.
+
+    Returns:
+      Arrays by name: `<run>/<layer>/kernel`, `.../kernel/velocity`,
+      `<run>/totals/loss`, ...
     """
     arrays = {
-        f"variable_{index}": keras.ops.convert_to_numpy(variable)
-        for index, variable in enumerate(_variables(cohort))
+        name: keras.ops.convert_to_numpy(variable)
+        for name, variable in _variables(cohort, runs)
     }
-    meta = {
-        "identity": list(identity),
-        "step": step,
-        "history": history,
-        "train_seconds": train_seconds,
-        "total_seconds": total_seconds,
-    }
-    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    write_atomically(path, to_bytes(arrays))
+    for name, totals in _totals(cohort).items():
+        values = keras.ops.convert_to_numpy(totals)
+        arrays |= {
+            f"{run}/totals/{name}": value
+            for run, value in zip(runs, values, strict=True)
+        }
+    return arrays
 
 
 def restore(
-    path: pathlib.Path, cohort: Cohort, *, identity: Sequence[str]
-) -> dict[str, Any] | None:
-    """Puts a stored state into a cohort.
+    cohort: Cohort, runs: Sequence[str], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Puts a state into a compiled cohort, of these runs or of more.
 
-    Returns:
-      The `step`, `history`, `train_seconds` and `total_seconds` given to `save`;
-      None, with the cohort unchanged, if there is no state of these runs.
+    Args:
+      cohort: The cohort.
+      runs: Ids of its runs, in the order of its members.
+      arrays: Result of `capture`.
 
     Raises:
-      UserError: If the file is damaged.
+      ValueError: If anything is missing or of another shape; the cohort is
+        unchanged.
     """
-    if not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            meta = json.loads(stored["meta"].tobytes())
-            if meta["identity"] != list(identity):
-                return None
-            for index, variable in enumerate(_variables(cohort)):
-                variable.assign(stored[f"variable_{index}"])
-            return meta
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"cannot read the checkpoint {path} ({error}): delete it to train its"
-            " cohort from the start"
-        ) from None
+    variables = list(_variables(cohort, runs))
+    sums = {name: [f"{run}/totals/{name}" for run in runs] for name in _totals(cohort)}
+    wanted = {name: tuple(variable.shape) for name, variable in variables}
+    wanted |= {name: () for names in sums.values() for name in names}
+    for name, shape in wanted.items():
+        if name not in arrays:
+            raise ValueError(f"it holds no {name}")
+        if arrays[name].shape != shape:
+            raise ValueError(
+                f"{name} wants shape {shape}, it holds {arrays[name].shape}"
+            )
+    for name, variable in variables:
+        variable.assign(arrays[name])
+    for name, totals in _totals(cohort).items():
+        totals.assign(np.stack([arrays[one] for one in sums[name]]))
 
 
-def _variables(cohort: Cohort) -> list:
-    model = cohort.training
-    model.optimizer.build(model.trainable_variables)
-    return [
-        *model.variables,
-        *model.optimizer.variables,
-        *model.totals.variables,
-    ]
+def _variables(cohort: Cohort, runs: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """What changes while training, by name; a shared trunk's once for each run."""
+    model, optimizer = cohort.training, cohort.training.optimizer
+    optimizer.build(model.trainable_variables)
+    yield _ITERATIONS, optimizer.iterations
+    yield _IMAGES, model.totals.images
+    for run, member in zip(runs, cohort.members, strict=True):
+        for layer, block in cohort.blocks(member.name).items():
+            for keras_layer in block:
+                for variable in keras_layer.trainable_variables:
+                    name = f"{run}/{layer}/{variable.name}"
+                    yield name, variable
+                    yield f"{name}/velocity", optimizer.velocity(variable)
+
+
+def _totals(cohort: Cohort) -> dict[str, Any]:
+    """Sums with one number for each network."""
+    return cohort.training.totals.per_network

@@ -1,39 +1,32 @@
 """Training of a cohort: the one trainer, for one network or for dozens.
 
 Everything random is a function of the seed and the step, so that a cohort that
-was stopped goes on as if it had not been.
+was stopped, or killed, goes on as if it had not been.
 """
 
-import io
-import math
 import os
 import time
 from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from yosinski_tf import surgery, train_state
-from yosinski_tf.data import cache, pipeline
-from yosinski_tf.data.image_set import half_view
-from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Job, Progress, Stopped
-from yosinski_tf.models import Cohort as CohortModel
-from yosinski_tf.models import Member
+from yosinski_tf import checkpoints, histories, surgery
+from yosinski_tf.data import pipeline, stored_batches
+from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.optimizers import make_optimizer
-from yosinski_tf.outcome import Outcome, make_record
-from yosinski_tf.plan import Run, multiply_accumulates
-from yosinski_tf.records import (
-    MEAN_NAME,
-    RECORD_NAME,
-    WEIGHTS_NAME,
-    Record,
-    read_record,
-    write_atomically,
-    write_record,
+from yosinski_tf.outcome import conclude
+from yosinski_tf.plan import multiply_accumulates
+from yosinski_tf.preparation import (
+    base_digests,
+    frozen_digests,
+    prepare,
+    settings_digest,
 )
+from yosinski_tf.records import Record, write_record
 from yosinski_tf.tensorboard_log import CohortLog
+from yosinski_tf.train_state import Keeper, Progression
+from yosinski_tf.watches import StepWatch, ValidationWatch
 
 _VALIDATION_BATCH = 250
 # Of crops over 64 pixels, whose activations would fill the memory.
@@ -51,18 +44,32 @@ def train(
     """Trains a cohort and stores weights and a record for each of its runs.
 
     A checkpoint in the study folder, left by an interrupted training of the
-    same runs, is continued.
+    same runs or of more, is continued. A network whose loss is not finite ends
+    there, with the status `diverged`; the others go on undisturbed.
 
     Args:
       job: What to train.
       report: Called about every second.
-      should_stop: Asked as often; True ends the training with a checkpoint.
+      should_stop: Asked as often, first after the first steps; True ends the
+        training with a checkpoint.
 
     Raises:
       Stopped: If `should_stop` said so.
-      UserError: If a base network or the data set is not there.
+      UserError: If a base network or the data set is not there, or its store
+        cannot be read.
     """
-    return _Training(job, report, should_stop).run()
+    # A processor gives the same bits anyway, and would with this give others.
+    if job.deterministic and tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+    training = _Training(job, report, should_stop)
+    try:
+        return training.run()
+    except tf.errors.OpError as error:
+        raise stored_batches.reading_error(error) or error from None
+
+
+class _AllDiverged(Exception):
+    """No network of the cohort is worth another step."""
 
 
 class _Training:
@@ -70,129 +77,33 @@ class _Training:
         self.job, self.report, self.should_stop = job, report, should_stop
         self.started = time.monotonic()
         self.recipe, self.cohort = job.recipe, job.cohort
-        images = cache.load(job.images)
-        if images is None:
-            raise UserError(f"no data set at {job.images}: start the study again")
-        self.images = images
-        self.classes = self.cohort.split.classes(self.cohort.target)
-        self.train_part = self._part("train")
-        self.validation_part = self._part("validation")
-        self.mean = pipeline.mean_pixel(self.train_part)
-        self.mean_image = (
-            pipeline.mean_image(self.train_part)
-            if self.recipe.mean == "image"
-            else None
-        )
-        self.names = [str(run.treatment) for run in self.cohort.runs]
-        self.model = self._build()
-        self.frozen_before = self._frozen_digests()
-        self.history: list[list[dict]] = [[] for _ in self.names]
-        self.step = 0
-        self.train_seconds = 0.0
-        self.state_path = job.runs / "cohorts" / f"{self.cohort.cohort_id}.npz"
-
-    def _part(self, name):
-        labels = np.asarray(getattr(self.images, f"{name}_labels"))
-        limit = self.cohort.split.examples_per_class if name == "train" else None
-        indices, new_labels = half_view(labels, self.classes, limit)
-        return pipeline.Part(
-            getattr(self.images, f"{name}_images"), indices, new_labels
-        )
-
-    def _build(self) -> CohortModel:
-        network, recipe = self.job.network, self.recipe
-        members = []
-        for run, name in zip(self.cohort.runs, self.names, strict=True):
-            frozen = run.treatment.frozen_layers
-            source, identity = run.treatment.source, self._identity(run)
-            # Nothing of the network itself, so that company changes nothing.
-            half = f"{source}{self.cohort.target}"
-            trunk = f"{run.split.digest} {half} {run.seed}" if frozen else None
-            members.append(Member(name, trunk, frozen, identity))
-        model = CohortModel(
-            network,
-            members,
-            input_size=recipe.crop_size,
-            num_classes=len(self.classes),
-            mean=self.mean if self.mean_image is None else self.mean_image,
-            precision=recipe.precision,
-        )
-        sources = {}
-        for run, name in zip(self.cohort.runs, self.names, strict=True):
-            source = run.treatment.source
-            if source and source not in sources:
-                sources[source] = self._source_weights(run)
-            weights = surgery.starting_weights(
-                run.treatment,
-                network,
-                self._random_weights(self._identity(run)),
-                sources.get(source),
-            )
-            model.assign(name, weights)
+        self.run_ids = tuple(run.run_id for run in self.cohort.runs)
+        self.prepared = prepare(job)
+        self.model = self.prepared.model
         # XLA makes TensorFlow slower on a processor; JAX has nothing else.
         compiled = keras.backend.backend() == "jax"
-        model.training.compile(
-            optimizer=make_optimizer(recipe),
+        self.model.training.compile(
+            optimizer=make_optimizer(self.recipe),
             jit_compile=compiled,
-            steps_per_execution=self._steps_per_call(),
+            steps_per_execution=_steps_per_call(job),
         )
-        model.validation.compile(jit_compile=compiled)
-        return model
-
-    def _identity(self, run: Run) -> str:
-        return f"{run.split.digest} {run.treatment} {run.seed}"
-
-    def _random_weights(self, identity: str) -> surgery.Weights:
-        return surgery.initial_weights(
-            self.job.network, self.recipe.crop_size, len(self.classes), identity
+        self.model.validation.compile(jit_compile=compiled)
+        self.frozen_before = frozen_digests(job, self.prepared)
+        self.histories: list[histories.History] = [[] for _ in self.run_ids]
+        self.step = self.validated = 0
+        self.train_seconds = 0.0
+        # While steps are taken: since when they are not in `train_seconds`.
+        self.stepping: float | None = None
+        self.cohort_runs = self.run_ids
+        self.keeper = Keeper(
+            folder=job.runs / checkpoints.FOLDER,
+            cohort_id=self.cohort.cohort_id,
+            runs=self.run_ids,
+            cohort=self.model,
+            settings=settings_digest(job, self.prepared),
+            frozen=self.frozen_before,
+            bases=base_digests(job),
         )
-
-    def _source_weights(self, run: Run) -> surgery.Weights:
-        base = run.base
-        if base is None:
-            # All R treatments of a cohort share one random network.
-            return self._random_weights(f"{run.split.digest} random {run.seed}")
-        folder = self.job.runs / base.run_id
-        if not (folder / RECORD_NAME).is_file():
-            raise UserError(
-                f"the base network {base.run_id} is missing in {self.job.runs}:"
-                " train it first"
-            )
-        record = read_record(folder / RECORD_NAME)
-        weights = surgery.read_weights(folder / WEIGHTS_NAME)
-        found = surgery.digest(weights, self.job.network.layer_names)
-        if record.status != "finished" or record.weights_sha256 != found:
-            reason = (
-                f"its status is {record.status}"
-                if record.status != "finished"
-                else "its weights are not those of its record"
-            )
-            raise UserError(
-                f"cannot copy layers from {base.run_id}, {reason}: delete the folder"
-                f" {folder} to train it again"
-            )
-        # The classifiers of halves of unequal size differ; it is never copied.
-        return {k: v for k, v in weights.items() if not k.startswith("fc8/")}
-
-    def _steps_per_call(self) -> int:
-        work = self.recipe.batch_size * multiply_accumulates(
-            self.cohort.runs,
-            self.job.network,
-            self.recipe.crop_size,
-            len(self.classes),
-        )
-        return max(1, min(64, round(_SECONDS_PER_CALL * _ASSUMED_RATE / work)))
-
-    def _frozen_layers(self, run: Run) -> tuple[str, ...]:
-        return self.job.network.layer_names[: run.treatment.frozen_layers]
-
-    def _frozen_digests(self) -> list[str | None]:
-        return [
-            surgery.digest(self.model.weights(name), self._frozen_layers(run))
-            if run.treatment.frozen_layers
-            else None
-            for run, name in zip(self.cohort.runs, self.names, strict=True)
-        ]
 
     def run(self) -> list[Record]:
         self._restore()
@@ -200,19 +111,18 @@ class _Training:
         seed = surgery.derive_seed(
             "batches", self.cohort.split.digest, self.cohort.target, self.cohort.seed
         )
-        train_part = pipeline.on_host(self.train_part)
-        places = self.mean_image is not None
+        train_part = pipeline.on_host(self.prepared.train_part)
+        places = self.prepared.mean_image is not None
         large = self.recipe.crop_size > 64
         validation = pipeline.validation_batches(
-            pipeline.on_host(self.validation_part),
+            pipeline.on_host(self.prepared.validation_part),
             batch_size=_LARGE_VALIDATION_BATCH if large else _VALIDATION_BATCH,
             crop_size=self.recipe.crop_size,
             places=places,
         )
-        checkpointed = time.monotonic()
         with CohortLog(self.job.runs / "tensorboard", self.cohort.runs) as log:
             for end in self.recipe.validation_steps():
-                if end <= self.step:
+                if end <= self.validated or self._all_diverged():
                     continue
                 batches = pipeline.training_batches(
                     train_part,
@@ -225,156 +135,155 @@ class _Training:
                     places=places,
                 )
                 batches = pipeline.with_indices(batches, self.step)
-                train_loss, rate = self._fit(batches, end)
-                self._validate(validation, train_loss, rate)
-                log.scalars(self.step, [entries[-1] for entries in self.history])
-                now = time.monotonic()
-                stop = self.step < self.recipe.steps and self.should_stop()
-                if stop or now - checkpointed > self.job.checkpoint_seconds:
-                    self._save()
-                    checkpointed = now
-                if stop:
-                    raise Stopped
-            records = self._finish()
-            log.finished(records, [self.model.weights(name) for name in self.names])
-        self.state_path.unlink(missing_ok=True)
+                rate = self._fit(batches, end)
+                self.look_for_divergence()
+                if self._all_diverged():
+                    break
+                self._validate(validation, rate)
+                log.scalars(
+                    end,
+                    [e[-1] if e[-1]["step"] == end else None for e in self.histories],
+                )
+                self.save_if_due()
+            if len(self.run_ids) > 1 and not self.saves.holds(self.step):
+                # What is killed between two records goes on as part of the whole.
+                self._save()
+            records, weights = conclude(
+                self.job, self.prepared, self._progress(), self.frozen_before
+            )
+            log.finished(records, weights)
+        for record in records:
+            # The record comes last: it says that the run is done.
+            write_record(self.job.runs, record)
+        checkpoints.discard(self.job.runs)
         return records
 
-    def _fit(self, batches, end: int) -> tuple[np.ndarray, float]:
-        """Trains up to a step; mean loss per network and images per second."""
-        begin, started = self.step, time.monotonic()
-        watch = _Watch(self, end)
+    def _fit(self, batches, end: int) -> float:
+        """Trains up to a step, unless it is there; images per second."""
+        begin, self.stepping = self.step, time.monotonic()
         try:
-            self.model.training.fit(
-                batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch]
-            )
-        except Stopped:
-            self.train_seconds += time.monotonic() - started
-            self._save()
-            raise
-        seconds = time.monotonic() - started
+            if self.step < end:
+                self.model.training.fit(
+                    batches,
+                    epochs=1,
+                    verbose=0,
+                    shuffle=False,
+                    callbacks=[StepWatch(self.step, end, self.after_steps)],
+                )
+        except _AllDiverged:
+            pass
+        seconds = time.monotonic() - self.stepping
         self.train_seconds += seconds
-        self.step = end
-        totals = self.model.training.totals
-        losses = keras.ops.convert_to_numpy(totals.sums["loss"])
-        images = int(keras.ops.convert_to_numpy(totals.images))
-        totals.reset_state()
-        return losses / images, (end - begin) * self.recipe.batch_size / seconds
+        self.stepping = None
+        if self.step > begin:
+            return (self.step - begin) * self.recipe.batch_size / seconds
+        return self.step * self.recipe.batch_size / self.train_seconds
 
-    def _validate(self, batches, train_loss, rate) -> None:
-        self.model.validation.evaluate(batches, verbose=0)
-        totals = self.model.validation.totals
+    def after_steps(self, step: int) -> None:
+        """What is done after each call of the training function."""
+        self.step = step
+        # Asked before the report, which fails when the parent is gone.
+        self.stop_if_asked()
+        then, clock = self.reported
+        now = time.monotonic()
+        if now - clock >= _SECONDS_PER_CALL:
+            self.look_for_divergence()
+            if self._all_diverged():
+                raise _AllDiverged
+            rate = (step - then) * self.recipe.batch_size / (now - clock)
+            self.report(Progress(step, rate))
+            self.reported = (step, now)
+        self.save_if_due()
+
+    def stop_if_asked(self) -> None:
+        """Saves and raises `Stopped` if the training is to end."""
+        if self.should_stop():
+            self._save()
+            raise Stopped
+
+    def save_if_due(self) -> None:
+        """Saves if the last time was long enough ago."""
+        if self.saves.due(self.step):
+            self._save()
+
+    def look_for_divergence(self) -> None:
+        """Ends the histories of networks that had a loss that was not finite."""
+        self.model.settle()
+        finite = self.model.training.totals.finite
+        histories.end_diverged(
+            self.histories,
+            keras.ops.convert_to_numpy(finite),
+            since=self.validated,
+            step=self.step,
+            learning_rate_at=self.recipe.learning_rate_at,
+        )
+
+    def _all_diverged(self) -> bool:
+        return all(histories.diverged(history) for history in self.histories)
+
+    def _validate(self, batches, rate: float) -> None:
+        self.model.validation.evaluate(
+            batches, verbose=0, callbacks=[ValidationWatch(self.stop_if_asked)]
+        )
+        totals, training = self.model.validation.totals, self.model.training.totals
         images = int(keras.ops.convert_to_numpy(totals.images))
-        expected = len(self.validation_part.indices)
+        expected = len(self.prepared.validation_part.indices)
         if images != expected:
             raise RuntimeError(f"validated {images} of {expected} images")
-        sums = {
-            name: keras.ops.convert_to_numpy(variable)
-            for name, variable in totals.sums.items()
-        }
-        for index, entries in enumerate(self.history):
-            entries.append(
-                {
-                    "step": self.step,
-                    "train_loss": _finite(train_loss[index]),
-                    "learning_rate": self.recipe.learning_rate_at(self.step - 1),
-                    "top1": float(sums["top1"][index]) / images,
-                    "top5": float(sums["top5"][index]) / images,
-                    "loss": _finite(sums["loss"][index] / images),
-                    "images_per_second": rate,
-                }
-            )
+        losses = keras.ops.convert_to_numpy(training.sums["loss"])
+        histories.add_validation(
+            self.histories,
+            step=self.step,
+            train_loss=losses / int(keras.ops.convert_to_numpy(training.images)),
+            learning_rate=self.recipe.learning_rate_at(self.step - 1),
+            sums={
+                name: keras.ops.convert_to_numpy(variable)
+                for name, variable in totals.sums.items()
+            },
+            images=images,
+            images_per_second=rate,
+        )
+        training.reset_state()
+        self.validated = self.step
 
     def _save(self) -> None:
-        self.state_path.parent.mkdir(parents=True, exist_ok=True)
-        train_state.save(
-            self.state_path,
-            self.model,
-            identity=self._state_identity(),
+        with self.saves.saving(self.step):
+            self.keeper.save(self._progress())
+
+    def _progress(self) -> Progression:
+        now = time.monotonic()
+        stepping = 0.0 if self.stepping is None else now - self.stepping
+        return Progression(
             step=self.step,
-            history=self.history,
-            train_seconds=self.train_seconds,
-            total_seconds=time.monotonic() - self.started,
+            validated=self.validated,
+            histories=self.histories,
+            cohort_runs=self.cohort_runs,
+            train_seconds=self.train_seconds + stepping,
+            total_seconds=now - self.started,
         )
 
     def _restore(self) -> None:
-        restored = train_state.restore(
-            self.state_path, self.model, identity=self._state_identity()
+        progress, note = self.keeper.restore()
+        if progress is not None:
+            self.step, self.validated = progress.step, progress.validated
+            self.histories = progress.histories
+            self.cohort_runs = progress.cohort_runs
+            self.train_seconds = progress.train_seconds
+            self.started -= progress.total_seconds
+        self.saves = SaveClock(
+            self.job.checkpoint_every, self.step, saved=progress is not None
         )
-        if restored is not None:
-            self.step, self.history = restored["step"], restored["history"]
-            self.train_seconds = restored["train_seconds"]
-            self.started -= restored["total_seconds"]
-
-    def _state_identity(self) -> list[str]:
-        return [run.run_id for run in self.cohort.runs]
-
-    def _finish(self) -> list[Record]:
-        frozen_after = self._frozen_digests()
-        layers = self.job.network.layer_names
-        records = []
-        for index, (run, name) in enumerate(
-            zip(self.cohort.runs, self.names, strict=True)
-        ):
-            weights = self.model.weights(name)
-            record = make_record(
-                self.job,
-                run,
-                self.images,
-                Outcome(
-                    history=self.history[index],
-                    weights_sha256=surgery.digest(weights, layers),
-                    frozen_sha256_before=self.frozen_before[index],
-                    frozen_sha256_after=frozen_after[index],
-                    mean_pixel=self.mean,
-                    num_train_images=len(self.train_part.indices),
-                    num_validation_images=len(self.validation_part.indices),
-                    train_seconds=self.train_seconds,
-                    total_seconds=time.monotonic() - self.started,
-                ),
-            )
-            folder = self.job.runs / run.run_id
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / WEIGHTS_NAME, train_state.to_bytes(weights))
-            if self.mean_image is not None:
-                buffer = io.BytesIO()
-                np.save(buffer, self.mean_image, allow_pickle=False)
-                write_atomically(folder / MEAN_NAME, buffer.getvalue())
-            # The record comes last: it says that the run is done.
-            write_record(self.job.runs, record)
-            records.append(record)
-        return records
+        if note:
+            self.report(Progress(self.step, 0.0, note))
 
 
-class _Watch(keras.callbacks.Callback):
-    """Reports after every call of the training function, and stops."""
-
-    def __init__(self, training: _Training, end: int):
-        super().__init__()
-        self._training = training
-        self._begin, self._end = training.step, end
-
-    def on_train_batch_end(self, batch, logs=None):
-        training = self._training
-        # Keras counts a last call of fewer steps as a whole one.
-        training.step = min(self._begin + batch + 1, self._end)
-        # Asked before the report, which fails when the parent is gone.
-        if training.should_stop():
-            if training.step < self._end:
-                raise Stopped
-            # A period's last step is validated before anything is stored.
-            return
-        then, clock = training.reported
-        now = time.monotonic()
-        if now - clock >= _SECONDS_PER_CALL:
-            rate = (training.step - then) * training.recipe.batch_size / (now - clock)
-            training.report(Progress(training.step, rate))
-            training.reported = (training.step, now)
-
-
-def _finite(value) -> float | None:
-    value = float(value)
-    return value if math.isfinite(value) else None
+def _steps_per_call(job: Job) -> int:
+    classes = job.cohort.split.classes(job.cohort.target)
+    work = job.recipe.batch_size * multiply_accumulates(
+        job.cohort.runs, job.network, job.recipe.crop_size, len(classes)
+    )
+    most = min(64, job.checkpoint_every.steps or 64)
+    return max(1, min(most, round(_SECONDS_PER_CALL * _ASSUMED_RATE / work)))
 
 
 def set_threads(threads: int | None) -> None:

@@ -1,6 +1,6 @@
 """Trains base networks: from random weights, on one half or the whole set."""
 
-from yosinski_tf.binaries import job_flags, jobs
+from yosinski_tf.binaries import command_line, job_flags, jobs
 
 _SUMMARY = """yosinski-base: train base networks from random weights.
 
@@ -10,7 +10,7 @@ Example: yosinski-base --runs=runs/mine --split=random:0 --treatments=baseA,base
 def run() -> None:
     """Entry point."""
     job_flags.define_all(treatments=["baseA", "baseB"])
-    job_flags.run(lambda: jobs.train({"base"}, False), _SUMMARY, jobs.groups())
+    command_line.run(lambda: jobs.train({"base"}, False), _SUMMARY, jobs.groups())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the binaries that train have in common: from flags to finished runs."""
 
+import contextlib
 import dataclasses
 import pathlib
 import shlex
@@ -9,27 +10,31 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import scheduler, study
-from yosinski_tf.binaries import job_flags
+from yosinski_tf import checkpoints, failures, files, locks, scheduler, study
+from yosinski_tf.binaries import closing, command_line, job_flags
+from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
 from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Job, Stopped
+from yosinski_tf.failures import Failure
+from yosinski_tf.finished_run import read_run_weights
+from yosinski_tf.jobs import Job
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import (
     Cohort,
     Run,
+    apart,
     make_cohorts,
     make_runs,
     multiply_accumulates,
     without,
 )
-from yosinski_tf.progress import Display, duration
+from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.recipes import Recipe
+from yosinski_tf.records import RECORD_NAME, find_record
 from yosinski_tf.splits import make_split
 
 FLAGS = flags.FLAGS
-STOPPED = 130
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,9 @@ class Plan:
       data: Classes and size of the data set.
       note: A sentence if the data set was not found and is known all the same.
       wanted: All runs, bases included where they are asked for.
-      done: Ids of the runs that have a record.
+      done: Ids of the runs that have a record, and are not tried again.
+      failed: Failures of earlier starts that are not tried again, by run id.
+      diverged: Ids of the runs among those done that diverged.
       cohorts: What is left to train.
     """
 
@@ -56,6 +63,8 @@ class Plan:
     note: str
     wanted: tuple[Run, ...]
     done: frozenset[str]
+    failed: dict[str, Failure]
+    diverged: frozenset[str]
     cohorts: tuple[Cohort, ...]
 
     @property
@@ -83,22 +92,54 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
     Raises:
       UserError: If anything is out of order.
     """
+    if not any(part.treatments for part in parts):
+        flag = "--treatments" if parts else "--split"
+        example = "A3B,A3B+" if parts else "random:0"
+        raise UserError(
+            f"{flag} wants at least one, got none: give some, such as {example}"
+        )
     recipe, network = job_flags.recipe(), job_flags.network()
     network.kernel_shapes(recipe.crop_size, num_classes=2)
     seeds = job_flags.whole_numbers("seeds", FLAGS.seeds)
     runs = pathlib.Path(FLAGS.runs)
-    settings = study.settings(job_flags.dataset(), network, recipe)
-    study.check_folder(runs, settings)
-    done = frozenset(study.finished(runs))
+    settings = study.settings(job_flags.dataset(), network, recipe, FLAGS.threads)
+    made_with = study.check_folder(runs, settings)
+    found = study.finished(runs)
     data, note = study.describe_images(runs, settings)
     splits = [
         (make_split(part.split, data.class_names, data.families), part.treatments)
         for part in parts
     ]
+    splits = [(study.as_recorded(s, found.values()), ts) for s, ts in splits]
     whole = make_split("whole", data.class_names)
     wanted = make_runs(splits, whole, seeds, with_bases=with_bases)
-    cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done)
-    return Plan(runs, network, recipe, settings, data, note, wanted, done, cohorts)
+    if made_with is not None:
+        study.check_records(found.values(), made_with, [whole, *dict(splits)])
+    diverged = {i for i, record in found.items() if record.status != "finished"}
+    failed = {i: f for i, f in failures.read(runs).items() if i not in found}
+    if FLAGS.retry_failed:
+        again = {run.run_id for run in wanted}
+        diverged -= again
+        failed = {i: failure for i, failure in failed.items() if i not in again}
+        found = {
+            i: r for i, r in found.items() if r.status == "finished" or i in diverged
+        }
+    done = frozenset(found)
+    cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done | failed.keys())
+    cohorts = apart(cohorts, checkpoints.held(runs))
+    return Plan(
+        runs,
+        network,
+        recipe,
+        settings,
+        data,
+        note,
+        wanted,
+        done,
+        failed,
+        frozenset(diverged),
+        cohorts,
+    )
 
 
 def _reading(done: int, total: int) -> None:
@@ -109,12 +150,27 @@ def _reading(done: int, total: int) -> None:
 
 def missing_bases(plan: Plan) -> list[Run]:
     """Base runs that must be there and neither are nor will be trained."""
-    known = plan.done | {run.run_id for c in plan.cohorts for run in c.runs}
+    known = (
+        plan.done
+        | plan.failed.keys()
+        | {run.run_id for c in plan.cohorts for run in c.runs}
+    )
     needed = {base for cohort in plan.cohorts for base in cohort.bases}
     return sorted(
         (base for base in needed if base.run_id not in known),
         key=lambda run: run.run_id,
     )
+
+
+def _check_bases(plan: Plan) -> None:
+    """Refuses weights of bases that are not what their records say."""
+    records = study.finished(plan.runs)
+    needed = dict.fromkeys(base for cohort in plan.cohorts for base in cohort.bases)
+    for base in needed:
+        record = records.get(base.run_id)
+        # A base that diverged costs its copies only.
+        if record and record.status == "finished":
+            read_run_weights(plan.runs, record, plan.network, plan.recipe.crop_size)
 
 
 def command_for(binary: str, treatments: str) -> str:
@@ -134,22 +190,71 @@ def execute(plan: Plan) -> int:
     """Trains what is missing; the exit code says how it ended.
 
     Returns:
-      0 if all is done, 1 if a cohort failed, 130 if stopped.
+      0 if all is done, 1 if something failed or could not be trained for want
+      of its base, 130 if stopped by Ctrl-C, 143 if by SIGTERM.
+
+    Raises:
+      UserError: If the data set cannot be used, the folder cannot be written to,
+        or the disk is full.
     """
+    # One that a kill left behind just when its last record was written.
+    checkpoints.discard(plan.runs)
     total = len(plan.wanted)
     left = sum(len(cohort.runs) for cohort in plan.cohorts)
+    wanted = [run.run_id for run in plan.wanted]
+    closing.tell_not_tried(wanted, plan.diverged, plan.failed)
     if not left:
-        print(f"All {total} networks are trained already in {plan.runs}.")
-        return 0
-    # Only now is every image read, once nothing else can be wrong.
-    images = study.load_images(plan.runs, plan.settings, _reading)
+        if plan.failed.keys().isdisjoint(wanted):
+            print(f"All {total} networks are trained already in {plan.runs}.")
+            return 0
+        print(f"Nothing is left to try in {plan.runs}.")
+        return 1
+    _check_bases(plan)
+    try:
+        with closing.writing_to(plan.runs):
+            settings = _prepare(plan)
+            _forget_failures(plan)
+            return _train(plan, settings)
+    except KeyboardInterrupt as stop:
+        say("Stopped; the same command goes on from here.\n")
+        return command_line.stop_code(stop)
+
+
+def _prepare(plan: Plan) -> dict[str, Any]:
+    """Reads the images, only now that nothing else can be wrong; the settings."""
+    signed = study.sign(plan.settings)
+    images = study.load_images(plan.runs, plan.settings, signed, _reading)
     study.check_images(images, study.finished(plan.runs).values())
-    study.prepare_folder(plan.runs, plan.settings, images)
-    del images
+    halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
+    check_halves(images, halves, plan.processes)
+    threads = scheduler.default_threads(plan.processes)
+    settings = study.prepare_folder(
+        plan.runs, plan.settings, images, signed, threads, closing.tell_waiting
+    )
+    files.remove_leftovers(plan.runs)
+    return settings
+
+
+def _forget_failures(plan: Plan) -> None:
+    """Clears the way for `--retry_failed`, unless another process is at it."""
+    if not FLAGS.retry_failed:
+        return
+    for run in (run for cohort in plan.cohorts for run in cohort.runs):
+        with contextlib.suppress(locks.Busy), locks.take(plan.runs, [run.run_id]):
+            failures.forget(plan.runs, [run.run_id])
+            record = find_record(plan.runs, run.run_id)
+            if record is not None and record.status != "finished":
+                (plan.runs / run.run_id / RECORD_NAME).unlink()
+
+
+def _train(plan: Plan, settings: dict[str, Any]) -> int:
     processes = plan.processes
+    wanted = [run.run_id for run in plan.wanted]
+    left = [len(cohort.runs) for cohort in plan.cohorts]
+    failed = sum(run_id in plan.failed for run_id in wanted)
     print(
-        f"{total} networks, {total - left} done, {left} to train in"
-        f" {len(plan.cohorts)} cohorts, {processes} at a time."
+        f"{closing.summary(len(wanted), left, failed)}, {processes} at a time.",
+        flush=True,
     )
 
     def make_job(cohort: Cohort) -> Job:
@@ -159,29 +264,25 @@ def execute(plan: Plan) -> int:
             plan.recipe,
             plan.runs,
             plan.runs / study.IMAGES_FOLDER,
-            job_flags.command(),
-            scheduler.default_threads(processes),
-            FLAGS.checkpoint_seconds,
+            command_line.command(),
+            settings["threads"],
+            FLAGS.checkpoint_every,
+            FLAGS.deterministic,
         )
 
     display = Display(
         {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
         plan.recipe.steps,
     )
-    try:
-        failures = scheduler.train_all(
-            plan.cohorts, make_job, processes=processes, report=display.show
-        )
-    except Stopped:
-        print("Stopped; the same command goes on from here.")
-        return STOPPED
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {plan.runs} ({error.strerror}): make room, then start"
-            " the same command again"
-        ) from None
-    for failure in failures:
-        names = ", ".join(run.run_id for run in failure.cohort.runs)
-        print(f"Failed: {failure.message} (not trained: {names})", file=sys.stderr)
+    lost = scheduler.train_all(
+        plan.cohorts,
+        make_job,
+        runs=plan.runs,
+        processes=processes,
+        report=display.show,
+    )
+    now = study.finished(plan.runs)
+    new = [i for i in wanted if i in now and i not in plan.diverged]
+    closing.tell_lost(lost, [now[i] for i in new])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
-    return 1 if failures else 0
+    return 1 if lost or failed else 0

@@ -5,8 +5,10 @@ import pathlib
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import job_flags
+from yosinski_tf.binaries import command_line, job_flags
 from yosinski_tf.errors import UserError
+from yosinski_tf.exported import LABELS_NAME
+from yosinski_tf.finished_run import read_finished_run
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
@@ -24,6 +26,8 @@ def _main() -> None:
         )
     runs = pathlib.Path(FLAGS.runs)
     out = pathlib.Path(FLAGS.out) if FLAGS.out else runs / "export" / FLAGS.run
+    # Before TensorFlow is loaded, which takes seconds.
+    read_finished_run(runs, FLAGS.run)
     # Weights are the same on any backend, but only TensorFlow can save them so.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -32,7 +36,7 @@ def _main() -> None:
 
     folder = export.export(runs, FLAGS.run, out)
     print(f"SavedModel  {folder}")
-    print(f"Classes     {folder / export.LABELS_NAME}\n")
+    print(f"Classes     {folder / LABELS_NAME}\n")
     print(_usage(folder))
 
 
@@ -52,7 +56,7 @@ def run() -> None:
     job_flags.define_all()
     flags.DEFINE_string("run", None, "Id of the run: the name of its folder.")
     flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
-    job_flags.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])
+    command_line.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """The flags that several binaries share, and their way from text to values."""
 
-import shlex
-import sys
-import textwrap
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
+from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
+from yosinski_tf.jobs import Interval
 from yosinski_tf.networks import ACTIVATIONS, Network
 from yosinski_tf.points import MEASURES
 from yosinski_tf.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
@@ -36,8 +36,16 @@ RECIPE = (
     "precision",
 )
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
-MACHINE = ("processes", "cohort_size", "checkpoint_seconds")
+MACHINE = (
+    "processes",
+    "threads",
+    "cohort_size",
+    "checkpoint_every",
+    "deterministic",
+    "retry_failed",
+)
 _DEFAULT_DROPS = ("60%", "85%")
+_LARGEST_NUMBER = 2**32 - 1
 
 
 def define_all(treatments: Sequence[str] | None = None) -> None:
@@ -80,7 +88,10 @@ def _define_study() -> None:
         lower_bound=1e-6,
     )
     flags.DEFINE_string(
-        "export", "", "Run to export as a SavedModel at the end: best, or its id."
+        "export",
+        "",
+        "Run to export as a SavedModel at the end: its id, or best, the transferred"
+        " network with the highest accuracy.",
     )
 
 
@@ -94,22 +105,59 @@ def _define_machine() -> None:
         lower_bound=1,
     )
     flags.DEFINE_integer(
+        "threads",
+        None,
+        "Threads of each process, for good: they decide how a processor rounds"
+        " (default: the folder's; of a new one its share of the cores).",
+        lower_bound=1,
+    )
+    flags.DEFINE_bool(
+        "retry_failed", False, "Train again what failed or diverged earlier."
+    )
+    flags.DEFINE_integer(
         "cohort_size",
         None,
         "Most networks trained together as one model (default: no limit).",
         lower_bound=1,
     )
-    flags.DEFINE_float(
-        "checkpoint_seconds",
-        30.0,
-        "Least time between two checkpoints of a cohort.",
-        lower_bound=0.0,
+    flags.DEFINE(
+        _IntervalParser(),
+        "checkpoint_every",
+        "1min",
+        "Least distance between two checkpoints of a cohort, 500steps or 2min (a time"
+        " grows to 50 times what a save takes); they change no number.",
     )
+    flags.DEFINE_bool(
+        "deterministic",
+        False,
+        "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
+        " slower; on a CPU nothing changes.",
+    )
+
+
+class _IntervalParser(flags.ArgumentParser):
+    """Reads `Interval`; absl names the flag in what a `ValueError` says."""
+
+    syntactic_help = "at least 1 step or minutes, such as 500steps or 2min"
+
+    def parse(self, argument: str | Interval) -> Interval:
+        if isinstance(argument, Interval):
+            return argument
+        try:
+            return Interval.parse(argument)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def flag_type(self) -> str:
+        return "interval"
 
 
 def _define_data() -> None:
     flags.DEFINE_string(
-        "dataset", "embedded", "embedded, embedded:SEED, folder:DIR or tfds:NAME."
+        "dataset",
+        "embedded",
+        "embedded, embedded:SEED, folder:DIR, tfds:NAME, or store:DIR, made by"
+        " yosinski-prepare.",
     )
     flags.DEFINE_string("data_dir", None, "Where TFDS has prepared its data sets.")
     flags.DEFINE_float(
@@ -164,7 +212,8 @@ def _define_recipe() -> None:
     flags.DEFINE_integer(
         "image_size",
         None,
-        "Side that images are warped to, pixels (default: 32; caffenet: 256).",
+        "Side that images are warped to, pixels (default: 32; caffenet: 256; a"
+        " store's own).",
     )
     flags.DEFINE_integer(
         "crop_size",
@@ -200,6 +249,9 @@ def recipe() -> Recipe:
 def _sizes() -> tuple[int, int]:
     """Sides of the images and of the crop."""
     usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
+    store = sources.open_stored(FLAGS.dataset)
+    if image_size is None and store and store.image_size != usual.image_size:
+        image_size = store.image_size
     if image_size is None:
         crop_size = usual.crop_size if FLAGS.crop_size is None else FLAGS.crop_size
         return usual.image_size, crop_size
@@ -234,87 +286,17 @@ def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
     """The whole numbers of a list flag.
 
     Raises:
-      UserError: If one is not a whole number of at least 0, or there is none.
+      UserError: If one is not a whole number from 0 to 2**32 - 1, or there is none.
     """
-    if not texts or not all(text.strip().isdecimal() for text in texts):
+    if not texts or not all(re.fullmatch(r"\s*[0-9]{1,10}\s*", t) for t in texts):
         raise UserError(
-            f"--{flag} wants whole numbers with commas between, got {','.join(texts)!r}"
+            f"--{flag} wants whole numbers with commas between, got"
+            f" {','.join(texts)!r:.80}: give some, such as 0,1,2"
         )
-    return [int(text) for text in texts]
-
-
-def command() -> str:
-    """This process's command line, as it would be typed."""
-    return shlex.join([program(), *sys.argv[1:]])
-
-
-def program() -> str:
-    """The name that this binary is called by."""
-    name = sys.argv[0].replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".py")
-    return name if name.startswith("yosinski-") else f"yosinski-{name}"
-
-
-def run(
-    main: Callable[[], int | None],
-    summary: str,
-    groups: Sequence[tuple[str, Sequence[str]]],
-) -> None:
-    """Runs a binary: help, flags, and a user's mistakes in one sentence.
-
-    Args:
-      main: The job; it returns the exit code, None for 0.
-      summary: What the binary does, for `--help`.
-      groups: Titles and flag names, for `--help`.
-    """
-
-    def parse(argv):
-        if "--help" in argv or "-h" in argv:
-            print(_help(summary, groups))
-            sys.exit(0)
-        try:
-            rest = FLAGS(argv)
-        except flags.Error as error:
-            _fail(" ".join(str(error).split()))
-        if len(rest) > 1:
-            _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
-        return rest
-
-    def guarded(unused):
-        try:
-            sys.exit(main() or 0)
-        except UserError as error:
-            _fail(str(error))
-        except KeyboardInterrupt:
-            print(f"{program()}: stopped", file=sys.stderr)
-            sys.exit(130)
-
-    app.run(guarded, flags_parser=parse)
-
-
-def _fail(message: str):
-    print(f"{program()}: {message}", file=sys.stderr)
-    sys.exit(2)
-
-
-def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:
-    lines = [summary.strip(), ""]
-    for title, names in groups:
-        lines.append(f"{title}:")
-        for name in names:
-            flag = FLAGS[name]
-            default = "" if flag.default in (None, "", []) else _shown(flag)
-            lines += textwrap.wrap(
-                f"{flag.help}{default}",
-                width=96,
-                initial_indent=f"  --{name:<19}",
-                subsequent_indent=" " * 23,
-            )
-        lines.append("")
-    lines.append("Any of them may stand in a file: --flagfile=FILE, one to a line.")
-    return "\n".join(lines)
-
-
-def _shown(flag) -> str:
-    value = flag.default
-    text = ",".join(value) if isinstance(value, list) else str(value)
-    return f" [{text}]"
+    numbers = [int(text) for text in texts]
+    if max(numbers) > _LARGEST_NUMBER:
+        raise UserError(
+            f"--{flag} wants numbers up to {_LARGEST_NUMBER}, got {max(numbers)}:"
+            " give a smaller one"
+        )
+    return numbers

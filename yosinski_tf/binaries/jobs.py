@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from absl import flags
 
 from yosinski_tf import designs, study
-from yosinski_tf.binaries import execution, job_flags
+from yosinski_tf.binaries import closing, command_line, execution, job_flags
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_results
 from yosinski_tf.treatments import all_treatments, parse_treatments
@@ -32,8 +32,8 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
     """
     if FLAGS.plan:
         raise UserError(
-            f"--plan={FLAGS.plan} is for yosinski-study, {job_flags.program()} trains"
-            " --treatments: add --plan= to leave it out"
+            f"--plan={FLAGS.plan} is for yosinski-study, {command_line.program()}"
+            " trains --treatments: add --plan= to leave it out"
         )
     if not FLAGS.treatments:
         raise UserError(
@@ -46,7 +46,7 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
     for treatment in treatments:
         if treatment.kind not in kinds:
             raise UserError(
-                f"{job_flags.program()} trains {' and '.join(sorted(kinds))}"
+                f"{command_line.program()} trains {' and '.join(sorted(kinds))}"
                 f" networks, got {treatment}: use"
                 f" {_BINARIES[treatment.kind]} for it, or yosinski-study"
             )
@@ -61,10 +61,18 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
             " --with_bases"
         )
     code = execution.execute(plan)
-    records = study.finished(plan.runs)
-    write_results(plan.runs / "results.csv", records.values())
+    if code in command_line.STOPPED:
+        return code
+    if not plan.runs.is_dir():
+        return code
+    with closing.reporting(plan.runs):
+        records = study.finished(plan.runs)
+        write_results(plan.runs / "results.csv", records.values())
     for run in plan.wanted:
-        if record := records.get(run.run_id):
+        record = records.get(run.run_id)
+        if record and record.status != "finished":
+            print(f"{record.run_id}: {record.status}, no result")
+        elif record:
             print(
                 f"{record.run_id}: top-1 {record.top1:.4f}, mean of ten best"
                 f" {record.top1_mean_of_10_best:.4f}"

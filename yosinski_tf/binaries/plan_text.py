@@ -1,6 +1,7 @@
 """A plan in words: runs, cohorts, their order, time and disk."""
 
 from yosinski_tf import forecast, study
+from yosinski_tf.binaries import closing
 from yosinski_tf.binaries.execution import Plan
 from yosinski_tf.forecast import gigabytes
 from yosinski_tf.progress import duration
@@ -15,11 +16,11 @@ def describe(plan: Plan, rate: float | None) -> str:
       rate: Images per second times networks, to estimate time with; None for
         the rate of the cohorts that are done.
     """
-    left = sum(len(cohort.runs) for cohort in plan.cohorts)
+    left = [len(cohort.runs) for cohort in plan.cohorts]
+    failed = sum(run.run_id in plan.failed for run in plan.wanted)
     splits = dict.fromkeys(run.split.name for run in plan.wanted)
     lines = [
-        f"{len(plan.wanted)} networks, {len(plan.wanted) - left} done, {left} to"
-        f" train in {len(plan.cohorts)} cohorts.",
+        f"{closing.summary(len(plan.wanted), left, failed)}.",
         f"Splits: {', '.join(splits)}.",
         f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
         f" {plan.data.num_images:,} images.",
@@ -89,11 +90,12 @@ def _disk(plan: Plan) -> list[str]:
         plan.cohorts,
         plan.network,
         input_size=plan.recipe.crop_size,
-        image_bytes=plan.data.num_images * size * size * 3,
+        image_bytes=0 if plan.data.stored else plan.data.num_images * size * size * 3,
         processes=plan.processes,
     )
     return [
         f"Disk: about {gigabytes(found.total)}: {gigabytes(found.weights)} weights,"
         f" {gigabytes(found.checkpoints)} checkpoints while training,"
-        f" {gigabytes(found.images)} images of {size} x {size}."
+        f" {gigabytes(found.images)} images of {size} x {size}"
+        f"{', which stay in their store' if plan.data.stored else ''}."
     ]

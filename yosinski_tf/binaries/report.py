@@ -5,7 +5,8 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import published_report, report
-from yosinski_tf.binaries import job_flags
+from yosinski_tf.binaries import closing, command_line, job_flags
+from yosinski_tf.files import make_folder
 from yosinski_tf.points import MEASURES
 
 FLAGS = flags.FLAGS
@@ -27,24 +28,41 @@ def _main() -> int:
         show_paths(paths)
         return 0
     runs = pathlib.Path(FLAGS.runs)
-    paths = report.write_report(runs, FLAGS.measure)
-    _, selection = report.read_study(runs)
+    # Refuses a folder without a record, or with something in the report's place.
+    report.read_study(runs)
+    make_folder(runs / report.REPORT_FOLDER)
+    with closing.reporting(runs):
+        paths = report.write_report(runs, FLAGS.measure)
+        _, selection = report.read_study(runs)
+        comparison = (
+            published_report.write_comparison(runs, FLAGS.measure)
+            if FLAGS.published
+            else None
+        )
     print(report.results_table(selection.points, FLAGS.measure))
     show_paths(paths)
-    if FLAGS.published:
-        comparison = published_report.write_comparison(runs, FLAGS.measure)
-        print(comparison.summary.read_text())
+    if comparison:
+        print(f"\n{comparison.summary.read_text()}")
+        _show(comparison, "table", comparison.table)
     return 0
 
 
 def show_paths(paths: report.ReportPaths) -> None:
     """Prints where the files of a report are."""
+    _show(paths, "results", paths.results)
+
+
+def _show(
+    paths: report.ReportPaths | published_report.ComparisonPaths,
+    name: str,
+    table: pathlib.Path | None,
+) -> None:
     print(f"\nsummary  {paths.summary}")
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
     if paths.reduced_data:
         print(f"         {paths.reduced_data}")
-    if paths.results:
-        print(f"results  {paths.results}")
+    if table:
+        print(f"{name:7}  {table}")
 
 
 def run() -> None:
@@ -52,7 +70,7 @@ def run() -> None:
     job_flags.define_all()
     flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
     flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
-    job_flags.run(
+    command_line.run(
         _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]
     )
 

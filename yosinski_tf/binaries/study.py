@@ -1,6 +1,5 @@
 """Runs a whole plan in dependency order, only what is missing, and reports."""
 
-import json
 import multiprocessing
 import os
 import pathlib
@@ -8,9 +7,18 @@ import pathlib
 from absl import flags
 
 from yosinski_tf import designs, report, study
-from yosinski_tf.binaries import execution, job_flags, jobs, plan_text
+from yosinski_tf.binaries import (
+    closing,
+    command_line,
+    execution,
+    job_flags,
+    jobs,
+    plan_text,
+)
 from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.errors import UserError
+from yosinski_tf.exported import is_export_of
+from yosinski_tf.files import make_folder
 from yosinski_tf.records import Record
 from yosinski_tf.treatments import all_treatments, parse_treatments
 
@@ -37,44 +45,59 @@ def _parts() -> list[designs.Part]:
 
 def _main() -> int:
     plan = execution.make_plan(_parts(), with_bases=True)
+    known = plan.done | {run.run_id for run in plan.wanted}
+    # Asked now and not after days of training.
+    if FLAGS.export not in ("", _BEST, *known):
+        raise UserError(
+            f"--export wants best or the id of a run of the study, got"
+            f" {FLAGS.export!r}: give one such as {min(known)}"
+        )
     if FLAGS.dry_run:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
     code = execution.execute(plan)
-    if code == execution.STOPPED:
+    if code in command_line.STOPPED:
         return code
-    records = study.finished(plan.runs)
-    if not records:
+    if not study.finished(plan.runs):
         return code
-    paths = report.write_report(plan.runs, FLAGS.measure)
-    _, selection = report.read_study(plan.runs)
+    with closing.reporting(plan.runs):
+        paths = report.write_report(plan.runs, FLAGS.measure)
+        records, selection = report.read_study(plan.runs)
     print(f"\n{report.results_table(selection.points, FLAGS.measure)}")
     show_paths(paths)
     print(f"TensorBoard  tensorboard --logdir {plan.runs / 'tensorboard'}")
     if FLAGS.export:
-        print(f"SavedModel   {_export(plan, records)}")
+        print(f"SavedModel   {_export(plan, {r.run_id: r for r in records})}")
     return code
 
 
 def _export(plan: execution.Plan, records: dict[str, Record]):
     wanted = FLAGS.export
     if wanted == _BEST:
-        found = [r for r in records.values() if r.kind == "transfer"] or list(
-            records.values()
-        )
-        wanted = max(found, key=lambda r: (r.status == "finished", r.top1)).run_id
+        found = [r for r in records.values() if r.status == "finished"]
+        found = [r for r in found if r.kind == "transfer"] or found
+        if not found:
+            raise UserError(
+                f"--export=best wants a network that finished, got none in {plan.runs}:"
+                " see its report"
+            )
+        wanted = max(found, key=lambda r: r.top1).run_id
     if wanted not in records:
         raise UserError(
             f"--export wants best or the id of a finished run, got {wanted!r}: see"
             f" the folders in {plan.runs}"
         )
     folder = plan.runs / "export" / wanted
-    if not _exported(folder, records[wanted]):
+    if not is_export_of(folder, records[wanted]):
         # TensorFlow in a process of its own: this one stays small.
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_export_one, args=(plan.runs, wanted, folder))
         process.start()
-        process.join()
+        try:
+            process.join()
+        except KeyboardInterrupt:
+            process.kill()
+            raise
         if process.exitcode:
             raise UserError(
                 f"the export of {wanted} failed with code {process.exitcode}: try"
@@ -83,20 +106,12 @@ def _export(plan: execution.Plan, records: dict[str, Record]):
     return folder
 
 
-def _exported(folder: pathlib.Path, record: Record) -> bool:
-    """Whether the folder holds an export of this training of the run."""
-    try:
-        description = json.loads((folder / "export.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return description.get("weights_sha256") == record.weights_sha256
-
-
 def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
     """Body of the exporting process; TensorFlow's chatter goes to a log."""
     # Whatever trained the networks, a SavedModel is TensorFlow's.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     terminal = os.fdopen(os.dup(2), "w")
+    make_folder(runs / "logs")
     with open(runs / "logs" / "export.log", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -113,7 +128,7 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
 def run() -> None:
     """Entry point."""
     job_flags.define_all(treatments=["all"])
-    job_flags.run(_main, _SUMMARY, jobs.groups(*job_flags.STUDY))
+    command_line.run(_main, _SUMMARY, jobs.groups(*job_flags.STUDY))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from yosinski_tf.binaries import job_flags, jobs
+from yosinski_tf.binaries import command_line, job_flags, jobs
 
 _SUMMARY = """yosinski-transfer: copy the first n layers of a base network, train.
 
@@ -14,7 +14,7 @@ Example: yosinski-transfer --runs=runs/mine --treatments=A3B,A3B+ --with_bases""
 def run() -> None:
     """Entry point."""
     job_flags.define_all()
-    job_flags.run(
+    command_line.run(
         lambda: jobs.train({"selffer", "transfer"}, flags.FLAGS.with_bases),
         _SUMMARY,
         jobs.groups("with_bases"),

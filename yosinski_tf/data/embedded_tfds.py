@@ -34,7 +34,7 @@ class YosinskiEmbedded(tfds.core.GeneratorBasedBuilder):
     # install (tensorflow/datasets issue 11212).
     code_path = epath.Path(__file__)
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version(motifs.VERSION)
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import unicodedata
 from collections.abc import Callable
 
 import numpy as np
@@ -62,7 +63,10 @@ class Folder:
 
 
 def open_folder(
-    directory: str, held_out: float | None = None, held_out_seed: int = 0
+    directory: str,
+    held_out: float | None = None,
+    held_out_seed: int = 0,
+    keep_empty: bool = False,
 ) -> Folder:
     """Lists a folder tree and checks it, reading no image.
 
@@ -77,17 +81,18 @@ def open_folder(
         has a validation part.
       held_out_seed: Which images are held out; the same seed holds out the
         same images of a class whatever the other classes are.
+      keep_empty: Whether to list files of 0 bytes, as images that are damaged.
 
     Raises:
       UserError: If the tree has neither form, or holds other files.
     """
-    root = pathlib.Path(directory).expanduser()
+    root = pathlib.Path(os.path.expanduser(directory))
     if not directory or not root.is_dir():
         raise UserError(f"no folder {directory!r}: {_FORM}")
     validation = [root / n for n in ("val", "validation") if (root / n).is_dir()]
     train = root / "train"
     if not train.is_dir() or not (validation or _class_folders(train)):
-        return _one_level(root, held_out, held_out_seed)
+        return _one_level(root, held_out, held_out_seed, keep_empty)
     if held_out is not None:
         raise UserError(
             f"{root} has a folder train, so no fraction ({held_out}) is held out:"
@@ -100,10 +105,12 @@ def open_folder(
             " or"
             f" folder:{train} with a held-out fraction"
         )
-    return _two_levels(train, validation[0])
+    return _two_levels(train, validation[0], keep_empty)
 
 
-def _two_levels(train: pathlib.Path, validation: pathlib.Path) -> Folder:
+def _two_levels(
+    train: pathlib.Path, validation: pathlib.Path, keep_empty: bool
+) -> Folder:
     train_folders = _class_folders(train)
     validation_folders = _class_folders(validation)
     for here, there, folders, others in (
@@ -120,12 +127,14 @@ def _two_levels(train: pathlib.Path, validation: pathlib.Path) -> Folder:
     _check_class_count(train, names)
     return Folder(
         names,
-        tuple(_image_files(train_folders[name]) for name in names),
-        tuple(_image_files(validation_folders[name]) for name in names),
+        tuple(_image_files(train_folders[name], keep_empty) for name in names),
+        tuple(_image_files(validation_folders[name], keep_empty) for name in names),
     )
 
 
-def _one_level(root: pathlib.Path, held_out: float | None, seed: int) -> Folder:
+def _one_level(
+    root: pathlib.Path, held_out: float | None, seed: int, keep_empty: bool
+) -> Folder:
     folders = _class_folders(root)
     names = tuple(sorted(folders))
     _check_class_count(root, names)
@@ -141,7 +150,7 @@ def _one_level(root: pathlib.Path, held_out: float | None, seed: int) -> Folder:
         )
     train, validation = [], []
     for name in names:
-        files = _image_files(folders[name])
+        files = _image_files(folders[name], keep_empty)
         if len(files) < 2:
             raise UserError(
                 f"class folder {folders[name]} has one image: wanted one for"
@@ -179,10 +188,21 @@ def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
 
 def _class_folders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Folders by name; other files, such as a README, are none of our business."""
-    return {e.name: folder / e.name for e in _entries(folder) if os.path.isdir(e.path)}
+    folders = [entry.name for entry in _entries(folder) if os.path.isdir(entry.path)]
+    for name in folders:
+        # Names of classes stand one to a line in split files and label lists.
+        if len(name.splitlines()) > 1 or any(
+            unicodedata.category(letter) in ("Cc", "Cs") for letter in name
+        ):
+            raise UserError(
+                f"class folder {ascii(name)} in {folder} has a line end, a control"
+                " character or bytes that are no UTF-8 in its name: wanted one line"
+                " of text; rename it"
+            )
+    return {name: folder / name for name in folders}
 
 
-def _image_files(folder: pathlib.Path) -> tuple[str, ...]:
+def _image_files(folder: pathlib.Path, keep_empty: bool) -> tuple[str, ...]:
     """Paths of the images in a class folder, sorted by file name."""
     paths = []
     for entry in _entries(folder):
@@ -192,6 +212,9 @@ def _image_files(folder: pathlib.Path) -> tuple[str, ...]:
         elif not os.path.isfile(entry.path):
             problem = "is no file, or a link that leads nowhere"
         elif os.path.getsize(entry.path) == 0:
+            if keep_empty:
+                paths.append(entry.path)
+                continue
             problem = "is empty (0 bytes)"
         elif not decoding.looks_like_image(entry.path):
             problem = "is no image"

@@ -1,4 +1,4 @@
-"""A labelled data set held in memory, and a half of it as an index list."""
+"""A labelled data set, in memory or in a store, and a half as an index list."""
 
 import dataclasses
 import hashlib
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from yosinski_tf.data.store_format import Store
+from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
 
 
@@ -15,25 +17,26 @@ class ImageSet:
     """Images and labels for training and validation; the arrays are read-only.
 
     Attributes:
-      name: The source as given, for example `embedded`.
+      name: The source as given, for example `embedded`; of a store, wherever it
+        is, `store:` and what it was prepared from.
       class_names: Names in the order of the class index.
       families: `natural` or `manmade` for each class, or None if not known.
       train_images: uint8 [N, S, S, 3], RGB, 0..255. Within a class the images
         stand in the source's list order, so the first k of a class are the
-        same at every loading.
+        same at every loading. Those of a store are read when asked for.
       train_labels: int32 [N], class indices.
       validation_images: uint8 [M, S, S, 3], RGB, 0..255.
       validation_labels: int32 [M], class indices.
       fingerprint: SHA-256, in hexadecimal, of the class names and of the
-        shapes and bytes of all four arrays.
+        shapes and bytes of all four arrays; of a store its own.
     """
 
     name: str
     class_names: tuple[str, ...]
     families: tuple[str, ...] | None
-    train_images: np.ndarray
+    train_images: np.ndarray | StoredImages
     train_labels: np.ndarray
-    validation_images: np.ndarray
+    validation_images: np.ndarray | StoredImages
     validation_labels: np.ndarray
     fingerprint: str
 
@@ -58,11 +61,7 @@ def make_image_set(
       UserError: If there are fewer than two classes, a label is not a class
         index, or a class has no training or no validation image.
     """
-    if len(class_names) < 2:
-        raise UserError(
-            f"data {name} has {len(class_names)} class(es): wanted at least 2;"
-            " choose another source"
-        )
+    _check_classes(name, class_names)
     arrays = []
     for part, (images, labels) in (("training", train), ("validation", validation)):
         if images.dtype != np.uint8 or images.shape[1:] != (*images.shape[1:3], 3):
@@ -79,6 +78,29 @@ def make_image_set(
         None if families is None else tuple(families),
         *arrays,
         fingerprint=_fingerprint(class_names, arrays),
+    )
+
+
+def stored_image_set(store: Store) -> ImageSet:
+    """A store as a data set; no image is read.
+
+    Raises:
+      UserError: If it is damaged, there are fewer than two classes, or a class
+        has no training or no validation image.
+    """
+    name = f"store:{store.source}"
+    _check_classes(name, store.class_names)
+    arrays: list = []
+    for part, split in (("training", "train"), ("validation", "validation")):
+        labels = store.labels(split)
+        _check_labels(name, part, labels, store.class_names)
+        arrays += [StoredImages(store, split), labels]
+    return ImageSet(
+        name,
+        store.class_names,
+        store.families,
+        *arrays,
+        fingerprint=store.fingerprint,
     )
 
 
@@ -113,6 +135,14 @@ def half_view(
         place = np.arange(len(by_class)) - starts[new_labels[by_class]]
         indices = np.sort(by_class[place < examples_per_class])
     return indices, new_labels[indices]
+
+
+def _check_classes(name: str, class_names: Sequence[str]) -> None:
+    if len(class_names) < 2:
+        raise UserError(
+            f"data {name} has {len(class_names)} class(es): wanted at least 2;"
+            " choose another source"
+        )
 
 
 def _check_labels(

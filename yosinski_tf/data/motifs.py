@@ -19,6 +19,8 @@ from yosinski_tf.data.textures import TEXTURES
 from yosinski_tf.errors import UserError
 
 IMAGE_SIZE = 32
+VERSION = "1.0.0"
+"""Of the drawing: other pixels for the same seed are another version."""
 CLASSES_PER_FAMILY = 20
 
 _PARTS = {"train": 0, "validation": 1}

@@ -1,8 +1,8 @@
-"""Batches from a stateless order: (seed, epoch, position) decides everything.
+"""Batches of a half, in the stateless order of `order`, and its mean image.
 
-The position of an image in its epoch decides which image it is, where it is
-cropped and whether it is mirrored, so that a pipeline can start at any step
-without reading what came before.
+What is drawn depends on the place in the order alone, so that a pipeline can
+start at any step without reading what came before. Images held in memory are
+gathered here; those of a store see `stored_batches`.
 """
 
 import dataclasses
@@ -10,7 +10,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-_CROP_DOMAIN = 2**30
+from yosinski_tf.data import stored_batches
+from yosinski_tf.data.order import Order
+from yosinski_tf.data.stored_images import StoredImages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +22,13 @@ class Part:
     The arrays are numpy's or, after `on_host`, tensors.
 
     Attributes:
-      images: Of the whole data set, uint8 [count, size, size, 3].
+      images: Of the whole data set, uint8 [count, size, size, 3], or those of a
+        store.
       indices: Which of them belong to the half, int64 [part].
       labels: Their classes, numbered 0.. within the half, int32 [part].
     """
 
-    images: np.ndarray | tf.Tensor
+    images: np.ndarray | tf.Tensor | StoredImages
     indices: np.ndarray | tf.Tensor
     labels: np.ndarray | tf.Tensor
 
@@ -63,33 +66,28 @@ def training_batches(
       row, left column, and 1 for a mirrored crop.
     """
     images, indices, labels = part.images, part.indices, part.labels
-    count = len(part.indices)
-    free = part.images.shape[1] - crop_size + 1
+    free = images.shape[1] - crop_size + 1
+    order = Order(len(indices), free, mirror, seed)
+    if isinstance(images, StoredImages):
+        return stored_batches.training_batches(
+            images,
+            indices,
+            labels,
+            order,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            first_step=first_step,
+            last_step=last_step,
+            places=places,
+        )
     in_batch = tf.range(batch_size, dtype=tf.int64)
 
-    def draw(position, epoch, purpose, most):
-        same = tf.ones_like(epoch)
-        # The raw operation, since its wrapper refuses a seed per position.
-        return tf.raw_ops.RandomIndexShuffle(
-            index=position,
-            seed=tf.stack([same * seed, epoch, same * purpose], axis=1),
-            max_index=tf.constant(most, tf.int64),
-            rounds=4,
-        )
-
     def batch(step):
-        number = step * batch_size + in_batch
-        epoch, position = number // count, number % count
-        chosen = draw(position, epoch, 0, count - 1)
+        chosen, top, left, flip = order.draw(step * batch_size + in_batch)
         pixels = tf.gather(images, tf.gather(indices, chosen))
-        if free > 1 or mirror:
-            random = draw(position, epoch, 1, _CROP_DOMAIN - 1)
-            top, left = random % free, (random // free) % free
-            flip = (random // free**2) % 2 == 1 if mirror else tf.zeros_like(top) > 0
+        if order.crops:
             pixels = _crop(pixels, top, left, flip, crop_size)
-            place = tf.stack([top, left, tf.cast(flip, tf.int64)], axis=1)
-        else:
-            place = tf.zeros([batch_size, 3], tf.int64)
+        place = tf.stack([top, left, tf.cast(flip, tf.int64)], axis=1)
         found = (pixels, tf.cast(place, tf.int32)) if places else pixels
         return found, tf.gather(labels, chosen)
 
@@ -128,6 +126,15 @@ def validation_batches(
       Batches as those of `training_batches`.
     """
     images, indices, labels = part.images, part.indices, part.labels
+    if isinstance(images, StoredImages):
+        return stored_batches.validation_batches(
+            images,
+            indices,
+            labels,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            places=places,
+        )
     margin = (part.images.shape[1] - crop_size) // 2
     inside = slice(margin, margin + crop_size)
 
@@ -145,9 +152,7 @@ def validation_batches(
 
 def mean_pixel(part: Part) -> tuple[float, float, float]:
     """Mean of each channel over all pixels of the part, 0..255."""
-    sums = np.zeros(3, np.int64)
-    for chunk in _chunks(part):
-        sums += part.images[chunk].sum(axis=(0, 1, 2), dtype=np.int64)
+    sums = _pixel_sums(part).sum(axis=(0, 1))
     pixels = len(part.indices) * part.images.shape[1] * part.images.shape[2]
     red, green, blue = (sums / pixels).tolist()
     return red, green, blue
@@ -155,18 +160,26 @@ def mean_pixel(part: Part) -> tuple[float, float, float]:
 
 def mean_image(part: Part) -> np.ndarray:
     """Mean of the part's images, float32 [size, size, 3], 0..255."""
+    return (_pixel_sums(part) / len(part.indices)).astype(np.float32)
+
+
+def _pixel_sums(part: Part) -> np.ndarray:
+    """Sum of the part's images, exactly, int64 [size, size, 3]."""
+    if isinstance(part.images, StoredImages):
+        return part.images.pixel_sums(part.indices)
     sums = np.zeros(part.images.shape[1:], np.int64)
-    for chunk in _chunks(part):
+    for chunk in np.array_split(part.indices, max(1, len(part.indices) // 1024)):
         sums += part.images[chunk].sum(axis=0, dtype=np.int64)
-    return (sums / len(part.indices)).astype(np.float32)
-
-
-def _chunks(part: Part) -> list[np.ndarray]:
-    return np.array_split(part.indices, max(1, len(part.indices) // 1024))
+    return sums
 
 
 def on_host(part: Part) -> Part:
-    """The part's own images as tensors in the CPU's memory, copied once."""
+    """The part's own images as tensors in the CPU's memory, copied once.
+
+    Images of a store stay where they are.
+    """
+    if isinstance(part.images, StoredImages):
+        return part
     with tf.device("CPU:0"):
         return Part(
             tf.constant(part.images[part.indices]),

@@ -14,8 +14,14 @@ import numpy as np
 from PIL import Image
 
 from yosinski_tf.data import decoding, folder, motifs, tfds_source
-from yosinski_tf.data.image_set import ImageSet, half_view, make_image_set
+from yosinski_tf.data.image_set import (
+    ImageSet,
+    half_view,
+    make_image_set,
+    stored_image_set,
+)
 from yosinski_tf.data.memory import check_memory
+from yosinski_tf.data.store_format import Store, open_store
 from yosinski_tf.errors import UserError
 
 __all__ = [
@@ -25,6 +31,7 @@ __all__ = [
     "half_view",
     "known_sources",
     "load",
+    "open_stored",
 ]
 
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
@@ -41,12 +48,14 @@ class Description:
       class_names: Names in the order of the class index.
       families: `natural` or `manmade` for each class, or None if not known.
       num_images: Training and validation images together.
+      stored: Whether the images stay in a store, of which a study holds no copy.
     """
 
     name: str
     class_names: tuple[str, ...]
     families: tuple[str, ...] | None
     num_images: int
+    stored: bool = False
 
 
 class _Source(Protocol):
@@ -93,12 +102,27 @@ def known_sources() -> str:
     """The forms a source may be given in, for error messages and help texts."""
     return (
         "embedded or embedded:SEED (images the program draws), folder:DIR (a folder"
-        " per class), or tfds:NAME (prepared by TensorFlow Datasets)"
+        " per class), tfds:NAME (prepared by TensorFlow Datasets), or store:DIR"
+        " (prepared by yosinski-prepare)"
     )
 
 
+def open_stored(spec: str) -> Store | None:
+    """The store that a source names, None if it names none.
+
+    Raises:
+      UserError: If it is not there, incomplete, damaged or of another version.
+    """
+    kind, _, folder = spec.partition(":")
+    return open_store(folder) if kind == "store" and folder else None
+
+
 def describe(
-    spec: str, *, data_dir: str | None = None, held_out: float | None = None
+    spec: str,
+    *,
+    image_size: int | None = None,
+    data_dir: str | None = None,
+    held_out: float | None = None,
 ) -> Description:
     """Finds a data set and names its classes, reading no image.
 
@@ -106,9 +130,14 @@ def describe(
       spec: As for `load`, and so are the others.
 
     Raises:
-      UserError: If the source is unknown, not there or incomplete.
+      UserError: If the source is unknown, not there or incomplete, or a store of
+        another image size.
     """
     _check_options(spec, data_dir, held_out)
+    if store := open_stored(spec):
+        _check_size(store, image_size or store.image_size)
+        names, families = store.class_names, store.families
+        return Description(spec, names, families, store.num_images, stored=True)
     source = _open(spec, data_dir, held_out, 0)
     names = source.class_names
     return Description(spec, names, _families(names), source.num_images)
@@ -126,10 +155,13 @@ def load(
 ) -> ImageSet:
     """Loads a data set into memory, every image warped to one size.
 
+    Images of a store are not loaded: they are read when they are asked for.
+
     Args:
       spec: `embedded`, `embedded:SEED`, `folder:DIR` (see `folder.open_folder`),
-        or `tfds:NAME` (see `tfds_source.open_tfds`). Images of `embedded` and
-        `folder` are ordered by class, those of `tfds` as they are stored.
+        `tfds:NAME` (see `tfds_source.open_tfds`), or `store:DIR` (see
+        `store_format`). Images of `embedded`, `folder` and `store` are ordered
+        by class, those of `tfds` as they are stored.
       image_size: Height and width in pixels; aspect ratio is ignored, as in the
         paper. See `decoding` for how images are resized.
       data_dir: Where TensorFlow Datasets prepared its data; `tfds` only.
@@ -140,12 +172,15 @@ def load(
       available_bytes: Memory that is free; None to ask the system.
 
     Raises:
-      UserError: If the source is unknown, not there, incomplete, damaged, or
-        too large for the memory.
+      UserError: If the source is unknown, not there, incomplete, damaged, too
+        large for the memory, or a store of another image size.
     """
     if image_size < 1:
         raise UserError(f"image size {image_size}: wanted at least 1 pixel")
     _check_options(spec, data_dir, held_out)
+    if store := open_stored(spec):
+        _check_size(store, image_size)
+        return stored_image_set(store)
     source = _open(spec, data_dir, held_out, held_out_seed)
     total, done = source.num_images, 0
     check_memory(total, image_size, available_bytes)
@@ -160,6 +195,16 @@ def load(
     validation = source.read("validation", image_size, advance)
     names = source.class_names
     return make_image_set(spec, names, _families(names), train, validation)
+
+
+def _check_size(store: Store, image_size: int) -> None:
+    if store.image_size != image_size:
+        size = store.image_size
+        raise UserError(
+            f"the store {store.folder} holds images of {size} x {size} pixels, wanted"
+            f" {image_size} x {image_size}: leave out --image_size, or prepare a store"
+            " of that size"
+        )
 
 
 def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -60,7 +60,7 @@ class TfdsFolder:
                 labels.append(label)
                 yield name, encoded
             if len(labels) != count:
-                raise self._damaged(split, f"{len(labels)} of {count} images")
+                raise self.damaged(split, f"{len(labels)} of {count} images")
 
         decoding.decode_all(sources(), images, advance)
         return images, np.asarray(labels, np.int32)
@@ -89,9 +89,10 @@ class TfdsFolder:
             for example in examples:
                 yield example[self.image], int(example[self.label])
         except tf.errors.OpError as error:
-            raise self._damaged(split, type(error).__name__) from None
+            raise self.damaged(split, type(error).__name__) from None
 
-    def _damaged(self, split: str, what: str) -> UserError:
+    def damaged(self, split: str, what: str) -> UserError:
+        """The error to raise where the files of a split cannot be read."""
         return UserError(
             f"tfds:{self.name} cannot be read in full, split {split} ({what}): its"
             " files are damaged or incomplete; delete its folder"

@@ -1,0 +1,570 @@
+"""Files and folders that are wrong, and what is said of them."""
+
+import json
+import os
+import pathlib
+
+import fabricate
+import numpy as np
+from bad_flags import Bad, study
+from bad_world import (
+    CLASSES,
+    copied,
+    edited,
+    enormous,
+    finished_run,
+    images,
+    picture,
+    spoilt,
+    weights,
+    with_file,
+)
+
+from yosinski_tf import surgery
+
+RUN = "random-0_A3B_seed0"
+
+
+def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
+    """Flag files, and files that list the classes of both halves."""
+    place.mkdir()
+    found = {}
+
+    def halves(name: str, content: bytes, *words: str) -> None:
+        path = place / f"{name.replace(' ', '_')}.txt"
+        path.write_bytes(content)
+        found[f"split file {name}"] = study(
+            data, f"--split=file:{path}", words=(str(path), *words)
+        )
+
+    halves("empty", b"", "no class of half A", "wanted a line [A]")
+    halves("no section", b"ant\nbee\n", "'ant' in line 1", "wanted a line [A]")
+    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", "'[C]' in line 4", "wanted")
+    halves("one half", b"[A]\nant\nbee\ncat\ndog", "no class of half B", "then [B]")
+    halves("not UTF-8", b"[A]\nb\xe4r\n", "no UTF-8 text", "wanted a line [A]")
+    halves("twice", b"[A]\nant\nant\n[B]\nbee", "'ant' twice", "once")
+    halves("both", b"[A]\nant\nbee\n[B]\nbee\ncat", "'bee' twice, in A and B", "once")
+    halves("unknown", b"[A]\nant\n../bee\n[B]\ncat", "'../bee'", "'ant', 'bee'")
+    halves("missing", b"[A]\nant\nbee\n[B]\ncat", "'dog'", "name every class once")
+    halves("small half", b"[A]\nant\n[B]\nbee\ncat\ndog", "1 of 4", "at least 2")
+    unread = "give file:PATH"
+    broken = place / "bytes.flags"
+    broken.write_bytes(b"\xff\xfe--steps=3\n")
+    unknown = place / "unknown.flags"
+    unknown.write_text("# A remark.\n--stepz=3\n")
+    return {
+        **found,
+        "split file is a folder": study(
+            data, f"--split=file:{place}", words=("Is a directory", unread)
+        ),
+        "no split file": study(
+            data, f"--split=file:{place}/x", words=("No such file", unread)
+        ),
+        "split file of a long name": study(
+            data, f"--split=file:{'x' * 300}", words=("File name too long", unread)
+        ),
+        "flag file not UTF-8": study(
+            f"--flagfile={broken}", words=("wants UTF-8 text", "another --flagfile")
+        ),
+        "flag file is a folder": study(
+            f"--flagfile={place}", words=("Is a directory", str(place))
+        ),
+        "flag file of unknown flags": study(
+            f"--flagfile={unknown}", words=("'stepz'", "--help")
+        ),
+    }
+
+
+def folders(place: pathlib.Path) -> dict[str, Bad]:
+    """Folders of images."""
+    place.mkdir()
+    found = {}
+
+    def folder(name, spoil, *words: str, plain_user: bool = False) -> None:
+        path = spoilt(place / name.replace(" ", "_"), spoil)
+        found[f"folder {name}"] = study(
+            f"--dataset=folder:{path}", words=words, plain_user=plain_user
+        )
+
+    def file(name: str, content: bytes, *words: str) -> None:
+        where = f"train/dog/{name}"
+        folder(f"with {name}", with_file(where, content), where, *words)
+
+    replace = "replace or remove it"
+    move = "wanted only images in a class folder; move or remove it"
+    file("zero.png", b"", "is empty (0 bytes)", move)
+    file("text.txt", b"hello", "is no image", move)
+    file("text.png", b"hello", "it is no image", replace)
+    file("cut.png", picture(side=64)[:70], "truncated", replace)
+    file("cut.jpg", picture(form="JPEG", side=64)[:300], "cannot read", replace)
+    file("cut.gif", picture("P", "GIF", side=64)[:30], "cannot read image", replace)
+    file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is no image", move)
+    file("enormous.png", enormous(), "exceeds limit", replace)
+    file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
+    # What can be read is read: only the last file is spoken of.
+    folder("of many kinds", _many_kinds, "train/dog/last.png", "it is no image")
+    link = "a link that leads nowhere"
+    folder("with a looping link", _loop("train/dog/1.png"), "dog/1.png", link, move)
+    folder(
+        "with a link to itself",
+        lambda path: (path / "train/dog/up").symlink_to(path),
+        "dog/up is a folder inside a class folder",
+        move,
+    )
+    folder(
+        "whose class is a looping link",
+        lambda path: [
+            (path / "train/dog").rename(path / "old"),
+            _loop("train/dog")(path),
+        ],
+        "'dog' has a folder in",
+        "but not in",
+        "add or remove its folder",
+    )
+    folder(
+        "without a class in val",
+        lambda path: (path / "val/dog").rename(path / "val/cow"),
+        "'dog' has a folder in",
+        "wanted the same classes in both",
+    )
+    folder(
+        "with two validations",
+        lambda path: (path / "validation").mkdir(),
+        "both of val and validation",
+        "wanted one",
+    )
+    folder(
+        "with an empty class",
+        lambda path: (path / "train/dog/0.png").unlink(),
+        "train/dog is empty",
+        "at least one image",
+    )
+    for name, odd, told in (
+        ("a line end", b"a\nb", "'a\\\\nb'"),
+        ("a control character", b"a\x1b[2Jb", "\\x1b"),
+        ("bytes that are no text", b"c\xe4t", "\\udce4"),
+    ):
+        folder(
+            f"whose class has {name}",
+            lambda path, odd=odd: [
+                os.rename(path / part / "dog", os.fsencode(path / part) + b"/" + odd)
+                for part in ("train", "val")
+            ],
+            told.replace("\\\\", "\\"),
+            "wanted one line of text; rename it",
+        )
+    closed = "Permission denied"
+    folder(
+        "that is closed",
+        lambda path: (path / "train/dog").chmod(0),
+        "train/dog",
+        closed,
+        "make it readable",
+        plain_user=True,
+    )
+    folder(
+        "with a closed image",
+        lambda path: (path / "train/dog/0.png").chmod(0),
+        "train/dog/0.png",
+        closed,
+        replace,
+        plain_user=True,
+    )
+    three = images(place / "three", CLASSES[:3])
+    one = images(place / "one", CLASSES[:1])
+    (place / "bare").mkdir()
+    (place / "file").write_bytes(picture())
+    wanted = "wanted DIR/train/CLASS/*"
+
+    def data(spec: str, *words: str) -> Bad:
+        return study(f"--dataset=folder:{spec}", words=words)
+
+    return {
+        **found,
+        "no such folder": data(f"{place}/nowhere", "nowhere", wanted),
+        "folder of no name": data("", "no folder ''", wanted),
+        "folder of a long name": data("x" * 300, "File name too long", "correct"),
+        "file for a folder": data(f"{place}/file", "no folder", wanted),
+        "bare folder": data(f"{place}/bare", "0 class folder(s)", "at least 2"),
+        "three classes": data(str(three), "3 classes", "at least 4", "larger"),
+        "one class": data(str(one), "1 class folder(s)", "wanted at least 2"),
+        "no such set": study(
+            "--dataset=tfds:nowhere",
+            f"--data_dir={place}",
+            words=("no prepared data set 'nowhere'", "tfds build nowhere", "data_dir"),
+        ),
+    }
+
+
+def _loop(name: str):
+    return lambda path: (path / name).symlink_to(path / name)
+
+
+def _many_kinds(path: pathlib.Path) -> None:
+    for name, content in {
+        "1-16-bit.png": picture("I;16"),
+        "2-palette.png": picture("P"),
+        "3-transparent.png": picture("RGBA"),
+        "4-grey.png": picture("L"),
+        "5-one-bit.png": picture("1"),
+        "6-cmyk.jpg": picture("CMYK", "JPEG"),
+        "7-animated.gif": picture("P", "GIF", save_all=True),
+        "8.webp": picture(form="WEBP"),
+        "9.bmp": picture(form="BMP"),
+        "a.tiff": picture("LAB", "TIFF"),
+        "no ending": picture(),
+        "a line\nend.png": picture(),
+        "last.png": b"hello",
+    }.items():
+        (path / "train/dog" / name).write_bytes(content)
+    (path / "train/dog/a link.png").symlink_to(path / "train/cat/0.png")
+    os.rename(path / "train/dog/9.bmp", os.fsencode(path / "train/dog") + b"/\xe4.bmp")
+
+
+def stores(place: pathlib.Path) -> dict[str, Bad]:
+    """Prepared stores, and what is no such store."""
+    place.mkdir()
+    found = {}
+
+    def store(name: str, spoil, *words: str, flags: tuple[str, ...] = ()) -> None:
+        path = place / name.replace(" ", "_")
+        made = fabricate.store(path, image_size=16, class_names=CLASSES)
+        spoil(made.folder / "store.json")
+        found[f"store {name}"] = study(f"--dataset=store:{path}", *flags, words=words)
+
+    def text(content: str):
+        return lambda path: path.write_text(content)
+
+    def whole(path: pathlib.Path) -> None:
+        assert path.is_file()
+
+    again = "copy the store again, or prepare it again"
+    store(
+        "cut", lambda path: os.truncate(path, 200), "cannot read", "store.json", again
+    )
+    store("empty", text(""), "cannot read", "JSONDecodeError", again)
+    store("of a list", text("[]"), "cannot read", "store.json", again)
+    store("deep", text("[" * 100_000), "cannot read", "RecursionError", again)
+    store("of few fields", text('{"format_version": 1}'), "KeyError", again)
+    store(
+        "of another version",
+        lambda path: path.write_text(
+            json.dumps({**json.loads(path.read_text()), "format_version": 2})
+        ),
+        "is of format version 2, this program reads 1",
+        "use the program that made it",
+    )
+    store(
+        "without a file",
+        lambda path: next(path.parent.glob("images-train.*")).unlink(),
+        "lacks its file images-train",
+        again,
+    )
+    sizes = "images of 16 x 16 pixels"
+    store("of a size", whole, sizes, "wanted 32 x 32", flags=("--image_size=32",))
+    store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
+    store("with a share", whole, "no held-out", "got 0.2", flags=("--held_out=0.2",))
+    store("with a folder", whole, "no data_dir", "got x", flags=("--data_dir=x",))
+    # Not finished: the description is written last.
+    unfinished = place / "unfinished.partial" / "store"
+    fabricate.store(unfinished, image_size=16, class_names=CLASSES)
+    (unfinished / "store.json").unlink()
+    (place / "bare").mkdir()
+    (place / "file").write_bytes(b"")
+    for name, path in (
+        ("nowhere", place / "nowhere"),
+        ("a file", place / "file"),
+        ("a bare folder", place / "bare"),
+        ("half made", unfinished),
+        ("beside what is half made", place / "unfinished"),
+    ):
+        found[f"store {name}"] = study(
+            f"--dataset=store:{path}",
+            words=(f"no store at {path}", "store.json", "yosinski-prepare --out=DIR"),
+        )
+    return found
+
+
+def preparations(place: pathlib.Path) -> dict[str, Bad]:
+    """What yosinski-prepare refuses, leaving nothing behind."""
+    place.mkdir()
+    good = images(place / "good")
+    folder, out = f"--source=folder:{good}", f"--out={place}/out"
+    found = {}
+
+    def prepare(name: str, arguments: tuple[str, ...], *words: str) -> None:
+        found[f"prepare {name}"] = Bad("prepare", arguments, words)
+
+    def lists(name: str, line: bytes, *words: str) -> None:
+        root = images(place / f"list_of_{name.replace(' ', '_')}")
+        (root / "link").symlink_to(good)
+        every = [f"train/{c}/0.png {i}\n".encode() for i, c in enumerate(CLASSES)]
+        (root / "val.txt").write_bytes(b"".join(every))
+        (root / "train.txt").write_bytes(b"".join([*every, line, b"\n"]))
+        words = (f"{root}/train.txt line 5", *words, "correct the line")
+        prepare(f"list of {name}", (f"--source=filelist:{root}", out), *words)
+
+    form = "wanted a path, a space and a class index"
+    below = "wanted a file below"
+    lists("a way up", b"../good/train/ant/0.png 0", "leads out of the list", below)
+    lists("a hidden way up", b"train/../../good/x.png 0", "leads out of", below)
+    lists("an absolute path", b"/etc/passwd 0", "is an absolute path", below)
+    lists("a link outside", b"link/train/ant/0.png 0", "through a link", below)
+    lists("no label", b"train/ant/1.png", "'train/ant/1.png'", form)
+    lists("a name for a label", b"train/ant/1.png ant", "1.png ant'", form)
+    lists("a label below 0", b"train/ant/1.png -1", "1.png -1'", form)
+    lists("an image that is gone", b"train/ant/1.png 0", "is not there", below)
+    lists("a folder", b"train/ant 0", "is no file", below)
+    twice = images(place / "twice")
+    (twice / "train.txt").write_text("train/ant/0.png 0\n" * 2)
+    (twice / "val.txt").write_text("val/ant/0.png 0\n")
+    prepare(
+        "list of one image twice",
+        (f"--source=filelist:{twice}", out),
+        *("train.txt line 2", "as line 1 does", "remove one"),
+    )
+    lone = f"--source=filelist:{twice}/train.txt"
+    prepare("one list", (lone, out), "names 1 file(s)", "filelist:TRAIN.txt,VAL.txt")
+    prepare("nothing", (), "--source is missing", "--source=folder:DIR")
+    prepare("no out", (folder,), "--out is missing", "--out=STORE")
+    prepare("no source", (out,), "--source is missing", "--source=folder:DIR")
+    prepare("unknown source", ("--source=zip:x", out), "'zip:x'", "wanted tfds:image")
+    nowhere = f"--source=folder:{place}/nowhere"
+    prepare("no folder", (nowhere, out), "nowhere", "wanted DIR/train/CLASS/*")
+    prepare("quality 0", (folder, out, "--quality=0"), "quality 0", "wanted 1 to 100")
+    prepare("quality 101", (folder, out, "--quality=101"), "101", "wanted 1 to 100")
+    raw = (folder, out, "--encoding=raw", "--quality=9")
+    prepare("raw of a quality", raw, "raw has no --quality", "leave one of them out")
+    png = (folder, out, "--encoding=png")
+    prepare("encoding", png, "--encoding wants one of jpeg, raw", "'png'", "--help")
+    prepare("no pixel", (folder, out, "--image_size=0"), "size 0", "at least 1 pixel")
+    many = (folder, out, "--processes=0")
+    prepare("no process", many, "--processes wants", "positive integer", "'0'")
+    tars = (folder, out, "--manual_dir=x")
+    prepare("tars", tars, "takes no --manual_dir, got x", "leave it out")
+    data = (folder, out, "--data_dir=x")
+    prepare("data folder", data, "takes no --data_dir, got x", "leave it out")
+    beam = (folder, out, "--beam_options=a=b")
+    prepare("beam options", beam, "wants --beam_runner", "give it too")
+    kept = (folder, f"--out={good}")
+    prepare("over other files", kept, "is there and is no store", "another --out")
+    prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), "is no store")
+    prepare("verify nothing", (f"--verify={place}/x",), "no store at", "store.json")
+    prepare("verify images", (f"--verify={good}",), f"no store at {good}", "--out=DIR")
+    prepare("stray argument", (folder, out, "x"), "'x'", "start with --", "--help")
+    return {
+        **found,
+        "benchmark nothing": Bad(
+            "benchmark", (), ("wanted what to measure", "one of input", "got ''")
+        ),
+        "benchmark the unknown": Bad(
+            "benchmark", ("output",), ("one of input", "got 'output'", "see --help")
+        ),
+        "benchmark crop over image": Bad(
+            "benchmark",
+            ("input", "--image_size=16", "--crop_size=17", f"--work_dir={place}/work"),
+            ("--crop_size is 17", "at most the image size, 16"),
+        ),
+        "benchmark of few": Bad(
+            "benchmark",
+            ("input", "--records=10", f"--work_dir={place}/work"),
+            ("--records wants", "500", "'10'", "--help"),
+        ),
+    }
+
+
+def records(place: pathlib.Path) -> dict[str, Bad]:
+    """Records, and folders of them."""
+    place.mkdir()
+    again = "delete its folder to train it again"
+    found = {}
+
+    def report(name: str, runs: pathlib.Path, *words: str, **options: bool) -> None:
+        found[name] = Bad("report", (f"--runs={runs}",), words, **options)
+
+    def field(name: str, words: tuple[str, ...], **changes: object) -> None:
+        runs = edited(place / name.replace(" ", "_"), **changes)
+        report(f"record {name}", runs, f"{RUN}/record.json", *words, again)
+
+    field("without a field", ("missing fields ['top1']",), top1=...)
+    field("with an unknown field", ("unknown fields ['top9']",), top9=1)
+    field("with a text for a number", ("top1 (wanted float, got '0.5')",), top1="0.5")
+    field("with no number", ("top1 (wanted float, got nan)",), top1=float("nan"))
+    field("with infinity", ("loss (wanted float | None, got inf)",), loss=float("inf"))
+    field("with true", ("seed (wanted int, got True)",), seed=True)
+    field("with null", ("treatment (wanted str, got None)",), treatment=None)
+    field("with an odd history", ("history (wanted list",), history=[{"step": "x"}])
+    field("with numbers for names", ("class_names (wanted list",), class_names=[1, 2])
+    field("with an odd recipe", ("recipe (wanted dict", "got [1]"), recipe=[1])
+    field(
+        "with half a letter", ("device (wanted str, got '\\ud800')",), device="\ud800"
+    )
+    field("of another folder", ("run_id (wanted the folder", "../x"), run_id="../x")
+    field("of no treatment", ("'A9B' copies 9", "from 1 to 7"), treatment="A9B")
+    field("at odds with itself", ("n (wanted 3 for A3B, got 9)",), n=9)
+    field("of no split", ("split (wanted first:N, got 'first:x')",), split="first:x")
+
+    def text(name: str, content: bytes, *words: str) -> None:
+        runs = edited(place / name.replace(" ", "_"))
+        (runs / RUN / "record.json").write_bytes(content)
+        report(f"record {name}", runs, f"{RUN}/record.json", *words, again)
+
+    text("is cut", b'{"run_id": "x', "is not valid JSON")
+    text("is empty", b"", "is not valid JSON")
+    text("is no object", b"[]", "holds no JSON object")
+    text("is not UTF-8", b'{"a": "\xff"}', "is not valid JSON")
+    text("is deep", b"[" * 100_000, "is not valid JSON", "recursion")
+    text("has 5000 digits", b'{"a": ' + b"9" * 5000 + b"}", "is not valid JSON")
+
+    runs = edited(place / "record_is_a_folder")
+    (runs / RUN / "record.json").unlink()
+    (runs / RUN / "record.json").mkdir()
+    report("record is a folder", runs, "Is a directory", again)
+    runs = edited(place / "record_closed")
+    (runs / RUN / "record.json").chmod(0)
+    report("record is closed", runs, "Permission denied", again, plain_user=True)
+    (place / "bare").mkdir()
+    (place / "file").write_text("")
+    report("no record", place / "bare", "no run has finished", "run a study")
+    report("no study", place / "nowhere", "no study folder at", "give --runs=DIR")
+    report("file for a study", place / "file", "no study folder at", "give --runs=DIR")
+    runs = edited(place / "report_is_a_file")
+    (runs / "report").write_text("")
+    report("report is a file", runs, "report (File exists)", "move it")
+    runs = edited(place / "report_closed")
+    runs.chmod(0o555)
+    report(
+        "study is read-only", runs, "Permission denied", "name another", plain_user=True
+    )
+    found["file for a published report"] = Bad(
+        "report",
+        ("--published", f"--out={place}/file"),
+        ("File exists", "name another"),
+    )
+    return found
+
+
+def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str, Bad]:
+    """Study folders.
+
+    Args:
+      place: Where to make them.
+      data: The flag that names good images.
+      prepared: A good study folder of these images, without a run.
+    """
+    place.mkdir()
+    another = "choose another --runs folder"
+    found = {}
+
+    def folder(name: str, *words: str, treatments: str = "A3B", **options: bool):
+        runs = copied(prepared, place / name.replace(" ", "_"))
+        found[name] = study(
+            data,
+            f"--runs={runs}",
+            f"--treatments={treatments}",
+            words=words,
+            **options,
+        )
+        return runs
+
+    runs = folder("settings cut", "cannot read", "study.json", another)
+    (runs / "study.json").write_text("{")
+    runs = folder("settings deep", "study.json", "recursion", another)
+    (runs / "study.json").write_text("[" * 100_000)
+    runs = folder("settings of another kind", "made with other settings", another)
+    (runs / "study.json").write_text("[1]")
+    runs = folder("settings changed", "recipe.steps was 99, now 12", another)
+    settings = json.loads((runs / "study.json").read_text())
+    settings["recipe"]["steps"] = 99
+    (runs / "study.json").write_text(json.dumps(settings))
+    runs = folder("settings lost", "no study.json that says how", another)
+    finished_run(runs, "A3B")
+    (runs / "study.json").unlink()
+    runs = folder("other data", "data set", "has changed", "wanted fingerprint bbbb")
+    finished_run(runs, "baseA")
+    runs = folder("record cut", f"{RUN}/record.json is not valid JSON", "again")
+    finished_run(runs, "A3B")
+    (runs / RUN / "record.json").write_text("{")
+
+    base = "random-0_baseA_seed0"
+    again = "delete the folder to train the run again"
+    runs = folder("base without weights", base, "no weights.npz", again)
+    finished_run(runs, "baseA")
+    (runs / base / "weights.npz").unlink()
+    runs = folder("base of other weights", base, "its record says", again)
+    finished_run(runs, "baseA", weights_sha256="0" * 64)
+    runs = folder("base of cut weights", base, "cannot read weights", "train it again")
+    finished_run(runs, "baseA")
+    (runs / base / "weights.npz").write_bytes(b"PK\x03\x04")
+    runs = folder("base of another network", "conv1/bias of shape (4,)", "(5,)", again)
+    other = {**weights(), "conv1/bias": np.zeros(5, "f4")}
+    layers = {name.split("/")[0] for name in other}
+    finished_run(runs, "baseA", weights_sha256=surgery.digest(other, layers))
+    np.savez(runs / base / "weights.npz", **other)
+
+    (place / "file").write_text("")
+    closed, locked = place / "closed", place / "locked"
+    closed.mkdir(mode=0o555)
+    locked.mkdir(mode=0)
+
+    def where(runs: str, *words: str, **options: bool) -> Bad:
+        return study(data, f"--runs={runs}", words=words, **options)
+
+    denied = ("Permission denied", "name a")
+    return {
+        **found,
+        "runs is a file": where(f"{place}/file", "wants a folder", "name another"),
+        "runs below a file": where(f"{place}/file/x", "Not a directory", "name a"),
+        "runs of a long name": where("x" * 300, "File name too long", "name another"),
+        "runs read-only": where(f"{closed}/x", *denied, plain_user=True),
+        "runs closed": where(f"{locked}/x", *denied, plain_user=True),
+    }
+
+
+def exports(place: pathlib.Path) -> dict[str, Bad]:
+    """Runs that cannot be exported."""
+    place.mkdir()
+
+    def export(name: str, *words: str, run: str = RUN, **changes: object) -> Bad:
+        runs = place / name
+        finished_run(runs, "A3B", **changes)
+        return Bad("export", (f"--runs={runs}", f"--run={run}"), words)
+
+    mean = {"image_size": 16, "crop_size": 16, "mean": "image"}
+    return {
+        "export of no run": export("no", "'A3A'", "did you mean", RUN, run="A3A"),
+        "export of a path": export(
+            "up", f"no finished run '../up/{RUN}'", "did you mean", run=f"../up/{RUN}"
+        ),
+        "export of no study": Bad(
+            "export",
+            (f"--runs={place}/nowhere", "--run=x"),
+            ("no study folder", "give --runs=DIR"),
+        ),
+        "export of what diverged": export(
+            "diverged", "'diverged'", "export a run that finished", status="diverged"
+        ),
+        "export of no size": export(
+            "size", "image size None", "wanted two numbers", "delete", recipe={}
+        ),
+        "export of few names": export(
+            "names", "1 class names", "wanted 2", "delete", class_names=["a"]
+        ),
+        "export of no network": export(
+            "network", "wanted the description of a network", network_settings={}
+        ),
+        "export of an odd network": export(
+            "odd",
+            "filters (wanted int, got '4')",
+            network_settings={
+                "name": "mini",
+                "layers": [{"name": "conv1", "filters": "4", "kernel": 3}],
+            },
+        ),
+        "export of other weights": export(
+            "weights", "its record says", "delete", weights_sha256="0" * 64
+        ),
+        "export without its mean": export(
+            "mean", "cannot read the mean image", "delete", recipe=mean
+        ),
+    }

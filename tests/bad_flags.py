@@ -1,0 +1,232 @@
+"""Flags, treatments and splits that are wrong, and what is said of them."""
+
+import dataclasses
+import pathlib
+
+
+@dataclasses.dataclass(frozen=True)
+class Bad:
+    """A command that must be refused.
+
+    Attributes:
+      binary: Which, without `yosinski-`.
+      arguments: Its arguments.
+      words: What its one sentence holds: what was wanted, what came, what to do.
+      plain_user: Whether it must be run without the rights of root.
+    """
+
+    binary: str
+    arguments: tuple[str, ...]
+    words: tuple[str, ...]
+    plain_user: bool = False
+
+
+def study(*arguments: str, words: tuple[str, ...], plain_user: bool = False) -> Bad:
+    """`yosinski-study` with these arguments."""
+    return Bad("study", arguments, words, plain_user)
+
+
+def _flag(argument: str, *words: str) -> Bad:
+    """`yosinski-study` with one flag that the sentence must name."""
+    return study(argument, words=(argument.split("=")[0], *words))
+
+
+def single_flags() -> dict[str, Bad]:
+    """Types and ranges of single flags."""
+    return {
+        "whole number": _flag("--steps=1.5", "wants an integer", "'1.5'", "--help"),
+        "number": _flag("--learning_rate=fast", "a number", "'fast'", "--help"),
+        "yes or no": _flag("--mirror=perhaps", "true or false", "'perhaps'"),
+        "choice": _flag("--measure=top2", "one of top1_mean_of", "'top2'", "--help"),
+        "no steps": _flag("--steps=0", "wants at least 1", "got 0"),
+        "negative batch": _flag("--batch_size=-4", "wants at least 1", "got -4"),
+        "negative rate": _flag("--learning_rate=-1", "a number above 0", "got -1"),
+        "rate no number": _flag("--learning_rate=nan", "a finite number", "got nan"),
+        "rate endless": _flag("--learning_rate=inf", "a finite number", "got inf"),
+        "decay no number": _flag("--weight_decay=nan", "a finite number", "got nan"),
+        "bias rate endless": _flag("--bias_rate=inf", "a finite number", "got inf"),
+        "speed no number": _flag("--rate=nan", "a finite number", "got nan"),
+        "speed zero": _flag("--rate=0", "number >= 1e-06", "got '0'"),
+        "no checkpoint interval": _flag(
+            "--checkpoint_every=soon", "or minutes, such as 500steps", "got 'soon'"
+        ),
+        "checkpoints of no steps": _flag(
+            "--checkpoint_every=0", "at least 1 step", "got '0'"
+        ),
+        "momentum": _flag("--momentum=1", "at least 0 and under 1", "got 1.0"),
+        "drop factor": _flag("--drop_factor=2", "above 0 and at most 1", "got 2.0"),
+        "dropout": _flag("--dropout=1", "at least 0 and under 1", "got 1.0"),
+        "precision": _flag("--precision=half", "float32, bfloat16", "got half"),
+        "mean": _flag("--mean=median", "pixel, image", "got median"),
+        "activation": study(
+            "--activation=tanh", words=("'tanh'", "wanted one of relu, leaky_relu")
+        ),
+        "network": study("--network=vgg", words=("'vgg'", "wanted one of", "mini")),
+        "processes": _flag("--processes=0", "a positive integer", "got '0'", "--help"),
+        "cohort size": _flag("--cohort_size=0", "a positive integer", "got '0'"),
+        "validation": _flag("--validate_every=0", "at least 1", "got 0"),
+        "small images": _flag("--image_size=4", "at least 8", "got 4"),
+        "huge images": study(
+            "--image_size=1000000",
+            words=("1000000 x 1000000", "24000.00 GB", "choose a smaller image size"),
+        ),
+        "too few widths": study(
+            "--widths=4,4", words=("--widths wants seven", "got [4, 4]", "conv1")
+        ),
+        "width of zero": study(
+            "--widths=4,4,4,4,4,8,0", words=("--widths wants seven positive", "8, 0]")
+        ),
+        "widths in words": _flag("--widths=a,b", "whole numbers", "'a,b'", "give some"),
+        "no seed": _flag("--seeds=", "whole numbers", "got ''", "such as 0,1,2"),
+        "seed in words": _flag("--seeds=one", "whole numbers", "'one'", "such as"),
+        "negative seed": _flag("--seeds=-1", "whole numbers", "'-1'", "such as 0,1"),
+        "seed too large": _flag("--seeds=4294967296", "up to 4294967295", "smaller"),
+        "seed of 5000 digits": _flag(f"--seeds={'9' * 5000}", "whole numbers", "give"),
+        "seed twice": study("--seeds=0,0", words=("seed 0", "twice", "name it once")),
+        "drop in words": _flag("--rate_drops=late", "1200", "60%", "got 'late'"),
+        "drops not rising": _flag("--rate_drops=9,5", "rising steps", "got (9, 5)"),
+        "drop of no number": _flag("--rate_drops=nan%", "such as 60%", "got 'nan%'"),
+        "no folder": study("--runs=", words=("--runs wants a folder", "got none")),
+        "unknown flag": study("--stepz=5", words=("'stepz'", "mean: steps", "--help")),
+        "stray argument": study("A3B", words=("'A3B'", "start with --", "--help")),
+        "no flag file": study("--flagfile=nowhere.flags", words=("nowhere.flags",)),
+        "treatment": study(
+            "--treatments=A3C", words=("unknown treatment 'A3C'", "wanted baseA", "A3B")
+        ),
+        "lower case": study(
+            "--treatments=a3b", words=("unknown treatment 'a3b'", "such as A3B")
+        ),
+        "random fine-tuned": study(
+            "--treatments=R3B+", words=("'R3B+'", "R3B (or R3W) for random frozen")
+        ),
+        "no layer copied": study(
+            "--treatments=A0B", words=("'A0B' copies 0", "must be from 1 to 7")
+        ),
+        "all layers copied": study(
+            "--treatments=A8B", words=("'A8B' copies 8", "must be from 1 to 7")
+        ),
+        "preserved beyond": study(
+            "--treatments=A6B~2", words=("'A6B~2' takes 8", "7 together at most")
+        ),
+        "nothing preserved": study(
+            "--treatments=A3B~0", words=("'A3B~0' preserves 0", "leave out ~0")
+        ),
+        "treatment twice": study(
+            "--treatments=A3B,A3B", words=("'A3B' is named twice", "name it once")
+        ),
+        "no treatment": study(
+            "--treatments=", words=("--treatments wants at least one", "A3B,A3B+")
+        ),
+        "no split": study(
+            "--split=", words=("--split wants at least one", "such as random:0")
+        ),
+        "split": study("--split=halves", words=("'halves'", "wanted random:SEED")),
+        "split seed": study(
+            "--split=random:9999999999", words=("9999999999 is too large", "4294967295")
+        ),
+        "split twice": study(
+            "--split=random:0,random:0", words=("random-0", "twice", "name it once")
+        ),
+        "no example": study("--split=first:0", words=("first:0", "at least 1")),
+        "not of ILSVRC": study(
+            "--split=natural_manmade",
+            words=("wanted ILSVRC WordNet ids", "got 'ant'", "give file:PATH"),
+        ),
+        "plan": study("--plan=paper", words=("'paper'", "wanted one of released")),
+        "data": study("--dataset=mnist", words=("'mnist'", "wanted embedded or")),
+        "data of no name": study("--dataset=tfds:", words=("'tfds:'", "tfds:NAME")),
+    }
+
+
+def contradictions(images: pathlib.Path) -> dict[str, Bad]:
+    """Flags that are right one by one and wrong together."""
+    data = f"--dataset=folder:{images}"
+    return {
+        "crop over image": study(
+            "--crop_size=17", words=("--crop_size wants from 8 to", "16", "got 17")
+        ),
+        "network over crop": study(
+            "--network=caffenet",
+            "--widths=2,4,4,4,4,8,8",
+            words=("at least 39 x 39", "got 16 x 16", "raise --image_size"),
+        ),
+        "odd widths in groups": study(
+            "--network=caffenet",
+            "--image_size=64",
+            "--widths=2,4,4,5,4,8,8",
+            words=("--widths wants even numbers", "two groups", "got [2, 4, 4, 5, 4]"),
+        ),
+        "drop after the end": study(
+            "--rate_drops=2000",
+            words=("--rate_drops wants steps up to", "--steps=12", "'2000'", "give an"),
+        ),
+        "drop at 150%": study(
+            "--rate_drops=150%",
+            words=("--rate_drops wants steps up to", "--steps=12", "'150%'", "60%"),
+        ),
+        "fewer outputs than classes": study(
+            "--num_outputs=1", words=("--num_outputs wants at least", "2", "got 1")
+        ),
+        "halves of all": study(
+            "--split=first:2", words=("first:2 has no half", "choose another split")
+        ),
+        "held out of two parts": study(
+            data, "--held_out=0.2", words=("has a folder train", "(0.2)", "give folder")
+        ),
+        "held out of what is drawn": study(
+            "--dataset=embedded",
+            "--held_out=0.2",
+            words=("'embedded' takes no held-out", "got 0.2", "leave it out"),
+        ),
+        "data folder of what is drawn": study(
+            "--dataset=embedded",
+            "--data_dir=x",
+            words=("'embedded' takes no data_dir", "got x", "leave it out"),
+        ),
+        "all held out": study(
+            f"{data}/train",
+            "--held_out=1",
+            words=("fraction 1.0", "between 0 and 1", "such as 0.2"),
+        ),
+        "one image to hold out of": study(
+            f"{data}/train",
+            "--held_out=0.5",
+            words=("ant has one image", "one for training and one", "add another"),
+        ),
+        "neither parts nor held out": study(
+            f"{data}/train", words=("no folders train and val", "state the fraction")
+        ),
+        "two plans": study(
+            "--plan=released",
+            "--treatments=A3B",
+            words=("--plan=released", "leave out --treatments"),
+        ),
+        "plan of a job": Bad(
+            "base", ("--plan=released",), ("is for yosinski-study", "add --plan=")
+        ),
+        "kind of another job": Bad(
+            "base",
+            ("--treatments=A3B",),
+            ("trains base networks", "got A3B", "use yosinski-transfer"),
+        ),
+        "base as a transfer": Bad(
+            "transfer", ("--treatments=baseA",), ("got baseA", "use yosinski-base")
+        ),
+        "nothing to transfer": Bad(
+            "transfer", (), ("--treatments names nothing", "give some, such as A3B")
+        ),
+        "transfer without a base": Bad(
+            "transfer",
+            (data, "--treatments=A3B"),
+            ("random-0_baseA_seed0 is missing", "yosinski-base", "--with_bases"),
+        ),
+        "export of a run elsewhere": study(
+            data,
+            "--export=../x",
+            "--treatments=baseA",
+            words=("--export wants best", "'../x'", "such as random-0_baseA_seed0"),
+        ),
+        "nothing to export": Bad(
+            "export", (), ("--run names nothing to export", "give the id of a run")
+        ),
+    }

@@ -1,0 +1,79 @@
+"""The benchmark of the input pipeline, on images small and few."""
+
+import json
+import tarfile
+
+import pytest
+from commands import draw_folder, run
+
+OPTIONS = ["--records=500", "--rounds=1", "--steps=2", "--batch_size=8"]
+OPTIONS += ["--image_size=32", "--crop_size=27"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "wanted what to measure as the first word, one of input, got ''"),
+        (["output"], "got 'output'"),
+        (["input", "--crop_size=300"], "--crop_size is 300: wanted at most the image"),
+        (["input", "--records=3"], "records"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(tmp_path, arguments, words):
+    done = run("benchmark", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_help():
+    done = run("benchmark", "input", "--help")
+    assert done.returncode == 0 and "--photographs" in done.stdout
+
+
+def test_photographs_of_a_folder_and_of_a_tar_file(tmp_path):
+    photographs = pytest.importorskip("yosinski_tf.benchmarks.photographs")
+    folder = draw_folder(tmp_path / "images", 2)
+    (folder / "readme.txt").write_text("no image")
+    found = photographs.read_photographs(str(folder))
+    assert len(found) == 2 * (6 + 3) and all(b"PNG" in file[:4] for file in found)
+    with tarfile.open(tmp_path / "images.tar", "w") as tar:
+        tar.add(folder, arcname=".")
+    assert photographs.read_photographs(str(tmp_path / "images.tar")) == found
+    with pytest.raises(Exception, match="--photographs has no image"):
+        (tmp_path / "empty").mkdir()
+        photographs.read_photographs(str(tmp_path / "empty"))
+    with pytest.raises(Exception, match="--photographs cannot be read"):
+        photographs.read_photographs(str(tmp_path / "none"))
+
+
+@pytest.mark.slow  # about 40 s: a process of TensorFlow for each measured memory
+def test_every_number_is_there(tmp_path):
+    arguments = ["input", f"--work_dir={tmp_path}", *OPTIONS]
+    done = run("benchmark", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "| ours / usual |" in done.stdout
+    found = json.loads((tmp_path / "input.json").read_text())
+    assert found["command"].startswith("yosinski-benchmark input --work_dir=")
+    assert set(found["rates"]) == {
+        *("bare decoder", "ours", "ours, raw", "usual", "usual, careful")
+    }
+    for rate in found["rates"].values():
+        assert rate["images_per_second"]["median"] > 0
+    pairs = [(ratio["of"], ratio["to"]) for ratio in found["ratios"]]
+    assert pairs[:2] == [("ours", "bare decoder"), ("ours", "usual")]
+    assert set(found["first_batch_seconds"]) == {"step 0", "step 1,000,000"}
+    # Ten halves of 250 images, and twelve sets of 100 classes with at most 5.
+    copies = 10 * 250 + 100 + 200 + 10 * 500
+    disk = found["disk"]
+    assert disk["copies_bytes"] == pytest.approx(
+        copies * disk["record_bytes"] / 500, abs=1
+    )
+    assert disk["index_lists_on_disk_bytes"] == 0
+    # Made once: the second time it only measures.
+    made = (tmp_path / "jpeg" / "store.json").stat().st_mtime_ns
+    again = run("benchmark", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "jpeg" / "store.json").stat().st_mtime_ns == made
+    other = run("benchmark", *arguments, "--records=600")
+    assert other.returncode == 2 and "holds other images" in other.stderr

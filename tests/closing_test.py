@@ -1,0 +1,106 @@
+"""How commands end: what is said, what is written, and under which lock."""
+
+import errno
+import os
+import pathlib
+import subprocess
+import sys
+import types
+
+import fabricate
+import pytest
+from commands import ENVIRONMENT
+
+from yosinski_tf import locks, published_report, records
+from yosinski_tf.binaries import closing, command_line, execution, jobs, report
+from yosinski_tf.errors import UserError
+from yosinski_tf.events import Event
+from yosinski_tf.processes import this_process
+
+
+class Flags(types.SimpleNamespace):
+    """Values of flags, all of them given."""
+
+    def __getitem__(self, name):
+        return types.SimpleNamespace(present=True, value=getattr(self, name))
+
+
+@pytest.mark.parametrize("code", command_line.STOPPED)
+def test_a_job_that_was_stopped_reports_nothing(tmp_path, monkeypatch, code):
+    flags = Flags(plan="", treatments=["baseA"], split=["random:0"])
+    plan = types.SimpleNamespace(runs=tmp_path, wanted=())
+    monkeypatch.setattr(jobs, "FLAGS", flags)
+    monkeypatch.setattr(execution, "make_plan", lambda *unused: plan)
+    monkeypatch.setattr(execution, "missing_bases", lambda plan: [])
+    monkeypatch.setattr(execution, "execute", lambda plan: code)
+    assert jobs.train({"base"}, False) == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comparison_is_written_under_the_lock_of_the_report(
+    tmp_path, monkeypatch, capsys
+):
+    for record in fabricate.study():
+        records.write_record(tmp_path, record)
+    held = []
+
+    def write_comparison(runs, measure):
+        held.append(set(locks.holders(runs, ["report"])))
+        return published_report.ComparisonPaths(*[tmp_path / "results.csv"] * 5)
+
+    flags = Flags(runs=str(tmp_path), published=True, measure="top1")
+    monkeypatch.setattr(report, "FLAGS", flags)
+    monkeypatch.setattr(report.published_report, "write_comparison", write_comparison)
+    assert report._main() == 0
+    assert held == [{"report"}]
+    assert not locks.holders(tmp_path, ["report"])
+
+
+def test_who_is_waited_for_is_told(capsys):
+    closing.tell_waiting(locks.Busy("folder", this_process()))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Waiting: folder is held by ")
+    assert str(os.getpid()) in line
+    assert line.endswith("if its machine has ended, for up to 5 minutes.")
+
+
+def test_what_failed_is_told_without_letters_that_a_terminal_obeys(capsys):
+    run = types.SimpleNamespace(run_id="run")
+    event = Event("failed", types.SimpleNamespace(runs=(run,)), message="a\x1b[2Jb")
+    closing.tell_lost([event], [])
+    told = capsys.readouterr().err
+    assert told == "Failed: a\\x1b[2Jb (not trained: run)\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "no room on the disk of runs to write a file (No space left"),
+        (errno.EACCES, "cannot write to runs/x (Permission denied): make runs a"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_one_sentence(number, told):
+    with pytest.raises(UserError) as caught:
+        with closing.writing_to(pathlib.Path("runs")):
+            raise OSError(number, os.strerror(number), "runs/x")
+    assert told in str(caught.value)
+
+
+def test_an_export_makes_the_folder_of_its_log(tmp_path):
+    code = (
+        "import pathlib, sys, types\n"
+        "from yosinski_tf.binaries import study\n"
+        "fake = types.ModuleType('yosinski_tf.export')\n"
+        "fake.export = lambda *arguments: print('exported')\n"
+        "sys.modules['yosinski_tf.export'] = fake\n"
+        "runs = pathlib.Path(sys.argv[1])\n"
+        "study._export_one(runs, 'run', runs / 'export')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "runs"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "runs/logs/export.log").read_text() == "exported\n"

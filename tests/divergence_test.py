@@ -1,0 +1,153 @@
+"""A network whose loss is not finite ends; those beside it do not notice."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from tiny import (
+    LONG_RECIPE,
+    RECIPE,
+    assert_same,
+    draw_images,
+    folder_of,
+    make_job,
+    make_run,
+    record_of,
+    weights_of,
+    without_times,
+)
+
+from yosinski_tf import checkpoints, jobs, surgery, training
+from yosinski_tf.architectures import get_network
+from yosinski_tf.errors import UserError
+from yosinski_tf.objectives import TrainingModel
+
+OTHERS = ("R7B", "R3B")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory, images):
+    """The others, trained without the network that diverges."""
+    runs = tmp_path_factory.mktemp("without")
+    training.train(make_job(runs, images, OTHERS, LONG_RECIPE))
+    return runs
+
+
+def assert_undisturbed(without, runs):
+    for name in OTHERS:
+        assert_same(weights_of(without, name), weights_of(runs, name))
+        one, other = record_of(without, name), record_of(runs, name)
+        assert other.status == "finished"
+        assert without_times(one.history) == without_times(other.history)
+        assert one.weights_sha256 == other.weights_sha256
+
+
+def test_a_network_that_starts_too_large_diverges_alone(
+    tmp_path, images, without, monkeypatch
+):
+    start = surgery.starting_weights
+
+    def too_large(treatment, *arguments):
+        weights = start(treatment, *arguments)
+        if str(treatment) == "baseB":
+            weights = {k: v * np.float32(1e12) for k, v in weights.items()}
+        return weights
+
+    monkeypatch.setattr(surgery, "starting_weights", too_large)
+    training.train(make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE))
+    assert_undisturbed(without, tmp_path)
+    record = record_of(tmp_path, "baseB")
+    assert (record.status, record.steps, record.loss) == ("diverged", 1, None)
+    assert (record.top1, record.weights_sha256) == (0.0, "")
+    assert len(record.history) == 1
+    assert not folder_of(tmp_path, "baseB").joinpath("weights.npz").exists()
+    with pytest.raises(UserError, match="baseB_seed3, its status is diverged"):
+        training.train(make_job(tmp_path, images, ["B3B"]))
+
+
+def test_a_network_that_diverges_later_is_diverged_after_every_restart(
+    tmp_path, images, without
+):
+    job = make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE)
+    with pytest.raises(jobs.Stopped):
+        training.train(job, should_stop=lambda: True)
+    run, folder = make_run("baseB").run_id, tmp_path / "cohorts"
+    ids = [each.run_id for each in job.cohort.runs]
+    settings = _settings(folder)
+    found = checkpoints.newest(folder, "cohort", ids, settings).checkpoint
+    assert found.step == 64
+    # As if it had grown: at step 65 its loss is not finite.
+    found.arrays[f"{run}/fc8/kernel"][:] = np.inf
+    checkpoints.write(folder, "cohort", found)
+    with pytest.raises(jobs.Stopped):
+        training.train(job, should_stop=lambda: True)
+    # And as if its weights had come back: a loss that is finite again.
+    found = checkpoints.newest(folder, "cohort", ids, settings).checkpoint
+    assert found.step == 100 and found.meta["validated"] == 0
+    for name, array in found.arrays.items():
+        if name.startswith(run) and array.dtype == np.float32 and array.ndim:
+            array[:] = 0
+    checkpoints.write(folder, "cohort", found)
+    training.train(job)
+    assert_undisturbed(without, tmp_path)
+    record = record_of(tmp_path, "baseB")
+    assert (record.status, record.steps) == ("diverged", 65)
+    assert [entry["step"] for entry in record.history] == [65]
+
+
+def _settings(folder):
+    (path,) = folder.iterdir()
+    return checkpoints._read(path).settings
+
+
+def test_a_cohort_of_which_all_have_diverged_ends_early(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(training, "_SECONDS_PER_CALL", 1e-9)
+    recipe = dataclasses.replace(LONG_RECIPE, learning_rate=1e30)
+    steps = []
+    records = training.train(
+        make_job(tmp_path, images, ["baseA"], recipe),
+        report=lambda progress: steps.append(progress.step),
+    )
+    (record,) = records
+    assert record.status == "diverged"
+    # The second loss is that of weights that the first step made so large.
+    assert record.steps == 2
+    assert len(steps) < 5
+    assert record_of(tmp_path, "baseA").history == record.history
+
+
+def test_weights_that_are_no_numbers_are_no_finished_network(
+    tmp_path, images, monkeypatch
+):
+    start = surgery.starting_weights
+
+    def broken(*arguments):
+        weights = start(*arguments)
+        weights["conv1/kernel"][:] = np.nan
+        return weights
+
+    monkeypatch.setattr(surgery, "starting_weights", broken)
+    # On a processor a ReLU makes nought of what is no number: the loss is finite.
+    network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), activation="relu")
+    job = make_job(tmp_path, images, ["baseA"], RECIPE)
+    (record,) = training.train(dataclasses.replace(job, network=network))
+    assert record.loss is not None
+    assert (record.status, record.weights_sha256) == ("diverged", "")
+    assert not folder_of(tmp_path, "baseA").joinpath("weights.npz").exists()
+
+
+def test_losses_that_were_not_finite_stay_counted():
+    value = keras.Input((1,))
+    model = TrainingModel(inputs=value, outputs=value)
+    model.prepare(3)
+    for losses in ([1, 1, 1], [1, np.inf, 1], [1, 1, np.nan], [1, -np.inf, 1]):
+        model.totals.update_state({"loss": np.array(losses, np.float32)}, 4)
+    assert np.array(model.totals.finite).tolist() == [4, 1, 2]
+    model.totals.reset_state()
+    assert np.array(model.totals.finite).tolist() == [0, 0, 0]

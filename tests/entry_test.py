@@ -1,0 +1,60 @@
+"""The installed commands from their first moment on."""
+
+import configparser
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+from commands import ENVIRONMENT
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+NAMES = ("base", "transfer", "random", "study", "report", "export", "prepare")
+# Ctrl-C just when the command's own modules are being loaded.
+START = """
+import os, signal, sys
+from yosinski_tf.binaries import entry
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "yosinski_tf.binaries." + sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+getattr(entry, sys.argv[1])()
+"""
+
+
+def test_every_command_begins_there():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = setup["options.entry_points"]["console_scripts"].split("\n")
+    assert lines[1:] == [
+        f"yosinski-{name} = yosinski_tf.binaries.entry:{name}"
+        for name in (*NAMES, "benchmark")
+    ]
+
+
+@pytest.mark.parametrize("name", ["base", "study", "benchmark"])
+def test_ctrl_c_while_a_command_loads_is_one_line(name):
+    ended = subprocess.run(
+        [sys.executable, "-c", START, name],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (ended.returncode, ended.stderr) == (130, "stopped while starting\n")
+
+
+def test_a_command_that_is_left_alone_does_its_work():
+    code = "import sys; from yosinski_tf.binaries import entry; entry.report()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "--help"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("yosinski-report: tables and figures")

@@ -1,0 +1,190 @@
+"""ImageNet from its two tar files, by the real builder of TensorFlow Datasets."""
+
+import io
+import json
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from commands import TINY, run
+from PIL import Image
+from stores import ARCHIVE, make, photographs
+
+from yosinski_tf.data import decoding, imagenet_tars
+from yosinski_tf.data.verify import verify
+from yosinski_tf.errors import UserError
+
+SPEC = "tfds:imagenet2012"
+VALIDATION = 12
+
+
+def add(tar, name, data):
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def make_tars(folder, images):
+    """Tars of ImageNet's form: three photographs for each of a few classes.
+
+    The classes are those of ImageNet's first validation images, since the builder
+    knows these labels by heart.
+
+    Returns:
+      Class to content of its training images by file name, and the labels of the
+      validation images.
+    """
+    folder.mkdir()
+    labels = tfds.core.tfds_path("datasets/imagenet2012/validation_labels.txt")
+    labels = labels.read_text().split()[:VALIDATION]
+    train, given = {}, iter(images)
+    for name in sorted(set(labels)):
+        # Not in the order of their names.
+        train[name] = {f"{name}_{k}.JPEG": next(given) for k in (9, 10, 2)}
+    with tarfile.open(folder / imagenet_tars.TARS[0], "w") as tar:
+        for name in reversed(train):
+            file = io.BytesIO()
+            with tarfile.open(fileobj=file, mode="w") as inner:
+                for image, data in train[name].items():
+                    add(inner, image, data)
+            add(tar, f"{name}.tar", file.getvalue())
+    with tarfile.open(folder / imagenet_tars.TARS[1], "w") as tar:
+        for number in reversed(range(VALIDATION)):
+            add(tar, f"ILSVRC2012_val_{number + 1:08d}.JPEG", images[number])
+    return train, labels
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    if not ARCHIVE.exists():
+        pytest.skip("wants 100 ImageNet photographs, which are not in the project")
+    root = tmp_path_factory.mktemp("imagenet")
+    train, labels = make_tars(root / "tars", list(photographs().values()))
+    options = {"data_dir": str(root / "tfds"), "manual_dir": str(root / "tars")}
+    store = make(
+        SPEC, root / "store", image_size=64, encoding="jpeg", shard_records=8, **options
+    )
+    return store, train, labels, options
+
+
+def test_the_store_holds_the_photographs_of_the_tars(prepared):
+    store, train, labels, _ = prepared
+    assert store.class_names == tuple(sorted(set(labels)))
+    assert store.families is not None
+    # ImageNet's lists are sorted by name, whatever the order in the tar file.
+    wanted = [name for images in train.values() for name in sorted(images)]
+    assert store.file_names("train") == wanted
+    assert wanted[0].endswith("_10.JPEG") and wanted[1].endswith("_2.JPEG")
+    source = tfds.builder_from_directory(store.folder).as_data_source("train")
+    assert len(source) == 3 * len(store.class_names)
+    name, data = wanted[4], train[store.class_names[1]][wanted[4]]
+    file = io.BytesIO()
+    pixels = decoding.decode_image(data, name, 64)
+    Image.fromarray(pixels).save(file, "JPEG", quality=90)
+    assert (source[4]["image"] == Image.open(file)).all()
+    assert source[4]["label"] == 1
+
+
+def test_validation_images_have_the_labels_of_imagenet(prepared):
+    store, _, labels, _ = prepared
+    names = store.file_names("validation")
+    given = [store.class_names[label] for label in store.labels("validation")]
+    for name, label in zip(names, given, strict=True):
+        assert labels[int(name[15:23]) - 1] == label
+    assert len(names) == VALIDATION
+
+
+def test_a_network_is_trained_on_the_store(prepared, tmp_path):
+    store, *_ = prepared
+    tiny = [option for option in TINY if "image_size" not in option]
+    done = run(
+        "base",
+        *tiny,
+        f"--runs={tmp_path}",
+        f"--dataset=store:{store.folder}",
+        "--split=first:2",
+        "--treatments=baseW",
+        "--crop_size=32",
+        "--mirror",
+        "--mean=image",
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "first-2_baseW_seed0/record.json").read_text())
+    assert record["dataset"] == "store:tfds:imagenet2012"
+    assert record["class_names"] == list(store.class_names)
+    assert record["num_train_images"] == 2 * len(store.class_names)
+    assert record["num_validation_images"] == VALIDATION
+    assert (record["recipe"]["image_size"], record["recipe"]["crop_size"]) == (64, 32)
+    # The mean is that of the two first images of each class, as they are stored.
+    source = tfds.builder_from_directory(store.folder).as_data_source("train")
+    first = [i for i in range(len(source)) if i % 3 < 2]
+    mean = np.mean([source[i]["image"] for i in first], axis=0)
+    found = np.load(tmp_path / "first-2_baseW_seed0/mean_image.npy")
+    np.testing.assert_allclose(found, mean, rtol=1e-6)
+
+
+def test_what_imagenet_promises_is_compared(prepared):
+    store, *_ = prepared
+    classes = len(store.class_names)
+    assert store.warnings[:3] == (
+        f"{1000 - classes} of 1,000 classes that tfds:imagenet2012 names have no image"
+        f" and are left out, the first is {first_absent(store)!r}",
+        f"{3 * classes} ImageNet training images found, 1,281,167 promised:"
+        f" {1_281_167 - 3 * classes:,} missing",
+        "12 ImageNet validation images found, 50,000 promised: 49,988 missing",
+    )
+
+
+def first_absent(store):
+    from yosinski_tf import ilsvrc
+
+    return next(
+        name for name in ilsvrc.class_families() if name not in store.class_names
+    )
+
+
+def test_the_store_is_whole_and_made_once(prepared, tmp_path):
+    store, _, _, options = prepared
+    assert list(verify(store.folder, processes=1)) == []
+    # The second time what TensorFlow Datasets prepared is found: no tar is needed.
+    without = {**options, "manual_dir": str(tmp_path)}
+    again = make(
+        SPEC,
+        tmp_path / "again",
+        image_size=64,
+        encoding="jpeg",
+        shard_records=8,
+        **without,
+    )
+    assert again.fingerprint == store.fingerprint
+
+
+def test_tar_files_that_are_missing_or_damaged(tmp_path, monkeypatch):
+    options = {"data_dir": str(tmp_path / "tfds"), "manual_dir": str(tmp_path / "tars")}
+    with pytest.raises(UserError, match="no file .*train.tar: wanted .*--manual_dir"):
+        make(SPEC, tmp_path / "store", **options)
+    image = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(image, "JPEG")
+    make_tars(tmp_path / "tars", [image.getvalue()] * 99)
+    train, val = (tmp_path / "tars" / name for name in imagenet_tars.TARS)
+    whole = train.read_bytes()
+    train.write_bytes(b"\0" * 100)
+    with pytest.raises(UserError, match="train.tar is no tar file: download it again"):
+        make(SPEC, tmp_path / "store", **options)
+    train.write_bytes(whole[: len(whole) // 2 + 700])
+    with pytest.raises(UserError, match="cannot prepare ImageNet from .*tars"):
+        make(SPEC, tmp_path / "store", **options)
+    assert list((tmp_path / "tfds").rglob("incomplete*")) == []
+    val.unlink()
+    with pytest.raises(UserError, match="no file .*val.tar: wanted"):
+        make(SPEC, tmp_path / "store", **options)
+    val.write_bytes(whole)
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(
+        UserError, match=r"needs \S+ MB to unpack ImageNet under .*0.0 MB"
+    ):
+        make(SPEC, tmp_path / "store", **options)
+    assert not (tmp_path / "store.partial").exists()

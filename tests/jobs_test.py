@@ -1,0 +1,106 @@
+"""Intervals as they are typed, and SIGTERM in a process that trains."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from yosinski_tf import jobs
+from yosinski_tf.errors import UserError
+from yosinski_tf.jobs import Interval, SaveClock
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "minutes"),
+    [
+        ("500", 500, None),
+        ("500steps", 500, None),
+        ("1 step", 1, None),
+        ("2min", None, 2.0),
+        ("0.5min", None, 0.5),
+        (" .5 minutes ", None, 0.5),
+        ("0min", None, 0.0),
+    ],
+)
+def test_an_interval_is_read(text, steps, minutes):
+    assert Interval.parse(text) == Interval(steps, minutes)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "min", "0", "0steps", "-5", "-1min", "1.5", "2h", "5 s", "nan", "1e3"]
+)
+def test_what_is_no_interval_is_refused(text):
+    with pytest.raises(UserError, match="wants steps, at least 1, or minutes"):
+        Interval.parse(text)
+
+
+@pytest.mark.parametrize("text", ["500steps", "0.5min", "2min"])
+def test_an_interval_prints_as_it_is_read(text):
+    assert str(Interval.parse(text)) == text
+
+
+def test_an_interval_passes():
+    assert Interval(steps=5).passed(5, 0.0)
+    assert not Interval(steps=5).passed(4, 1e9)
+    assert Interval(minutes=0.5).passed(0, 30.0)
+    assert not Interval(minutes=0.5).passed(10**9, 29.9)
+    assert Interval(minutes=0.0).passed(0, 0.0)
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    saves = SaveClock(Interval(minutes=1.0), step=0, saved=False)
+    assert not saves.due(10) and not saves.holds(0)
+    clock.now += 60
+    assert saves.due(20)
+    with saves.saving(20):
+        clock.now += 17
+    assert saves.holds(20) and not saves.holds(21)
+    clock.now += 849
+    assert not saves.due(10**9)
+    clock.now += 1
+    assert saves.due(21)
+    with saves.saving(21):
+        clock.now += 0.5
+    # A short one leaves the interval as it is.
+    clock.now += 59
+    assert not saves.due(22)
+    clock.now += 1
+    assert saves.due(22)
+
+
+def test_an_interval_of_steps_is_kept_whatever_it_costs(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    saves = SaveClock(Interval(steps=5), step=100, saved=True)
+    assert saves.holds(100) and not saves.due(104) and saves.due(105)
+    with saves.saving(105):
+        clock.now += 17
+    assert not saves.due(109) and saves.due(110)
+
+
+def code_of(*lines: str) -> int:
+    program = "\n".join(
+        ["import os, signal, sys", "from yosinski_tf.jobs import StopRequest", *lines]
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, env=dict(os.environ)
+    )
+    return ended.returncode
+
+
+def test_sigterm_ends_a_process_that_has_not_begun_and_waits_for_one_that_has():
+    kill = "os.kill(os.getpid(), signal.SIGTERM)"
+    made = "stop = StopRequest()"
+    assert code_of(made, kill, "sys.exit(5)") == -signal.SIGTERM
+    assert code_of(made, "assert not stop()", kill, "assert stop()", "sys.exit(5)") == 5

@@ -1,0 +1,164 @@
+"""Preparing a store, within this process: what comes out, and what is refused."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from stores import content, draw, make, pixels
+
+from yosinski_tf.data.sources import load
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return draw(tmp_path_factory.mktemp("images") / "images")
+
+
+@pytest.fixture(scope="module")
+def raw(folder, tmp_path_factory):
+    return make(f"folder:{folder}", tmp_path_factory.mktemp("raw") / "store")
+
+
+@pytest.fixture(scope="module")
+def jpeg(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("jpeg") / "store"
+    return make(f"folder:{folder}", out, encoding="jpeg")
+
+
+@pytest.fixture(scope="module")
+def in_memory(folder):
+    return load(f"folder:{folder}", image_size=16)
+
+
+def test_the_description(raw, folder):
+    assert raw.source == f"folder:{folder}"
+    assert (raw.image_size, raw.encoding, raw.quality) == (16, "raw", None)
+    assert raw.class_names == ("ant", "bee", "cow") and raw.families is None
+    assert raw.splits["train"].shard_lengths == (3, 4, 3, 4, 4)
+    assert raw.splits["validation"].shard_lengths == (3, 3, 3)
+    assert raw.skipped == raw.warnings == ()
+    assert raw.class_counts("train").tolist() == [5, 6, 7]
+    assert raw.versions.keys() >= {"python", "pillow", "array_record"}
+    assert not raw.folder.with_name("store.partial").exists()
+
+
+def test_raw_pixels_are_those_of_the_folder(raw, in_memory):
+    for split, images, labels in (
+        ("train", in_memory.train_images, in_memory.train_labels),
+        ("validation", in_memory.validation_images, in_memory.validation_labels),
+    ):
+        found, _, stored = pixels(raw, split)
+        np.testing.assert_array_equal(stored, images)
+        assert found == labels.tolist() == raw.labels(split).tolist()
+
+
+def test_jpeg_pixels_are_those_of_the_folder_after_jpeg(jpeg, in_memory):
+    wanted = []
+    for image in in_memory.train_images:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=90)
+        wanted.append(np.asarray(Image.open(file)))
+    labels, _, stored = pixels(jpeg, "train")
+    np.testing.assert_array_equal(stored, wanted)
+    assert labels == in_memory.train_labels.tolist()
+
+
+def test_images_of_a_class_keep_the_order_of_the_source(raw):
+    _, names, _ = pixels(raw, "train")
+    assert names == raw.file_names("train")
+    assert names[:6] == [
+        "train/ant/0.png", "train/ant/1.jpg", "train/ant/2.png", "train/ant/3.jpg",
+        "train/ant/4.png", "train/bee/0.png",
+    ]  # fmt: skip
+    assert raw.file_names("validation")[0] == "val/ant/0.png"
+
+
+@pytest.mark.parametrize("encoding", ["raw", "jpeg"])
+def test_sums_give_the_mean_of_any_half_and_reduced_set(encoding, request):
+    store = request.getfixturevalue(encoding)
+    labels, _, images = pixels(store, "train")
+    labels, images = np.array(labels), images.astype(np.int64)
+    classes, ranks = store.class_sums(), store.rank_sums()
+    assert classes.shape == (3, 16, 16, 3) and ranks.shape == (7, 16, 16, 3)
+    for label in range(3):
+        np.testing.assert_array_equal(classes[label], images[labels == label].sum(0))
+    first_two = [0, 1, 5, 6, 11, 12]
+    np.testing.assert_array_equal(ranks[:2].sum(0), images[first_two].sum(0))
+    np.testing.assert_array_equal(ranks.sum(0), images.sum(0))
+
+
+def test_tensorflow_parses_the_records(raw, jpeg):
+    from yosinski_tf.data.record_files import read_records
+
+    features = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+    }
+    for store in (raw, jpeg):
+        record = read_records(str(store.shard_paths("train")[4]), [3])[0]
+        example = tf.io.parse_single_example(record, features)
+        assert example["label"] == 2
+        if store is raw:
+            image = tf.reshape(tf.io.decode_raw(example["image"], "uint8"), (16, 16, 3))
+            assert (image.numpy() == pixels(raw, "train")[2][-1]).all()
+        else:
+            assert tf.io.decode_jpeg(example["image"]).shape == (16, 16, 3)
+
+
+def test_processes_and_files_do_not_change_what_is_stored(folder, tmp_path, jpeg):
+    options = {"encoding": "jpeg", "processes": 2}
+    many = make(f"folder:{folder}", tmp_path / "many", **options)
+    assert content(many.folder) == content(jpeg.folder)
+    one = make(
+        f"folder:{folder}", tmp_path / "one", encoding="jpeg", shard_records=None
+    )
+    assert one.splits["train"].shard_lengths == (18,)
+    assert one.fingerprint == many.fingerprint == jpeg.fingerprint
+    other = make(f"folder:{folder}", tmp_path / "q", encoding="jpeg", quality=89)
+    assert other.fingerprint != jpeg.fingerprint
+
+
+def test_a_fraction_is_held_out(folder, tmp_path):
+    source = f"folder:{folder / 'train'}"
+    store = make(source, tmp_path / "store", held_out=0.2)
+    in_memory = load(source, image_size=16, held_out=0.2)
+    for split, images in (
+        ("train", in_memory.train_images),
+        ("validation", in_memory.validation_images),
+    ):
+        np.testing.assert_array_equal(pixels(store, split)[2], images)
+
+
+def test_a_file_list_is_prepared_in_its_order(folder, tmp_path):
+    train, val = folder / "train/train.txt", folder / "val/val.txt"
+    train.write_text("cow/3.jpg 1\nant/0.png 0\ncow/0.png 1\nant/2.png 0\n")
+    val.write_text("ant/0.png 0\ncow/1.jpg 1\n")
+    try:
+        store = make(f"filelist:{train},{val}", tmp_path / "store")
+    finally:
+        train.unlink()
+        val.unlink()
+    assert store.class_names == ("ant", "cow")
+    labels, names, images = pixels(store, "train")
+    assert labels == [0, 0, 1, 1]
+    assert names == ["ant/0.png", "ant/2.png", "cow/3.jpg", "cow/0.png"]
+    direct = Image.open(folder / "train/cow/0.png").resize((16, 16), Image.LANCZOS)
+    np.testing.assert_array_equal(images[3], np.asarray(direct))
+
+
+def test_other_colours_and_wrong_endings(tmp_path):
+    draw(tmp_path / "images", 1, 1)
+    red = (255, 0, 0)
+    home = tmp_path / "images/train/ant"
+    Image.new("CMYK", (9, 5), (0, 255, 255, 0)).save(home / "1.JPEG", "JPEG")
+    Image.new("RGB", (9, 5), red).save(home / "2.JPEG", "PNG")
+    Image.new("L", (9, 5), 77).save(home / "3.JPEG", "JPEG")
+    store = make(f"folder:{tmp_path / 'images'}", tmp_path / "store", encoding="jpeg")
+    _, names, images = pixels(store, "train")
+    assert names[:4] == [
+        f"train/ant/{n}" for n in ("0.png", "1.JPEG", "2.JPEG", "3.JPEG")
+    ]
+    for image, colour in zip(images[1:4], (red, red, (77, 77, 77)), strict=True):
+        assert abs(image.astype(int) - colour).max() <= 8

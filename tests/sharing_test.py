@@ -1,0 +1,77 @@
+"""Several processes that train one study folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import stub_training
+from stub_training import cohorts
+
+from yosinski_tf import locks, records
+
+TREATMENTS = "baseA,baseB,A1B,B1B,R1B"
+SPLITS = 2
+
+
+def start(runs):
+    return subprocess.Popen(
+        [sys.executable, stub_training.__file__, runs, TREATMENTS, str(SPLITS)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wanted():
+    return sorted(r.run_id for c in cohorts(TREATMENTS, SPLITS) for r in c.runs)
+
+
+def trained(runs):
+    """Run ids, and numbers of the processes that trained them."""
+    lines = (runs / "trained.txt").read_text().splitlines()
+    return sorted(line.split()[0] for line in lines), {x.split()[1] for x in lines}
+
+
+def test_three_processes_train_every_run_once_and_all_see_the_end(tmp_path):
+    (tmp_path / "slow").touch()
+    running = [start(tmp_path) for _ in range(3)]
+    printed = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], printed
+    ids, _ = trained(tmp_path)
+    assert ids == wanted()
+    assert [r.run_id for r in records.read_records(tmp_path)] == wanted()
+    finished = [out.count("finished ") for out, _ in printed]
+    assert sum(finished) == len(cohorts(TREATMENTS, SPLITS))
+    # All of them had their share.
+    assert min(finished) >= 1
+
+
+@pytest.mark.parametrize("killed", ["parent", "both"])
+def test_what_a_killed_process_was_training_is_done_by_the_others(tmp_path, killed):
+    (tmp_path / "slow").touch()
+    running = [start(tmp_path) for _ in range(3)]
+    victim = psutil.Process(running[0].pid)
+    names = wanted()
+    deadline = time.monotonic() + 60
+    held: list[str] = []
+    while not held:
+        assert time.monotonic() < deadline and running[0].poll() is None
+        below = {child.pid for child in victim.children()}
+        found = locks.holders(tmp_path, names)
+        held = [n for n, holder in found.items() if holder and holder.pid in below]
+    children = victim.children()
+    running[0].send_signal(signal.SIGKILL)
+    if killed == "both":
+        for child in children:
+            os.kill(child.pid, signal.SIGKILL)
+    assert not any((tmp_path / name / "record.json").exists() for name in held)
+    printed = [process.communicate(timeout=120) for process in running]
+    assert [p.returncode for p in running] == [-signal.SIGKILL, 0, 0], printed
+    ids, _ = trained(tmp_path)
+    assert ids == wanted()
+    assert [r.run_id for r in records.read_records(tmp_path)] == wanted()
+    assert not list((tmp_path / locks.FOLDER).glob("*.lock"))

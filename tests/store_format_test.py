@@ -1,0 +1,93 @@
+"""The description of a store: written, read back, refused where it is wrong."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from fabricate import store as write
+
+from yosinski_tf.data import store_format
+from yosinski_tf.errors import UserError
+
+
+def test_a_store_is_read_as_it_was_written(tmp_path):
+    made = write(tmp_path)
+    store = store_format.open_store(str(tmp_path))
+    assert store == made
+    assert store.num_images == 5 and store.splits["train"].num_images == 3
+    assert [path.name for path in store.shard_paths("train")] == [
+        "images-train.array_record-00000-of-00002",
+        "images-train.array_record-00001-of-00002",
+    ]
+    assert store.labels("train").tolist() == [0, 0, 1]
+    assert store.class_counts("train").tolist() == [2, 1]
+    assert store.file_names("validation") == ["0.jpg", "1.jpg"]
+    assert store.digests("train").shape == (3, 32)
+    assert store.class_sums().shape == store.rank_sums().shape == (2, 4, 4, 3)
+
+
+def test_a_name_of_any_bytes_is_kept(tmp_path):
+    store = write(tmp_path)
+    (tmp_path / "file_names/validation.txt").write_bytes(b"caf\xe9.jpg\nb c.jpg\n")
+    names = store.file_names("validation")
+    assert [name.encode(errors="surrogateescape") for name in names] == [
+        b"caf\xe9.jpg",
+        b"b c.jpg",
+    ]
+
+
+def test_ranks_are_limited():
+    assert store_format.num_ranks(np.array([3, 5])) == 5
+    assert store_format.num_ranks(np.array([3, 2_000_000])) == 1300
+
+
+def test_no_store(tmp_path):
+    with pytest.raises(UserError, match="no store at .* no file store.json: wanted"):
+        store_format.open_store(tmp_path)
+
+
+def test_another_version(tmp_path):
+    write(tmp_path)
+    fields = json.loads((tmp_path / "store.json").read_text())
+    fields["format_version"] = 2
+    (tmp_path / "store.json").write_text(json.dumps(fields))
+    with pytest.raises(UserError, match="format version 2, this program reads 1: "):
+        store_format.open_store(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"format_version": 1}', '{"format_version": 1, "x": 2}']
+)
+def test_a_broken_description(tmp_path, text):
+    write(tmp_path)
+    (tmp_path / "store.json").write_text(text)
+    with pytest.raises(UserError, match="cannot read .*store.json .*: copy the store"):
+        store_format.open_store(tmp_path)
+
+
+def test_a_missing_shard(tmp_path):
+    write(tmp_path)
+    (tmp_path / "images-train.array_record-00001-of-00002").unlink()
+    with pytest.raises(UserError, match="lacks its file images-train.*00001-of-00002"):
+        store_format.open_store(tmp_path)
+
+
+def test_arrays_of_another_shape_or_missing(tmp_path):
+    store = write(tmp_path)
+    np.save(tmp_path / "labels/train.npy", np.zeros(2, np.int32))
+    (tmp_path / "sums/classes.npy").unlink()
+    (tmp_path / "file_names/train.txt").write_text("one\n")
+    with pytest.raises(UserError, match=r"labels/train.npy is int32 \(2,\), wanted"):
+        store.labels("train")
+    with pytest.raises(UserError, match="sums/classes.npy .*No such file"):
+        store.class_sums()
+    with pytest.raises(UserError, match="train.txt has 1 lines for 3 images"):
+        store.file_names("train")
+
+
+def test_no_field_is_left_out_of_the_file(tmp_path):
+    write(tmp_path)
+    fields = json.loads((tmp_path / "store.json").read_text())
+    names = {field.name for field in dataclasses.fields(store_format.Store)}
+    assert fields.keys() == names - {"folder"} | {"format_version"}

@@ -1,0 +1,255 @@
+"""Batches from a store: those of the same images in memory, byte for byte."""
+
+import numpy as np
+import pytest
+import stores
+import tensorflow as tf
+from PIL import Image
+
+from yosinski_tf.data import pipeline, sources, stored_batches
+from yosinski_tf.data.image_set import half_view
+from yosinski_tf.errors import UserError
+
+SIZE, COUNTS = 24, [13, 11, 12, 9]
+# As many records as are read at a time, and more: a pipeline may read ahead.
+OPTIONS = {"batch_size": 5, "seed": 3}
+
+
+def draw_images(folder):
+    """Smooth random images, so many for training in each class."""
+    random = np.random.default_rng(0)
+    for part, counts in (("train", COUNTS), ("val", [3] * len(COUNTS))):
+        for index, count in enumerate(counts):
+            home = folder / part / f"class{index}"
+            home.mkdir(parents=True)
+            for image in range(count):
+                coarse = random.integers(0, 256, (5, 5, 3), np.uint8)
+                smooth = Image.fromarray(coarse).resize((SIZE, SIZE))
+                smooth.save(home / f"{image:02d}.png")
+    return folder
+
+
+def make_store(folder, out, **changes):
+    options = {"image_size": SIZE, "shard_records": 7, **changes}
+    return stores.make(f"folder:{folder}", out / "store", **options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return draw_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory, folder):
+    return make_store(folder, tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def memory(folder):
+    return sources.load(f"folder:{folder}", image_size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def stored(raw):
+    return sources.load(f"store:{raw.folder}", image_size=SIZE)
+
+
+def half(data, part="train", classes=(0, 2, 3), first=None):
+    indices, labels = half_view(np.asarray(getattr(data, f"{part}_labels")), classes)
+    if first is not None:
+        indices, labels = half_view(
+            np.asarray(getattr(data, f"{part}_labels")), classes, first
+        )
+    return pipeline.Part(getattr(data, f"{part}_images"), indices, labels)
+
+
+def training(part, first=0, last=20, crop=17, mirror=True, places=True, **changes):
+    return list(
+        pipeline.training_batches(
+            part,
+            crop_size=crop,
+            mirror=mirror,
+            first_step=first,
+            last_step=last,
+            places=places,
+            **{**OPTIONS, **changes},
+        )
+    )
+
+
+def assert_same(one, other):
+    one, other = (tf.nest.flatten(batches) for batches in (one, other))
+    assert len(one) == len(other) > 0
+    for mine, theirs in zip(one, other, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("places", [True, False])
+@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize("crop", [17, SIZE])
+def test_training_batches_are_those_of_memory(memory, stored, crop, mirror, places):
+    options = {"crop": crop, "mirror": mirror, "places": places}
+    # 20 batches of 5 of 34 images: nearly three epochs, ends within batches.
+    assert_same(training(half(stored), **options), training(half(memory), **options))
+
+
+@pytest.mark.parametrize("batch", [1, 64, 100])
+def test_batches_of_any_size(memory, stored, batch):
+    options = {"batch_size": batch, "last": 3}
+    assert_same(training(half(stored), **options), training(half(memory), **options))
+
+
+@pytest.mark.parametrize("places", [True, False])
+@pytest.mark.parametrize("crop", [17, SIZE])
+def test_validation_batches_are_those_of_memory(memory, stored, crop, places):
+    options = {"batch_size": 4, "crop_size": crop, "places": places}
+    mine, theirs = (
+        list(pipeline.validation_batches(half(data, "validation"), **options))
+        for data in (stored, memory)
+    )
+    assert_same(mine, theirs)
+    # Nine images, each once; the last batch is short.
+    assert [len(labels) for _, labels in mine] == [4, 4, 1]
+
+
+@pytest.mark.parametrize("step", [1, 7, 13, 19])
+def test_starting_at_a_step_continues_as_if_never_stopped(stored, step):
+    part = half(stored)
+    assert_same(training(part, first=step), training(part)[step:])
+
+
+def test_the_number_of_batches_is_known_beforehand(stored):
+    options = {"batch_size": 4, "crop_size": 17, "places": False}
+    batches = pipeline.validation_batches(half(stored, "validation"), **options)
+    assert len(batches) == 3
+    batches = pipeline.training_batches(
+        half(stored), mirror=True, seed=3, first_step=7, last_step=20, **options
+    )
+    assert len(batches) == 13
+
+
+class Counted:
+    """Counts the records that are read."""
+
+    def __init__(self, images, monkeypatch):
+        self.records, read = 0, images.read
+
+        def counting(indices):
+            self.records += len(indices)
+            return read(indices)
+
+        monkeypatch.setattr(images, "read", counting)
+
+
+@pytest.mark.parametrize("step", [0, 10, 1_000_000])
+def test_a_first_batch_takes_no_more_reads_far_into_a_training(
+    stored, monkeypatch, step
+):
+    counted = Counted(stored.train_images, monkeypatch)
+    batches = pipeline.training_batches(
+        half(stored),
+        crop_size=17,
+        mirror=True,
+        first_step=step,
+        last_step=step + 1_000_000,
+        places=False,
+        **OPTIONS,
+    )
+    next(iter(batches))
+    # A few calls of 64 records run ahead of the decoding, whatever the step.
+    assert 64 <= counted.records <= 512
+
+
+def test_a_period_reads_its_own_images_only(stored, monkeypatch):
+    counted = Counted(stored.train_images, monkeypatch)
+    training(half(stored), first=3, last=16)
+    assert counted.records == (16 - 3) * 5
+
+
+def test_jpeg_is_close_to_memory(folder, memory, tmp_path):
+    store = make_store(folder, tmp_path, encoding="jpeg")
+    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    for mine, theirs in zip(
+        training(half(stored)), training(half(memory)), strict=True
+    ):
+        ((pixels, places), labels), ((others, spots), names) = mine, theirs
+        assert (places.numpy() == spots.numpy()).all()
+        assert (labels.numpy() == names.numpy()).all()
+        difference = pixels.numpy().astype(int) - others.numpy()
+        # Two images taken at random are over 60 apart.
+        assert 0 < np.abs(difference).mean() < 10
+
+
+def test_jpeg_is_cropped_as_the_whole_image_is(folder, tmp_path):
+    store = make_store(folder, tmp_path, encoding="jpeg")
+    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    options = {"batch_size": 34, "last": 1}
+    ((whole, _), _) = training(half(stored), crop=SIZE, mirror=False, **options)[0]
+    ((crops, places), _) = training(half(stored), **options)[0]
+    places = places.numpy()
+    assert len({tuple(place) for place in places}) > 20
+    for image, crop, (top, left, flip) in zip(
+        whole.numpy(), crops.numpy(), places, strict=True
+    ):
+        wanted = image[top : top + 17, left : left + 17]
+        wanted = wanted[:, ::-1] if flip else wanted
+        # At its edge colours are interpolated from what lies within the crop.
+        assert (crop[1:-1, 1:-1] == wanted[1:-1, 1:-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("classes", "first"),
+    [((0, 1, 2, 3), None), ((1, 3), None), ((0, 1, 2, 3), 5), ((0, 1, 2, 3), 12)],
+)
+def test_means_are_those_of_memory_and_read_nothing(
+    memory, stored, monkeypatch, classes, first
+):
+    counted = Counted(stored.train_images, monkeypatch)
+    mine, theirs = (half(d, classes=classes, first=first) for d in (stored, memory))
+    assert pipeline.mean_pixel(mine) == pipeline.mean_pixel(theirs)
+    np.testing.assert_array_equal(
+        pipeline.mean_image(mine), pipeline.mean_image(theirs)
+    )
+    assert counted.records == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "classes"), [("train", (0, 2)), ("validation", (0, 1, 2, 3))]
+)
+def test_the_mean_of_other_images_is_read(memory, stored, part, classes):
+    mine, theirs = (half(d, part, classes, first=2) for d in (stored, memory))
+    np.testing.assert_array_equal(
+        pipeline.mean_image(mine), pipeline.mean_image(theirs)
+    )
+
+
+def test_a_file_of_another_store_is_noticed(folder, tmp_path):
+    store = make_store(folder, tmp_path)
+    first, *_, last = store.shard_paths("train")
+    first.write_bytes(last.read_bytes())
+    images = sources.load(f"store:{store.folder}", image_size=SIZE).train_images
+    lengths = store.splits["train"].shard_lengths
+    assert lengths[0] != lengths[-1]
+    with pytest.raises(UserError, match=f"read .{lengths[-1]} of {lengths[0]} rec"):
+        images.read([0])
+
+
+def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
+    store = make_store(folder, tmp_path)
+    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    shard = store.shard_paths("train")[0]
+    shard.write_bytes(shard.read_bytes()[:-9000])
+    with pytest.raises(UserError, match=f"{shard.name} cannot be read .*--verify"):
+        stored.train_images.read([0])
+    with pytest.raises(tf.errors.OpError) as failed:
+        training(half(stored))
+    reason = stored_batches.reading_error(failed.value)
+    assert isinstance(reason, UserError)
+    assert str(reason).startswith(f"store {store.folder} is damaged, {shard.name}")
+    assert "\n" not in str(reason)
+
+
+def test_without_a_gpu_batches_stay_where_they_are():
+    batches = tf.data.Dataset.range(3)
+    assert stored_batches.to_accelerator(batches) is batches

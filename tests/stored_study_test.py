@@ -1,0 +1,120 @@
+"""Studies on a store, through the binaries: the weights of the same images."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import stores
+from commands import TINY, draw_folder, run
+
+TREATMENTS = "--treatments=baseB,R2B"
+OPTIONS = [
+    *TINY,
+    "--image_size=20",
+    "--crop_size=16",
+    "--mirror",
+    "--mean=image",
+    TREATMENTS,
+]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, images):
+    out = tmp_path_factory.mktemp("store") / "store"
+    return stores.make(f"folder:{images}", out, image_size=20)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, store):
+    runs = tmp_path_factory.mktemp("study") / "runs"
+    # The size is the store's own.
+    options = [option for option in OPTIONS if "image_size" not in option]
+    done = run("study", f"--runs={runs}", f"--dataset=store:{store.folder}", *options)
+    assert done.returncode == 0, done.stderr
+    return runs
+
+
+def weights(runs):
+    found = {}
+    for path in sorted(runs.glob("*/weights.npz")):
+        with np.load(path) as arrays:
+            found |= {(path.parent.name, k): v.tobytes() for k, v in arrays.items()}
+    return found
+
+
+def test_weights_are_those_of_the_same_images_in_a_folder(
+    tmp_path, images, store, study
+):
+    done = run("study", f"--runs={tmp_path}", f"--dataset=folder:{images}", *OPTIONS)
+    assert done.returncode == 0, done.stderr
+    assert len(weights(study)) == 2 * 16
+    assert weights(study) == weights(tmp_path)
+    name = "random-0_R2B_seed0/record.json"
+    mine, theirs = (json.loads((f / name).read_text()) for f in (study, tmp_path))
+    for same in ("top1", "top5", "loss", "mean_pixel", "recipe", "weights_sha256"):
+        assert mine[same] == theirs[same]
+    assert mine["dataset_fingerprint"] == store.fingerprint
+    assert mine["dataset"] == f"store:folder:{images}"
+
+
+def test_a_study_holds_no_copy_of_the_images(study):
+    files = [path.name for path in (study / "dataset").iterdir()]
+    assert files == ["dataset.json"]
+
+
+def command(runs, store, *more):
+    return run("study", f"--runs={runs}", f"--dataset=store:{store}", *OPTIONS, *more)
+
+
+def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
+    runs, place = tmp_path / "runs", tmp_path / "moved"
+    shutil.copytree(study, runs)
+    shutil.copytree(store.folder, place)
+    for name in ("baseB", "R2B"):
+        shutil.rmtree(runs / f"random-0_{name}_seed0")
+    done = command(runs, place)
+    assert done.returncode == 0, done.stderr
+    assert weights(runs) == weights(study)
+    pointer = json.loads((runs / "dataset" / "dataset.json").read_text())
+    assert pointer["store"] == str(place)
+
+    (images / "train" / "class0" / "0.png").unlink()
+    shutil.rmtree(place)
+    stores.make(f"folder:{images}", place, image_size=20)
+    shutil.rmtree(runs / "random-0_R2B_seed0")
+    refused = command(runs, place)
+    assert refused.returncode == 2
+    assert "has changed since" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda store: store / "elsewhere", "no store at"),
+        (lambda store: store, "holds images of 20 x 20 pixels, wanted 32 x 32"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(tmp_path, store, change, words):
+    done = command(tmp_path / "runs", change(store.folder), "--image_size=32")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_store_damaged_on_the_way_fails_its_cohort_with_one_sentence(tmp_path, store):
+    place = tmp_path / "store"
+    shutil.copytree(store.folder, place)
+    for shard in place.glob("images-train*"):
+        shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    done = command(tmp_path / "runs", place, "--treatments=baseB")
+    assert done.returncode == 1
+    assert f"failed random-0_B_seed0_first: store {place} is damaged" in done.stderr
+    assert "Traceback" not in done.stderr

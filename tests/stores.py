@@ -1,0 +1,89 @@
+"""What tests prepare stores from, and the request to do it with."""
+
+import dataclasses
+import pathlib
+import re
+import tarfile
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from yosinski_tf.data import prepare
+from yosinski_tf.data.shard_work import Settings
+from yosinski_tf.data.store_format import Store
+
+ARCHIVE = (
+    pathlib.Path(__file__).resolve().parents[2] / "shared/data/imagenet_sample_100.tar"
+)
+
+
+def draw(folder: pathlib.Path, train: int = 5, validation: int = 2) -> pathlib.Path:
+    """Three classes of noise in files of several kinds and sizes."""
+    random = np.random.RandomState(0)
+    for part, count in (("train", train), ("val", validation)):
+        for label, name in enumerate(("ant", "bee", "cow")):
+            home = folder / part / name
+            home.mkdir(parents=True)
+            for k in range(count + label):
+                shape = (20 + k, 31 - k, 3)
+                image = Image.fromarray(random.randint(0, 256, shape).astype(np.uint8))
+                image.save(home / f"{k}.{('png', 'jpg')[k % 2]}")
+    return folder
+
+
+def request(source: str, out: pathlib.Path, **changes) -> prepare.Request:
+    """Raw 16 x 16 in one process, unless `changes` say otherwise."""
+    settings = {
+        name: changes.pop(name, default)
+        for name, default in (("image_size", 16), ("encoding", "raw"))
+    }
+    quality = changes.pop("quality", 90 if settings["encoding"] == "jpeg" else None)
+    made = prepare.Request(
+        source=source,
+        data_dir=None,
+        manual_dir=None,
+        held_out=None,
+        out=out,
+        settings=Settings(**settings, quality=quality),
+        skip_corrupt=False,
+        processes=1,
+        shard_records=4,
+        command="yosinski-prepare",
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def make(source: str, out: pathlib.Path, **changes) -> Store:
+    """A store, prepared in this process."""
+    return prepare.prepare(request(source, out, **changes))
+
+
+def pixels(store: Store, split: str) -> tuple[list[int], list[str], np.ndarray]:
+    """Labels, names and images of a store, by TensorFlow Datasets alone."""
+    source = tfds.builder_from_directory(store.folder).as_data_source(split)
+    examples = list(source)
+    return (
+        [int(e["label"]) for e in examples],
+        [e["file_name"].decode() for e in examples],
+        np.stack([e["image"] for e in examples]),
+    )
+
+
+def content(folder: pathlib.Path) -> dict[str, bytes]:
+    """Every file of a store but for its description, by name."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "store.json"
+    }
+
+
+def photographs() -> dict[str, bytes]:
+    """WordNet id to a full-size ImageNet photograph of that class."""
+    found = {}
+    with tarfile.open(ARCHIVE) as tar:
+        for member in sorted((m for m in tar if m.isfile()), key=lambda m: m.name):
+            name = re.match(r"n\d{8}", pathlib.Path(member.name).name)[0]
+            found[name] = tar.extractfile(member).read()
+    return found

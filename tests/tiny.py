@@ -1,0 +1,91 @@
+"""Networks so small that a test can train a few, on random images.
+
+They have dropout, and their halves have 4 and 5 classes.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from yosinski_tf import jobs, records, surgery
+from yosinski_tf.architectures import get_network
+from yosinski_tf.data import cache
+from yosinski_tf.data.image_set import make_image_set
+from yosinski_tf.plan import Cohort, Run
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.splits import make_split
+from yosinski_tf.treatments import parse_treatment
+
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.4, lrn=True)
+CLASSES = tuple(f"class{index}" for index in range(9))
+SPLIT = make_split("random:0", CLASSES)
+WHOLE = make_split("whole", CLASSES)
+TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 11, 3
+RECIPE = Recipe(
+    steps=10,
+    batch_size=8,
+    learning_rate=0.01,
+    rate_drops=(4,),
+    image_size=18,
+    crop_size=16,
+    mirror=True,
+    validate_every=4,
+)
+# Calls of 64 steps, of 36, of 50.
+LONG_RECIPE = dataclasses.replace(
+    RECIPE, steps=150, batch_size=4, rate_drops=(75,), validate_every=100
+)
+
+
+def draw_images(folder):
+    """Stores the data set; the folder is returned."""
+    random = np.random.default_rng(0)
+
+    def part(per_class):
+        labels = np.arange(9 * per_class) % 9
+        return random.integers(0, 256, (len(labels), 18, 18, 3), np.uint8), labels
+
+    cache.save(
+        folder,
+        make_image_set(
+            "noise", CLASSES, None, part(TRAIN_PER_CLASS), part(VALIDATION_PER_CLASS)
+        ),
+    )
+    return folder
+    return folder
+
+
+def make_run(treatment):
+    parsed = parse_treatment(treatment)
+    return Run(WHOLE if parsed.target == "W" else SPLIT, parsed, seed=3)
+
+
+def make_job(runs, images, treatments, recipe=RECIPE):
+    cohort = Cohort("cohort", tuple(make_run(treatment) for treatment in treatments))
+    return jobs.Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
+
+
+def folder_of(runs, treatment):
+    return runs / make_run(treatment).run_id
+
+
+def weights_of(runs, treatment):
+    return surgery.read_weights(folder_of(runs, treatment) / "weights.npz")
+
+
+def record_of(runs, treatment):
+    return records.read_record(folder_of(runs, treatment) / "record.json")
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert values.tobytes() == other[name].tobytes(), name
+
+
+def without_times(history):
+    return [
+        {key: value for key, value in entry.items() if key != "images_per_second"}
+        for entry in history
+    ]

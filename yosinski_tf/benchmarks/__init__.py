@@ -1,0 +1,1 @@
+"""How fast the program is, against what it could be and what it replaces."""

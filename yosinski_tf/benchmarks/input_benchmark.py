@@ -1,0 +1,245 @@
+"""The input pipeline measured: rates, first batch, memory and disk.
+
+Everything is compared within one run, by variants that take turns.
+"""
+
+import dataclasses
+import json
+import math
+import multiprocessing
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from yosinski_tf.benchmarks.measuring import rates, ratios, summary, take_turns
+from yosinski_tf.data import prepare
+from yosinski_tf.data.image_set import half_view
+from yosinski_tf.data.shard_work import Settings
+from yosinski_tf.data.store_format import Store, open_store
+from yosinski_tf.designs import REDUCED_COUNTS
+from yosinski_tf.errors import UserError
+from yosinski_tf.files import write_atomically
+from yosinski_tf.machine import cores
+from yosinski_tf.splits import make_split
+
+_QUALITY = 90
+_BARE_IMAGES = 4096
+_FAR = 1_000_000
+_FIRST_BATCHES = 5
+_MEMORY_STEPS = 24
+Report = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to measure on.
+
+    Attributes:
+      work: Folder for images and stores, kept from one run to the next.
+      place: Folder or tar file of photographs; empty to draw textures.
+      records: Full-size images to make of them.
+      image_size: Side of stored images, pixels.
+      crop_size: Side of the crop, pixels.
+      batch_size: Images of a batch.
+      rounds: Measurements of each variant.
+      steps: Batches of one measurement; the usual pipeline takes a third.
+    """
+
+    work: pathlib.Path
+    place: str
+    records: int
+    image_size: int
+    crop_size: int
+    batch_size: int
+    rounds: int
+    steps: int
+
+    @property
+    def full(self) -> pathlib.Path:
+        """Where the full-size images are."""
+        return self.work / "full"
+
+    def needed_bytes(self) -> int:
+        """What is made at most: full-size images, both stores and their sums."""
+        pixels = self.image_size**2 * 3
+        sums = 2 * 4 * pixels * (100 + self.records // 100)
+        return self.records * (130_000 + 40_000 + pixels) + sums
+
+
+def make_stores(request: Request, report: Report) -> dict[str, Store]:
+    """Full-size images and, by encoding, the stores of them; each made once.
+
+    Raises:
+      UserError: If there is no room, or the folder holds others.
+    """
+    settings = json.dumps([request.place, request.records, request.image_size])
+    made = request.work / "made_of.json"
+    if made.is_file() and made.read_text() != settings:
+        raise UserError(
+            f"{request.work} holds other images ({made.read_text()}), wanted"
+            f" {settings}: delete it, or give another --work_dir"
+        )
+    try:
+        request.work.mkdir(parents=True, exist_ok=True)
+        write_atomically(made, settings.encode())
+    except OSError as error:
+        raise UserError(
+            f"--work_dir cannot be written, {request.work} ({error.strerror}): give"
+            " another"
+        ) from None
+    report(f"making {request.records:,} full-size images in {request.full}")
+    from yosinski_tf.benchmarks import photographs
+
+    photographs.prepare(request.full, request.place, request.records)
+    stores = {}
+    for encoding, quality in (("jpeg", _QUALITY), ("raw", None)):
+        report(f"preparing the store {request.work / encoding}")
+        stores[encoding] = prepare.prepare(
+            prepare.Request(
+                source=f"tfds:{photographs.NAME}",
+                data_dir=str(request.full),
+                manual_dir=None,
+                held_out=None,
+                out=request.work / encoding,
+                settings=Settings(request.image_size, encoding, quality),
+                skip_corrupt=False,
+                processes=cores(),
+                shard_records=None,
+                command="yosinski-benchmark input",
+            )
+        )
+    return stores
+
+
+def run(request: Request, stores: dict[str, Store], report: Report) -> dict[str, Any]:
+    """All measurements, as plain JSON values."""
+    return {
+        **_rates(request, stores, report),
+        "first_batch_seconds": _first_batches(request, stores, report),
+        "memory_bytes": _memory(request, stores, report),
+        "disk": _disk(stores["jpeg"]),
+    }
+
+
+def _setting(request: Request, store: Store):
+    from yosinski_tf.benchmarks.input_variants import Setting
+
+    half = make_split("random:0", store.class_names).classes("A")
+    return Setting(request.image_size, request.crop_size, request.batch_size, half)
+
+
+def _rates(request: Request, stores: dict[str, Store], report: Report):
+    from yosinski_tf.benchmarks import input_variants as variants
+
+    setting = _setting(request, stores["jpeg"])
+    parts = {
+        encoding: variants.part_of(variants.open_images(store.folder, setting), setting)
+        for encoding, store in stores.items()
+    }
+    files = variants.encoded(parts["jpeg"], _BARE_IMAGES)
+    repeats = max(1, round(request.steps * request.batch_size / len(files)))
+    few = max(3, request.steps // 3)
+    started = {
+        "bare decoder": lambda: variants.bare_decoder(files, setting, repeats),
+        "ours": lambda: variants.ours(parts["jpeg"], setting, 0, request.steps),
+        "ours, raw": lambda: variants.ours(parts["raw"], setting, 0, request.steps),
+        "usual": lambda: variants.usual(request.full, setting, few),
+        "usual, careful": lambda: variants.usual(request.full, setting, few, True),
+    }
+    samples = take_turns(
+        started,
+        request.rounds,
+        lambda name, done: report(f"round {done} of {request.rounds}: {name}"),
+    )
+    return {
+        "rates": {name: rates(taken) for name, taken in samples.items()},
+        "ratios": [
+            ratios(samples, "ours", other)
+            for other in ("bare decoder", "usual", "usual, careful")
+        ]
+        + [ratios(samples, "ours, raw", "ours")],
+    }
+
+
+def _first_batches(request: Request, stores: dict[str, Store], report: Report):
+    from yosinski_tf.benchmarks import input_variants as variants
+
+    setting = _setting(request, stores["jpeg"])
+    part = variants.part_of(
+        variants.open_images(stores["jpeg"].folder, setting), setting
+    )
+    found: dict[str, list[float]] = {"step 0": [], f"step {_FAR:,}": []}
+    report("time to the first batch")
+    for _ in range(_FIRST_BATCHES):
+        for name, first in zip(found, (0, _FAR), strict=True):
+            started = time.perf_counter()
+            next(iter(variants.our_batches(part, setting, first, request.steps)))
+            found[name].append(time.perf_counter() - started)
+    return {name: summary(seconds) for name, seconds in found.items()}
+
+
+def _memory(request: Request, stores: dict[str, Store], report: Report):
+    """Peak memory that each pipeline adds to a process, in one of its own."""
+    found = {}
+    context = multiprocessing.get_context("spawn")
+    for name in ("ours", "ours, raw", "usual"):
+        report(f"memory: {name}")
+        with context.Pool(1) as pool:
+            folders = {encoding: store.folder for encoding, store in stores.items()}
+            found[name] = pool.apply(_added_memory, (name, request, folders))
+    size = request.image_size
+    found["images in memory"] = stores["jpeg"].num_images * size * size * 3
+    return found
+
+
+def _added_memory(name: str, request: Request, folders: dict[str, pathlib.Path]) -> int:
+    from yosinski_tf.benchmarks import input_variants as variants
+
+    store = open_store(folders["raw" if "raw" in name else "jpeg"])
+    setting = _setting(request, store)
+    part = variants.part_of(variants.open_images(store.folder, setting), setting)
+    # What TensorFlow takes for itself is there after a first small one.
+    small = dataclasses.replace(setting, batch_size=1)
+    list(variants.ours(part, small, 0, 1))
+    before = _peak()
+    if name == "usual":
+        list(variants.usual(request.full, setting, _MEMORY_STEPS // 3))
+    else:
+        list(variants.ours(part, setting, 0, _MEMORY_STEPS))
+    return _peak() - before
+
+
+def _peak() -> int:
+    # Not the peak of getrusage, which a new process takes over from its parent.
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this system does not tell a process's peak memory")
+
+
+def _disk(store: Store) -> dict[str, Any]:
+    """One store and index lists, against a copy for every half and reduced set.
+
+    Ten halves, of five random splits, and the twelve reduced sets: the number of
+    images each half or set has in this store, times the mean size of a record.
+    """
+    labels = np.asarray(store.labels("train"))
+    record = store.splits["train"].num_bytes / len(labels)
+    lists = []
+    for seed in range(5):
+        split = make_split(f"random:{seed}", store.class_names)
+        lists += [half_view(labels, split.classes(half)) for half in "AB"]
+    everything = range(len(store.class_names))
+    lists += [half_view(labels, everything, count) for count in REDUCED_COUNTS]
+    files = [path for path in store.folder.rglob("*") if path.is_file()]
+    return {
+        "store_bytes": sum(path.stat().st_size for path in files),
+        "record_bytes": store.splits["train"].num_bytes,
+        "index_lists_on_disk_bytes": 0,
+        "index_lists_in_memory_bytes": sum(i.nbytes + n.nbytes for i, n in lists),
+        "largest_index_list_bytes": max(i.nbytes + n.nbytes for i, n in lists),
+        "copies_bytes": math.ceil(sum(len(i) for i, _ in lists) * record),
+    }

@@ -1,0 +1,144 @@
+"""The pipelines that are compared: ours, the bare decoder, and the usual one."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from yosinski_tf.benchmarks import photographs
+from yosinski_tf.data import pipeline, sources
+from yosinski_tf.data.image_set import ImageSet, half_view
+from yosinski_tf.data.stored_batches import keep_freed_memory
+from yosinski_tf.machine import cores
+
+_SEED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What all variants have in common.
+
+    Attributes:
+      image_size: Side of stored images, pixels.
+      crop_size: Side of the crop, pixels.
+      batch_size: Images of a batch.
+      classes: Class indices of the half.
+    """
+
+    image_size: int
+    crop_size: int
+    batch_size: int
+    classes: tuple[int, ...]
+
+
+def part_of(images: ImageSet, setting: Setting) -> pipeline.Part:
+    """The training images of the half."""
+    labels = np.asarray(images.train_labels)
+    return pipeline.Part(images.train_images, *half_view(labels, setting.classes))
+
+
+def open_images(store: pathlib.Path, setting: Setting) -> ImageSet:
+    """A store as a data set."""
+    return sources.load(f"store:{store}", image_size=setting.image_size)
+
+
+def our_batches(
+    part: pipeline.Part, setting: Setting, first: int, steps: int
+) -> tf.data.Dataset:
+    """The program's own training batches."""
+    return pipeline.training_batches(
+        part,
+        batch_size=setting.batch_size,
+        crop_size=setting.crop_size,
+        mirror=True,
+        seed=_SEED,
+        first_step=first,
+        last_step=first + steps,
+        places=True,
+    )
+
+
+def ours(
+    part: pipeline.Part, setting: Setting, first: int, steps: int
+) -> Iterator[int]:
+    """Sizes of the program's own batches as they come."""
+    for _, labels in our_batches(part, setting, first, steps):
+        yield len(labels)
+
+
+def encoded(part: pipeline.Part, count: int) -> tf.Tensor:
+    """JPEG files of some images of the part, in memory."""
+    chosen = np.random.default_rng(_SEED).permutation(part.indices)[:count]
+    with tf.device("CPU:0"):
+        return tf.constant(part.images.read(chosen), tf.string)
+
+
+def bare_decoder(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[int]:
+    """Random crops of files in memory, decoded on all cores and thrown away.
+
+    Nothing is read, parsed, mirrored or put into a batch.
+    """
+    keep_freed_memory()
+    size, count = setting.crop_size, len(files)
+    free = setting.image_size - size + 1
+    places = np.random.default_rng(_SEED).integers(0, free, (count, 2))
+    window = np.concatenate([places, np.full((count, 2), size)], axis=1)
+    examples = tf.data.Dataset.from_tensor_slices((files, window.astype(np.int32)))
+
+    def decode(data, window):
+        return tf.io.decode_and_crop_jpeg(data, window, channels=3)
+
+    # The first few are the warming up of `measure`.
+    started = iter(examples.take(64).map(decode, cores()).skip(64))
+    next(started, None)
+    yield 64
+    crops = examples.repeat(rounds).map(decode, cores(), deterministic=True)
+    # Skipped within TensorFlow: Python would cost more than the decoding.
+    for _ in crops.skip(rounds * count):
+        pass
+    yield rounds * count
+
+
+def usual(
+    folder: pathlib.Path, setting: Setting, steps: int, careful: bool = False
+) -> Iterator[int]:
+    """What is written by hand today, from full-size images.
+
+    Args:
+      folder: Where TensorFlow Datasets keeps them.
+      setting: What is common.
+      steps: Batches.
+      careful: Whether only images of the half are decoded, by looking at labels
+        first; the usual filter comes after `tfds.load`, which decodes.
+    """
+    half = tf.constant(setting.classes, tf.int64)
+    decoders = {"image": tfds.decode.SkipDecoding()} if careful else None
+    images = tfds.load(
+        photographs.NAME,
+        split="train",
+        data_dir=str(folder),
+        shuffle_files=True,
+        decoders=decoders,
+    )
+    images = images.filter(lambda example: tf.reduce_any(example["label"] == half))
+
+    def prepare(example):
+        pixels = example["image"]
+        if careful:
+            pixels = tf.io.decode_jpeg(pixels, channels=3)
+        pixels = tf.image.resize(pixels, [setting.image_size] * 2)
+        pixels = tf.image.random_crop(pixels, [setting.crop_size] * 2 + [3])
+        return tf.image.random_flip_left_right(pixels), example["label"]
+
+    batches = (
+        images.repeat()
+        .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(setting.batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+        .take(steps)
+    )
+    for _, labels in batches:
+        yield len(labels)

@@ -1,0 +1,26 @@
+"""What happens to cohorts while a study is trained."""
+
+import dataclasses
+
+from yosinski_tf.jobs import Progress
+from yosinski_tf.plan import Cohort
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened to a cohort.
+
+    Attributes:
+      kind: `started`, `progress`, `finished`, `stopped` or `failed`; `busy` if
+        another process trains it, `waiting` if there is nothing else to do,
+        `elsewhere` if that process has finished it; `dropped` if it cannot be
+        trained for want of its base; `full` if the disk is.
+      cohort: The cohort, with the runs that it happened to.
+      progress: With `progress`: how far it is.
+      message: What happened, where the kind does not say it all.
+    """
+
+    kind: str
+    cohort: Cohort
+    progress: Progress | None = None
+    message: str = ""
