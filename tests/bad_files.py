@@ -191,7 +191,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         "no such set": study(
             "--dataset=tfds:nowhere",
             f"--data_dir={place}",
-            words=("no prepared data set 'nowhere'", "tfds build nowhere", "data_dir"),
+            words=("no prepared data set 'nowhere'", "build nowhere", "--data_dir"),
         ),
     }
 
@@ -263,8 +263,8 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
     sizes = "images of 16 x 16 pixels"
     store("of a size", whole, sizes, "wanted 32 x 32", flags=("--image_size=32",))
     store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
-    store("with a share", whole, "no held-out", "got 0.2", flags=("--held_out=0.2",))
-    store("with a folder", whole, "no data_dir", "got x", flags=("--data_dir=x",))
+    store("with a share", whole, "no --held_out", "got 0.2", flags=("--held_out=0.2",))
+    store("with a folder", whole, "no --data_dir", "got x", flags=("--data_dir=x",))
     # Not finished: the description is written last.
     unfinished = place / "unfinished.partial" / "store"
     fabricate.store(unfinished, image_size=16, class_names=CLASSES)

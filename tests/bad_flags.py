@@ -171,22 +171,24 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
             "--split=first:2", words=("first:2 has no half", "choose another split")
         ),
         "held out of two parts": study(
-            data, "--held_out=0.2", words=("has a folder train", "(0.2)", "give folder")
+            data,
+            "--held_out=0.2",
+            words=("has a folder train", "--held_out=0.2", "give folder"),
         ),
         "held out of what is drawn": study(
             "--dataset=embedded",
             "--held_out=0.2",
-            words=("'embedded' takes no held-out", "got 0.2", "leave it out"),
+            words=("'embedded' takes no --held_out", "got 0.2", "leave it out"),
         ),
         "data folder of what is drawn": study(
             "--dataset=embedded",
             "--data_dir=x",
-            words=("'embedded' takes no data_dir", "got x", "leave it out"),
+            words=("'embedded' takes no --data_dir", "got x", "leave it out"),
         ),
         "all held out": study(
             f"{data}/train",
             "--held_out=1",
-            words=("fraction 1.0", "between 0 and 1", "such as 0.2"),
+            words=("between 0 and 1", "got 1.0", "between 0 and 1", "such as 0.2"),
         ),
         "one image to hold out of": study(
             f"{data}/train",
@@ -194,7 +196,7 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
             words=("ant has one image", "one for training and one", "add another"),
         ),
         "neither parts nor held out": study(
-            f"{data}/train", words=("no folders train and val", "state the fraction")
+            f"{data}/train", words=("no folders train and val", "give the share")
         ),
         "two plans": study(
             "--plan=released",

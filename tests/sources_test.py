@@ -39,7 +39,7 @@ def test_a_description_is_what_loading_finds(few_motifs):
     assert described.class_names == data.class_names
     assert described.families == data.families
     assert described.num_images == len(data.train_labels) + len(data.validation_labels)
-    with pytest.raises(UserError, match="takes no data_dir"):
+    with pytest.raises(UserError, match="takes no --data_dir"):
         sources.describe("embedded", data_dir="x")
 
 

@@ -14,7 +14,7 @@ from yosinski_tf.errors import UserError
 _SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
 _FORM = (
     "wanted DIR/train/CLASS/* and DIR/val/CLASS/*, or DIR/CLASS/* with a"
-    " held-out fraction"
+    " --held_out=SHARE"
 )
 
 
@@ -95,15 +95,15 @@ def open_folder(
         return _one_level(root, held_out, held_out_seed, keep_empty)
     if held_out is not None:
         raise UserError(
-            f"{root} has a folder train, so no fraction ({held_out}) is held out:"
-            f" give folder:{train} to hold one out of it, or give no fraction"
+            f"{root} has a folder train, so --held_out={held_out} is not wanted: give"
+            f" folder:{train} to hold a share out of it, or leave --held_out away"
         )
     if len(validation) != 1:
         found = "both" if validation else "neither"
         raise UserError(
             f"{root} has a folder train and {found} of val and validation: wanted one,"
             " or"
-            f" folder:{train} with a held-out fraction"
+            f" folder:{train} with --held_out=SHARE"
         )
     return _two_levels(train, validation[0], keep_empty)
 
@@ -140,13 +140,12 @@ def _one_level(
     _check_class_count(root, names)
     if held_out is None:
         raise UserError(
-            f"{root} has no folders train and val: state the fraction of each class"
-            " to hold out for validation, such as 0.2, or add the folders"
+            f"{root} has no folders train and val: give the share of each class to hold"
+            " out for validation, such as --held_out=0.2, or add the folders"
         )
     if not 0 < held_out < 1:
         raise UserError(
-            f"held-out fraction {held_out}: wanted a number between 0 and 1, such"
-            " as 0.2"
+            f"--held_out wants a number between 0 and 1, such as 0.2, got {held_out}"
         )
     train, validation = [], []
     for name in names:

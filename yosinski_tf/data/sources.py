@@ -215,12 +215,12 @@ def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
 def _check_options(spec: str, data_dir: str | None, held_out: float | None) -> None:
     # Refused, not ignored: the numbers would not be what the user meant.
     for name, value, kind in (
-        ("a held-out fraction", held_out, "folder:"),
-        ("a data_dir", data_dir, "tfds:"),
+        ("--held_out", held_out, "folder:"),
+        ("--data_dir", data_dir, "tfds:"),
     ):
         if value is not None and not spec.startswith(kind):
             raise UserError(
-                f"data {spec!r} takes no {name[2:]}, got {value}: leave it out, or"
+                f"data {spec!r} takes no {name}, got {value}: leave it out, or"
                 f" choose a source {kind}..."
             )
 

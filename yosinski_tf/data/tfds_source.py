@@ -143,7 +143,7 @@ def _builder(name: str, data_dir: str | None) -> Any:
             command += " --imports=yosinski_tf.data.embedded_tfds"
         raise UserError(
             f"no prepared data set {name!r} under {place}: prepare it with"
-            f" `{command}`, or give as data_dir the folder in which it was prepared"
+            f" `{command}`, or give the folder in which it was prepared as --data_dir"
             f" ({type(error).__name__})"
         ) from None
 
