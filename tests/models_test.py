@@ -258,16 +258,20 @@ def test_dropout_goes_on_in_frozen_layers_and_stops_in_validation():
     cohort.assign("A7B", weights_of("base"))
     pixels, _ = images()
 
-    def outputs(model, training):
-        (logits,) = model(pixels, training=training).values()
+    def outputs(model, inputs, training):
+        (logits,) = model(inputs, training=training).values()
         return keras.ops.convert_to_numpy(logits)
 
+    def at_step(step):
+        positions = np.arange(len(pixels))
+        return [pixels, np.stack([np.full_like(positions, step), positions], 1)]
+
     # Only fc8, which has none, is trained: what drops is frozen.
-    first, second = (outputs(cohort.training, True) for _ in range(2))
+    first, second = (outputs(cohort.training, at_step(i), True) for i in (0, 1))
     assert np.abs(first - second).max() > 1e-3
-    first, second = (outputs(cohort.validation, False) for _ in range(2))
+    first, second = (outputs(cohort.validation, pixels, False) for _ in range(2))
     assert (first == second).all()
-    assert (first == outputs(cohort.training, False)).all()
+    assert (first == outputs(cohort.training, at_step(0), False)).all()
 
 
 def test_mixed_precision_keeps_variables_and_logits_in_float32():

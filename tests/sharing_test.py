@@ -46,8 +46,8 @@ def test_three_processes_train_every_run_once_and_all_see_the_end(tmp_path):
     assert [r.run_id for r in records.read_records(tmp_path)] == wanted()
     finished = [out.count("finished ") for out, _ in printed]
     assert sum(finished) == len(cohorts(TREATMENTS, SPLITS))
-    # All of them had their share.
-    assert min(finished) >= 1
+    # One that was started late, on a busy machine, may find nothing left.
+    assert sum(count > 0 for count in finished) >= 2
 
 
 @pytest.mark.parametrize("killed", ["parent", "both"])
