@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import benchmark_train, command_line
+from yosinski_tf.binaries import benchmark_study, benchmark_train, command_line
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
 from yosinski_tf.forecast import gigabytes
@@ -121,6 +121,12 @@ _PARTS: dict[str, _Part] = {
         benchmark_train.main,
         benchmark_train.NAMES,
         benchmark_train.SUMMARY,
+    ),
+    "study": (
+        benchmark_study.define,
+        benchmark_study.main,
+        benchmark_study.NAMES,
+        benchmark_study.SUMMARY,
     ),
 }
 
