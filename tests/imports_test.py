@@ -23,8 +23,11 @@ KERAS_ONLY = {
     "watches",
 }
 TENSORFLOW = {
+    "benchmarks.ceiling",
     "benchmarks.input_variants",
+    "benchmarks.keras_baseline",
     "benchmarks.photographs",
+    "benchmarks.step_variants",
     "data.embedded_tfds",
     "data.order",
     "data.pipeline",

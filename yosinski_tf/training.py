@@ -14,6 +14,7 @@ import tensorflow as tf
 from yosinski_tf import checkpoints, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
+from yosinski_tf.models import Cohort as CohortModel
 from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import conclude
 from yosinski_tf.plan import multiply_accumulates
@@ -80,14 +81,7 @@ class _Training:
         self.run_ids = tuple(run.run_id for run in self.cohort.runs)
         self.prepared = prepare(job)
         self.model = self.prepared.model
-        # XLA makes TensorFlow slower on a processor; JAX has nothing else.
-        compiled = keras.backend.backend() == "jax"
-        self.model.training.compile(
-            optimizer=make_optimizer(self.recipe),
-            jit_compile=compiled,
-            steps_per_execution=_steps_per_call(job),
-        )
-        self.model.validation.compile(jit_compile=compiled)
+        compile_models(job, self.model)
         self.frozen_before = frozen_digests(job, self.prepared)
         self.histories: list[histories.History] = [[] for _ in self.run_ids]
         self.step = self.validated = 0
@@ -275,6 +269,18 @@ class _Training:
         )
         if note:
             self.report(Progress(self.step, 0.0, note))
+
+
+def compile_models(job: Job, model: CohortModel) -> None:
+    """Compiles a cohort's models, for training and for validation."""
+    # XLA makes TensorFlow slower on a processor; JAX has nothing else.
+    compiled = keras.backend.backend() == "jax"
+    model.training.compile(
+        optimizer=make_optimizer(job.recipe),
+        jit_compile=compiled,
+        steps_per_execution=_steps_per_call(job),
+    )
+    model.validation.compile(jit_compile=compiled)
 
 
 def _steps_per_call(job: Job) -> int:

@@ -9,12 +9,18 @@ import math
 import multiprocessing
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from yosinski_tf.benchmarks.measuring import rates, ratios, summary, take_turns
+from yosinski_tf.benchmarks.measuring import (
+    peak_memory,
+    rates,
+    ratios,
+    summary,
+    take_turns,
+)
 from yosinski_tf.data import prepare
 from yosinski_tf.data.image_set import half_view
 from yosinski_tf.data.shard_work import Settings
@@ -25,7 +31,7 @@ from yosinski_tf.files import write_atomically
 from yosinski_tf.machine import cores
 from yosinski_tf.splits import make_split
 
-_QUALITY = 90
+_QUALITIES = {"jpeg": 90, "raw": None}
 _BARE_IMAGES = 4096
 _FAR = 1_000_000
 _FIRST_BATCHES = 5
@@ -69,8 +75,15 @@ class Request:
         return self.records * (130_000 + 40_000 + pixels) + sums
 
 
-def make_stores(request: Request, report: Report) -> dict[str, Store]:
+def make_stores(
+    request: Request, report: Report, encodings: Sequence[str] = tuple(_QUALITIES)
+) -> dict[str, Store]:
     """Full-size images and, by encoding, the stores of them; each made once.
+
+    Args:
+      request: Which images.
+      report: Told what is being made.
+      encodings: Of the stores.
 
     Raises:
       UserError: If there is no room, or the folder holds others.
@@ -95,7 +108,7 @@ def make_stores(request: Request, report: Report) -> dict[str, Store]:
 
     photographs.prepare(request.full, request.place, request.records)
     stores = {}
-    for encoding, quality in (("jpeg", _QUALITY), ("raw", None)):
+    for encoding in encodings:
         report(f"preparing the store {request.work / encoding}")
         stores[encoding] = prepare.prepare(
             prepare.Request(
@@ -104,11 +117,11 @@ def make_stores(request: Request, report: Report) -> dict[str, Store]:
                 manual_dir=None,
                 held_out=None,
                 out=request.work / encoding,
-                settings=Settings(request.image_size, encoding, quality),
+                settings=Settings(request.image_size, encoding, _QUALITIES[encoding]),
                 skip_corrupt=False,
                 processes=cores(),
                 shard_records=None,
-                command="yosinski-benchmark input",
+                command="yosinski-benchmark",
             )
         )
     return stores
@@ -204,20 +217,12 @@ def _added_memory(name: str, request: Request, folders: dict[str, pathlib.Path])
     # What TensorFlow takes for itself is there after a first small one.
     small = dataclasses.replace(setting, batch_size=1)
     list(variants.ours(part, small, 0, 1))
-    before = _peak()
+    before = peak_memory()
     if name == "usual":
         list(variants.usual(request.full, setting, _MEMORY_STEPS // 3))
     else:
         list(variants.ours(part, setting, 0, _MEMORY_STEPS))
-    return _peak() - before
-
-
-def _peak() -> int:
-    # Not the peak of getrusage, which a new process takes over from its parent.
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell a process's peak memory")
+    return peak_memory() - before
 
 
 def _disk(store: Store) -> dict[str, Any]:

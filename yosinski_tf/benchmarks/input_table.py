@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yosinski_tf.benchmarks.measuring import spread
 from yosinski_tf.forecast import gigabytes
 
 
@@ -24,16 +25,16 @@ def table(found: Mapping[str, Any]) -> str:
     ]
     for name, rate in found["rates"].items():
         wall, core = rate["images_per_second"], rate["images_per_core_second"]
-        lines.append(f"| {name} | {_spread(wall)} | {_spread(core)} |")
+        lines.append(f"| {name} | {spread(wall)} | {spread(core)} |")
     lines += ["", "| ratio | wall clock | time of the cores |", "| --- | --- | --- |"]
     for ratio in found["ratios"]:
         lines.append(
-            f"| {ratio['of']} / {ratio['to']} | {_spread(ratio['wall'], 2)}"
-            f" | {_spread(ratio['core'], 2)} |"
+            f"| {ratio['of']} / {ratio['to']} | {spread(ratio['wall'], 2)}"
+            f" | {spread(ratio['core'], 2)} |"
         )
     lines.append("")
     for name, seconds in found["first_batch_seconds"].items():
-        lines.append(f"first batch at {name}: {_spread(seconds, 2)} s")
+        lines.append(f"first batch at {name}: {spread(seconds, 2)} s")
     for name, size in found["memory_bytes"].items():
         lines.append(f"memory, {name}: {size / 1e6:,.0f} MB")
     disk = found["disk"]
@@ -44,10 +45,3 @@ def table(found: Mapping[str, Any]) -> str:
         f" a copy for each {gigabytes(disk['copies_bytes'])}"
     )
     return "\n".join(lines)
-
-
-def _spread(values: Mapping[str, float], digits: int = 0) -> str:
-    median, least, most = (
-        f"{values[key]:,.{digits}f}" for key in ("median", "min", "max")
-    )
-    return f"{median} ({least} to {most})"

@@ -1,6 +1,7 @@
 """Times that can be compared: variants take turns, and every one has its spread."""
 
 import dataclasses
+import pathlib
 import resource
 import statistics
 import time
@@ -69,6 +70,14 @@ def summary(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
+def spread(values: Mapping[str, float], digits: int = 0) -> str:
+    """A summary in words: `5 (4 to 7)`."""
+    median, least, most = (
+        f"{values[key]:,.{digits}f}" for key in ("median", "min", "max")
+    )
+    return f"{median} ({least} to {most})"
+
+
 def rates(samples: Sequence[Sample]) -> dict[str, Any]:
     """Images per second and per second of one core."""
     return {
@@ -91,6 +100,15 @@ def ratios(
         "wall": summary([_wall(a) / _wall(b) for a, b in pairs]),
         "core": summary([_core(a) / _core(b) for a, b in pairs]),
     }
+
+
+def peak_memory() -> int:
+    """Most memory that this process has held so far, bytes (Linux)."""
+    # Not the peak of getrusage, which a new process takes over from its parent.
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this system does not tell a process's peak memory")
 
 
 def _wall(sample: Sample) -> float:

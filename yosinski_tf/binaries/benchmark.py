@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import command_line
+from yosinski_tf.binaries import benchmark_study, benchmark_train, command_line
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
 from yosinski_tf.forecast import gigabytes
@@ -112,8 +112,22 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-_PARTS: dict[str, tuple[Callable[[], None], Callable[[], None], tuple[str, ...]]] = {
-    "input": (_define_input, _input, _INPUT)
+# Flags, job, names of the flags and summary.
+_Part = tuple[Callable[[], None], Callable[[], None], tuple[str, ...], str]
+_PARTS: dict[str, _Part] = {
+    "input": (_define_input, _input, _INPUT, _SUMMARY),
+    "train": (
+        benchmark_train.define,
+        benchmark_train.main,
+        benchmark_train.NAMES,
+        benchmark_train.SUMMARY,
+    ),
+    "study": (
+        benchmark_study.define,
+        benchmark_study.main,
+        benchmark_study.NAMES,
+        benchmark_study.SUMMARY,
+    ),
 }
 
 
@@ -123,7 +137,8 @@ def run() -> None:
     if word not in _PARTS:
         wanted = ", ".join(_PARTS)
         if word in ("--help", "-h"):
-            print(f"{_SUMMARY}\n\nWhat to measure comes first: {wanted}.")
+            summaries = "\n\n".join(part[-1] for part in _PARTS.values())
+            print(f"{summaries}\n\nWhat to measure comes first: {wanted}.")
             sys.exit(0)
         print(
             f"yosinski-benchmark: wanted what to measure as the first word, one of"
@@ -131,11 +146,11 @@ def run() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    define, main, names = _PARTS[word]
+    define, main, names, summary = _PARTS[word]
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
     define()
-    command_line.run(main, _SUMMARY, [("What to measure", names)])
+    command_line.run(main, summary, [("What to measure", names)])
 
 
 if __name__ == "__main__":

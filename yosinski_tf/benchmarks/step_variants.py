@@ -1,0 +1,146 @@
+"""One network's steps: the program's own, and those of plain Keras, in turns."""
+
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from yosinski_tf import preparation, training
+from yosinski_tf.benchmarks import keras_baseline
+from yosinski_tf.benchmarks.measuring import Sample, take_turns
+from yosinski_tf.data import pipeline
+from yosinski_tf.jobs import Job
+from yosinski_tf.networks import Network
+from yosinski_tf.plan import Cohort, Run
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.splits import Split
+from yosinski_tf.treatments import parse_treatment
+
+OURS, PLAIN = "ours", "plain Keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is trained in the comparison.
+
+    Attributes:
+      images: Folder of the data set's arrays, see `data.cache`.
+      split: The halves; half B is trained on.
+      network: The network.
+      recipe: Of which batch, sizes, mean and optimizer count.
+      precisions: Ours are measured at each of these; plain Keras at float32.
+      threads: Threads that compute.
+      steps: Steps of a measurement.
+      rounds: Measurements of each.
+    """
+
+    images: pathlib.Path
+    split: Split
+    network: Network
+    recipe: Recipe
+    precisions: tuple[str, ...]
+    threads: int
+    steps: int
+    rounds: int
+
+
+def measure(setting: Setting) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
+    """Samples by variant, and what else is to be known of them.
+
+    To be called in a process of its own, before TensorFlow has computed anything.
+    """
+    training.set_threads(setting.threads)
+    variants, facts = {}, {}
+    for precision in setting.precisions:
+        name = OURS if precision == "float32" else f"{OURS}, {precision}"
+        ours = _Ours(setting, precision)
+        variants[name] = ours.steps
+    plain = _Plain(setting)
+    variants[PLAIN] = plain.steps
+
+    def report(name: str, number: int) -> None:
+        text = f"{setting.network.name}: round {number} of {setting.rounds}: {name}"
+        print(text, file=sys.stderr, flush=True)
+
+    samples = take_turns(variants, setting.rounds, report)
+    facts["plain Keras compiles with XLA"] = plain.model.jit_compile
+    return samples, facts
+
+
+class _Ours:
+    """A cohort of one base network, prepared, compiled and fitted as in training."""
+
+    def __init__(self, setting: Setting, precision: str):
+        self._setting = setting
+        run = Run(setting.split, parse_treatment("baseB"), seed=0)
+        recipe = dataclasses.replace(setting.recipe, precision=precision)
+        self._job = Job(
+            Cohort("benchmark", (run,)),
+            setting.network,
+            recipe,
+            setting.images,  # Nothing is written there.
+            setting.images,
+            "yosinski-benchmark train",
+            setting.threads,
+        )
+        self._prepared = preparation.prepare(self._job)
+        training.compile_models(self._job, self._prepared.model)
+        self._part = pipeline.on_host(self._prepared.train_part)
+        self._done = 0
+
+    def steps(self) -> Iterator[int]:
+        """Images of some steps, after a first of none."""
+        yield 0
+        recipe, first = self._job.recipe, self._done
+        self._done += self._setting.steps
+        batches = pipeline.training_batches(
+            self._part,
+            batch_size=recipe.batch_size,
+            crop_size=recipe.crop_size,
+            mirror=recipe.mirror,
+            seed=1,
+            first_step=first,
+            last_step=self._done,
+            places=self._prepared.mean_image is not None,
+        )
+        self._prepared.model.training.fit(
+            pipeline.with_indices(batches, first), epochs=1, verbose=0, shuffle=False
+        )
+        yield self._setting.steps * recipe.batch_size
+
+
+class _Plain:
+    def __init__(self, setting: Setting):
+        recipe = setting.recipe
+        run = Run(setting.split, parse_treatment("baseB"), seed=0)
+        job = Job(
+            Cohort("benchmark", (run,)),
+            setting.network,
+            recipe,
+            setting.images,
+            setting.images,
+            "yosinski-benchmark train",
+        )
+        part = preparation.prepare(job).train_part
+        self._x = keras_baseline.as_numbers(
+            part.images[part.indices],
+            pipeline.mean_pixel(part),
+            setting.network.pixel_scale,
+            recipe.crop_size,
+        )
+        self._y = part.labels
+        classes = len(setting.split.classes("B"))
+        self.model = keras_baseline.build(setting.network, recipe.crop_size, classes)
+        keras_baseline.compile_plainly(self.model, recipe)
+        self._setting = setting
+
+    def steps(self) -> Iterator[int]:
+        """Images of some steps, after a first of none."""
+        yield from keras_baseline.steps_of(
+            self.model,
+            self._x,
+            self._y,
+            self._setting.recipe.batch_size,
+            self._setting.steps,
+        )
