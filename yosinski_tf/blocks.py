@@ -41,8 +41,8 @@ def make_blocks(
       trainable: False freezes them: it is set on the layers here, before any
         model is compiled.
       identity: What dropout masks are derived from.
-      precision: `float32`, or `bfloat16` for mixed precision; fc8 and
-        normalisation compute in float32 either way.
+      precision: `float32`, or `bfloat16` or `float16` for mixed precision;
+        variables are float32, and fc8 and normalisation compute in it, either way.
 
     Returns:
       For every layer, the Keras layers to call in order; the one with weights

@@ -46,8 +46,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     A network with more outputs than the half has classes is cut to these:
     `logits` holds theirs, and `probabilities` sum to 1 over them.
 
-    It computes in float32, also for a run trained in bfloat16, whose numbers
-    it therefore meets only to bfloat16's precision. Beside the model lie
+    It computes in float32, also for a run trained in bfloat16 or float16, whose
+    numbers it therefore meets only to that precision. Beside the model lie
     `labels.txt`, one class name per line in the order of the outputs, and
     `export.json`, which says what it is an export of.
 

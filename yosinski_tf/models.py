@@ -71,7 +71,7 @@ class Cohort:
           mean: Mean of the training images: one number per channel, or the
             mean image, [side, side, 3], which is at least as large as the
             input.
-          precision: `float32` or `bfloat16`.
+          precision: `float32`, `bfloat16` or `float16`, see `make_blocks`.
         """
         self.network = network
         self.members = tuple(members)
@@ -174,6 +174,19 @@ class Cohort:
             else {}
         )
         return {**below, **self._heads[name]}
+
+    @property
+    def trained(self) -> list[list[keras.Variable]]:
+        """The variables of each network that are trained, network by network."""
+        return [
+            [
+                variable
+                for block in self._heads[member.name].values()
+                for layer in block
+                for variable in layer.trainable_variables
+            ]
+            for member in self.members
+        ]
 
     def settle(self) -> None:
         """Makes variables current in the midst of a `fit` or an `evaluate`.

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
+from yosinski_tf.loss_scaling import ScaledSGD
+
 
 class _Accumulator(keras.metrics.Metric):
     """Sums per network over batches, kept on the device."""
@@ -81,6 +83,8 @@ class TrainingModel(keras.Model):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         losses = [keras.ops.mean(_cross_entropy(y, z)) for z in y_pred.values()]
+        if isinstance(self.optimizer, ScaledSGD):
+            return keras.ops.stack(losses)  # It adds them up, each times its scale.
         return sum(losses[1:], losses[0])
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -1,5 +1,7 @@
 """Stochastic gradient descent in the form that the authors' software has."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -54,16 +56,19 @@ class CaffeSGD(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        velocity = self._velocities[index]
+        moved = self.next_velocity(index, gradient, variable, learning_rate)
+        self.assign(self._velocities[index], moved)
+        self.assign_sub(variable, moved)
+
+    def next_velocity(self, index: int, gradient, variable, learning_rate):
+        """What the velocity of the variable with this index becomes."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         if self._is_bias[index]:
             rate = rate * self.bias_rate
         elif self.l2:
             gradient = gradient + self.l2 * variable
-        moved = self.momentum * velocity + rate * gradient
-        self.assign(velocity, moved)
-        self.assign_sub(variable, moved)
+        return self.momentum * self._velocities[index] + rate * gradient
 
     def get_config(self):
         return {
@@ -76,6 +81,11 @@ class CaffeSGD(keras.optimizers.Optimizer):
 
 def make_optimizer(recipe: Recipe) -> CaffeSGD:
     """The optimizer of a recipe, with its step schedule of rates."""
+    return CaffeSGD(**arguments(recipe))
+
+
+def arguments(recipe: Recipe) -> dict[str, Any]:
+    """What `CaffeSGD` is made with for a recipe."""
     rate = recipe.learning_rate
     if recipe.rate_drops:
         values = [
@@ -84,4 +94,9 @@ def make_optimizer(recipe: Recipe) -> CaffeSGD:
         # Keras changes the value after its boundary, a drop takes effect at it.
         boundaries = [drop - 1 for drop in recipe.rate_drops]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
-    return CaffeSGD(rate, recipe.momentum, recipe.weight_decay, recipe.bias_rate)
+    return {
+        "learning_rate": rate,
+        "momentum": recipe.momentum,
+        "weight_decay": recipe.weight_decay,
+        "bias_rate": recipe.bias_rate,
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from yosinski_tf.errors import UserError
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float16")
 MEANS = ("pixel", "image")
 
 
@@ -35,8 +35,9 @@ class Recipe:
         over the half's training images, or `image`, their mean image, at the
         place of the crop (the paper's).
       validate_every: Steps between validations.
-      precision: `float32`, or `bfloat16` for layers computed in bfloat16 with
-        variables, logits and losses in float32.
+      precision: `float32`, or `bfloat16` or `float16` for layers computed in
+        it, with variables, normalisation, logits and losses in float32; for
+        `float16` losses are scaled (see `loss_scaling`).
     """
 
     steps: int = 1500
@@ -95,6 +96,11 @@ class Recipe:
         """The rate of the step with this number, the first being 0."""
         drops = sum(step >= drop for drop in self.rate_drops)
         return self.learning_rate * self.drop_factor**drops
+
+    @property
+    def validation_batch_size(self) -> int:
+        """Images per step of validation, fewer where their activations are large."""
+        return 50 if self.crop_size > 64 else 250
 
     def validation_steps(self) -> tuple[int, ...]:
         """After how many steps the network is validated; the last is `steps`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
-from yosinski_tf.recipes import Recipe
+from yosinski_tf.recipes import PRECISIONS, Recipe
 from yosinski_tf.records import RECORD_NAME, Record
 from yosinski_tf.splits import Split
 
@@ -89,6 +89,15 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] |
             " those settings, or choose another --runs folder"
         )
     return found
+
+
+def noted_precision(runs: pathlib.Path) -> str | None:
+    """The precision that a study folder was made with, None if it says none."""
+    try:
+        found = json.loads((runs / SETTINGS_NAME).read_text())["recipe"]["precision"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None  # It is `check_folder` that says what is wrong with it.
+    return found if found in PRECISIONS else None
 
 
 def in_store(values: Any) -> bool:

@@ -198,5 +198,6 @@ def _variables(cohort: Cohort, runs: Sequence[str]) -> Iterator[tuple[str, Any]]
 
 
 def _totals(cohort: Cohort) -> dict[str, Any]:
-    """Sums with one number for each network."""
-    return cohort.training.totals.per_network
+    """Sums, and how losses are scaled: one number of each kind for each network."""
+    scaling = getattr(cohort.training.optimizer, "per_network", {})
+    return {**cohort.training.totals.per_network, **scaling}

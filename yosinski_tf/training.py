@@ -14,8 +14,8 @@ import tensorflow as tf
 from yosinski_tf import checkpoints, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
+from yosinski_tf.loss_scaling import optimizer_for
 from yosinski_tf.models import Cohort as CohortModel
-from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import conclude
 from yosinski_tf.plan import multiply_accumulates
 from yosinski_tf.preparation import (
@@ -29,9 +29,6 @@ from yosinski_tf.tensorboard_log import CohortLog
 from yosinski_tf.train_state import Keeper, Progression
 from yosinski_tf.watches import StepWatch, ValidationWatch
 
-_VALIDATION_BATCH = 250
-# Of crops over 64 pixels, whose activations would fill the memory.
-_LARGE_VALIDATION_BATCH = 50
 # Between two looks at the clock; also the longest wait after Ctrl-C.
 _SECONDS_PER_CALL = 1.0
 _ASSUMED_RATE = 2e10
@@ -107,10 +104,9 @@ class _Training:
         )
         train_part = pipeline.on_host(self.prepared.train_part)
         places = self.prepared.mean_image is not None
-        large = self.recipe.crop_size > 64
         validation = pipeline.validation_batches(
             pipeline.on_host(self.prepared.validation_part),
-            batch_size=_LARGE_VALIDATION_BATCH if large else _VALIDATION_BATCH,
+            batch_size=self.recipe.validation_batch_size,
             crop_size=self.recipe.crop_size,
             places=places,
         )
@@ -276,7 +272,7 @@ def compile_models(job: Job, model: CohortModel) -> None:
     # XLA makes TensorFlow slower on a processor; JAX has nothing else.
     compiled = keras.backend.backend() == "jax"
     model.training.compile(
-        optimizer=make_optimizer(job.recipe),
+        optimizer=optimizer_for(job.recipe, model.trained),
         jit_compile=compiled,
         steps_per_execution=_steps_per_call(job),
     )

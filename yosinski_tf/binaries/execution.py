@@ -11,7 +11,7 @@ from typing import Any
 from absl import flags
 
 from yosinski_tf import checkpoints, failures, files, locks, scheduler, study
-from yosinski_tf.binaries import closing, command_line, job_flags
+from yosinski_tf.binaries import closing, command_line, deciding, job_flags
 from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
@@ -53,6 +53,7 @@ class Plan:
       failed: Failures of earlier starts that are not tried again, by run id.
       diverged: Ids of the runs among those done that diverged.
       cohorts: What is left to train.
+      decisions: What was decided here and not by a flag, in sentences.
     """
 
     runs: pathlib.Path
@@ -66,6 +67,7 @@ class Plan:
     failed: dict[str, Failure]
     diverged: frozenset[str]
     cohorts: tuple[Cohort, ...]
+    decisions: tuple[str, ...] = ()
 
     @property
     def processes(self) -> int:
@@ -98,10 +100,11 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
         raise UserError(
             f"{flag} wants at least one, got none: give some, such as {example}"
         )
-    recipe, network = job_flags.recipe(), job_flags.network()
+    runs = pathlib.Path(FLAGS.runs)
+    precision = deciding.number_format(runs)
+    recipe, network = job_flags.recipe(precision.precision), job_flags.network()
     network.kernel_shapes(recipe.crop_size, num_classes=2)
     seeds = job_flags.whole_numbers("seeds", FLAGS.seeds)
-    runs = pathlib.Path(FLAGS.runs)
     settings = study.settings(job_flags.dataset(), network, recipe, FLAGS.threads)
     made_with = study.check_folder(runs, settings)
     found = study.finished(runs)
@@ -125,7 +128,8 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
             i: r for i, r in found.items() if r.status == "finished" or i in diverged
         }
     done = frozenset(found)
-    cohorts = without(make_cohorts(wanted, FLAGS.cohort_size), done | failed.keys())
+    size, limited = deciding.cohort_size(wanted, network, recipe, data)
+    cohorts = without(make_cohorts(wanted, size), done | failed.keys())
     cohorts = apart(cohorts, checkpoints.held(runs))
     return Plan(
         runs,
@@ -139,6 +143,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
         failed,
         frozenset(diverged),
         cohorts,
+        tuple(filter(None, (str(precision), limited))),
     )
 
 
@@ -252,6 +257,8 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
     wanted = [run.run_id for run in plan.wanted]
     left = [len(cohort.runs) for cohort in plan.cohorts]
     failed = sum(run_id in plan.failed for run_id in wanted)
+    for sentence in plan.decisions:
+        print(sentence)
     print(
         f"{closing.summary(len(wanted), left, failed)}, {processes} at a time.",
         flush=True,

@@ -6,6 +6,7 @@ from typing import Any
 
 from absl import flags
 
+from yosinski_tf import precision
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
@@ -44,6 +45,7 @@ MACHINE = (
     "deterministic",
     "retry_failed",
 )
+AUTO = "auto"
 _DEFAULT_DROPS = ("60%", "85%")
 _LARGEST_NUMBER = 2**32 - 1
 
@@ -114,11 +116,12 @@ def _define_machine() -> None:
     flags.DEFINE_bool(
         "retry_failed", False, "Train again what failed or diverged earlier."
     )
-    flags.DEFINE_integer(
+    flags.DEFINE(
+        _CohortSizeParser(),
         "cohort_size",
-        None,
-        "Most networks trained together as one model (default: no limit).",
-        lower_bound=1,
+        AUTO,
+        "Most networks trained together as one model; auto: as many as the memory"
+        " allows.",
     )
     flags.DEFINE(
         _IntervalParser(),
@@ -133,6 +136,26 @@ def _define_machine() -> None:
         "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
         " slower; on a CPU nothing changes.",
     )
+
+
+class _CohortSizeParser(flags.ArgumentParser):
+    """Reads `auto` or a number."""
+
+    syntactic_help = f"{AUTO} or a positive integer"
+
+    def parse(self, argument: str | int) -> str | int:
+        if argument == AUTO:
+            return AUTO
+        try:
+            number = int(argument)
+        except ValueError:
+            number = 0
+        if number < 1:
+            raise ValueError(self.syntactic_help)
+        return number
+
+    def flag_type(self) -> str:
+        return "cohort size"
 
 
 class _IntervalParser(flags.ArgumentParser):
@@ -229,16 +252,26 @@ def _define_recipe() -> None:
     flags.DEFINE_integer(
         "validate_every", default.validate_every, "Steps between validations."
     )
-    flags.DEFINE_string("precision", default.precision, f"{' or '.join(PRECISIONS)}.")
+    flags.DEFINE_enum(
+        "precision",
+        precision.AUTO,
+        [precision.AUTO, *PRECISIONS],
+        f"{', '.join(PRECISIONS)}, in which layers compute; auto: the folder's, of a new"
+        " one what this machine is fast at.",
+    )
 
 
-def recipe() -> Recipe:
+def recipe(number_format: str) -> Recipe:
     """The recipe that the flags describe.
+
+    Args:
+      number_format: What `--precision` stands for.
 
     Raises:
       UserError: If a value is out of its range.
     """
     values: dict[str, Any] = {name: FLAGS[name].value for name in RECIPE}
+    values["precision"] = number_format
     values["rate_drops"] = parse_rate_drops(values["rate_drops"], values["steps"])
     values["image_size"], values["crop_size"] = _sizes()
     if values["mean"] is None:

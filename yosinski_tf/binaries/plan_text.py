@@ -25,6 +25,7 @@ def describe(plan: Plan, rate: float | None) -> str:
         f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
         f" {plan.data.num_images:,} images.",
         *([f"Note: {plan.note}"] if plan.note else []),
+        *plan.decisions,
         "",
         *_cohorts(plan),
         "",

@@ -1,0 +1,178 @@
+"""Loss scaling for float16: each network by itself, and what it must not hide."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from tiny import (
+    RECIPE,
+    assert_same,
+    draw_images,
+    make_job,
+    make_run,
+    record_of,
+    weights_of,
+    without_times,
+)
+
+from yosinski_tf import checkpoints, jobs, loss_scaling, training
+from yosinski_tf.jobs import Interval
+from yosinski_tf.loss_scaling import ScaledSGD
+from yosinski_tf.optimizers import CaffeSGD
+
+HALF = dataclasses.replace(RECIPE, precision="float16")
+NAMES = ("R7B", "baseB", "R3B")
+TOO_HIGH = 2.0**22
+
+
+@pytest.fixture(scope="module", autouse=True)
+def overflowing():
+    """A first scale at which most networks must leave out some steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loss_scaling, "FIRST_SCALE", TOO_HIGH)
+        yield
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory, images):
+    runs = tmp_path_factory.mktemp("together")
+    training.train(make_job(runs, images, NAMES, HALF))
+    return runs
+
+
+@pytest.fixture
+def usual(monkeypatch):
+    monkeypatch.setattr(loss_scaling, "FIRST_SCALE", 2.0**15)
+
+
+class Two:
+    """A network with a kernel and a bias, one with a kernel, and one optimizer."""
+
+    def __init__(self):
+        self.variables = [
+            keras.Variable(np.full((2,), 1.0, np.float32), name=name)
+            for name in ("kernel", "bias", "kernel")
+        ]
+        networks = (self.variables[:2], self.variables[2:])
+        rule = {"learning_rate": 0.5, "momentum": 0.5, "weight_decay": 0.25}
+        self.optimizer = ScaledSGD(networks, **rule)
+        self.plain = CaffeSGD(**rule)
+        self.optimizer.build(self.variables)
+
+    def step(self, *gradients):
+        """Takes a step on gradients as they are unscaled."""
+        scales = self.values("loss_scale")[[0, 0, 1]]
+        tensors = [
+            keras.ops.convert_to_tensor(np.asarray(g, np.float32) * scale)
+            for g, scale in zip(gradients, scales, strict=True)
+        ]
+        self.optimizer.apply(tensors, self.variables)
+
+    def values(self, name):
+        return keras.ops.convert_to_numpy(self.optimizer.per_network[name])
+
+    def state(self):
+        return [keras.ops.convert_to_numpy(v).copy() for v in self.variables] + [
+            keras.ops.convert_to_numpy(self.optimizer.velocity(v)).copy()
+            for v in self.variables
+        ]
+
+
+FINITE, INFINITE = [1.0, 2.0], [1.0, np.inf]
+
+
+def test_losses_are_scaled_each_by_its_own_number(usual):
+    two = Two()
+    losses = keras.ops.convert_to_tensor(np.array([1.0, 0.5], np.float32))
+    assert float(two.optimizer.scale_loss(losses)) == 1.5 * 2**15
+    two.step(FINITE, FINITE, INFINITE)
+    assert float(two.optimizer.scale_loss(losses)) == 1.25 * 2**15
+
+
+def test_finite_gradients_move_everything_as_without_scaling(usual):
+    two, plain = Two(), Two()
+    for gradients in ([FINITE] * 3, [[-3.0, 0.5]] * 3):
+        two.step(*gradients)
+        plain.plain.apply(
+            [keras.ops.convert_to_tensor(np.float32(g)) for g in gradients],
+            plain.variables,
+        )
+    for one, other in zip(two.variables, plain.variables, strict=True):
+        assert np.array(one).tobytes() == np.array(other).tobytes()
+
+
+def test_a_network_with_an_infinite_gradient_alone_takes_no_step(usual):
+    two, other = Two(), Two()
+    two.step(FINITE, FINITE, FINITE)
+    other.step(FINITE, FINITE, FINITE)
+    before = two.state()
+    two.step(FINITE, INFINITE, FINITE)
+    other.step(FINITE, FINITE, FINITE)
+    after, undisturbed = two.state(), other.state()
+    for index in (0, 1, 3, 4):  # Weights and velocities of the first network.
+        assert after[index].tobytes() == before[index].tobytes()
+    for index in (2, 5):
+        assert after[index].tobytes() == undisturbed[index].tobytes()
+        assert (after[index] != before[index]).all()
+    assert two.values("loss_scale").tolist() == [2.0**14, 2.0**15]
+    assert two.values("good_steps").tolist() == [0, 2]
+    # A step that is left out is counted: the rates go by the number of steps.
+    assert int(two.optimizer.iterations) == 2
+
+
+def test_a_scale_doubles_after_two_thousand_good_steps_and_no_further_than_2_24(usual):
+    two = Two()
+    two.step(INFINITE, FINITE, FINITE)
+    for name, values in (("good_steps", [1998, 1998]), ("loss_scale", [2**14, 2**24])):
+        two.optimizer.per_network[name].assign(values)
+    two.step(FINITE, FINITE, FINITE)
+    assert two.values("loss_scale").tolist() == [2.0**14, 2.0**24]
+    assert two.values("good_steps").tolist() == [1999, 1999]
+    two.step(FINITE, FINITE, FINITE)
+    assert two.values("loss_scale").tolist() == [2.0**15, 2.0**24]
+    assert two.values("good_steps").tolist() == [0, 0]
+
+
+def test_at_the_lowest_scale_a_network_diverges_and_does_not_stand_still(usual):
+    two = Two()
+    for _ in range(15):
+        two.step(INFINITE, FINITE, FINITE)
+    assert two.values("loss_scale").tolist() == [1.0, 2.0**15]
+    assert np.array(two.variables[0]).tolist() == [1.0, 1.0]
+    two.step(INFINITE, FINITE, FINITE)
+    assert np.isnan(np.array(two.variables[0])).all()
+    assert np.isfinite(np.array(two.variables[2])).all()
+
+
+@pytest.mark.parametrize("name", ["baseB", "R7B"])
+def test_company_changes_nothing_in_float16(tmp_path, images, together, name):
+    training.train(make_job(tmp_path, images, [name], HALF))
+    assert_same(weights_of(together, name), weights_of(tmp_path, name))
+    one, other = record_of(together, name), record_of(tmp_path, name)
+    assert without_times(one.history) == without_times(other.history)
+    assert one.recipe["precision"] == "float16"
+
+
+def test_a_restart_changes_nothing_in_float16(tmp_path, images, together):
+    job = make_job(tmp_path, images, NAMES, HALF)
+    job = dataclasses.replace(job, checkpoint_every=Interval(steps=2))
+    with pytest.raises(jobs.Stopped):
+        training.train(job, should_stop=lambda: True)
+    (path,) = tmp_path.glob("cohorts/*.checkpoint")
+    arrays = checkpoints._read(path).arrays
+    scales = {
+        name: float(arrays[f"{make_run(name).run_id}/totals/loss_scale"])
+        for name in NAMES
+    }
+    # In float16 are gradients of what is below fc8, which is all that R7B trains.
+    assert scales == {"R7B": TOO_HIGH, "baseB": TOO_HIGH / 4, "R3B": TOO_HIGH / 4}
+    training.train(job)
+    for name in NAMES:
+        assert_same(weights_of(together, name), weights_of(tmp_path, name))
+        assert record_of(tmp_path, name).status == "finished"
