@@ -29,6 +29,7 @@ TENSORFLOW = {
     "data.order",
     "data.pipeline",
     "data.stored_batches",
+    "distribution",
     "export",
     "outcome",
     "preparation",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from yosinski_tf import checkpoints, histories, surgery
+from yosinski_tf import checkpoints, distribution, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.optimizers import make_optimizer
@@ -26,7 +26,6 @@ from yosinski_tf.preparation import (
 from yosinski_tf.records import Record, write_record
 from yosinski_tf.tensorboard_log import CohortLog
 from yosinski_tf.train_state import Keeper, Progression
-from yosinski_tf.watches import StepWatch, ValidationWatch
 
 _VALIDATION_BATCH = 250
 # Of crops over 64 pixels, whose activations would fill the memory.
@@ -78,16 +77,20 @@ class _Training:
         self.started = time.monotonic()
         self.recipe, self.cohort = job.recipe, job.cohort
         self.run_ids = tuple(run.run_id for run in self.cohort.runs)
-        self.prepared = prepare(job)
-        self.model = self.prepared.model
+        self.devices = distribution.make_devices(job.distribution)
+        distribution.check_batch(self.recipe.batch_size, self.devices.replicas)
         # XLA makes TensorFlow slower on a processor; JAX has nothing else.
         compiled = keras.backend.backend() == "jax"
-        self.model.training.compile(
-            optimizer=make_optimizer(self.recipe),
-            jit_compile=compiled,
-            steps_per_execution=_steps_per_call(job),
-        )
-        self.model.validation.compile(jit_compile=compiled)
+        with self.devices.scope():
+            self.prepared = prepare(job)
+            self.model = self.prepared.model
+            self.model.training.compile(
+                optimizer=make_optimizer(self.recipe),
+                jit_compile=compiled,
+                steps_per_execution=_steps_per_call(job),
+            )
+            self.model.validation.compile(jit_compile=compiled)
+        self.devices.adopt(self.model)
         self.frozen_before = frozen_digests(job, self.prepared)
         self.histories: list[histories.History] = [[] for _ in self.run_ids]
         self.step = self.validated = 0
@@ -149,7 +152,11 @@ class _Training:
                 # What is killed between two records goes on as part of the whole.
                 self._save()
             records, weights = conclude(
-                self.job, self.prepared, self._progress(), self.frozen_before
+                self.job,
+                self.prepared,
+                self._progress(),
+                self.frozen_before,
+                self.devices.replicas,
             )
             log.finished(records, weights)
         for record in records:
@@ -163,12 +170,8 @@ class _Training:
         begin, self.stepping = self.step, time.monotonic()
         try:
             if self.step < end:
-                self.model.training.fit(
-                    batches,
-                    epochs=1,
-                    verbose=0,
-                    shuffle=False,
-                    callbacks=[StepWatch(self.step, end, self.after_steps)],
+                self.devices.fit(
+                    self.model.training, batches, self.step, end, self.after_steps
                 )
         except _AllDiverged:
             pass
@@ -222,9 +225,7 @@ class _Training:
         return all(histories.diverged(history) for history in self.histories)
 
     def _validate(self, batches, rate: float) -> None:
-        self.model.validation.evaluate(
-            batches, verbose=0, callbacks=[ValidationWatch(self.stop_if_asked)]
-        )
+        self.devices.evaluate(self.model.validation, batches, self.stop_if_asked)
         totals, training = self.model.validation.totals, self.model.training.totals
         images = int(keras.ops.convert_to_numpy(totals.images))
         expected = len(self.prepared.validation_part.indices)
@@ -273,7 +274,7 @@ class _Training:
         self.saves = SaveClock(
             self.job.checkpoint_every, self.step, saved=progress is not None
         )
-        if note:
+        if note := "; ".join(filter(None, (self.devices.note, note))):
             self.report(Progress(self.step, 0.0, note))
 
 

@@ -12,6 +12,7 @@ from absl import flags
 
 from yosinski_tf import checkpoints, failures, files, locks, scheduler, study
 from yosinski_tf.binaries import closing, command_line, job_flags
+from yosinski_tf.clusters import Distribution
 from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
@@ -53,6 +54,7 @@ class Plan:
       failed: Failures of earlier starts that are not tried again, by run id.
       diverged: Ids of the runs among those done that diverged.
       cohorts: What is left to train.
+      distribution: How a batch is shared out.
     """
 
     runs: pathlib.Path
@@ -66,10 +68,13 @@ class Plan:
     failed: dict[str, Failure]
     diverged: frozenset[str]
     cohorts: tuple[Cohort, ...]
+    distribution: Distribution
 
     @property
     def processes(self) -> int:
         """How many cohorts are trained at a time."""
+        if self.distribution.kind != "none":
+            return 1
         return FLAGS.processes or max(
             1, min(scheduler.default_processes(), len(self.cohorts))
         )
@@ -99,6 +104,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
             f"{flag} wants at least one, got none: give some, such as {example}"
         )
     recipe, network = job_flags.recipe(), job_flags.network()
+    distribution = job_flags.distribution()
     network.kernel_shapes(recipe.crop_size, num_classes=2)
     seeds = job_flags.whole_numbers("seeds", FLAGS.seeds)
     runs = pathlib.Path(FLAGS.runs)
@@ -139,6 +145,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
         failed,
         frozenset(diverged),
         cohorts,
+        distribution,
     )
 
 
@@ -268,6 +275,7 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
             settings["threads"],
             FLAGS.checkpoint_every,
             FLAGS.deterministic,
+            plan.distribution,
         )
 
     display = Display(
