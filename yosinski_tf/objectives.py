@@ -33,9 +33,7 @@ class _Accumulator(keras.metrics.Metric):
 
     def __init__(self, size: int, names: Sequence[str]):
         super().__init__(name="cohort", dtype="float32")
-        self.sums = {
-            name: self._zeros((size,), "float32", name) for name in names
-        }
+        self.sums = {name: self._zeros((size,), "float32", name) for name in names}
         self.images = self._zeros((), "int32", "images")
 
     def _zeros(self, shape: tuple[int, ...], dtype: str, name: str):

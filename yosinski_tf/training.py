@@ -4,6 +4,7 @@ Everything random is a function of the seed and the step, so that a cohort that
 was stopped, or killed, goes on as if it had not been.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -123,7 +124,7 @@ class _Training:
             crop_size=self.recipe.crop_size,
             places=places,
         )
-        with CohortLog(self.job.runs / "tensorboard", self.cohort.runs) as log:
+        with self._log() as log:
             for end in self.recipe.validation_steps():
                 if end <= self.validated or self._all_diverged():
                     continue
@@ -143,11 +144,17 @@ class _Training:
                 if self._all_diverged():
                     break
                 self._validate(validation, rate)
-                log.scalars(
-                    end,
-                    [e[-1] if e[-1]["step"] == end else None for e in self.histories],
-                )
+                if log is not None:
+                    log.scalars(
+                        end,
+                        [
+                            e[-1] if e[-1]["step"] == end else None
+                            for e in self.histories
+                        ],
+                    )
                 self.save_if_due()
+            if log is None:
+                return []
             if len(self.run_ids) > 1 and not self.saves.holds(self.step):
                 # What is killed between two records goes on as part of the whole.
                 self._save()
@@ -191,7 +198,8 @@ class _Training:
         now = time.monotonic()
         if now - clock >= _SECONDS_PER_CALL:
             self.look_for_divergence()
-            if self._all_diverged():
+            # Workers that are in step look at clocks of their own.
+            if self._all_diverged() and not self.devices.in_step:
                 raise _AllDiverged
             rate = (step - then) * self.recipe.batch_size / (now - clock)
             self.report(Progress(step, rate))
@@ -247,7 +255,14 @@ class _Training:
         training.reset_state()
         self.validated = self.step
 
+    def _log(self) -> contextlib.AbstractContextManager[CohortLog | None]:
+        if not self.devices.chief:
+            return contextlib.nullcontext()
+        return CohortLog(self.job.runs / "tensorboard", self.cohort.runs)
+
     def _save(self) -> None:
+        if not self.devices.chief:
+            return
         with self.saves.saving(self.step):
             self.keeper.save(self._progress())
 
@@ -264,7 +279,9 @@ class _Training:
         )
 
     def _restore(self) -> None:
-        progress, note = self.keeper.restore()
+        progress, note = self.keeper.restore() if self.devices.chief else (None, "")
+        if self.devices.in_step:
+            progress = self.keeper.agree(progress, self.devices.from_chief)
         if progress is not None:
             self.step, self.validated = progress.step, progress.validated
             self.histories = progress.histories
