@@ -73,6 +73,8 @@ def record(
         versions={"python": "3.11"},
         backend="tensorflow",
         device="2 CPU cores",
+        distribution="none",
+        replicas=1,
         threads=2,
         command="yosinski-study",
         finished_at="2025-01-02T03:04:05+00:00",

@@ -32,6 +32,7 @@ TENSORFLOW = {
     "data.order",
     "data.pipeline",
     "data.stored_batches",
+    "distribution",
     "export",
     "outcome",
     "preparation",

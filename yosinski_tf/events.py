@@ -14,7 +14,8 @@ class Event:
       kind: `started`, `progress`, `finished`, `stopped` or `failed`; `busy` if
         another process trains it, `waiting` if there is nothing else to do,
         `elsewhere` if that process has finished it; `dropped` if it cannot be
-        trained for want of its base; `full` if the disk is.
+        trained for want of its base; `full` if the disk is; `alone` if another
+        worker has ended, `deserted` if one did not come.
       cohort: The cohort, with the runs that it happened to.
       progress: With `progress`: how far it is.
       message: What happened, where the kind does not say it all.

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 
+from yosinski_tf.clusters import Distribution
 from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import Cohort
@@ -141,6 +142,7 @@ class Job:
       checkpoint_every: Least distance between two checkpoints; a time is made
         longer where saving would take more than 2% of it (see `SaveClock`).
       deterministic: Whether to ask for kernels that give the same bits each time.
+      distribution: How a batch is shared out among devices.
     """
 
     cohort: Cohort
@@ -152,6 +154,7 @@ class Job:
     threads: int | None = None
     checkpoint_every: Interval = Interval(minutes=1.0)
     deterministic: bool = False
+    distribution: Distribution = Distribution()
 
 
 @dataclasses.dataclass(frozen=True)

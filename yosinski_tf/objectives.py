@@ -11,16 +11,38 @@ import keras
 from yosinski_tf.loss_scaling import ScaledSGD
 
 
+class Replicas:
+    """How many copies of a model share a batch: here one, which sees all of it.
+
+    Attributes:
+      count: How many.
+    """
+
+    count = 1
+
+    def totals(self, values: Mapping[str, object], count):
+        """What was summed over a copy's images, summed over all copies.
+
+        Args:
+          values: float32 [networks] by name.
+          count: How many images.
+        """
+        return values, count
+
+
 class _Accumulator(keras.metrics.Metric):
     """Sums per network over batches, kept on the device."""
 
     def __init__(self, size: int, names: Sequence[str]):
         super().__init__(name="cohort", dtype="float32")
-        self.sums = {
-            name: self.add_variable((size,), "zeros", dtype="float32", name=name)
-            for name in names
-        }
-        self.images = self.add_variable((), "zeros", dtype="int32", name="images")
+        self.sums = {name: self._zeros((size,), "float32", name) for name in names}
+        self.images = self._zeros((), "int32", "images")
+
+    def _zeros(self, shape: tuple[int, ...], dtype: str, name: str):
+        # Every copy of a model adds the same sums over the whole batch.
+        return self.add_variable(
+            shape, "zeros", dtype, aggregation="only_first_replica", name=name
+        )
 
     @property
     def per_network(self) -> dict:
@@ -45,7 +67,7 @@ class _TrainingTotals(_Accumulator):
 
     def __init__(self, size: int):
         super().__init__(size, ("loss",))
-        self.finite = self.add_variable((size,), "zeros", dtype="int32", name="finite")
+        self.finite = self._zeros((size,), "int32", "finite")
 
     @property
     def per_network(self) -> dict:
@@ -66,11 +88,15 @@ class TrainingModel(keras.Model):
 
     The networks share no trainable weight, so the gradient of the sum is for
     each network the gradient of its own loss.
+
+    Attributes:
+      replicas: How many copies share a batch; the gradients of all are added.
     """
 
     def prepare(self, size: int) -> None:
         """Makes the sums for so many networks."""
         self.totals = _TrainingTotals(size)
+        self.replicas = Replicas()
 
     @property
     def metrics(self):
@@ -84,22 +110,32 @@ class TrainingModel(keras.Model):
     ):
         losses = [keras.ops.mean(_cross_entropy(y, z)) for z in y_pred.values()]
         if isinstance(self.optimizer, ScaledSGD):
-            return keras.ops.stack(losses)  # It adds them up, each times its scale.
-        return sum(losses[1:], losses[0])
+            loss = keras.ops.stack(losses)  # It adds them up, each times its scale.
+        else:
+            loss = sum(losses[1:], losses[0])
+        # The mean over a part of the batch is that much of the mean over all.
+        return loss if self.replicas.count == 1 else loss / self.replicas.count
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         count = keras.ops.shape(y)[0]
         loss = _per_network(lambda z: keras.ops.sum(_cross_entropy(y, z)), y_pred)
-        self.totals.update_state({"loss": loss}, count)
+        self.totals.update_state(*self.replicas.totals({"loss": loss}, count))
         return {"images": self.totals.result()}
 
 
 class ValidationModel(keras.Model):
-    """A cohort being validated: counts and summed losses per network."""
+    """A cohort being validated: counts and summed losses per network.
+
+    Batches may carry weights, int32 [batch]: 0 for an image that does not count.
+
+    Attributes:
+      replicas: How many copies share a batch.
+    """
 
     def prepare(self, size: int) -> None:
         """Makes the sums for so many networks."""
         self.totals = _Accumulator(size, ("loss", "top1", "top5"))
+        self.replicas = Replicas()
 
     @property
     def metrics(self):
@@ -113,17 +149,27 @@ class ValidationModel(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         ranks = {name: label_ranks(y, z) for name, z in y_pred.items()}
 
+        def summed(values):
+            if sample_weight is not None:
+                # Not a product: what does not count need not be a number.
+                nothing = keras.ops.zeros_like(values)
+                values = keras.ops.where(sample_weight > 0, values, nothing)
+            return keras.ops.sum(values)
+
         def hits(k):
             return _per_network(
-                lambda rank: keras.ops.sum(keras.ops.cast(rank < k, "float32")), ranks
+                lambda rank: summed(keras.ops.cast(rank < k, "float32")), ranks
             )
 
         values = {
-            "loss": _per_network(lambda z: keras.ops.sum(_cross_entropy(y, z)), y_pred),
+            "loss": _per_network(lambda z: summed(_cross_entropy(y, z)), y_pred),
             "top1": hits(1),
             "top5": hits(5),
         }
-        self.totals.update_state(values, keras.ops.shape(y)[0])
+        count = keras.ops.shape(y)[0]
+        if sample_weight is not None:
+            count = keras.ops.sum(keras.ops.cast(sample_weight, "int32"))
+        self.totals.update_state(*self.replicas.totals(values, count))
         return {"images": self.totals.result()}
 
 

@@ -45,6 +45,7 @@ class Outcome:
       cohort_steps: Steps that the cohort took.
       train_seconds: Wall time of the cohort's training steps.
       total_seconds: Wall time of the cohort, with start-up and validation.
+      replicas: How many devices shared each batch.
     """
 
     history: list[dict]
@@ -59,6 +60,7 @@ class Outcome:
     cohort_steps: int
     train_seconds: float
     total_seconds: float
+    replicas: int = 1
 
 
 def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Record:
@@ -121,6 +123,8 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
         versions=versions(),
         backend=keras.backend.backend(),
         device=device,
+        distribution=job.distribution.kind,
+        replicas=outcome.replicas,
         threads=job.threads,
         command=job.command,
         finished_at=now.isoformat(timespec="seconds"),
@@ -155,6 +159,7 @@ def conclude(
     prepared: Prepared,
     progress: Progression,
     frozen_before: Sequence[str | None],
+    replicas: int = 1,
 ) -> tuple[list[Record], list[surgery.Weights]]:
     """Stores the weights of a cohort that has been trained.
 
@@ -163,6 +168,7 @@ def conclude(
       prepared: Its networks, as they are now.
       progress: How the training went.
       frozen_before: Digests of the frozen layers before it.
+      replicas: How many devices shared each batch.
 
     Returns:
       The records, which are yet to be written, and the weights.
@@ -189,6 +195,7 @@ def conclude(
             cohort_steps=progress.step,
             train_seconds=progress.train_seconds,
             total_seconds=progress.total_seconds,
+            replicas=replicas,
         )
         store_weights(
             job.runs / run.run_id, weights if useful else None, prepared.mean_image

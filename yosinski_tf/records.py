@@ -75,6 +75,10 @@ class Record:
       versions: Versions of Python and of the libraries that matter.
       backend: Keras backend.
       device: What it ran on, in words.
+      distribution: How each batch was shared out: `none`, `mirrored` among the
+        devices of one machine, `multi_worker`. As the training ended: it may have
+        begun with another, whose numbers differ by rounding.
+      replicas: Among how many devices.
       threads: Threads that computed, which decide how a processor rounds; None
         if the library chose.
       command: The command line that ran it.
@@ -118,6 +122,8 @@ class Record:
     versions: dict[str, str]
     backend: str
     device: str
+    distribution: str
+    replicas: int
     threads: int | None
     command: str
     finished_at: str

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from yosinski_tf import failures, files, locks
+from yosinski_tf import failures, files, locks, team
 from yosinski_tf.backlog import Backlog
 from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
@@ -24,6 +24,7 @@ from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, terminate
 from yosinski_tf.machine import default_processes, default_threads
 from yosinski_tf.plan import Cohort, without
 from yosinski_tf.records import has_record
+from yosinski_tf.rendezvous import Deserted, PeerLost
 
 __all__ = ["Event", "default_processes", "default_threads", "train_all"]
 
@@ -32,11 +33,15 @@ _LOGS = "logs"
 _LOOK_SECONDS = 1.0
 # Ends that say nothing about the cohort: it was killed, or memory ran out.
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+_ALONE = "another worker has ended"
 # Trains a job, as `training.train` does; a process of its own must find it.
 Work = Callable[[Job, Callable[[Progress], None], Callable[[], bool]], object]
 
 
 def _train(job, report, should_stop):
+    if job.distribution.workers:
+        team.lead(job, report, should_stop)
+        return
     # Imported here, with threads set first: TensorFlow reads them once.
     from yosinski_tf import training
 
@@ -76,6 +81,7 @@ def train_all(
       KeyboardInterrupt: After Ctrl-C.
       Terminated: After SIGTERM.
       DiskFull: If there is no room; all that are training are stopped.
+      Deserted: If another worker of a multi-worker training did not come.
       UserError: If the study folder holds a broken record.
     """
     backlog = Backlog(cohorts, runs)
@@ -116,6 +122,8 @@ def train_all(
                 looked = None
                 if event.kind == "full":
                     raise DiskFull(event.message)
+                if event.kind == "deserted":
+                    raise Deserted(event.message)
     except BaseException:
         # Whatever it is, what the others have trained is saved first.
         _stop(running, report)
@@ -130,7 +138,7 @@ def train_all(
 def _close(backlog: Backlog, child: "_Child", event: Event) -> None:
     """Tells the backlog how the process of a cohort ended."""
     # One that was stopped alone, by whomever, goes on from where it was.
-    if event.kind in ("busy", "stopped"):
+    if event.kind in ("busy", "stopped", "alone", "deserted"):
         backlog.put_back(child.cohort)
     else:
         backlog.close(child.cohort, "failed" if event.kind == "failed" else "")
@@ -202,6 +210,8 @@ class _Child:
         self.process.join()
         self.sweep()
         code = self.process.exitcode
+        if code == team.LOST:
+            return Event("alone", self.cohort, message=f"{_ALONE}; see {self.log}")
         message = (
             f"its process ended with code {code}, as when memory runs out; see"
             f" {self.log}"
@@ -264,6 +274,10 @@ def _locked(job, work, log, tell, held, stopped) -> tuple[str, object]:
         return "busy" if held.lost else "stopped", ""
     except DiskFull:
         raise
+    except PeerLost as lost:
+        return "alone", f"{lost}; see {log}"
+    except Deserted as error:
+        return "deserted", str(error)
     except UserError as error:
         message = str(error)
     except Exception as error:

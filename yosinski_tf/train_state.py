@@ -6,8 +6,9 @@ weights are left out: they are those of the source. Nothing random has a state.
 """
 
 import dataclasses
+import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ import numpy as np
 
 from yosinski_tf import checkpoints
 from yosinski_tf.checkpoints import Checkpoint
+from yosinski_tf.errors import UserError
 from yosinski_tf.histories import History
 from yosinski_tf.models import Cohort
 
@@ -106,6 +108,42 @@ class Keeper:
             return progress, ""
         where = f"goes on from step {progress.step}" if progress else "starts again"
         return progress, f"{'; '.join(problems)}: training {where}"
+
+    def agree(
+        self,
+        progress: Progression | None,
+        from_chief: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
+    ) -> Progression | None:
+        """Puts the state of one process, the chief, into the cohorts of all.
+
+        Args:
+          progress: What `restore` said to the chief.
+          from_chief: Gives everyone the chief's arrays of some names, shapes and
+            types; see `distribution.Devices`.
+
+        Returns:
+          What it said to the chief.
+
+        Raises:
+          UserError: If this process is about to train something else.
+        """
+        own = {"settings": self.settings, "frozen": self.frozen, "bases": self.bases}
+        stored = dataclasses.asdict(progress) if progress else None
+        text = json.dumps({**own, "progress": stored}).encode()
+        size = from_chief({"size": np.array(len(text), np.int64)})["size"]
+        mine = np.frombuffer(text.ljust(int(size))[: int(size)], np.uint8)
+        values = json.loads(from_chief({"text": mine})["text"].tobytes())
+        if any(values[name] != own[name] for name in own):
+            raise UserError(
+                "multi_worker wants the same on every worker, got another network,"
+                " recipe, data set or base than worker 0: start the same command, with"
+                " the same --runs, on all workers"
+            )
+        if values["progress"] is None:
+            return None
+        restore(self.cohort, self.runs, from_chief(capture(self.cohort, self.runs)))
+        agreed = Progression(**values["progress"])
+        return dataclasses.replace(agreed, cohort_runs=tuple(agreed.cohort_runs))
 
     def _put(self, stored: Checkpoint) -> Progression:
         meta = stored.meta

@@ -4,6 +4,7 @@ Everything random is a function of the seed and the step, so that a cohort that
 was stopped, or killed, goes on as if it had not been.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from yosinski_tf import checkpoints, histories, surgery
+from yosinski_tf import checkpoints, distribution, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.loss_scaling import optimizer_for
@@ -27,7 +28,6 @@ from yosinski_tf.preparation import (
 from yosinski_tf.records import Record, write_record
 from yosinski_tf.tensorboard_log import CohortLog
 from yosinski_tf.train_state import Keeper, Progression
-from yosinski_tf.watches import StepWatch, ValidationWatch
 
 # Between two looks at the clock; also the longest wait after Ctrl-C.
 _SECONDS_PER_CALL = 1.0
@@ -76,9 +76,13 @@ class _Training:
         self.started = time.monotonic()
         self.recipe, self.cohort = job.recipe, job.cohort
         self.run_ids = tuple(run.run_id for run in self.cohort.runs)
-        self.prepared = prepare(job)
-        self.model = self.prepared.model
-        compile_models(job, self.model)
+        self.devices = distribution.make_devices(job.distribution)
+        distribution.check_batch(self.recipe.batch_size, self.devices.replicas)
+        with self.devices.scope():
+            self.prepared = prepare(job)
+            self.model = self.prepared.model
+            compile_models(job, self.model)
+        self.devices.adopt(self.model)
         self.frozen_before = frozen_digests(job, self.prepared)
         self.histories: list[histories.History] = [[] for _ in self.run_ids]
         self.step = self.validated = 0
@@ -110,7 +114,7 @@ class _Training:
             crop_size=self.recipe.crop_size,
             places=places,
         )
-        with CohortLog(self.job.runs / "tensorboard", self.cohort.runs) as log:
+        with self._log() as log:
             for end in self.recipe.validation_steps():
                 if end <= self.validated or self._all_diverged():
                     continue
@@ -130,16 +134,26 @@ class _Training:
                 if self._all_diverged():
                     break
                 self._validate(validation, rate)
-                log.scalars(
-                    end,
-                    [e[-1] if e[-1]["step"] == end else None for e in self.histories],
-                )
+                if log is not None:
+                    log.scalars(
+                        end,
+                        [
+                            e[-1] if e[-1]["step"] == end else None
+                            for e in self.histories
+                        ],
+                    )
                 self.save_if_due()
+            if log is None:
+                return []
             if len(self.run_ids) > 1 and not self.saves.holds(self.step):
                 # What is killed between two records goes on as part of the whole.
                 self._save()
             records, weights = conclude(
-                self.job, self.prepared, self._progress(), self.frozen_before
+                self.job,
+                self.prepared,
+                self._progress(),
+                self.frozen_before,
+                self.devices.replicas,
             )
             log.finished(records, weights)
         for record in records:
@@ -153,12 +167,8 @@ class _Training:
         begin, self.stepping = self.step, time.monotonic()
         try:
             if self.step < end:
-                self.model.training.fit(
-                    batches,
-                    epochs=1,
-                    verbose=0,
-                    shuffle=False,
-                    callbacks=[StepWatch(self.step, end, self.after_steps)],
+                self.devices.fit(
+                    self.model.training, batches, self.step, end, self.after_steps
                 )
         except _AllDiverged:
             pass
@@ -178,7 +188,8 @@ class _Training:
         now = time.monotonic()
         if now - clock >= _SECONDS_PER_CALL:
             self.look_for_divergence()
-            if self._all_diverged():
+            # Workers that are in step look at clocks of their own.
+            if self._all_diverged() and not self.devices.in_step:
                 raise _AllDiverged
             rate = (step - then) * self.recipe.batch_size / (now - clock)
             self.report(Progress(step, rate))
@@ -212,9 +223,7 @@ class _Training:
         return all(histories.diverged(history) for history in self.histories)
 
     def _validate(self, batches, rate: float) -> None:
-        self.model.validation.evaluate(
-            batches, verbose=0, callbacks=[ValidationWatch(self.stop_if_asked)]
-        )
+        self.devices.evaluate(self.model.validation, batches, self.stop_if_asked)
         totals, training = self.model.validation.totals, self.model.training.totals
         images = int(keras.ops.convert_to_numpy(totals.images))
         expected = len(self.prepared.validation_part.indices)
@@ -236,7 +245,14 @@ class _Training:
         training.reset_state()
         self.validated = self.step
 
+    def _log(self) -> contextlib.AbstractContextManager[CohortLog | None]:
+        if not self.devices.chief:
+            return contextlib.nullcontext()
+        return CohortLog(self.job.runs / "tensorboard", self.cohort.runs)
+
     def _save(self) -> None:
+        if not self.devices.chief:
+            return
         with self.saves.saving(self.step):
             self.keeper.save(self._progress())
 
@@ -253,7 +269,9 @@ class _Training:
         )
 
     def _restore(self) -> None:
-        progress, note = self.keeper.restore()
+        progress, note = self.keeper.restore() if self.devices.chief else (None, "")
+        if self.devices.in_step:
+            progress = self.keeper.agree(progress, self.devices.from_chief)
         if progress is not None:
             self.step, self.validated = progress.step, progress.validated
             self.histories = progress.histories
@@ -263,7 +281,7 @@ class _Training:
         self.saves = SaveClock(
             self.job.checkpoint_every, self.step, saved=progress is not None
         )
-        if note:
+        if note := "; ".join(filter(None, (self.devices.note, note))):
             self.report(Progress(self.step, 0.0, note))
 
 

@@ -10,8 +10,18 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import checkpoints, failures, files, locks, scheduler, study
+from yosinski_tf import (
+    checkpoints,
+    failures,
+    files,
+    locks,
+    rendezvous,
+    scheduler,
+    study,
+    team,
+)
 from yosinski_tf.binaries import closing, command_line, deciding, job_flags
+from yosinski_tf.clusters import Distribution
 from yosinski_tf.data.memory import check_halves
 from yosinski_tf.data.sources import Description
 from yosinski_tf.designs import Part
@@ -53,6 +63,7 @@ class Plan:
       failed: Failures of earlier starts that are not tried again, by run id.
       diverged: Ids of the runs among those done that diverged.
       cohorts: What is left to train.
+      distribution: How a batch is shared out.
       decisions: What was decided here and not by a flag, in sentences.
     """
 
@@ -67,11 +78,14 @@ class Plan:
     failed: dict[str, Failure]
     diverged: frozenset[str]
     cohorts: tuple[Cohort, ...]
-    decisions: tuple[str, ...] = ()
+    distribution: Distribution
+    decisions: tuple[str, ...]
 
     @property
     def processes(self) -> int:
         """How many cohorts are trained at a time."""
+        if self.distribution.kind != "none":
+            return 1
         return FLAGS.processes or max(
             1, min(scheduler.default_processes(), len(self.cohorts))
         )
@@ -103,6 +117,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
     runs = pathlib.Path(FLAGS.runs)
     precision = deciding.number_format(runs)
     recipe, network = job_flags.recipe(precision.precision), job_flags.network()
+    distribution = job_flags.distribution()
     network.kernel_shapes(recipe.crop_size, num_classes=2)
     seeds = job_flags.whole_numbers("seeds", FLAGS.seeds)
     settings = study.settings(job_flags.dataset(), network, recipe, FLAGS.threads)
@@ -143,6 +158,7 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
         failed,
         frozenset(diverged),
         cohorts,
+        distribution,
         tuple(filter(None, (str(precision), limited))),
     )
 
@@ -202,8 +218,9 @@ def execute(plan: Plan) -> int:
       UserError: If the data set cannot be used, the folder cannot be written to,
         or the disk is full.
     """
-    # One that a kill left behind just when its last record was written.
-    checkpoints.discard(plan.runs)
+    if not plan.distribution.follows:
+        # One that a kill left behind just when its last record was written.
+        checkpoints.discard(plan.runs)
     total = len(plan.wanted)
     left = sum(len(cohort.runs) for cohort in plan.cohorts)
     wanted = [run.run_id for run in plan.wanted]
@@ -214,9 +231,12 @@ def execute(plan: Plan) -> int:
             return 0
         print(f"Nothing is left to try in {plan.runs}.")
         return 1
-    _check_bases(plan)
     try:
-        with closing.writing_to(plan.runs):
+        if plan.distribution.follows:
+            with closing.writing_to(plan.runs):
+                return _follow(plan)
+        _check_bases(plan)
+        with closing.writing_to(plan.runs), _leading(plan):
             settings = _prepare(plan)
             _forget_failures(plan)
             return _train(plan, settings)
@@ -264,26 +284,10 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
         flush=True,
     )
 
-    def make_job(cohort: Cohort) -> Job:
-        return Job(
-            cohort,
-            plan.network,
-            plan.recipe,
-            plan.runs,
-            plan.runs / study.IMAGES_FOLDER,
-            command_line.command(),
-            settings["threads"],
-            FLAGS.checkpoint_every,
-            FLAGS.deterministic,
-        )
-
-    display = Display(
-        {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
-        plan.recipe.steps,
-    )
+    display = _display(plan)
     lost = scheduler.train_all(
         plan.cohorts,
-        make_job,
+        lambda cohort: _job(plan, cohort, settings["threads"]),
         runs=plan.runs,
         processes=processes,
         report=display.show,
@@ -293,3 +297,64 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
     closing.tell_lost(lost, [now[i] for i in new])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
     return 1 if lost or failed else 0
+
+
+def _job(plan: Plan, cohort: Cohort, threads: int | None) -> Job:
+    return Job(
+        cohort,
+        plan.network,
+        plan.recipe,
+        plan.runs,
+        plan.runs / study.IMAGES_FOLDER,
+        command_line.command(),
+        threads,
+        FLAGS.checkpoint_every,
+        FLAGS.deterministic,
+        plan.distribution,
+    )
+
+
+def _display(plan: Plan) -> Display:
+    return Display(
+        {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
+        plan.recipe.steps,
+    )
+
+
+def _leading(plan: Plan) -> contextlib.AbstractContextManager:
+    if plan.distribution.workers:
+        return rendezvous.leading(plan.runs)
+    return contextlib.nullcontext()
+
+
+def _follow(plan: Plan) -> int:
+    """What a worker does that is not the chief; it writes no result."""
+    rank = plan.distribution.rank
+    known = {run.run_id: run for run in plan.wanted}
+    print(f"Worker {rank}: takes part in what worker 0, the chief, trains.", flush=True)
+
+    def make_job(call: rendezvous.Call) -> Job:
+        unknown = [name for name in call.runs if name not in known]
+        made_with = study.check_folder(plan.runs, plan.settings)
+        if unknown or made_with is None:
+            raise UserError(
+                "multi_worker wants the same command, with the same --runs, on every"
+                f" worker, got {', '.join(unknown[:1]) or 'a folder without settings'}"
+                " from the chief: start the same command"
+            )
+        cohort = Cohort(call.cohort, tuple(known[name] for name in call.runs))
+        return _job(plan, cohort, made_with["threads"])
+
+    display = _display(plan)
+    end = team.follow(
+        make_job,
+        runs=plan.runs,
+        rank=rank,
+        report=display.show,
+        waiting=lambda note: print(
+            f"Worker {rank}: {note}", file=sys.stderr, flush=True
+        ),
+    )
+    took = f"took part in training {display.finished} networks"
+    print(f"Worker {rank}: {took}; the chief has {end}.")
+    return 0 if end == "finished" else 1

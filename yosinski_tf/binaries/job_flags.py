@@ -1,5 +1,6 @@
 """The flags that several binaries share, and their way from text to values."""
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from absl import flags
 
 from yosinski_tf import precision
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
+from yosinski_tf.clusters import DISTRIBUTIONS, Distribution, parse_cluster
 from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
@@ -43,6 +45,8 @@ MACHINE = (
     "cohort_size",
     "checkpoint_every",
     "deterministic",
+    "distribution",
+    "devices",
     "retry_failed",
 )
 AUTO = "auto"
@@ -135,6 +139,21 @@ def _define_machine() -> None:
         False,
         "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
         " slower; on a CPU nothing changes.",
+    )
+    flags.DEFINE_enum(
+        "distribution",
+        "none",
+        list(DISTRIBUTIONS),
+        "Share each batch out among the devices of this machine (mirrored) or of"
+        " several (multi_worker: the same command on each, TF_CONFIG, one --runs that"
+        " all see); results change by rounding only.",
+    )
+    flags.DEFINE_integer(
+        "devices",
+        None,
+        "Of mirrored: how many accelerators, or into how many the processor is divided"
+        " where there is none (default: all accelerators; one).",
+        lower_bound=1,
     )
 
 
@@ -256,7 +275,7 @@ def _define_recipe() -> None:
         "precision",
         precision.AUTO,
         [precision.AUTO, *PRECISIONS],
-        f"{', '.join(PRECISIONS)}, in which layers compute; auto: the folder's, of a new"
+        f"{', '.join(PRECISIONS)}, of layers; auto: the folder's, of a new"
         " one what this machine is fast at.",
     )
 
@@ -313,6 +332,50 @@ def dataset() -> dict[str, Any]:
         "data_dir": FLAGS.data_dir,
         "held_out": FLAGS.held_out,
     }
+
+
+def distribution() -> Distribution:
+    """How a batch is shared out.
+
+    Raises:
+      UserError: If flags contradict each other, or `TF_CONFIG` is missing or wrong.
+    """
+    kind, devices = FLAGS.distribution, FLAGS.devices
+    if devices is not None and kind != "mirrored":
+        raise UserError(
+            f"--devices={devices} wants --distribution=mirrored, got {kind}: give both,"
+            " or leave out --devices"
+        )
+    if kind == "none":
+        return Distribution()
+    if FLAGS.processes not in (None, 1):
+        raise UserError(
+            f"--distribution={kind} wants one cohort at a time, on all devices, got"
+            f" --processes={FLAGS.processes}: leave it out, or --distribution"
+        )
+    if kind == "mirrored":
+        _check_shares(devices or 1, "--devices")
+        return Distribution(kind, devices)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(
+            "--distribution=multi_worker wants TensorFlow, got"
+            f" KERAS_BACKEND={backend}: leave it out, or use --distribution=mirrored on"
+            " one machine"
+        )
+    workers, rank = parse_cluster(os.environ.get("TF_CONFIG"))
+    _check_shares(len(workers), "workers")
+    return Distribution(kind, None, workers, rank)
+
+
+def _check_shares(count: int, of: str) -> None:
+    """Says before anything starts that a batch does not fall into equal parts."""
+    if FLAGS.batch_size % count:
+        raise UserError(
+            f"--batch_size={FLAGS.batch_size} wants to be shared out evenly among"
+            f" {count} {of.removeprefix('--')}: give a multiple of {count}, or other"
+            f" {of}"
+        )
 
 
 def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:

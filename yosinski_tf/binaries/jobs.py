@@ -61,7 +61,7 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
             " --with_bases"
         )
     code = execution.execute(plan)
-    if code in command_line.STOPPED:
+    if code in command_line.STOPPED or plan.distribution.follows:
         return code
     if not plan.runs.is_dir():
         return code

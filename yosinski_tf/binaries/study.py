@@ -56,7 +56,7 @@ def _main() -> int:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
     code = execution.execute(plan)
-    if code in command_line.STOPPED:
+    if code in command_line.STOPPED or plan.distribution.follows:
         return code
     if not study.finished(plan.runs):
         return code

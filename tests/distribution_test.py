@@ -1,0 +1,120 @@
+"""One batch on two devices: the results of one, within rounding."""
+
+import contextlib
+import importlib.util
+import json
+import socket
+
+import commands
+import numpy as np
+import pytest
+
+# Where a step is large, rounding grows to anything; here it stays rounding.
+SMOOTH = [*commands.TINY, "--learning_rate=0.002", "--dropout=0.4", "--threads=1"]
+# Halves have 3 classes, so 9 images to validate on: one short of dividing by 2.
+TREATMENT = "baseB"
+
+
+def train(runs, images, *more, backend="tensorflow"):
+    done = commands.run(
+        "base",
+        *arguments(runs, images),
+        *more,
+        environment={"KERAS_BACKEND": backend},
+    )
+    assert done.returncode == 0, done.stderr
+    return read(runs)
+
+
+def arguments(runs, images):
+    return [
+        f"--runs={runs}",
+        f"--dataset=folder:{images}",
+        f"--treatments={TREATMENT}",
+        *SMOOTH,
+    ]
+
+
+def start_worker(rank, ports, binary, *arguments):
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    task = {"type": "worker", "index": rank}
+    config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+    more = "--distribution=multi_worker"
+    environment = {"TF_CONFIG": config}
+    return commands.start(binary, *arguments, more, environment=environment)
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in found]
+
+
+def read(runs, treatment=TREATMENT):
+    folder = runs / f"random-0_{treatment}_seed0"
+    record = json.loads((folder / "record.json").read_text())
+    with np.load(folder / "weights.npz") as stored:
+        return record, dict(stored)
+
+
+def assert_close(ours, theirs):
+    (record, weights), (other, others) = ours, theirs
+    for one, two in zip(record["history"], other["history"], strict=True):
+        assert one["step"] == two["step"]
+        assert one["top1"] == two["top1"]
+        for name in ("train_loss", "loss"):
+            assert one[name] == pytest.approx(two[name], rel=1e-5)
+    assert weights.keys() == others.keys()
+    for name, values in weights.items():
+        np.testing.assert_allclose(values, others[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return commands.draw_folder(tmp_path_factory.mktemp("images") / "images", 6)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, images):
+    trained = train(tmp_path_factory.mktemp("alone"), images)
+    assert trained[0]["distribution"] == "none"
+    assert trained[0]["replicas"] == 1
+    return trained
+
+
+@pytest.mark.parametrize(
+    "backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)]
+)
+def test_two_devices_are_one_within_rounding(tmp_path, images, alone, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip("wants JAX: pip install 'yosinski_tf[jax]'")
+    mirrored = ("--distribution=mirrored", "--devices=2")
+    trained = train(tmp_path, images, *mirrored, backend=backend)
+    assert trained[0]["distribution"] == "mirrored"
+    assert trained[0]["replicas"] == 2
+    assert trained[0]["backend"] == backend
+    assert_close(trained, alone)
+
+
+def test_two_workers_are_one_within_rounding(tmp_path, images, alone):
+    ports = free_ports(2)
+    running = [
+        start_worker(rank, ports, "base", *arguments(tmp_path, images))
+        for rank in (0, 1)
+    ]
+    printed = [process.communicate(timeout=300) for process in running]
+    assert [process.returncode for process in running] == [0, 0], printed
+    trained = read(tmp_path)
+    assert trained[0]["distribution"] == "multi_worker"
+    assert trained[0]["replicas"] == 2
+    assert_close(trained, alone)
+    assert "1 networks, 0 done, 1 to train in 1 cohorts" in printed[0][0]
+    assert printed[1][0].endswith(
+        "Worker 1: took part in training 1 networks; the chief has finished.\n"
+    )
+    # The chief wrote it, and one of them only.
+    assert "base --runs" in trained[0]["command"]
+    events = list((tmp_path / "tensorboard" / trained[0]["run_id"]).iterdir())
+    assert len([path for path in events if "events" in path.name]) == 1

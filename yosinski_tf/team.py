@@ -1,0 +1,217 @@
+"""Training by several workers: what the chief adds, and what the others do.
+
+The chief trains a study as one process would. The others train with it what it
+calls for, in a process of its own each time, and write nothing but logs.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import pathlib
+import time
+import traceback
+from collections.abc import Callable
+
+from yosinski_tf import rendezvous
+from yosinski_tf.errors import UserError
+from yosinski_tf.events import Event
+from yosinski_tf.files import make_folder
+from yosinski_tf.jobs import Job, Progress, Stopped
+from yosinski_tf.rendezvous import Call, PeerLost
+
+# The exit code of a process whose peers have ended.
+LOST = 76
+_LOOK_SECONDS = 0.2
+# What collective operations raise when a peer has ended.
+_LOST_ERRORS = {
+    "AbortedError",
+    "CancelledError",
+    "DeadlineExceededError",
+    "UnavailableError",
+}
+
+
+def lead(
+    job: Job,
+    report: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Trains a cohort with all workers; the chief's part.
+
+    Raises:
+      PeerLost: If another worker ended; the same call does it again.
+      Deserted: If one did not come.
+      Stopped: If `should_stop` said so.
+      UserError: As `training.train`.
+    """
+    workers = job.distribution.workers
+    standing = rendezvous.gather(
+        job.runs,
+        job.cohort.cohort_id,
+        [run.run_id for run in job.cohort.runs],
+        workers,
+        should_stop=should_stop,
+        waiting=lambda note: report(Progress(0, 0.0, note)),
+    )
+    if standing is None:
+        raise Stopped
+    rendezvous.watch(job.runs, standing, 0, len(workers), LOST)
+    _train(job, report, should_stop)
+
+
+def _train(job, report, should_stop) -> None:
+    # Imported here, with threads set first: TensorFlow reads them once.
+    from yosinski_tf import training
+
+    training.set_threads(job.threads)
+    try:
+        training.train(job, report=report, should_stop=should_stop)
+    except Exception as error:
+        if type(error).__name__ not in _LOST_ERRORS:
+            raise
+        traceback.print_exc()
+        raise PeerLost("another worker has ended") from None
+
+
+def follow(
+    make_job: Callable[[Call], Job],
+    *,
+    runs: pathlib.Path,
+    rank: int,
+    report: Callable[[Event], None],
+    waiting: Callable[[str], None],
+    patience: float = rendezvous.PATIENCE_SECONDS,
+) -> str:
+    """Trains with the chief whatever it calls for, until it ends.
+
+    Args:
+      make_job: Makes the job that a call is for.
+      runs: The study folder.
+      rank: This worker's number.
+      report: Told of cohorts that were begun and finished.
+      waiting: Told, in a sentence, that the chief is waited for.
+      patience: Seconds to wait for it at most.
+
+    Returns:
+      How the chief ended: `finished` or `stopped`.
+
+    Raises:
+      Deserted: If the chief did not come, or come back.
+      UserError: If this worker cannot do what the chief calls for.
+    """
+    # What was called for earlier, by a chief that has ended, is not joined.
+    before = rendezvous.last_call(runs)
+    chief = rendezvous.Peer(runs, 0)
+    part: _Part | None = None
+    heard, told = time.monotonic(), False
+    with rendezvous.Presence(runs, rank) as presence:
+        try:
+            while True:
+                chief.look()
+                call = rendezvous.last_call(runs)
+                if call is not None and call.end and call != before:
+                    return call.end
+                new = call is not None and call != before and not call.end
+                if new and chief.lives and (part is None or part.call != call):
+                    if part is not None:
+                        part.kill()
+                    job = make_job(call)
+                    report(Event("started", job.cohort))
+                    part, told = _Part(job, call), False
+                    # Nothing of an earlier training is left of this worker.
+                    presence.ready_for(call.id)
+                if part is not None:
+                    heard = time.monotonic()
+                    event = part.look()
+                    if event is not None and event.kind == "finished":
+                        report(event)
+                    elif event is not None:
+                        # The chief will call again once all are there.
+                        presence.ready_for("")
+                        before, part = part.call, None
+                        if event.kind == "failed":
+                            raise UserError(event.message)
+                        report(event)
+                elif not chief.lives:
+                    if time.monotonic() - heard > patience:
+                        raise rendezvous.Deserted(
+                            "multi_worker wants worker 0, the chief, got nothing from"
+                            f" it for {patience / 60:.0f} minutes: start the same"
+                            " command on all workers, with the same --runs"
+                        )
+                    if not told:
+                        minutes = f"up to {patience / 60:.0f} minutes"
+                        waiting(f"waits for worker 0, the chief, {minutes}")
+                        told = True
+                else:
+                    heard = time.monotonic()
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            if part is not None:
+                part.kill()
+
+
+class _Part:
+    """This worker's part in a training, in a process of its own."""
+
+    def __init__(self, job: Job, call: Call):
+        self.call, self._cohort = call, job.cohort
+        rank = job.distribution.rank
+        log = job.runs / "logs" / f"{job.cohort.cohort_id}.worker{rank}.log"
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_take_part, args=(job, call, theirs, log), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._log, self._done = log, False
+
+    def look(self) -> Event | None:
+        """What has happened: `finished`, `failed`, or `alone` if a peer ended."""
+        if self._done or not self._connection.poll():
+            return None
+        self._done = True
+        try:
+            kind, message = self._connection.recv()
+        except EOFError:
+            self._process.join()
+            kind = "alone"
+            message = f"its process ended with code {self._process.exitcode}"
+            if self._process.exitcode == LOST:
+                message = f"another worker has ended; see {self._log}"
+        if kind != "finished":
+            self.kill()
+        return Event(kind, self._cohort, message=message)
+
+    def kill(self) -> None:
+        """Ends it; it holds nothing that the chief has not."""
+        self._process.kill()
+        self._process.join()
+
+
+def _take_part(job: Job, call: Call, connection, log: pathlib.Path) -> None:
+    """Body of the process."""
+    make_folder(log.parent)
+    with open(log, "a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    distribution = job.distribution
+    size = len(distribution.workers)
+    rendezvous.watch(job.runs, call, distribution.rank, size, LOST)
+    told = ("finished", "")
+    try:
+        _train(job, lambda progress: None, lambda: False)
+    except PeerLost as error:
+        told = ("alone", str(error))
+    except UserError as error:
+        told = ("failed", str(error))
+    except Exception as error:
+        traceback.print_exc()
+        first = next(iter(str(error).splitlines()), "")
+        told = ("failed", f"{type(error).__name__}: {first}; see {log}")
+    with contextlib.suppress(OSError):
+        connection.send(told)
+    # The chief needs this process no more, but would be told that it has gone.
+    while told[0] == "finished":
+        time.sleep(1)
