@@ -141,6 +141,8 @@ class Job:
       checkpoint_every: Least distance between two checkpoints; a time is made
         longer where saving would take more than 2% of it (see `SaveClock`).
       deterministic: Whether to ask for kernels that give the same bits each time.
+      feature_cache: Whether outputs of frozen layers are computed once: `auto`,
+        `on` or `off`, see `feature_rule.choose`.
     """
 
     cohort: Cohort
@@ -152,6 +154,7 @@ class Job:
     threads: int | None = None
     checkpoint_every: Interval = Interval(minutes=1.0)
     deterministic: bool = False
+    feature_cache: str = "auto"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from yosinski_tf import checkpoints, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
+from yosinski_tf.feature_cache import FeatureCache
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import conclude
@@ -114,12 +115,23 @@ class _Training:
         train_part = pipeline.on_host(self.prepared.train_part)
         places = self.prepared.mean_image is not None
         large = self.recipe.crop_size > 64
+        validation_part = pipeline.on_host(self.prepared.validation_part)
+        validation_batch = _LARGE_VALIDATION_BATCH if large else _VALIDATION_BATCH
         validation = pipeline.validation_batches(
-            pipeline.on_host(self.prepared.validation_part),
-            batch_size=_LARGE_VALIDATION_BATCH if large else _VALIDATION_BATCH,
+            validation_part,
+            batch_size=validation_batch,
             crop_size=self.recipe.crop_size,
             places=places,
         )
+        features = FeatureCache(
+            self.prepared,
+            self.recipe,
+            train_part,
+            validation_part,
+            validation_batch,
+            seed,
+        )
+        validation = features.validation(validation)
         with CohortLog(self.job.runs / "tensorboard", self.cohort.runs) as log:
             for end in self.recipe.validation_steps():
                 if end <= self.validated or self._all_diverged():
@@ -134,6 +146,7 @@ class _Training:
                     last_step=end,
                     places=places,
                 )
+                batches = features.training(batches, self.step, end)
                 batches = pipeline.with_indices(batches, self.step)
                 rate = self._fit(batches, end)
                 self.look_for_divergence()
