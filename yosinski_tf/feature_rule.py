@@ -10,15 +10,30 @@ import math
 from collections.abc import Iterable, Mapping
 
 from yosinski_tf.networks import Dense, Network
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.treatments import Treatment
 
 MODES = ("auto", "on", "off")
 # Of the memory that is free: four processes at a time then take at most 60%.
 SHARE = 0.15
 # Multiply-accumulates that take as long as a byte fetched for a batch, as a byte
 # computed and stored, and as compiling what computes it.
-_FETCHED, _STORED, _COMPILED = 8, 8, 4e10
+_FETCHED, _STORED, _COMPILED = 8, 8, 1e10
 
 Kept = Mapping[str, tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What of a trunk is kept.
+
+    Attributes:
+      kept: Numbers of layers, 1 for conv1, rising; none if none pays.
+      reason: Why, in some words.
+    """
+
+    kept: tuple[int, ...]
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +96,7 @@ def make_trunk(
 
 def choose(
     trunk: Trunk, passes: Passes, most_bytes: float, mode: str = "auto"
-) -> tuple[int, ...]:
+) -> Choice:
     """The layers whose outputs are best computed once and kept.
 
     Of all sets of layers that fit, that one which saves most work in the whole
@@ -93,18 +108,21 @@ def choose(
       most_bytes: Memory that may be taken.
       mode: `auto`; `off` for none; `on` to count only what is saved, not what
         it costs.
-
-    Returns:
-      Numbers of layers, 1 for conv1, rising.
     """
-    best: tuple[float, tuple[int, ...]] = (0.0, ())
     if mode == "off":
-        return ()
+        return Choice((), "off")
+    if mode == "auto" and passes.computed >= passes.seen:
+        return Choice(
+            (), f"{passes.computed:,} views for {passes.seen:,} that are looked at"
+        )
+    best: tuple[float, tuple[int, ...]] = (0.0, ())
+    fits = False
     for choice in range(1, 2**trunk.constant):
         kept = tuple(n for n in range(1, trunk.constant + 1) if choice >> (n - 1) & 1)
         size = kept_bytes(trunk, kept)
         if size * passes.computed > most_bytes:
             continue
+        fits = True
         saved = passes.seen * (sum(trunk.work) - work_left(trunk, kept))
         if mode == "auto":
             saved -= passes.seen * size * _FETCHED
@@ -112,7 +130,14 @@ def choose(
             saved -= _COMPILED
         # Of two that save the same, the smaller.
         best = max(best, (saved, kept), key=lambda found: found[0])
-    return best[1]
+    saved, kept = best
+    if not fits:
+        return Choice((), f"none fits into {most_bytes / 1e6:,.0f} MB")
+    if not kept:
+        return Choice((), "it takes more than it saves")
+    size = kept_bytes(trunk, kept) * passes.computed
+    share = 1 - work_left(trunk, kept) / sum(trunk.work)
+    return Choice(kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB")
 
 
 def kept_bytes(trunk: Trunk, kept: Iterable[int]) -> int:
@@ -144,3 +169,62 @@ def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]
         start = max((n for n in kept if n <= depth), default=0)
         found.setdefault(start, []).append(depth)
     return found
+
+
+def choose_all(
+    treatments: Iterable[Treatment],
+    network: Network,
+    recipe: Recipe,
+    *,
+    num_views: int,
+    num_validation: int,
+    available_bytes: int | None,
+    mode: str = "auto",
+) -> tuple[dict[str, Choice], dict[str, Choice]]:
+    """What is kept of the trunks of a cohort.
+
+    Args:
+      treatments: Of the cohort's networks.
+      network: Their description.
+      recipe: How they are trained.
+      num_views: All views of all training images.
+      num_validation: Validation images.
+      available_bytes: Memory that is free; None if it cannot be told, and then
+        nothing is kept.
+      mode: See `choose`.
+
+    Returns:
+      For training and for validation, by half of the source (`A`, `B` or `R`).
+    """
+    depths: dict[str, list[int]] = {}
+    for treatment in treatments:
+        if treatment.source and treatment.frozen_layers:
+            depths.setdefault(treatment.source, []).append(treatment.frozen_layers)
+    training = Passes(recipe.steps * recipe.batch_size, num_views)
+    validation = Passes(len(recipe.validation_steps()) * num_validation, num_validation)
+    value_bytes = 4 if recipe.precision == "float32" else 2
+    most_bytes = (available_bytes or 0) * SHARE / (2 * max(1, len(depths)))
+    trunks = {
+        source: make_trunk(network, recipe.crop_size, each, value_bytes)
+        for source, each in depths.items()
+    }
+    for_training, for_validation = (
+        {source: choose(t, passes, most_bytes, mode) for source, t in trunks.items()}
+        for passes in (training, validation)
+    )
+    return for_training, for_validation
+
+
+def layers_kept(choices: Mapping[str, Choice], network: Network) -> dict[str, list]:
+    """Names of the layers whose outputs are kept, by half of the source."""
+    names = network.layer_names
+    return {source: [names[n - 1] for n in c.kept] for source, c in choices.items()}
+
+
+def explain(choices: Mapping[str, Choice], network: Network) -> str:
+    """One line on what is kept of each trunk, and why; empty without trunks."""
+    parts = []
+    for source, layers in layers_kept(choices, network).items():
+        what = ", ".join(layers) or "nothing"
+        parts.append(f"{what} of {source} ({choices[source].reason})")
+    return f"frozen layers computed once: {'; '.join(parts)}" if parts else ""

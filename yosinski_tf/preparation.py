@@ -13,7 +13,7 @@ from yosinski_tf.data import cache, pipeline
 from yosinski_tf.data.image_set import ImageSet, half_view
 from yosinski_tf.data.memory import available_memory
 from yosinski_tf.errors import UserError
-from yosinski_tf.feature_rule import SHARE, Kept, Passes, choose, make_trunk
+from yosinski_tf.feature_rule import Choice, choose_all
 from yosinski_tf.finished_run import read_run_weights
 from yosinski_tf.jobs import Job
 from yosinski_tf.models import Cohort as CohortModel
@@ -21,6 +21,8 @@ from yosinski_tf.models import Member
 from yosinski_tf.plan import Run
 from yosinski_tf.provenance import describe_device
 from yosinski_tf.records import RECORD_NAME, find_record, read_record
+
+Choices = Mapping[str, Choice]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Prepared:
       names: The networks' names in the model, in the order of the runs.
       model: The cohort's networks, with the weights they start from; not yet
         compiled.
-      kept: Layers whose outputs training is given, by half of the source.
+      choices: What of frozen layers training is given, by half of the source.
     """
 
     images: ImageSet
@@ -47,7 +49,7 @@ class Prepared:
     mean_image: np.ndarray | None
     names: tuple[str, ...]
     model: CohortModel
-    kept: Mapping[str, tuple[int, ...]]
+    choices: Choices
 
 
 def prepare(job: Job) -> Prepared:
@@ -66,16 +68,22 @@ def prepare(job: Job) -> Prepared:
     mean_pixel = pipeline.mean_pixel(train_part)
     mean_image = pipeline.mean_image(train_part) if job.recipe.mean == "image" else None
     names = tuple(str(run.treatment) for run in job.cohort.runs)
-    kept, kept_in_validation = _kept(job, train_part, validation_part)
+    choices = _choices(job, train_part, validation_part)
     model = _model(
         job,
         names,
         mean_pixel if mean_image is None else mean_image,
-        kept,
-        kept_in_validation,
+        choices,
     )
     return Prepared(
-        images, train_part, validation_part, mean_pixel, mean_image, names, model, kept
+        images,
+        train_part,
+        validation_part,
+        mean_pixel,
+        mean_image,
+        names,
+        model,
+        choices[0],
     )
 
 
@@ -126,43 +134,30 @@ def _part(job: Job, images: ImageSet, name: str) -> pipeline.Part:
     return pipeline.Part(getattr(images, f"{name}_images"), indices, new_labels)
 
 
-def _kept(
+def _choices(
     job: Job, train_part: pipeline.Part, validation_part: pipeline.Part
-) -> tuple[Kept, Kept]:
-    """Layers of each source whose outputs are kept, in training and validation."""
+) -> tuple[Choices, Choices]:
+    """What of frozen layers is computed once, for training and for validation."""
     recipe, mode = job.recipe, job.feature_cache
     # Where frozen layers are fast, fetching what they make is what takes time.
     if mode == "auto" and not describe_device().startswith("CPU"):
         mode = "off"
-    depths: dict[str, list[int]] = {}
-    for run in job.cohort.runs:
-        if run.treatment.frozen_layers:
-            depths.setdefault(run.treatment.source, []).append(
-                run.treatment.frozen_layers
-            )
     order = pipeline.order_of(
         train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
     )
-    count = len(validation_part.indices)
-    passes = (
-        Passes(recipe.steps * recipe.batch_size, order.count * order.views),
-        Passes(len(recipe.validation_steps()) * count, count),
+    return choose_all(
+        [run.treatment for run in job.cohort.runs],
+        job.network,
+        recipe,
+        num_views=order.count * order.views,
+        num_validation=len(validation_part.indices),
+        available_bytes=available_memory(),
+        mode=mode,
     )
-    value_bytes = 4 if recipe.precision == "float32" else 2
-    share = (available_memory() or 0) * SHARE / max(1, len(passes) * len(depths))
-    trunks = {
-        source: make_trunk(job.network, recipe.crop_size, ns, value_bytes)
-        for source, ns in depths.items()
-    }
-    kept, kept_in_validation = (
-        {source: choose(trunk, one, share, mode) for source, trunk in trunks.items()}
-        for one in passes
-    )
-    return kept, kept_in_validation
 
 
 def _model(
-    job: Job, names: tuple[str, ...], mean, kept: Kept, kept_in_validation: Kept
+    job: Job, names: tuple[str, ...], mean, choices: tuple[Choices, Choices]
 ) -> CohortModel:
     members, trunks = [], {}
     for run, name in zip(job.cohort.runs, names, strict=True):
@@ -180,9 +175,9 @@ def _model(
         num_classes=len(_classes(job)),
         mean=mean,
         precision=job.recipe.precision,
-        kept={trunk: kept[source] for trunk, source in trunks.items()},
+        kept={trunk: choices[0][source].kept for trunk, source in trunks.items()},
         kept_in_validation={
-            trunk: kept_in_validation[source] for trunk, source in trunks.items()
+            trunk: choices[1][source].kept for trunk, source in trunks.items()
         },
     )
     sources = {}

@@ -14,6 +14,7 @@ import tensorflow as tf
 from yosinski_tf import checkpoints, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
 from yosinski_tf.feature_cache import FeatureCache
+from yosinski_tf.feature_rule import explain
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.optimizers import make_optimizer
 from yosinski_tf.outcome import conclude
@@ -123,6 +124,9 @@ class _Training:
             crop_size=self.recipe.crop_size,
             places=places,
         )
+        # To the cohort's log.
+        if line := explain(self.prepared.choices, self.job.network):
+            print(line, flush=True)
         features = FeatureCache(
             self.prepared,
             self.recipe,

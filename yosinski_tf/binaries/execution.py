@@ -268,6 +268,7 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
             settings["threads"],
             FLAGS.checkpoint_every,
             FLAGS.deterministic,
+            FLAGS.feature_cache,
         )
 
     display = Display(

@@ -6,6 +6,7 @@ from typing import Any
 
 from absl import flags
 
+from yosinski_tf import feature_rule
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
@@ -42,6 +43,7 @@ MACHINE = (
     "cohort_size",
     "checkpoint_every",
     "deterministic",
+    "feature_cache",
     "retry_failed",
 )
 _DEFAULT_DROPS = ("60%", "85%")
@@ -132,6 +134,14 @@ def _define_machine() -> None:
         False,
         "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
         " slower; on a CPU nothing changes.",
+    )
+    flags.DEFINE_enum(
+        "feature_cache",
+        "auto",
+        list(feature_rule.MODES),
+        "Compute outputs of frozen layers once and keep them in memory: auto, on a"
+        " CPU where that saves time and fits; on, wherever it fits; off. It changes"
+        " no weight.",
     )
 
 

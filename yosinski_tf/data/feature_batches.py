@@ -30,15 +30,14 @@ def training_features(
       last_step: Number after the last batch.
 
     Returns:
-      Batches of (features, labels), features a tuple.
+      Batches of (features, labels); features a tuple unless there is only one.
     """
     in_batch = tf.range(batch_size, dtype=tf.int64)
 
     def batch(step):
         chosen, top, left, flip = order.draw(step * batch_size + in_batch)
         rows = chosen * order.views + order.view(top, left, flip)
-        found = tuple(tf.gather(values, rows) for values in features)
-        return found, tf.gather(labels, chosen)
+        return _rows(features, rows), tf.gather(labels, chosen)
 
     steps = tf.data.Dataset.range(first_step, last_step)
     return steps.map(batch, num_parallel_calls=2).prefetch(4)
@@ -56,8 +55,7 @@ def validation_features(
     """
 
     def batch(rows):
-        found = tuple(tf.gather(values, rows) for values in features)
-        return found, tf.gather(labels, rows)
+        return _rows(features, rows), tf.gather(labels, rows)
 
     rows = tf.data.Dataset.range(len(labels)).batch(batch_size)
     return rows.map(batch, num_parallel_calls=2).prefetch(2)
@@ -76,7 +74,15 @@ def beside(images: tf.data.Dataset, features: tf.data.Dataset) -> tf.data.Datase
 
     def join(one, other):
         (inputs, labels), (found, _) = one, other
-        inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        return (*inputs, *found), labels
+        return (*_as_tuple(inputs), *_as_tuple(found)), labels
 
     return tf.data.Dataset.zip(images, features).map(join)
+
+
+def _rows(features, rows):
+    found = tuple(tf.gather(values, rows) for values in features)
+    return found if len(found) > 1 else found[0]
+
+
+def _as_tuple(value):
+    return value if isinstance(value, tuple) else (value,)
