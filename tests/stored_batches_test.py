@@ -8,6 +8,7 @@ from PIL import Image
 
 from yosinski_tf.data import pipeline, sources, stored_batches
 from yosinski_tf.data.image_set import half_view
+from yosinski_tf.data.order import EveryView
 from yosinski_tf.errors import UserError
 
 SIZE, COUNTS = 24, [13, 11, 12, 9]
@@ -253,3 +254,18 @@ def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
 def test_without_a_gpu_batches_stay_where_they_are():
     batches = tf.data.Dataset.range(3)
     assert stored_batches.to_accelerator(batches) is batches
+
+
+def test_every_view_of_stored_images_is_that_of_the_images_in_memory(memory, stored):
+    found = []
+    for data in (memory, stored):
+        part = half(data, first=2)
+        order = pipeline.order_of(part, crop_size=23, mirror=True, seed=3)
+        every = EveryView(order.count, order.free, order.mirror, order.seed)
+        assert (order.count, order.views) == (6, 8)
+        batches = pipeline.ordered_batches(
+            part, every, batch_size=10, crop_size=23, first_step=0, last_step=5
+        )
+        found.append(np.concatenate([images.numpy() for images, _ in batches]))
+    assert len({image.tobytes() for image in found[0]}) == 48
+    assert (found[0] == found[1]).all()

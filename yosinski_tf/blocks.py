@@ -145,6 +145,16 @@ def apply_block(block: Block, value, indices=None):
     return value
 
 
+def constant_part(block: Block) -> Block:
+    """The layers of a block whose output is the same every time: up to dropout."""
+    return [layer for layer in block if not isinstance(layer, IndexedDropout)]
+
+
+def random_part(block: Block) -> Block:
+    """The rest of a block: its dropout, if it has any."""
+    return [layer for layer in block if isinstance(layer, IndexedDropout)]
+
+
 def weighted_layer(block: Block, name: str) -> keras.layers.Layer:
     """The layer of a block that bears the given name and has the weights."""
     return next(layer for layer in block if layer.name == name)

@@ -143,6 +143,8 @@ class Job:
         longer where saving would take more than 2% of it (see `SaveClock`).
       deterministic: Whether to ask for kernels that give the same bits each time.
       distribution: How a batch is shared out among devices.
+      feature_cache: Whether outputs of frozen layers are computed once: `auto`,
+        `on` or `off`, see `feature_rule.choose`.
     """
 
     cohort: Cohort
@@ -155,6 +157,7 @@ class Job:
     checkpoint_every: Interval = Interval(minutes=1.0)
     deterministic: bool = False
     distribution: Distribution = Distribution()
+    feature_cache: str = "auto"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,16 +8,27 @@ alone).
 """
 
 import dataclasses
+import types
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
-from yosinski_tf.blocks import Block, apply_block, make_blocks, weighted_layer
+from yosinski_tf.blocks import (
+    Block,
+    apply_block,
+    constant_part,
+    make_blocks,
+    random_part,
+    weighted_layer,
+)
+from yosinski_tf.feature_rule import Kept, segments
 from yosinski_tf.layers import CropScaling, PixelScaling
 from yosinski_tf.networks import Network
 from yosinski_tf.objectives import TrainingModel, ValidationModel
 from yosinski_tf.surgery import Weights
+
+NOTHING: Kept = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +49,22 @@ class Member:
     identity: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """What of frozen trunks is computed beforehand.
+
+    Attributes:
+      points: Trunk and number of the layer, for each output.
+      model: From images, and places with a mean image, to a list of what these
+        layers make of them, up to dropout; None without points.
+      wants_images: Whether the cohort looks at images all the same.
+    """
+
+    points: tuple[tuple[str, int], ...]
+    model: keras.Model | None
+    wants_images: bool
+
+
 class Cohort:
     """Networks built as one model, to be trained on the same batches.
 
@@ -49,6 +76,9 @@ class Cohort:
         ((images, places, indices), labels), see `CropScaling`.
       validation: The Keras model for `evaluate`, with the same layers, on
         batches of (images, labels) or ((images, places), labels).
+      extractors: What of frozen trunks training, and validation, are given with
+        the images, after places, or if no network looks at images instead of
+        both.
     """
 
     def __init__(
@@ -60,6 +90,8 @@ class Cohort:
         num_classes: int,
         mean: Sequence[float] | np.ndarray,
         precision: str = "float32",
+        kept: Kept = NOTHING,
+        kept_in_validation: Kept = NOTHING,
     ):
         """Builds the model; every weight is zero until `assign` is called.
 
@@ -72,6 +104,9 @@ class Cohort:
             mean image, [side, side, 3], which is at least as large as the
             input.
           precision: `float32`, `bfloat16` or `float16`, see `make_blocks`.
+          kept: For trunks the numbers of layers, 1 for conv1, whose outputs
+            training is given instead of computing them.
+          kept_in_validation: The same of validation.
         """
         self.network = network
         self.members = tuple(members)
@@ -108,37 +143,84 @@ class Cohort:
             inputs.append(places)
             scaling = CropScaling(self._mean, network.pixel_scale, name="pixels")
             pixels = scaling(images, places)
+        self.extractors = tuple(
+            self._extractor(inputs, pixels, points)
+            for points in (kept, kept_in_validation)
+        )
+        training, validation = (
+            self._inputs(inputs, extractor) for extractor in self.extractors
+        )
         indices = keras.Input((2,), dtype="int32", name="indices")
         self.training = TrainingModel(
-            inputs=[*inputs, indices],
-            outputs=self._logits(pixels, indices),
+            inputs=[*training, indices],
+            outputs=self._logits(
+                pixels, self._given(self.extractors[0], training), indices
+            ),
             name="training",
         )
         self.training.prepare(len(self.members))
         self.validation = ValidationModel(
-            inputs=inputs if len(inputs) > 1 else images,
-            outputs=self._logits(pixels, None),
+            inputs=validation if len(validation) > 1 else validation[0],
+            outputs=self._logits(
+                pixels, self._given(self.extractors[1], validation), None
+            ),
             name="validation",
         )
         self.validation.prepare(len(self.members))
 
-    def _logits(self, pixels, indices) -> dict[str, object]:
-        """Every member's logits; without indices nothing is dropped."""
-        features: dict[tuple[str, int], object] = {}
+    def _extractor(self, inputs, pixels, kept: Kept) -> Extractor:
+        """Computes outputs of trunks from images."""
+        points, outputs = [], []
         for number, (trunk, blocks) in enumerate(self._trunks.items()):
-            depths = {m.frozen_layers for m in self.members if m.trunk == trunk}
+            wanted = kept.get(trunk, ())
+            if not wanted:
+                continue
 
-            def taps(value, indices, blocks=blocks, depths=depths):
+            def chain(value, _, blocks=blocks, wanted=wanted):
                 found = []
                 for n, block in enumerate(blocks.values(), start=1):
-                    value = apply_block(block, value, indices)
-                    if n in depths:
+                    value = apply_block(constant_part(block), value)
+                    if n in wanted:
                         found.append(value)
-                return found
+                    if n == max(wanted):
+                        return found
 
-            outputs = _scoped(f"trunk_{number}", taps, pixels, indices)
-            for n, value in zip(sorted(depths), outputs, strict=True):
-                features[trunk, n] = value
+            points += [(trunk, n) for n in sorted(wanted)]
+            outputs += _scoped(f"trunk_{number}", chain, pixels, None)
+        model = keras.Model(inputs, outputs, name="extractor") if points else None
+        wants_images = any(
+            m.trunk is None
+            or not any(n <= m.frozen_layers for n in kept.get(m.trunk, ()))
+            for m in self.members
+        )
+        return Extractor(tuple(points), model, wants_images)
+
+    def _inputs(self, images: list, extractor: Extractor) -> list:
+        """What a model is given: images, places and outputs of trunks."""
+        outputs = extractor.model.outputs if extractor.points else []
+        features = [
+            keras.Input(value.shape[1:], dtype=value.dtype, name=f"features_{number}")
+            for number, value in enumerate(outputs)
+        ]
+        return [*images, *features] if extractor.wants_images else features
+
+    @staticmethod
+    def _given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
+        """The outputs of trunks among a model's inputs."""
+        points = extractor.points
+        return dict(zip(points, inputs[len(inputs) - len(points) :], strict=True))
+
+    def _logits(self, pixels, given, indices) -> dict[str, object]:
+        """Every member's logits; without indices nothing is dropped."""
+        features: dict[tuple[str, int], object] = {}
+        for number, trunk in enumerate(self._trunks):
+            depths = {m.frozen_layers for m in self.members if m.trunk == trunk}
+            kept = [n for name, n in given if name == trunk]
+            for start, reached in segments(depths, kept).items():
+                below = given[trunk, start] if start else pixels
+                found = self._taps(number, trunk, start, reached, below, indices)
+                for n, value in zip(reached, found, strict=True):
+                    features[trunk, n] = value
         logits = {}
         for index, member in enumerate(self.members):
 
@@ -154,6 +236,25 @@ class Cohort:
             (value,) = _scoped(f"network_{index}", chain, below, indices)
             logits[f"{index:03d}"] = value
         return logits
+
+    def _taps(self, number, trunk, start, depths, below, indices) -> list:
+        """Outputs of a trunk's layers, from that of an earlier one or from pixels."""
+        blocks = list(self._trunks[trunk].values())
+        rest = random_part(blocks[start - 1]) if start else []
+        if not rest and max(depths) == start:
+            return [below]
+
+        def taps(value, indices):
+            value = apply_block(rest, value, indices)
+            found = [value] if start in depths else []
+            for n in range(start + 1, max(depths) + 1):
+                value = apply_block(blocks[n - 1], value, indices)
+                if n in depths:
+                    found.append(value)
+            return found
+
+        name = f"trunk_{number}" + (f"_{start}" if start else "")
+        return _scoped(name, taps, below, indices)
 
     def _scaling(self) -> PixelScaling:
         """What central crops go through."""

@@ -12,6 +12,7 @@ import numpy as np
 from yosinski_tf import surgery
 from yosinski_tf.checkpoints import to_bytes
 from yosinski_tf.data.image_set import ImageSet
+from yosinski_tf.feature_rule import layers_kept
 from yosinski_tf.files import make_folder, write_atomically
 from yosinski_tf.histories import diverged
 from yosinski_tf.jobs import Job
@@ -46,6 +47,8 @@ class Outcome:
       train_seconds: Wall time of the cohort's training steps.
       total_seconds: Wall time of the cohort, with start-up and validation.
       replicas: How many devices shared each batch.
+      kept_layers: Names of frozen layers whose outputs were computed once, by
+        half of the source.
     """
 
     history: list[dict]
@@ -60,6 +63,7 @@ class Outcome:
     cohort_steps: int
     train_seconds: float
     total_seconds: float
+    kept_layers: dict[str, list]
     replicas: int = 1
 
 
@@ -116,6 +120,7 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
             "size": len(outcome.cohort_runs),
             "runs": list(outcome.cohort_runs),
             "total_seconds": outcome.total_seconds,
+            "kept_layers": outcome.kept_layers,
         },
         weights_sha256=outcome.weights_sha256,
         frozen_sha256_before=outcome.frozen_sha256_before,
@@ -196,6 +201,7 @@ def conclude(
             train_seconds=progress.train_seconds,
             total_seconds=progress.total_seconds,
             replicas=replicas,
+            kept_layers=layers_kept(prepared.choices, job.network),
         )
         store_weights(
             job.runs / run.run_id, weights if useful else None, prepared.mean_image

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -10,13 +11,18 @@ import numpy as np
 from yosinski_tf import surgery
 from yosinski_tf.data import cache, pipeline
 from yosinski_tf.data.image_set import ImageSet, half_view
+from yosinski_tf.data.memory import available_memory
 from yosinski_tf.errors import UserError
+from yosinski_tf.feature_rule import Choice, choose_all
 from yosinski_tf.finished_run import read_run_weights
 from yosinski_tf.jobs import Job
 from yosinski_tf.models import Cohort as CohortModel
 from yosinski_tf.models import Member
 from yosinski_tf.plan import Run
+from yosinski_tf.provenance import describe_device
 from yosinski_tf.records import RECORD_NAME, find_record, read_record
+
+Choices = Mapping[str, Choice]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Prepared:
       names: The networks' names in the model, in the order of the runs.
       model: The cohort's networks, with the weights they start from; not yet
         compiled.
+      choices: What of frozen layers training is given, by half of the source.
     """
 
     images: ImageSet
@@ -42,6 +49,7 @@ class Prepared:
     mean_image: np.ndarray | None
     names: tuple[str, ...]
     model: CohortModel
+    choices: Choices
 
 
 def prepare(job: Job) -> Prepared:
@@ -60,9 +68,22 @@ def prepare(job: Job) -> Prepared:
     mean_pixel = pipeline.mean_pixel(train_part)
     mean_image = pipeline.mean_image(train_part) if job.recipe.mean == "image" else None
     names = tuple(str(run.treatment) for run in job.cohort.runs)
-    model = _model(job, names, mean_pixel if mean_image is None else mean_image)
+    choices = _choices(job, train_part, validation_part)
+    model = _model(
+        job,
+        names,
+        mean_pixel if mean_image is None else mean_image,
+        choices,
+    )
     return Prepared(
-        images, train_part, validation_part, mean_pixel, mean_image, names, model
+        images,
+        train_part,
+        validation_part,
+        mean_pixel,
+        mean_image,
+        names,
+        model,
+        choices[0],
     )
 
 
@@ -113,14 +134,40 @@ def _part(job: Job, images: ImageSet, name: str) -> pipeline.Part:
     return pipeline.Part(getattr(images, f"{name}_images"), indices, new_labels)
 
 
-def _model(job: Job, names: tuple[str, ...], mean) -> CohortModel:
-    members = []
+def _choices(
+    job: Job, train_part: pipeline.Part, validation_part: pipeline.Part
+) -> tuple[Choices, Choices]:
+    """What of frozen layers is computed once, for training and for validation."""
+    recipe, mode = job.recipe, job.feature_cache
+    # Where frozen layers are fast, fetching what they make is what takes time.
+    if mode == "auto" and not describe_device().startswith("CPU"):
+        mode = "off"
+    order = pipeline.order_of(
+        train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
+    )
+    return choose_all(
+        [run.treatment for run in job.cohort.runs],
+        job.network,
+        recipe,
+        num_views=order.count * order.views,
+        num_validation=len(validation_part.indices),
+        available_bytes=available_memory(),
+        mode=mode,
+    )
+
+
+def _model(
+    job: Job, names: tuple[str, ...], mean, choices: tuple[Choices, Choices]
+) -> CohortModel:
+    members, trunks = [], {}
     for run, name in zip(job.cohort.runs, names, strict=True):
         frozen = run.treatment.frozen_layers
         # Nothing of the network itself, so that company changes nothing.
         half = f"{run.treatment.source}{job.cohort.target}"
         trunk = f"{run.split.digest} {half} {run.seed}" if frozen else None
         members.append(Member(name, trunk, frozen, _identity(run)))
+        if frozen:
+            trunks[trunk] = run.treatment.source
     model = CohortModel(
         job.network,
         members,
@@ -128,6 +175,10 @@ def _model(job: Job, names: tuple[str, ...], mean) -> CohortModel:
         num_classes=len(_classes(job)),
         mean=mean,
         precision=job.recipe.precision,
+        kept={trunk: choices[0][source].kept for trunk, source in trunks.items()},
+        kept_in_validation={
+            trunk: choices[1][source].kept for trunk, source in trunks.items()
+        },
     )
     sources = {}
     for run, name in zip(job.cohort.runs, names, strict=True):

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from yosinski_tf import checkpoints, distribution, histories, surgery
 from yosinski_tf.data import pipeline, stored_batches
+from yosinski_tf.feature_cache import FeatureCache
+from yosinski_tf.feature_rule import explain
 from yosinski_tf.jobs import Job, Progress, SaveClock, Stopped
 from yosinski_tf.loss_scaling import optimizer_for
 from yosinski_tf.models import Cohort as CohortModel
@@ -108,12 +110,26 @@ class _Training:
         )
         train_part = pipeline.on_host(self.prepared.train_part)
         places = self.prepared.mean_image is not None
+        validation_part = pipeline.on_host(self.prepared.validation_part)
+        validation_batch = self.recipe.validation_batch_size
         validation = pipeline.validation_batches(
-            pipeline.on_host(self.prepared.validation_part),
-            batch_size=self.recipe.validation_batch_size,
+            validation_part,
+            batch_size=validation_batch,
             crop_size=self.recipe.crop_size,
             places=places,
         )
+        # To the cohort's log.
+        if line := explain(self.prepared.choices, self.job.network):
+            print(line, flush=True)
+        features = FeatureCache(
+            self.prepared,
+            self.recipe,
+            train_part,
+            validation_part,
+            validation_batch,
+            seed,
+        )
+        validation = features.validation(validation)
         with self._log() as log:
             for end in self.recipe.validation_steps():
                 if end <= self.validated or self._all_diverged():
@@ -128,6 +144,7 @@ class _Training:
                     last_step=end,
                     places=places,
                 )
+                batches = features.training(batches, self.step, end)
                 batches = pipeline.with_indices(batches, self.step)
                 rate = self._fit(batches, end)
                 self.look_for_divergence()

@@ -311,6 +311,7 @@ def _job(plan: Plan, cohort: Cohort, threads: int | None) -> Job:
         FLAGS.checkpoint_every,
         FLAGS.deterministic,
         plan.distribution,
+        FLAGS.feature_cache,
     )
 
 

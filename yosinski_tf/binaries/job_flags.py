@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import precision
+from yosinski_tf import feature_rule, precision
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.clusters import DISTRIBUTIONS, Distribution, parse_cluster
 from yosinski_tf.data import sources
@@ -47,6 +47,7 @@ MACHINE = (
     "deterministic",
     "distribution",
     "devices",
+    "feature_cache",
     "retry_failed",
 )
 AUTO = "auto"
@@ -154,6 +155,14 @@ def _define_machine() -> None:
         "Of mirrored: how many accelerators, or into how many the processor is divided"
         " where there is none (default: all accelerators; one).",
         lower_bound=1,
+    )
+    flags.DEFINE_enum(
+        "feature_cache",
+        "auto",
+        list(feature_rule.MODES),
+        "Compute outputs of frozen layers once and keep them in memory: auto, on a"
+        " CPU where that saves time and fits; on, wherever it fits; off. It changes"
+        " no weight.",
     )
 
 

@@ -32,6 +32,22 @@ class Order:
         """Whether anything is drawn besides the image."""
         return self.free > 1 or self.mirror
 
+    @property
+    def views(self) -> int:
+        """How many different crops of one image there may be."""
+        return self.free**2 * (2 if self.mirror else 1)
+
+    def view(self, top: tf.Tensor, left: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
+        """Number of a crop among all views of its image, int64 [n], from 0.
+
+        Args:
+          top: Top row, int64 [n].
+          left: Left column, int64 [n].
+          flip: Whether it is mirrored, bool [n].
+        """
+        place = top * self.free + left
+        return 2 * place + tf.cast(flip, tf.int64) if self.mirror else place
+
     def draw(
         self, number: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -63,3 +79,20 @@ class Order:
             max_index=tf.constant(most, tf.int64),
             rounds=4,
         )
+
+
+class EveryView(Order):
+    """Every view of every image once, image after image, and then all again."""
+
+    def draw(
+        self, number: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What stands at some places, see `Order.draw`; nothing is random."""
+        chosen = number // self.views % self.count
+        view = number % self.views
+        place, flip = (
+            (view // 2, view % 2 == 1)
+            if self.mirror
+            else (view, tf.zeros_like(view) > 0)
+        )
+        return chosen, place // self.free, place % self.free, flip

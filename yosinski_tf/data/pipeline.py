@@ -65,9 +65,35 @@ def training_batches(
       with `places` of ((images, places), labels), places int32 [batch, 3]: top
       row, left column, and 1 for a mirrored crop.
     """
+    return ordered_batches(
+        part,
+        order_of(part, crop_size=crop_size, mirror=mirror, seed=seed),
+        batch_size=batch_size,
+        crop_size=crop_size,
+        first_step=first_step,
+        last_step=last_step,
+        places=places,
+    )
+
+
+def order_of(part: Part, *, crop_size: int, mirror: bool, seed: int) -> Order:
+    """The order in which `training_batches` gives a part's images."""
+    free = part.images.shape[1] - crop_size + 1
+    return Order(len(part.indices), free, mirror, seed)
+
+
+def ordered_batches(
+    part: Part,
+    order: Order,
+    *,
+    batch_size: int,
+    crop_size: int,
+    first_step: int,
+    last_step: int,
+    places: bool = False,
+) -> tf.data.Dataset:
+    """Batches of the part's images in a given order, see `training_batches`."""
     images, indices, labels = part.images, part.indices, part.labels
-    free = images.shape[1] - crop_size + 1
-    order = Order(len(indices), free, mirror, seed)
     if isinstance(images, StoredImages):
         return stored_batches.training_batches(
             images,

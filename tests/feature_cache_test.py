@@ -1,0 +1,169 @@
+"""Frozen layers computed once: the same weights, bit for bit on a processor.
+
+Networks with dropout, on crops that are mirrored: 18 views of an image.
+"""
+
+import dataclasses
+import shutil
+
+import commands
+import numpy as np
+import pytest
+from tiny import (
+    LONG_RECIPE,
+    NETWORK,
+    RECIPE,
+    assert_same,
+    draw_images,
+    make_job,
+    record_of,
+    weights_of,
+    without_times,
+)
+
+from yosinski_tf import jobs, preparation, training
+from yosinski_tf.architectures import get_network
+
+IMAGE_MEAN = dataclasses.replace(RECIPE, mean="image")
+# Two trunks, one network that looks at images, dropout above and in the trunk.
+COHORT = ("A2B", "A7B", "B6B", "B1B+")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory, images):
+    runs = tmp_path_factory.mktemp("bases")
+    for base in ("baseA", "baseB"):
+        training.train(make_job(runs, images, [base], IMAGE_MEAN))
+    return runs
+
+
+def train(runs, images, names, mode, recipe=IMAGE_MEAN, bases=None, **changes):
+    if bases:
+        shutil.copytree(bases, runs)
+    job = make_job(runs, images, names, recipe)
+    job = dataclasses.replace(job, feature_cache=mode, **changes)
+    training.train(job)
+    return runs
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, images, bases):
+    runs = tmp_path_factory.mktemp("plain") / "runs"
+    return train(runs, images, COHORT, "off", bases=bases)
+
+
+def assert_same_run(one, other, name):
+    assert_same(weights_of(one, name), weights_of(other, name))
+    histories = [without_times(record_of(runs, name).history) for runs in (one, other)]
+    assert histories[0] == histories[1]
+
+
+def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, capfd):
+    runs = train(tmp_path / "runs", images, COHORT, "on", bases=bases)
+    for name in COHORT:
+        assert_same_run(runs, plain, name)
+        record = record_of(runs, name)
+        assert record.cohort["kept_layers"] == {"A": ["conv2", "fc6"], "B": ["fc6"]}
+        assert record.frozen_sha256_before == record.frozen_sha256_after
+        kept = record_of(plain, name).cohort["kept_layers"]
+        assert kept == {"A": [], "B": []}
+    told = capfd.readouterr().out
+    assert "frozen layers computed once: conv2, fc6 of A (saves" in told
+
+
+def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, plain):
+    runs = train(tmp_path / "runs", images, ["A7B"], "on", bases=bases)
+    assert_same_run(runs, plain, "A7B")
+
+
+def test_a_stopped_training_computes_them_again(tmp_path, images):
+    # Mirroring alone: two views.
+    recipe = dataclasses.replace(LONG_RECIPE, crop_size=18)
+    plain = train(tmp_path / "plain", images, ["R6B", "R3B"], "off", recipe)
+    job = dataclasses.replace(
+        make_job(tmp_path / "parts", images, ["R6B", "R3B"], recipe),
+        feature_cache="on",
+    )
+    asked = iter([False, True])
+    with pytest.raises(jobs.Stopped):
+        training.train(job, should_stop=lambda: next(asked))
+    training.train(job)
+    for name in ("R6B", "R3B"):
+        assert_same_run(job.runs, plain, name)
+
+
+def prepare(job):
+    prepared = preparation.prepare(job)
+    return prepared.model, {s: c.kept for s, c in prepared.choices.items()}
+
+
+def test_who_needs_no_image_is_given_none(tmp_path, images, bases):
+    shutil.copytree(bases, tmp_path / "runs")
+    network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.0, lrn=True)
+    job = make_job(tmp_path / "runs", images, ["A7B", "A2B"], IMAGE_MEAN)
+    job = dataclasses.replace(job, feature_cache="on")
+    names = ["features_0", "features_1", "indices"]
+    for described, kept in ((NETWORK, (2, 6)), (network, (2, 7))):
+        model, found = prepare(dataclasses.replace(job, network=described))
+        assert found == {"A": kept}
+        assert [value.name for value in model.training.inputs] == names
+        assert not model.extractors[0].wants_images
+    job = dataclasses.replace(
+        make_job(tmp_path / "runs", images, ["R1B", "baseB"], IMAGE_MEAN),
+        feature_cache="on",
+    )
+    model, _ = prepare(job)
+    names = ["images", "places", "features_0", "indices"]
+    assert [value.name for value in model.training.inputs] == names
+
+
+def test_a_network_is_whole_whatever_is_kept(tmp_path, images, bases):
+    shutil.copytree(bases, tmp_path / "runs")
+    job = make_job(tmp_path / "runs", images, ["A7B"], IMAGE_MEAN)
+    found = []
+    for mode in ("on", "off"):
+        model, _ = prepare(dataclasses.replace(job, feature_cache=mode))
+        pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3), np.uint8)
+        found.append(np.asarray(model.single("A7B")(pixels)))
+        assert set(model.weights("A7B")) == set(weights_of(bases, "baseA"))
+    assert (found[0] == found[1]).all()
+
+
+def test_an_accelerator_keeps_nothing_unless_told(tmp_path, images, monkeypatch):
+    recipe = dataclasses.replace(
+        RECIPE, steps=10**7, rate_drops=(), validate_every=10**6
+    )
+    job = make_job(tmp_path, images, ["R5B"], recipe)
+    assert prepare(job)[1] == {"R": (5,)}
+    monkeypatch.setattr(preparation, "describe_device", lambda: "1 x GPU")
+    assert prepare(job)[1] == {"R": ()}
+    job = dataclasses.replace(job, feature_cache="on")
+    assert prepare(job)[1] == {"R": (5,)}
+
+
+def test_the_flag_changes_no_weight(tmp_path):
+    images = commands.draw_folder(tmp_path / "images", 4)
+    found = {}
+    for mode in ("on", "off"):
+        runs = tmp_path / mode
+        done = commands.run(
+            "random",
+            f"--runs={runs}",
+            f"--dataset=folder:{images}",
+            "--treatments=R6B",
+            "--mirror",
+            "--dropout=0.4",
+            f"--feature_cache={mode}",
+            *commands.TINY,
+        )
+        assert done.returncode == 0, done.stderr
+        (record,) = runs.glob("*/record.json")
+        found[mode] = np.load(record.parent / "weights.npz")
+        kept = '"fc6"' in record.read_text().partition("kept_layers")[2]
+        assert kept == (mode == "on")
+    assert_same(*(dict(found[mode]) for mode in ("on", "off")))

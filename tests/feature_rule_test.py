@@ -1,0 +1,160 @@
+"""What of frozen layers is kept: literal cases, without TensorFlow."""
+
+import dataclasses
+
+import pytest
+
+from yosinski_tf.architectures import get_network
+from yosinski_tf.feature_rule import (
+    Choice,
+    Passes,
+    Trunk,
+    choose,
+    choose_all,
+    explain,
+    layers_kept,
+    make_trunk,
+    segments,
+    work_left,
+)
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.treatments import parse_treatment
+
+MINI = get_network("mini")
+# Each layer a million multiply-accumulates; the first makes much, the others little.
+PLAIN = Trunk((10**6,) * 4, (10**6, 1000, 1000, 1000), (1, 3), 3)
+OFTEN = Passes(seen=10**6, computed=1000)
+ROOM = 1e12
+
+
+def test_a_trunk_of_mini():
+    trunk = make_trunk(MINI, 32, [7, 2, 2], 4)
+    assert trunk.depths == (2, 7)
+    assert trunk.work == (307200, 442368, 442368, 589824, 589824, 98304, 73728)
+    assert trunk.sizes == (4096, 3072, 4096, 4096, 1024, 1536, 768)
+    # fc6 up to its dropout; what comes after is drawn anew in every step.
+    assert trunk.constant == 6
+    assert make_trunk(MINI, 32, [3], 4).constant == 3
+    assert make_trunk(MINI, 32, [3], 2).sizes == (2048, 1536, 2048)
+
+
+def test_without_dropout_fc7_is_as_constant_as_the_others():
+    network = get_network("mini", dropout=0.0)
+    assert make_trunk(network, 32, [7], 4).constant == 7
+
+
+@pytest.mark.parametrize(
+    ("kept", "found", "left"),
+    [
+        ((), {0: [1, 3]}, 3),
+        ((1,), {1: [1, 3]}, 2),
+        ((3,), {0: [1], 3: [3]}, 1),
+        ((1, 3), {1: [1], 3: [3]}, 0),
+        ((2,), {0: [1], 2: [3]}, 2),
+    ],
+)
+def test_what_is_computed_from_what(kept, found, left):
+    assert segments((1, 3), kept) == found
+    trunk = dataclasses.replace(PLAIN, work=(10**6,) * 3)
+    assert work_left(trunk, kept) == left * 10**6
+
+
+def test_what_takes_longer_to_fetch_than_to_compute_is_not_kept():
+    # A million bytes for a million multiply-accumulates: only layer 3.
+    assert choose(PLAIN, OFTEN, ROOM).kept == (3,)
+    assert choose(PLAIN, OFTEN, ROOM, "on").kept == (1, 3)
+    assert choose(PLAIN, OFTEN, ROOM, "off") == Choice((), "off")
+
+
+def test_only_what_fits_is_kept():
+    assert choose(PLAIN, OFTEN, 1000 * 1000, "on").kept == (3,)
+    assert choose(PLAIN, OFTEN, 1000 * 1000 - 1, "on") == Choice(
+        (), "none fits into 1 MB"
+    )
+    # Without room for all, what saves most.
+    trunk = Trunk((10**6, 10**6, 10**6), (10, 10, 10), (1, 2, 3), 3)
+    assert choose(trunk, OFTEN, 30 * 1000).kept == (1, 2, 3)
+    assert choose(trunk, OFTEN, 10 * 1000).kept == (1,)
+    assert choose(dataclasses.replace(trunk, depths=(3,)), OFTEN, ROOM).kept == (3,)
+
+
+def test_images_must_come_again():
+    views = Passes(seen=1000, computed=1000)
+    assert choose(PLAIN, views, ROOM) == Choice(
+        (), "1,000 views for 1,000 that are looked at"
+    )
+    assert choose(PLAIN, views, ROOM, "on").kept == (1, 3)
+
+
+def test_a_training_too_short_to_compile_for_keeps_nothing():
+    assert choose(PLAIN, Passes(100, 10), ROOM) == Choice(
+        (), "it takes more than it saves"
+    )
+
+
+def chosen(treatments, recipe=None, network=MINI, views=3000, **options):
+    options = {"num_validation": 2000, "available_bytes": 10**10, **options}
+    training, validation = choose_all(
+        [parse_treatment(name) for name in treatments],
+        network,
+        recipe or Recipe(),
+        num_views=views,
+        **options,
+    )
+    return training, validation
+
+
+def test_the_default_recipe_keeps_every_layer_that_networks_stand_on():
+    training, _ = chosen(["A2B", "A7B", "B7B", "B3B+", "baseB"])
+    assert {source: choice.kept for source, choice in training.items()} == {
+        "A": (2, 6),
+        "B": (6,),
+    }
+    assert layers_kept(training, MINI) == {"A": ["conv2", "fc6"], "B": ["fc6"]}
+    assert explain(training, MINI) == (
+        "frozen layers computed once: conv2, fc6 of A (saves 97% of their work for"
+        " 13.8 MB); fc6 of B (saves 97% of their work for 4.6 MB)"
+    )
+
+
+def test_nothing_frozen_is_nothing_kept():
+    assert chosen(["baseB", "A3B+"]) == ({}, {})
+    assert explain({}, MINI) == ""
+
+
+def test_crops_of_the_released_recipe_have_too_many_views():
+    recipe = Recipe(
+        steps=450_000,
+        batch_size=256,
+        rate_drops=(),
+        image_size=256,
+        crop_size=227,
+        mirror=True,
+        validate_every=1000,
+    )
+    views = 640_000 * 30 * 30 * 2
+    training, validation = chosen(
+        ["A5B"],
+        recipe,
+        get_network("caffenet"),
+        views,
+        num_validation=25_000,
+        available_bytes=10**11,
+    )
+    assert training["A"].kept == ()
+    assert "views" in training["A"].reason
+    # Central crops are validated 450 times.
+    assert validation["A"].kept == (5,)
+
+
+def test_unknown_memory_keeps_nothing():
+    training, validation = chosen(["A3B"], available_bytes=None)
+    assert training["A"].kept == validation["A"].kept == ()
+
+
+def test_memory_is_shared_by_trunks():
+    # 15% of 100 MB for two trunks, in training and in validation: 3.75 MB each.
+    training, _ = chosen(["A5B", "B6B"], available_bytes=10**8)
+    assert training["A"].kept == (5,)
+    assert training["B"] == Choice((5,), training["B"].reason)
+    assert chosen(["B6B"], available_bytes=10**8)[0]["B"].kept == (6,)
