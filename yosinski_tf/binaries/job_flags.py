@@ -145,24 +145,21 @@ def _define_machine() -> None:
         "distribution",
         "none",
         list(DISTRIBUTIONS),
-        "Share each batch out among the devices of this machine (mirrored) or of"
-        " several (multi_worker: the same command on each, TF_CONFIG, one --runs that"
-        " all see); results change by rounding only.",
+        "Share each batch out among this machine's devices (mirrored) or several"
+        " machines' (multi_worker: the same command and TF_CONFIG on each).",
     )
     flags.DEFINE_integer(
         "devices",
         None,
-        "Of mirrored: how many accelerators, or into how many the processor is divided"
-        " where there is none (default: all accelerators; one).",
+        "Devices of mirrored; of a CPU its parts (default: all; one).",
         lower_bound=1,
     )
     flags.DEFINE_enum(
         "feature_cache",
         "auto",
         list(feature_rule.MODES),
-        "Compute outputs of frozen layers once and keep them in memory: auto, on a"
-        " CPU where that saves time and fits; on, wherever it fits; off. It changes"
-        " no weight.",
+        "Keep outputs of frozen layers in memory (auto: on a CPU, where that pays);"
+        " no weight changes.",
     )
 
 
@@ -284,8 +281,7 @@ def _define_recipe() -> None:
         "precision",
         precision.AUTO,
         [precision.AUTO, *PRECISIONS],
-        f"{', '.join(PRECISIONS)}, of layers; auto: the folder's, of a new"
-        " one what this machine is fast at.",
+        "Number format of layers; auto: what this machine is fast at.",
     )
 
 
