@@ -89,38 +89,42 @@ def bare_decoder(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[in
     places = np.random.default_rng(_SEED).integers(0, free, (count, 2))
     window = np.concatenate([places, np.full((count, 2), size)], axis=1)
 
-    # With an operation for every image, in Python or in tf.data, calling it and
-    # waking a thread for it takes a fourth to a third of the time.
-    @tf.function(autograph=False)
-    def decode(files, windows, numbers):
+    # With a call for every image, from Python or by tf.data, the calling and the
+    # waking of threads take a fourth of the time and more.
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string),
+            tf.TensorSpec([None, 4], tf.int32),
+        ],
+        autograph=False,
+    )
+    def decode(files, windows):
         def add(i, values):
-            crop = tf.io.decode_and_crop_jpeg(
-                files[numbers[i]], windows[numbers[i]], channels=3
-            )
-            # Something must be made of a crop, or it is not decoded.
+            crop = tf.io.decode_and_crop_jpeg(files[i], windows[i], channels=3)
+            # What nothing is made of is not decoded.
             return i + 1, values + tf.size(crop, tf.int64)
 
+        start = [0, tf.constant(0, tf.int64)]
         _, values = tf.while_loop(
-            lambda i, _: i < tf.size(numbers),
-            add,
-            [0, tf.constant(0, tf.int64)],
-            parallel_iterations=1,
+            lambda i, _: i < tf.size(files), add, start, parallel_iterations=1
         )
         return values
 
-    with tf.device("CPU:0"), ThreadPoolExecutor(threads) as pool:
+    with tf.device("CPU:0"):
         windows = tf.constant(window, tf.int32)
-        shares = [tf.range(core, count, threads) for core in range(threads)]
+        shares = [
+            (files[core::threads], windows[core::threads]) for core in range(threads)
+        ]
         # The first few are the warming up of `measure`.
-        found = decode(files, windows, tf.range(min(64, count)))
+        found = decode(files[:64], windows[:64])
+
+    def all_rounds(share):
+        with tf.device("CPU:0"):
+            return sum(int(decode(*share)) for _ in range(rounds))
+
+    with ThreadPoolExecutor(threads) as pool:
         yield int(found) // (size * size * 3)
-
-        def all_rounds(share):
-            with tf.device("CPU:0"):
-                return [decode(files, windows, share) for _ in range(rounds)]
-
-        found = [int(one) for many in pool.map(all_rounds, shares) for one in many]
-        yield sum(found) // (size * size * 3)
+        yield sum(pool.map(all_rounds, shares)) // (size * size * 3)
 
 
 def usual(
