@@ -1,10 +1,13 @@
 """The benchmark of the input pipeline, on images small and few."""
 
+import io
 import json
 import tarfile
 
 import pytest
+import tensorflow as tf
 from commands import draw_folder, run
+from PIL import Image
 
 OPTIONS = ["--records=500", "--rounds=1", "--steps=2", "--batch_size=8"]
 OPTIONS += ["--image_size=32", "--crop_size=27"]
@@ -45,6 +48,20 @@ def test_photographs_of_a_folder_and_of_a_tar_file(tmp_path):
         photographs.read_photographs(str(tmp_path / "empty"))
     with pytest.raises(Exception, match="--photographs cannot be read"):
         photographs.read_photographs(str(tmp_path / "none"))
+
+
+def test_the_bare_decoder_decodes_every_crop():
+    variants = pytest.importorskip("yosinski_tf.benchmarks.input_variants")
+    setting = variants.Setting(image_size=32, crop_size=27, batch_size=8, classes=())
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "JPEG")
+    files = [buffer.getvalue()] * 101
+    found = list(variants.bare_decoder(tf.constant(files), setting, 3))
+    assert found == [64, 3 * 101]
+    # Past the first 64, which are only for warming up.
+    files[100] = files[100][:200]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        list(variants.bare_decoder(tf.constant(files), setting, 3))
 
 
 @pytest.mark.slow  # about 40 s: a process of TensorFlow for each measured memory

@@ -130,6 +130,25 @@ def test_the_number_of_batches_is_known_beforehand(stored):
     assert len(batches) == 13
 
 
+@pytest.mark.parametrize("threads", [1, 2, 16])
+def test_threads_that_share_a_batch_make_the_same(stored, memory, monkeypatch, threads):
+    monkeypatch.setattr(stored_batches, "_threads", lambda: threads)
+    # Of 300 images, 16 threads take 75 each.
+    options = {"batch_size": 300, "last": 2}
+    assert_same(training(half(stored), **options), training(half(memory), **options))
+
+
+@pytest.mark.parametrize(
+    ("batch", "threads", "piece"),
+    [
+        *((256, 1, 256), (256, 2, 256), (256, 4, 256), (256, 16, 64), (256, 64, 64)),
+        *((1024, 8, 512), (100, 3, 100), (100, 5, 80), (64, 2, 64), (5, 2, 64)),
+    ],
+)
+def test_pieces_are_whole_batches_or_what_threads_can_hold(batch, threads, piece):
+    assert stored_batches.piece_size(batch, threads) == piece
+
+
 class Counted:
     """Counts the records that are read."""
 

@@ -1,7 +1,7 @@
 """Batches from a store: read, decoded, cropped and mirrored as they are needed.
 
-Places in the stateless order become indices, indices records, records crops,
-and crops batches; every stage says why it stands where it stands.
+Places in the stateless order become indices, indices records, and the records of
+a whole batch the batch itself; every stage says why it stands where it stands.
 """
 
 import ctypes
@@ -15,9 +15,10 @@ from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
 from yosinski_tf.machine import cores
 
-# Records of one call into Python: enough to hide the call, and of a first batch
-# no more than it needs.
-_READ = 128
+# Images at least that are read and decoded by one call, to hide the call.
+_LEAST = 64
+# Batches at most that all threads together have in hand.
+_IN_HAND = 4
 # Options of glibc's mallopt and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT, _LARGEST = 2**30, 2**25
@@ -56,11 +57,11 @@ def training_batches(
         place = tf.stack([top, left, tf.cast(flip, top.dtype)], 1)
         return *found, *_windows(tf.cast(place, tf.int32), crop_size), flip
 
-    # Counted in images, not in batches: a small batch is read no dearer.
-    numbers = _chunks(first_step * batch_size, last_step * batch_size)
+    piece = piece_size(batch_size, _threads())
+    numbers = _pieces(first_step * batch_size, last_step * batch_size, piece)
     examples = _examples(images, numbers.map(drawn))
     crops = _crops(images, examples, crop_size, order.mirror, places)
-    return _batched(crops, batch_size, last_step - first_step, ahead=4)
+    return _batched(crops, piece, batch_size, last_step - first_step)
 
 
 def validation_batches(
@@ -82,9 +83,24 @@ def validation_batches(
         found = tf.gather(indices, number), tf.gather(labels, number)
         return *found, *_windows(place, crop_size), tf.zeros_like(number) > 0
 
-    examples = _examples(images, _chunks(0, count).map(central))
+    piece = piece_size(batch_size, _threads())
+    examples = _examples(images, _pieces(0, count, piece).map(central))
     crops = _crops(images, examples, crop_size, False, places)
-    return _batched(crops, batch_size, -(-count // batch_size), ahead=2)
+    return _batched(crops, piece, batch_size, -(-count // batch_size))
+
+
+def piece_size(batch_size: int, threads: int) -> int:
+    """How many images one call reads, and one call decodes.
+
+    A whole batch where that can be: a call for every image costs a fourth of the
+    decoding, and putting pieces together another tenth. Many threads take parts of
+    a batch, so that what they have in hand does not grow with them.
+
+    Args:
+      batch_size: Images per batch.
+      threads: How many decode at a time.
+    """
+    return max(_LEAST, min(batch_size, -(-batch_size * _IN_HAND // threads)))
 
 
 def _windows(places: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -93,20 +109,20 @@ def _windows(places: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     return places, tf.concat([places[:, :2], sides], axis=1)
 
 
-def _chunks(start: int, stop: int) -> tf.data.Dataset:
-    starts = tf.data.Dataset.range(start, stop, _READ)
-    return starts.map(lambda first: tf.range(first, tf.minimum(first + _READ, stop)))
+def _pieces(start: int, stop: int, size: int) -> tf.data.Dataset:
+    starts = tf.data.Dataset.range(start, stop, size)
+    return starts.map(lambda first: tf.range(first, tf.minimum(first + size, stop)))
 
 
-def _examples(images: StoredImages, chunks: tf.data.Dataset) -> tf.data.Dataset:
-    """Encoded image, label, place and mirroring of one image after another."""
+def _examples(images: StoredImages, pieces: tf.data.Dataset) -> tf.data.Dataset:
+    """Encoded images, labels, places and mirroring of one piece after another."""
 
     def read(indices, *rest):
         found = tf.numpy_function(images.read, [indices], tf.string)
         return tf.ensure_shape(found, indices.shape), *rest
 
     # One call at a time, beside the decoding: Python reads no faster with two.
-    return chunks.map(read, num_parallel_calls=1, deterministic=True).unbatch()
+    return pieces.map(read, num_parallel_calls=1, deterministic=True)
 
 
 def _crops(
@@ -118,7 +134,7 @@ def _crops(
 ) -> tf.data.Dataset:
     side, raw = images.shape[1], images.store.encoding == "raw"
 
-    def crop(data, label, place, window, flip):
+    def crop(data, place, window):
         if raw:
             rows = tf.reshape(tf.io.decode_raw(data, tf.uint8), [side, side * 3])
             rows = tf.slice(rows, [place[0], place[1] * 3], [size, size * 3])
@@ -127,21 +143,47 @@ def _crops(
             # Blocks outside of the crop are not decoded.
             pixels = tf.io.decode_and_crop_jpeg(data, window, channels=3)
             pixels = tf.ensure_shape(pixels, [size, size, 3])
-        if mirror:
-            # One at a time: mirroring a whole batch is five times as dear.
-            pixels = tf.cond(flip, lambda: tf.reverse(pixels, [1]), lambda: pixels)
+        return pixels
+
+    def crops(data, label, place, window, flip):
+        made = tf.TensorArray(tf.uint8, tf.size(label), element_shape=[size, size, 3])
+
+        def add(made, numbers, turned):
+            def body(k, made):
+                i = numbers[k]
+                pixels = crop(data[i], place[i], window[i])
+                # One at a time: mirroring a whole batch is five times as dear.
+                pixels = tf.reverse(pixels, [1]) if turned else pixels
+                return k + 1, made.write(i, pixels)
+
+            # One after another by the same thread: waking another for each image
+            # costs more than it saves. The threads take whole pieces.
+            return tf.while_loop(
+                lambda k, _: k < tf.size(numbers),
+                body,
+                [0, made],
+                parallel_iterations=1,
+            )[1]
+
+        # Those that are mirrored in a loop of their own, which needs no condition.
+        for turned in (False, True) if mirror else (False,):
+            numbers = tf.cast(tf.where(flip == turned)[:, 0], tf.int32)
+            made = add(made, numbers, turned)
+        pixels = made.stack()
         return ((pixels, place) if places else pixels), label
 
-    return examples.map(crop, num_parallel_calls=_threads(), deterministic=True)
+    return examples.map(crops, num_parallel_calls=_threads(), deterministic=True)
 
 
 def _batched(
-    crops: tf.data.Dataset, batch_size: int, count: int, ahead: int
+    crops: tf.data.Dataset, piece: int, batch_size: int, count: int
 ) -> tf.data.Dataset:
     keep_freed_memory()
     # Bytes all the way: they become numbers, less the mean, on the device.
-    batches = crops.batch(batch_size).prefetch(ahead)
-    # Lost where chunks of records were taken apart; Keras plans by it.
+    batches = crops if piece == batch_size else crops.rebatch(batch_size)
+    # Beside those that are decoded at the time.
+    batches = batches.prefetch(2)
+    # Lost where pieces are put together; Keras plans by it.
     batches = batches.apply(tf.data.experimental.assert_cardinality(count))
     options = tf.data.Options()
     # A crop is too small to be worth several threads.
