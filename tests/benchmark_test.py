@@ -16,7 +16,10 @@ OPTIONS += ["--image_size=32", "--crop_size=27"]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "wanted what to measure as the first word, one of input, got ''"),
+        (
+            [],
+            "as the first word, one of input, train, study, got ''",
+        ),
         (["output"], "got 'output'"),
         (["input", "--crop_size=300"], "--crop_size is 300: wanted at most the image"),
         (["input", "--records=3"], "records"),
