@@ -118,8 +118,8 @@ def test_it_is_said_what_was_decided_where_that_limits():
     )
     small = pack(runs_of(TWENTY_EIGHT), needed, processes=1, available=3 * 10**9)
     assert str(small) == (
-        "Cohorts: each network alone, since 28 would take about 29.0 GB and about 2.4 GB"
-        " of memory can be used."
+        "Cohorts: each network alone, since 28 would take about 29.0 GB and about"
+        " 2.4 GB of memory can be used."
     )
     # Estimates err: nothing is refused.
     tiny = pack(runs_of("baseB"), needed, processes=1, available=10**9)

@@ -66,8 +66,8 @@ def test_cohorts_are_as_large_as_the_memory_allows(tmp_path, images, with_gpu):
     size, said = largest(free=2800)
     assert 2 <= size <= 20
     assert re.fullmatch(
-        rf"Cohorts: at most {size} networks together, since 28 would take about 3\.\d GB"
-        r" and about 2\.3 GB of memory can be used, by 2 at a time\.",
+        rf"Cohorts: at most {size} networks together, since 28 would take about"
+        r" 3\.\d GB and about 2\.3 GB of memory can be used, by 2 at a time\.",
         said,
     )
     assert largest(free=2850)[0] > size

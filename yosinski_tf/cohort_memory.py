@@ -51,7 +51,8 @@ class Packing:
         many = self.processes > 1
         room = f"about {self.room / 1e9:.1f} GB of memory can be used"
         if self.needed_bytes > self.room:
-            networks = f"{self.processes} networks side by side" if many else "a network"
+            several = f"{self.processes} networks side by side"
+            networks = several if many else "a network"
             return (
                 f"Memory: {networks} would take about {self.needed_bytes / 1e9:.1f} GB"
                 f" and {room}: if training fails, give"

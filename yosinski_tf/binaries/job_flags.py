@@ -256,8 +256,8 @@ def _define_recipe() -> None:
         "precision",
         precision.AUTO,
         [precision.AUTO, *PRECISIONS],
-        f"{', '.join(PRECISIONS)}, in which layers compute; auto: the folder's, of a new"
-        " one what this machine is fast at.",
+        f"{', '.join(PRECISIONS)}, in which layers compute; auto: the folder's, of a"
+        " new one what this machine is fast at.",
     )
 
 
