@@ -56,14 +56,15 @@ def single_flags() -> dict[str, Bad]:
         "momentum": _flag("--momentum=1", "at least 0 and under 1", "got 1.0"),
         "drop factor": _flag("--drop_factor=2", "above 0 and at most 1", "got 2.0"),
         "dropout": _flag("--dropout=1", "at least 0 and under 1", "got 1.0"),
-        "precision": _flag("--precision=half", "float32, bfloat16", "got half"),
+        "precision": _flag("--precision=half", "auto, float32, bfloat16", "got 'half'"),
         "mean": _flag("--mean=median", "pixel, image", "got median"),
         "activation": study(
             "--activation=tanh", words=("'tanh'", "wanted one of relu, leaky_relu")
         ),
         "network": study("--network=vgg", words=("'vgg'", "wanted one of", "mini")),
         "processes": _flag("--processes=0", "a positive integer", "got '0'", "--help"),
-        "cohort size": _flag("--cohort_size=0", "a positive integer", "got '0'"),
+        "cohort size": _flag("--cohort_size=0", "auto or a positive", "got '0'"),
+        "cohort size in words": _flag("--cohort_size=all", "auto or a", "got 'all'"),
         "validation": _flag("--validate_every=0", "at least 1", "got 0"),
         "small images": _flag("--image_size=4", "at least 8", "got 4"),
         "huge images": study(

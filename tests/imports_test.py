@@ -16,6 +16,7 @@ FOLDER = pathlib.Path(yosinski_tf.__file__).parent
 KERAS_ONLY = {
     "blocks",
     "layers",
+    "loss_scaling",
     "models",
     "objectives",
     "optimizers",

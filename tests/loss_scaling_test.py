@@ -150,8 +150,8 @@ def test_at_the_lowest_scale_a_network_diverges_and_does_not_stand_still(usual):
     assert np.isfinite(np.array(two.variables[2])).all()
 
 
-@pytest.mark.parametrize("name", ["baseB", "R7B"])
-def test_company_changes_nothing_in_float16(tmp_path, images, together, name):
+def test_company_changes_nothing_in_float16(tmp_path, images, together):
+    name = "R3B"
     training.train(make_job(tmp_path, images, [name], HALF))
     assert_same(weights_of(together, name), weights_of(tmp_path, name))
     one, other = record_of(together, name), record_of(tmp_path, name)

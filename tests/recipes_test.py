@@ -93,7 +93,7 @@ def test_wrong_rate_drops_are_refused(text):
         ("rate_drops", (5, 5)),
         ("rate_drops", (6, 5)),
         ("mean", "median"),
-        ("precision", "float16"),
+        ("precision", "half"),
         ("precision", ""),
     ],
 )
@@ -115,6 +115,7 @@ def test_values_out_of_range_are_refused_by_name(field, value):
         {"rate_drops": (1,)},
         {"mean": "image"},
         {"precision": "bfloat16"},
+        {"precision": "float16"},
     ],
 )
 def test_values_at_the_edge_of_their_range_are_taken(changes):

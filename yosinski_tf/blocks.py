@@ -59,7 +59,7 @@ def make_blocks(
             block += _convolution(layer, dtype=policy, **options)
         else:
             if first_dense:
-                block.append(keras.layers.Flatten(name=f"{name}_flatten"))
+                block.append(keras.layers.Flatten(name=f"{name}_flatten", dtype=policy))
                 first_dense = False
             block.append(
                 keras.layers.Dense(
@@ -106,7 +106,11 @@ def _convolution(layer: Conv, **options) -> Block:
             padding = "valid"
             if layer.padding:
                 name = f"{layer.name}_padding"
-                block.append(keras.layers.ZeroPadding2D(layer.padding, name=name))
+                block.append(
+                    keras.layers.ZeroPadding2D(
+                        layer.padding, name=name, dtype=options["dtype"]
+                    )
+                )
         if layer.groups > 1:
             make, options = GroupedConv2D, {**options, "groups": layer.groups}
     block.append(

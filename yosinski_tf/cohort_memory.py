@@ -16,12 +16,12 @@ from yosinski_tf.recipes import Recipe
 SHARE = 0.8
 _FLOAT32 = 4
 # A process with TensorFlow or JAX, Keras and a data pipeline, before it has a model.
-_PROCESS = 700 << 20
+_PROCESS = 900 << 20
 # What Keras, the graph and its kernels' bookkeeping take for each network.
 _MODEL = 20 << 20
 # Copies of what is trained: weights, gradients, velocities and, while a step is
 # taken or a checkpoint written, three more.
-_COPIES = 6
+_COPIES = 8
 # Buffers of normalisation, in float32, for each number that it puts out.
 _NORMALISATION = 4
 
@@ -33,10 +33,10 @@ class Packing:
     Attributes:
       size: Most networks trained together, at least 1.
       wanted: Networks of the largest cohort without any limit.
-      wanted_bytes: What the processes would take together without any limit.
+      wanted_bytes: What the processes at work would take without any limit.
       needed_bytes: What they take with this size.
       room: Bytes that they may take.
-      processes: How many cohorts are trained at a time.
+      processes: How many of them there are with this size.
     """
 
     size: int
@@ -48,19 +48,22 @@ class Packing:
 
     def __str__(self) -> str:
         """A sentence if the memory limits anything, else nothing."""
-        each = f"with {self.processes} at a time" if self.processes > 1 else "at a time"
+        many = self.processes > 1
         room = f"about {self.room / 1e9:.1f} GB of memory can be used"
         if self.needed_bytes > self.room:
+            several = f"{self.processes} networks side by side"
+            networks = several if many else "a network"
             return (
-                f"Memory: cohorts of one network take about"
-                f" {self.needed_bytes / 1e9:.1f} GB {each}, and {room}: if training"
-                " fails, give a smaller --batch_size or fewer --processes."
+                f"Memory: {networks} would take about {self.needed_bytes / 1e9:.1f} GB"
+                f" and {room}: if training fails, give"
+                f" {'fewer --processes or ' if many else ''}a smaller --batch_size."
             )
         if self.size < self.wanted:
+            most = f"at most {self.size} networks together"
             return (
-                f"Cohorts: at most {self.size} networks together, since"
-                f" {self.wanted} would take about {self.wanted_bytes / 1e9:.1f} GB"
-                f" {each}, and {room}."
+                f"Cohorts: {most if self.size > 1 else 'each network alone'}, since"
+                f" {self.wanted} would take about {self.wanted_bytes / 1e9:.1f} GB and"
+                f" {room}{f', by {self.processes} at a time' if many else ''}."
             )
         return ""
 
@@ -126,7 +129,7 @@ def process_bytes(
     for run in runs:
         frozen = run.treatment.frozen_layers
         own = layers[frozen:]
-        weights += (_COPIES * _FLOAT32 + 2 * half) * sum(n.parameters for n in own)
+        weights += (_COPIES * _FLOAT32 + 3 * half) * sum(n.parameters for n in own)
         kept += sum(layer.kept for layer in own)
         passing += max(layer.passing for layer in own)
         if frozen:

@@ -79,11 +79,9 @@ class ScaledSGD(CaffeSGD):
     def apply(self, grads, trainable_variables=None):
         if not self.built:
             self.build(trainable_variables)
-        variables = (
-            self._trainable_variables
-            if trainable_variables is None
-            else (trainable_variables)
-        )
+        variables = trainable_variables
+        if variables is None:
+            variables = self._trainable_variables
         networks = [self._network[self._get_variable_index(v)] for v in variables]
         finite = [
             ops.all(

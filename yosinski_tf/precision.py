@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from yosinski_tf import gpus
 from yosinski_tf.gpus import Gpu
 
-AUTO = "auto"
 # From this compute capability on a GPU multiplies in it many times as fast as in
 # float32: Ampere has bfloat16, Volta and Turing have only float16.
 _FAST_BFLOAT16 = 8.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from yosinski_tf import cohort_memory, gpus, precision, scheduler, settings
-from yosinski_tf.binaries import job_flags
+from yosinski_tf.binaries.flag_parsers import AUTO
 from yosinski_tf.data.memory import available_memory
 from yosinski_tf.data.sources import Description
 from yosinski_tf.networks import Network
@@ -22,7 +22,7 @@ def number_format(runs: pathlib.Path) -> precision.Choice:
     Args:
       runs: The study folder, which need not exist.
     """
-    if FLAGS.precision != precision.AUTO:
+    if FLAGS.precision != AUTO:
         return precision.Choice(FLAGS.precision, "")
     if found := settings.noted_precision(runs):
         return precision.Choice(found, "as this folder was made with")
@@ -44,7 +44,7 @@ def cohort_size(
       Most networks in a cohort, None for no limit, and a sentence where the memory
       limits it, else nothing.
     """
-    if FLAGS.cohort_size != job_flags.AUTO:
+    if FLAGS.cohort_size != AUTO:
         return FLAGS.cohort_size, ""
     visible = gpus.visible()
     # TensorFlow takes nearly all of a GPU that it sees, JAX three quarters, at once

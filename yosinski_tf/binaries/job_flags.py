@@ -7,13 +7,13 @@ from typing import Any
 
 from absl import flags
 
-from yosinski_tf import feature_rule, precision
+from yosinski_tf import feature_rule
 from yosinski_tf.architectures import NETWORKS, get_network, usual_images
+from yosinski_tf.binaries.flag_parsers import AUTO, CohortSizeParser, IntervalParser
 from yosinski_tf.clusters import DISTRIBUTIONS, Distribution, parse_cluster
 from yosinski_tf.data import sources
 from yosinski_tf.designs import PLANS
 from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Interval
 from yosinski_tf.networks import ACTIVATIONS, Network
 from yosinski_tf.points import MEASURES
 from yosinski_tf.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
@@ -50,7 +50,6 @@ MACHINE = (
     "feature_cache",
     "retry_failed",
 )
-AUTO = "auto"
 _DEFAULT_DROPS = ("60%", "85%")
 _LARGEST_NUMBER = 2**32 - 1
 
@@ -122,14 +121,14 @@ def _define_machine() -> None:
         "retry_failed", False, "Train again what failed or diverged earlier."
     )
     flags.DEFINE(
-        _CohortSizeParser(),
+        CohortSizeParser(),
         "cohort_size",
         AUTO,
         "Most networks trained together as one model; auto: as many as the memory"
         " allows.",
     )
     flags.DEFINE(
-        _IntervalParser(),
+        IntervalParser(),
         "checkpoint_every",
         "1min",
         "Least distance between two checkpoints of a cohort, 500steps or 2min (a time"
@@ -161,43 +160,6 @@ def _define_machine() -> None:
         "Keep outputs of frozen layers in memory (auto: on a CPU, where that pays);"
         " no weight changes.",
     )
-
-
-class _CohortSizeParser(flags.ArgumentParser):
-    """Reads `auto` or a number."""
-
-    syntactic_help = f"{AUTO} or a positive integer"
-
-    def parse(self, argument: str | int) -> str | int:
-        if argument == AUTO:
-            return AUTO
-        try:
-            number = int(argument)
-        except ValueError:
-            number = 0
-        if number < 1:
-            raise ValueError(self.syntactic_help)
-        return number
-
-    def flag_type(self) -> str:
-        return "cohort size"
-
-
-class _IntervalParser(flags.ArgumentParser):
-    """Reads `Interval`; absl names the flag in what a `ValueError` says."""
-
-    syntactic_help = "at least 1 step or minutes, such as 500steps or 2min"
-
-    def parse(self, argument: str | Interval) -> Interval:
-        if isinstance(argument, Interval):
-            return argument
-        try:
-            return Interval.parse(argument)
-        except UserError as error:
-            raise ValueError(str(error)) from None
-
-    def flag_type(self) -> str:
-        return "interval"
 
 
 def _define_data() -> None:
@@ -279,8 +241,8 @@ def _define_recipe() -> None:
     )
     flags.DEFINE_enum(
         "precision",
-        precision.AUTO,
-        [precision.AUTO, *PRECISIONS],
+        AUTO,
+        [AUTO, *PRECISIONS],
         "Number format of layers; auto: what this machine is fast at.",
     )
 

@@ -1,0 +1,136 @@
+"""How many networks are trained together in a given memory."""
+
+import dataclasses
+
+import pytest
+
+from yosinski_tf.architectures import get_network
+from yosinski_tf.cohort_memory import pack, process_bytes
+from yosinski_tf.plan import Run, make_runs
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.splits import make_split
+from yosinski_tf.treatments import all_treatments, parse_treatments
+
+SPLIT = make_split("random:0", [str(number) for number in range(40)])
+WHOLE = make_split("whole", [str(number) for number in range(40)])
+MINI, CAFFENET = get_network("mini"), get_network("caffenet")
+SMALL = Recipe()
+LARGE = Recipe(image_size=256, crop_size=227, batch_size=32)
+MIB = 1 << 20
+FOURTEEN = ",".join(f"A{n}B,A{n}B+" for n in range(1, 8))
+TWENTY_EIGHT = f"{FOURTEEN},{','.join(f'B{n}B,B{n}B+' for n in range(1, 8))}"
+
+
+def runs_of(treatments):
+    return [Run(SPLIT, t, 0) for t in parse_treatments(treatments.split(","))]
+
+
+# Largest resident set of the processes that trained them, MiB: TensorFlow 2.21 on
+# 2 cores, the embedded images (30 MiB of a half), or 32 small ones.
+@pytest.mark.parametrize(
+    ("network", "treatments", "changes", "measured"),
+    [
+        ("mini", "baseB", {}, 927),
+        ("mini", "baseB,R1B,R3B,R5B", {"precision": "bfloat16"}, 1000),
+        ("mini", FOURTEEN, {"precision": "bfloat16"}, 1253),
+        ("mini", TWENTY_EIGHT, {}, 1577),
+        ("caffenet", "baseB", {}, 2783),
+        ("caffenet", "baseB", {"precision": "bfloat16"}, 3028),
+        ("caffenet", "baseB,R3B", {}, 4444),
+        ("caffenet", "baseB", {"batch_size": 128}, 3582),
+    ],
+)
+def test_the_estimate_is_on_the_safe_side_of_what_was_measured(
+    network, treatments, changes, measured
+):
+    recipe = dataclasses.replace(SMALL if network == "mini" else LARGE, **changes)
+    found = process_bytes(
+        runs_of(treatments), get_network(network), recipe, 20, 10_000 * 32 * 32 * 3
+    )
+    assert measured * MIB <= found <= 1.5 * measured * MIB
+
+
+def test_what_is_added_is_counted():
+    def size(treatments, recipe=LARGE, **more):
+        return process_bytes(runs_of(treatments), CAFFENET, recipe, 500, **more)
+
+    one = size("A3B+")
+    assert size("A3B+", image_bytes=5 * MIB) == one + 5 * MIB
+    # Weights, gradients and velocities of 58.9 million parameters, at least.
+    assert size("A3B+,A4B+") - one > 3 * 4 * 58.9e6
+    # Of frozen layers only weights, once for each source.
+    assert size("A7B") < one
+    again = size("A7B,A6B") - size("A7B")
+    assert size("A7B,B6B") - size("A7B") > again
+    assert size("A3B+", dataclasses.replace(LARGE, batch_size=256)) > one
+    low = dataclasses.replace(LARGE, batch_size=256, precision="bfloat16")
+    assert size("A3B+", low) < size("A3B+", dataclasses.replace(LARGE, batch_size=256))
+
+
+def hundred_each(cohort):
+    """100 bytes for a process and 10 for each network."""
+    return 100 + 10 * len(cohort.runs)
+
+
+def packed(available, processes=1, treatments=TWENTY_EIGHT):
+    return pack(
+        runs_of(treatments), hundred_each, processes=processes, available=available
+    )
+
+
+# Of what is free 80% may be used; 28 networks take 380 bytes, one takes 110.
+@pytest.mark.parametrize(
+    ("available", "size", "needed"),
+    [(475, 28, 380), (474, 27, 370), (213, 7, 170), (138, 1, 110), (137, 1, 110)],
+)
+def test_as_many_as_fit_are_trained_together(available, size, needed):
+    found = packed(available)
+    assert (found.size, found.needed_bytes) == (size, needed)
+
+
+def test_processes_side_by_side_share_the_memory():
+    # 28 in one process, though two may run: there is no second cohort.
+    assert packed(475, processes=2).size == 28
+    # Cut in parts, two are at work: 8 networks each take 360 bytes.
+    found = packed(474, processes=2)
+    assert (found.size, found.processes, found.needed_bytes) == (8, 2, 360)
+    # Two cohorts of 28 there are in the whole study.
+    runs = make_runs([(SPLIT, all_treatments())], WHOLE, [0], with_bases=True)
+    found = pack(runs, hundred_each, processes=2, available=949)
+    assert (found.size, found.wanted, found.needed_bytes) == (27, 28, 740)
+
+
+def test_where_nothing_is_known_nothing_is_limited():
+    assert packed(None) is None
+    assert pack([], hundred_each, processes=1, available=1) is None
+
+
+def test_it_is_said_what_was_decided_where_that_limits():
+    assert str(packed(475)) == ""
+    gigabytes = dict(processes=2, available=25 * 10**9)
+
+    def needed(cohort):
+        return 10**9 * (1 + len(cohort.runs))
+
+    assert str(pack(runs_of(TWENTY_EIGHT), needed, **gigabytes)) == (
+        "Cohorts: at most 9 networks together, since 28 would take about 29.0 GB and"
+        " about 20.0 GB of memory can be used, by 2 at a time."
+    )
+    small = pack(runs_of(TWENTY_EIGHT), needed, processes=1, available=3 * 10**9)
+    assert str(small) == (
+        "Cohorts: each network alone, since 28 would take about 29.0 GB and about"
+        " 2.4 GB of memory can be used."
+    )
+    # Estimates err: nothing is refused.
+    tiny = pack(runs_of("baseB"), needed, processes=1, available=10**9)
+    assert (tiny.size, str(tiny)) == (
+        1,
+        "Memory: a network would take about 2.0 GB and about 0.8 GB of memory can be"
+        " used: if training fails, give a smaller --batch_size.",
+    )
+    both = pack(runs_of("baseB,R1B"), needed, processes=2, available=10**9)
+    assert str(both) == (
+        "Memory: 2 networks side by side would take about 4.0 GB and about 0.8 GB of"
+        " memory can be used: if training fails, give fewer --processes or a smaller"
+        " --batch_size."
+    )

@@ -1,0 +1,77 @@
+"""What the binaries decide where flags say auto, on a machine with a made-up GPU."""
+
+import json
+import re
+
+import pytest
+from commands import TINY, draw_folder, run
+
+SMI = "GPU-2b, 7.5, 15360, {free}, Tesla T4"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_folder(tmp_path_factory.mktemp("images"), 4)
+
+
+@pytest.fixture
+def with_gpu(tmp_path, monkeypatch):
+    """Makes the surroundings in which a GPU with so many MiB free is found."""
+    home = tmp_path / "bin"
+    home.mkdir()
+
+    def surroundings(free):
+        told = home / "nvidia-smi"
+        told.write_text(f"#!/bin/sh\necho '{SMI.format(free=free)}'\n")
+        told.chmod(0o755)
+        return {"PATH": f"{home}:/usr/bin:/bin", "CUDA_VISIBLE_DEVICES": "0"}
+
+    return surroundings
+
+
+def test_auto_is_decided_once_for_a_folder(tmp_path, images, with_gpu):
+    runs = tmp_path / "runs"
+    shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
+    auto = [*shared, "--treatments=R7B", "--precision=auto"]
+    done = run("random", *auto, environment=with_gpu(15000))
+    assert done.returncode == 0, done.stderr
+    assert (
+        "Precision: float16 (Tesla T4, compute capability 7.5: bfloat16 from 8.0 on)."
+        in done.stdout
+    )
+    made = json.loads((runs / "study.json").read_text())
+    record = json.loads((runs / "random-0_R7B_seed0" / "record.json").read_text())
+    assert made["recipe"]["precision"] == record["recipe"]["precision"] == "float16"
+    # Elsewhere, and by whatever command: the folder's.
+    again = run("study", *shared, "--dry_run", "--precision=auto")
+    assert again.returncode == 0, again.stderr
+    assert "Precision: float16 (as this folder was made with)." in again.stdout
+    other = run("study", *shared, "--dry_run")
+    assert other.returncode == 2
+    assert "recipe.precision was 'float16', now 'float32'" in other.stderr
+
+
+def test_cohorts_are_as_large_as_the_memory_allows(tmp_path, images, with_gpu):
+    shared = [f"--runs={tmp_path}/none", f"--dataset=folder:{images}", *TINY]
+    shared += ["--dry_run", "--processes=2"]
+
+    def largest(*more, free):
+        told = run("study", *shared, *more, environment=with_gpu(free))
+        assert told.returncode == 0, told.stderr
+        lines = re.findall(r"^ +\d+  random\S+ +(\d+)  ", told.stdout, re.M)
+        (said,) = re.findall(r"^(?:Cohorts|Memory): .*", told.stdout, re.M) or [""]
+        return max(map(int, lines)), said
+
+    assert largest(free=15000) == (28, "")
+    size, said = largest(free=2800)
+    assert 2 <= size <= 20
+    assert re.fullmatch(
+        rf"Cohorts: at most {size} networks together, since 28 would take about"
+        r" 3\.\d GB and about 2\.3 GB of memory can be used, by 2 at a time\.",
+        said,
+    )
+    assert largest(free=2850)[0] > size
+    size, said = largest(free=100)
+    assert size == 1
+    assert said.startswith("Memory: 2 networks side by side would take about ")
+    assert largest("--cohort_size=5", free=100) == (5, "")

@@ -1,0 +1,183 @@
+"""Training in bfloat16 and float16 beside float32: what stays exact, where it ends."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yosinski_tf import loss_scaling, surgery
+from yosinski_tf.architectures import get_network
+from yosinski_tf.data import motifs
+from yosinski_tf.layers import LocalResponseNormalization
+from yosinski_tf.loss_scaling import optimizer_for
+from yosinski_tf.models import Cohort, Member
+from yosinski_tf.recipes import Recipe
+
+NETWORK = get_network("mini", widths=(8, 8, 8, 8, 8, 16, 16), dropout=0.0, lrn=True)
+LOW = ("bfloat16", "float16")
+SIZE, BATCH, STEPS = 32, 16, 100
+# Three seeds, each from scratch and on two frozen layers of another network.
+MEMBERS = tuple(
+    Member(f"{kind}{seed}", trunk and f"{trunk}{seed}", frozen, f"{kind} {seed}")
+    for seed in range(3)
+    for kind, trunk, frozen in (("base", None, 0), ("copy", "trunk", 2))
+)
+
+
+def make_cohort(precision, members=MEMBERS, fc8=1.0):
+    cohort = Cohort(
+        NETWORK,
+        members,
+        input_size=SIZE,
+        num_classes=2,
+        mean=(128.0, 128.0, 128.0),
+        precision=precision,
+    )
+    for member in members:
+        weights = surgery.initial_weights(NETWORK, SIZE, 2, member.identity)
+        below = NETWORK.layer_names[: member.frozen_layers]
+        source = surgery.initial_weights(NETWORK, SIZE, 2, str(member.trunk))
+        weights |= {k: v for k, v in source.items() if k.split("/")[0] in below}
+        weights["fc8/kernel"] = weights["fc8/kernel"] * np.float32(fc8)
+        cohort.assign(member.name, weights)
+    recipe = Recipe(
+        steps=STEPS, learning_rate=0.01, rate_drops=(70,), precision=precision
+    )
+    cohort.training.compile(
+        optimizer=optimizer_for(recipe, cohort.trained),
+        jit_compile=False,
+        steps_per_execution=STEPS // 4,
+    )
+    cohort.validation.compile(jit_compile=False)
+    return cohort
+
+
+def images():
+    """Two classes that are easily told apart: training and validation part."""
+    drawn = motifs.generate(0, train_per_class=80, validation_per_class=80)
+
+    def two(pixels, labels):
+        chosen = np.isin(labels, (0, 20))
+        return pixels[chosen], (labels[chosen] == 20).astype(np.int32)
+
+    return (
+        two(drawn.train_images, drawn.train_labels),
+        two(drawn.validation_images, drawn.validation_labels),
+    )
+
+
+@pytest.mark.parametrize("precision", LOW)
+def test_variables_logits_and_losses_are_float32(precision, monkeypatch):
+    cohort = make_cohort(precision, MEMBERS[:2])
+    model, seen = cohort.training, []
+    whole = keras.ops.sparse_categorical_crossentropy
+
+    def noted(labels, logits, **options):
+        losses = whole(labels, logits, **options)
+        seen.append((logits.dtype.name, losses.dtype.name))
+        return losses
+
+    monkeypatch.setattr(keras.ops, "sparse_categorical_crossentropy", noted)
+    pixels = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+    logits = model((pixels, np.zeros((2, 2), np.int32)), training=True)
+    loss = model.compute_loss(y=np.zeros(2, np.int32), y_pred=logits)
+    model.compute_metrics(None, np.zeros(2, np.int32), logits)
+    assert {value.dtype.name for value in logits.values()} == {"float32"}
+    assert set(seen) == {("float32", "float32")} and loss.dtype.name == "float32"
+    model.optimizer.build(model.trainable_variables)
+    kept = [*model.variables, *model.optimizer.variables, *model.totals.variables]
+    assert {v.dtype for v in kept if "float" in v.dtype} == {"float32"}
+    computing = {
+        layer.compute_dtype
+        for layers in cohort.blocks("base0").values()
+        for layer in layers
+        if layer.name.startswith(("conv", "fc6", "fc7"))
+    }
+    assert computing == {precision}
+
+
+@pytest.mark.parametrize("precision", LOW)
+def test_normalisation_is_computed_in_float32(precision):
+    random = np.random.default_rng(0)
+    # In float16 the squares of half of them would be infinite.
+    values = random.uniform(-500, 500, (2, 3, 3, 8)).astype(np.float32)
+    values = keras.ops.cast(keras.ops.cast(values, precision), "float32")
+    layer = LocalResponseNormalization(alpha=0.5, dtype=f"mixed_{precision}")
+    found = layer(keras.ops.cast(values, precision))
+    exact = LocalResponseNormalization(alpha=0.5)(values)
+    assert found.dtype.name == precision
+    rounded = keras.ops.cast(keras.ops.cast(exact, precision), "float32")
+    assert (np.array(keras.ops.cast(found, "float32")) == np.array(rounded)).all()
+    assert np.isfinite(np.array(exact)).all()
+
+
+def first_move(precision):
+    """What one step does to a network whose gradients are small below fc8."""
+    cohort = make_cohort(precision, MEMBERS[:1], fc8=2.0**-20)
+    (pixels, labels), _ = images()
+    before = cohort.weights("base0")
+    batch = slice(0, None, 20)
+    indices = np.zeros((8, 2), np.int32)
+    cohort.training.run_eagerly = True
+    cohort.training.optimizer.l2 = 0.0
+    cohort.training.train_on_batch((pixels[batch], indices), labels[batch])
+    after = cohort.weights("base0")
+    return {
+        name: after[name].astype(np.float64) - before[name]
+        for name in after
+        # Of a kernel's own size nothing of so small a step would be left.
+        if name.endswith("bias")
+    }
+
+
+def test_gradients_too_small_for_float16_arrive_as_in_float32(monkeypatch):
+    def distances(one, other):
+        return {
+            name: np.linalg.norm(one[name] - other[name]) / np.linalg.norm(other[name])
+            for name in other
+        }
+
+    exact = first_move("float32")
+    for name, distance in distances(first_move("float16"), exact).items():
+        assert distance < 0.1, name
+    # Without scaling they do not, so that this shows what it is for.
+    monkeypatch.setattr(loss_scaling, "FIRST_SCALE", 1.0)
+    lost = distances(first_move("float16"), exact)
+    assert min(lost[f"conv{n}/bias"] for n in range(1, 6)) > 0.3
+    assert lost["fc8/bias"] < 0.01
+
+
+@functools.cache
+def end(precision):
+    """Loss and top-1 of every network after all steps."""
+    (pixels, labels), validation = images()
+    random = np.random.default_rng(1)
+    order = np.stack([random.permutation(len(labels))[:BATCH] for _ in range(STEPS)])
+    indices = np.zeros((STEPS, BATCH, 2), np.int32)
+    batches = tf.data.Dataset.from_tensor_slices(
+        ((pixels[order], indices), labels[order])
+    )
+    cohort = make_cohort(precision)
+    cohort.training.fit(batches, verbose=0, shuffle=False)
+    cohort.validation.evaluate(*validation, batch_size=160, verbose=0)
+    sums = cohort.validation.totals.sums
+    print(precision, {n: np.array(v) / 160 for n, v in sums.items()})
+    return tuple(
+        keras.ops.convert_to_numpy(sums[name]) / len(validation[1])
+        for name in ("loss", "top1")
+    )
+
+
+@pytest.mark.parametrize(
+    "precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+)
+def test_mixed_precision_ends_where_float32_does(precision):
+    (exact, right), (loss, top1) = end("float32"), end(precision)
+    # At the start 0.69 and 0.5.
+    assert exact.mean() < 0.65 and right.mean() > 0.62
+    # Of six networks.
+    assert np.abs(loss - exact).max() < 0.05
+    assert abs(loss.mean() - exact.mean()) < 0.02
+    assert abs(top1.mean() - right.mean()) < 0.05
