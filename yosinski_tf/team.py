@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
+import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from yosinski_tf.rendezvous import Call, PeerLost
 
 # The exit code of a process whose peers have ended.
 LOST = 76
+# In which a cohort does not get further than before.
+MOST_ATTEMPTS = 5
 _LOOK_SECONDS = 0.2
 # What collective operations raise when a peer has ended.
 _LOST_ERRORS = {
@@ -29,6 +32,25 @@ _LOST_ERRORS = {
     "DeadlineExceededError",
     "UnavailableError",
 }
+
+
+class Attempts:
+    """How often a worker ended before a cohort got any further than before."""
+
+    def __init__(self) -> None:
+        self._furthest: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
+
+    def reached(self, cohort: str, step: int) -> None:
+        """A cohort has taken so many steps."""
+        if step > self._furthest.get(cohort, 0):
+            self._furthest[cohort] = step
+            self._lost.pop(cohort, None)
+
+    def lost(self, cohort: str) -> bool:
+        """A worker has ended; whether it is in vain to try again."""
+        self._lost[cohort] = self._lost.get(cohort, 0) + 1
+        return self._lost[cohort] >= MOST_ATTEMPTS
 
 
 def lead(
@@ -99,8 +121,9 @@ def follow(
       Deserted: If the chief did not come, or come back.
       UserError: If this worker cannot do what the chief calls for.
     """
-    # What was called for earlier, by a chief that has ended, is not joined.
+    # What a chief said in the end that was there before.
     before = rendezvous.last_call(runs)
+    tried: Call | None = None
     chief = rendezvous.Peer(runs, 0)
     part: _Part | None = None
     heard, told = time.monotonic(), False
@@ -111,8 +134,9 @@ def follow(
                 call = rendezvous.last_call(runs)
                 if call is not None and call.end and call != before:
                     return call.end
-                new = call is not None and call != before and not call.end
-                if new and chief.lives and (part is None or part.call != call):
+                new = call != (part.call if part else tried)
+                # What stands from a chief that has ended is not joined.
+                if call is not None and not call.end and new and chief.lives:
                     if part is not None:
                         part.kill()
                     job = make_job(call)
@@ -123,15 +147,14 @@ def follow(
                 if part is not None:
                     heard = time.monotonic()
                     event = part.look()
-                    if event is not None and event.kind == "finished":
+                    if event is not None and event.kind == "failed":
+                        raise UserError(event.message)
+                    if event is not None:
                         report(event)
-                    elif event is not None:
+                    if not part.lives:
                         # The chief will call again once all are there.
                         presence.ready_for("")
-                        before, part = part.call, None
-                        if event.kind == "failed":
-                            raise UserError(event.message)
-                        report(event)
+                        tried, part = part.call, None
                 elif not chief.lives:
                     if time.monotonic() - heard > patience:
                         raise rendezvous.Deserted(
@@ -184,6 +207,11 @@ class _Part:
             self.kill()
         return Event(kind, self._cohort, message=message)
 
+    @property
+    def lives(self) -> bool:
+        """Whether it may still be needed."""
+        return self._process.is_alive()
+
     def kill(self) -> None:
         """Ends it; it holds nothing that the chief has not."""
         self._process.kill()
@@ -192,6 +220,8 @@ class _Part:
 
 def _take_part(job: Job, call: Call, connection, log: pathlib.Path) -> None:
     """Body of the process."""
+    # Ctrl-C is for the parent to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     make_folder(log.parent)
     with open(log, "a") as file:
         os.dup2(file.fileno(), 1)
