@@ -62,6 +62,16 @@ def single_flags() -> dict[str, Bad]:
             "--activation=tanh", words=("'tanh'", "wanted one of relu, leaky_relu")
         ),
         "network": study("--network=vgg", words=("'vgg'", "wanted one of", "mini")),
+        "distribution": _flag(
+            "--distribution=wide", "one of none, mirrored, multi_worker", "got 'wide'"
+        ),
+        "devices": _flag("--devices=0", "a positive integer", "got '0'", "--help"),
+        "devices of nothing": _flag(
+            "--devices=2", "wants --distribution=mirrored, got none", "leave out"
+        ),
+        "workers unknown": _flag(
+            "--distribution=multi_worker", "variable TF_CONFIG, got none", "set it on"
+        ),
         "processes": _flag("--processes=0", "a positive integer", "got '0'", "--help"),
         "cohort size": _flag("--cohort_size=0", "auto or a positive", "got '0'"),
         "cohort size in words": _flag("--cohort_size=all", "auto or a", "got 'all'"),
@@ -198,6 +208,16 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         ),
         "neither parts nor held out": study(
             f"{data}/train", words=("no folders train and val", "give the share")
+        ),
+        "processes that share devices": study(
+            "--distribution=mirrored",
+            "--processes=2",
+            words=("=mirrored wants one cohort at a time", "--processes=2", "leave it"),
+        ),
+        "batch that is not shared out evenly": study(
+            "--distribution=mirrored",
+            "--devices=3",
+            words=("--batch_size=4 wants to be shared out", "3 devices", "a multiple"),
         ),
         "two plans": study(
             "--plan=released",

@@ -118,3 +118,18 @@ def test_two_workers_are_one_within_rounding(tmp_path, images, alone):
     assert "base --runs" in trained[0]["command"]
     events = list((tmp_path / "tensorboard" / trained[0]["run_id"]).iterdir())
     assert len([path for path in events if "events" in path.name]) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"TF_CONFIG": "{"}, "TF_CONFIG wants the addresses of all workers"),
+        ({"KERAS_BACKEND": "jax"}, "wants TensorFlow, got KERAS_BACKEND=jax: leave it"),
+    ],
+)
+def test_what_several_workers_cannot_do_is_one_sentence(tmp_path, environment, words):
+    flags = ["--runs=x", "--distribution=multi_worker", *commands.TINY]
+    done = commands.run("base", *flags, environment=environment)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

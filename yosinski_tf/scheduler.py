@@ -87,6 +87,7 @@ def train_all(
     backlog = Backlog(cohorts, runs)
     running: dict[multiprocessing.connection.Connection, _Child] = {}
     lost: list[Event] = []
+    attempts = team.Attempts()
     previous = signal.signal(signal.SIGTERM, terminate)
     looked = waited_for = None
 
@@ -112,11 +113,14 @@ def train_all(
             for connection in ready:
                 child = running[connection]
                 event = child.receive()
-                if event.kind == "progress":
+                if event.progress is not None:
+                    attempts.reached(child.cohort.cohort_id, event.progress.step)
                     tell(event)
                     continue
                 child.process.join()
                 del running[connection]
+                if event.kind == "alone" and attempts.lost(child.cohort.cohort_id):
+                    event = child.given_up(event.message)
                 _close(backlog, child, event)
                 tell(event)
                 looked = None
@@ -216,13 +220,22 @@ class _Child:
             f"its process ended with code {code}, as when memory runs out; see"
             f" {self.log}"
         )
-        if code not in _KILLED:
-            left = without([self.cohort], _done(self.cohort, self.runs))
-            names = [run.run_id for cohort in left for run in cohort.runs]
-            try:
-                failures.note(self.runs, names, message, self.log)
-            except DiskFull as error:
-                return Event("full", self.cohort, message=str(error))
+        if code in _KILLED:
+            return Event("failed", self.cohort, message=message)
+        return self._failed(message)
+
+    def given_up(self, message: str) -> Event:
+        """It failed, since another worker ended again and again."""
+        times = f"{team.MOST_ATTEMPTS} times before it got any further"
+        return self._failed(f"{message}: so it went {times}")
+
+    def _failed(self, message: str) -> Event:
+        left = without([self.cohort], _done(self.cohort, self.runs))
+        names = [run.run_id for cohort in left for run in cohort.runs]
+        try:
+            failures.note(self.runs, names, message, self.log)
+        except DiskFull as error:
+            return Event("full", self.cohort, message=str(error))
         return Event("failed", self.cohort, message=message)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
+import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from yosinski_tf.rendezvous import Call, PeerLost
 
 # The exit code of a process whose peers have ended.
 LOST = 76
+# In which a cohort does not get further than before.
+MOST_ATTEMPTS = 5
 _LOOK_SECONDS = 0.2
 # What collective operations raise when a peer has ended.
 _LOST_ERRORS = {
@@ -29,6 +32,25 @@ _LOST_ERRORS = {
     "DeadlineExceededError",
     "UnavailableError",
 }
+
+
+class Attempts:
+    """How often a worker ended before a cohort got any further than before."""
+
+    def __init__(self) -> None:
+        self._furthest: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
+
+    def reached(self, cohort: str, step: int) -> None:
+        """A cohort has taken so many steps."""
+        if step > self._furthest.get(cohort, 0):
+            self._furthest[cohort] = step
+            self._lost.pop(cohort, None)
+
+    def lost(self, cohort: str) -> bool:
+        """A worker has ended; whether it is in vain to try again."""
+        self._lost[cohort] = self._lost.get(cohort, 0) + 1
+        return self._lost[cohort] >= MOST_ATTEMPTS
 
 
 def lead(
@@ -44,13 +66,14 @@ def lead(
       Stopped: If `should_stop` said so.
       UserError: As `training.train`.
     """
-    workers = job.distribution.workers
+    workers, parent = job.distribution.workers, os.getppid()
     standing = rendezvous.gather(
         job.runs,
         job.cohort.cohort_id,
         [run.run_id for run in job.cohort.runs],
         workers,
-        should_stop=should_stop,
+        # Not yet `should_stop`, from which on SIGTERM no longer ends the process.
+        should_stop=lambda: os.getppid() != parent,
         waiting=lambda note: report(Progress(0, 0.0, note)),
     )
     if standing is None:
@@ -99,56 +122,77 @@ def follow(
       Deserted: If the chief did not come, or come back.
       UserError: If this worker cannot do what the chief calls for.
     """
-    # What was called for earlier, by a chief that has ended, is not joined.
+    # What a chief that has ended said in the end.
     before = rendezvous.last_call(runs)
     chief = rendezvous.Peer(runs, 0)
-    part: _Part | None = None
     heard, told = time.monotonic(), False
     with rendezvous.Presence(runs, rank) as presence:
+        follower = _Follower(make_job, presence, report)
         try:
             while True:
                 chief.look()
                 call = rendezvous.last_call(runs)
                 if call is not None and call.end and call != before:
                     return call.end
-                new = call is not None and call != before and not call.end
-                if new and chief.lives and (part is None or part.call != call):
-                    if part is not None:
-                        part.kill()
-                    job = make_job(call)
-                    report(Event("started", job.cohort))
-                    part, told = _Part(job, call), False
-                    # Nothing of an earlier training is left of this worker.
-                    presence.ready_for(call.id)
-                if part is not None:
-                    heard = time.monotonic()
-                    event = part.look()
-                    if event is not None and event.kind == "finished":
-                        report(event)
-                    elif event is not None:
-                        # The chief will call again once all are there.
-                        presence.ready_for("")
-                        before, part = part.call, None
-                        if event.kind == "failed":
-                            raise UserError(event.message)
-                        report(event)
-                elif not chief.lives:
-                    if time.monotonic() - heard > patience:
-                        raise rendezvous.Deserted(
-                            "multi_worker wants worker 0, the chief, got nothing from"
-                            f" it for {patience / 60:.0f} minutes: start the same"
-                            " command on all workers, with the same --runs"
-                        )
-                    if not told:
-                        minutes = f"up to {patience / 60:.0f} minutes"
-                        waiting(f"waits for worker 0, the chief, {minutes}")
-                        told = True
-                else:
-                    heard = time.monotonic()
+                # What stands from a chief that has ended is not joined.
+                if call is not None and not call.end and chief.lives:
+                    follower.turn_to(call)
+                if follower.look() or chief.lives:
+                    heard, told = time.monotonic(), False
+                elif time.monotonic() - heard > patience:
+                    raise rendezvous.Deserted(
+                        "multi_worker wants worker 0, the chief, got nothing from it"
+                        f" for {patience / 60:.0f} minutes: start the same command on"
+                        " all workers, with the same --runs"
+                    )
+                elif not told:
+                    minutes = f"up to {patience / 60:.0f} minutes"
+                    waiting(f"waits for worker 0, the chief, {minutes}")
+                    told = True
                 time.sleep(_LOOK_SECONDS)
         finally:
-            if part is not None:
-                part.kill()
+            follower.stop()
+
+
+class _Follower:
+    """What a worker that is not the chief is doing."""
+
+    def __init__(self, make_job, presence: rendezvous.Presence, report):
+        self._make_job, self._presence, self._report = make_job, presence, report
+        self._call: Call | None = None
+        self._part: _Part | None = None
+
+    def turn_to(self, call: Call) -> None:
+        """Does what is called for now, unless it did, or does."""
+        if call == self._call:
+            return
+        self.stop()
+        job = self._make_job(call)
+        self._report(Event("started", job.cohort))
+        self._call, self._part = call, _Part(job, call)
+        # Nothing of an earlier training is left of this worker.
+        self._presence.ready_for(call.id)
+
+    def look(self) -> bool:
+        """Tells what has happened; whether there is anything that may."""
+        if self._part is None:
+            return False
+        event = self._part.look()
+        if event is not None and event.kind == "failed":
+            raise UserError(event.message)
+        if event is not None:
+            self._report(event)
+        if not self._part.lives:
+            # The chief will call again once all are there.
+            self._presence.ready_for("")
+            self._part = None
+        return self._part is not None
+
+    def stop(self) -> None:
+        """Ends what it is doing."""
+        if self._part is not None:
+            self._part.kill()
+            self._part = None
 
 
 class _Part:
@@ -184,6 +228,11 @@ class _Part:
             self.kill()
         return Event(kind, self._cohort, message=message)
 
+    @property
+    def lives(self) -> bool:
+        """Whether it may still be needed."""
+        return self._process.is_alive()
+
     def kill(self) -> None:
         """Ends it; it holds nothing that the chief has not."""
         self._process.kill()
@@ -192,6 +241,8 @@ class _Part:
 
 def _take_part(job: Job, call: Call, connection, log: pathlib.Path) -> None:
     """Body of the process."""
+    # Ctrl-C is for the parent to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     make_folder(log.parent)
     with open(log, "a") as file:
         os.dup2(file.fileno(), 1)

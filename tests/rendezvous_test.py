@@ -1,0 +1,213 @@
+"""How the workers of a training find, call and miss each other; no TensorFlow."""
+
+import threading
+import time
+
+import pytest
+import stub_training
+
+from yosinski_tf import failures, records, rendezvous, scheduler, team
+from yosinski_tf.errors import UserError
+from yosinski_tf.rendezvous import Call, Deserted, PeerLost, Presence
+
+WORKERS = ("host0:1", "host1:1")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(rendezvous, "BEAT_SECONDS", 0.05)
+
+
+def gather(runs, waiting=lambda note: None, should_stop=lambda: False, patience=20.0):
+    return rendezvous.gather(
+        runs,
+        "cohort",
+        ["run"],
+        WORKERS,
+        should_stop=should_stop,
+        waiting=waiting,
+        patience=patience,
+    )
+
+
+def answer(runs, presence, wanted):
+    """Says that a worker is ready for the next call that is as wanted."""
+
+    def run():
+        while not wanted(rendezvous.last_call(runs)):
+            time.sleep(0.01)
+        presence.ready_for(rendezvous.last_call(runs).id)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_call_stands_until_the_next(tmp_path):
+    assert rendezvous.last_call(tmp_path) is None
+    first = rendezvous.call(tmp_path, "cohort", ["a", "b"])
+    assert (
+        rendezvous.last_call(tmp_path) == first == Call(first.id, "cohort", ("a", "b"))
+    )
+    second = rendezvous.call(tmp_path, "cohort", ["a", "b"])
+    assert rendezvous.last_call(tmp_path) == second != first
+
+
+def test_the_chief_waits_until_all_are_ready_for_this_very_call(tmp_path):
+    earlier = rendezvous.call(tmp_path, "cohort", ["run"])
+    with Presence(tmp_path, 1) as presence:
+        presence.ready_for(earlier.id)
+        with pytest.raises(Deserted, match=r"nothing from 1 \(host1:1\) for 0 minutes"):
+            gather(tmp_path, patience=0.3)
+        before = rendezvous.last_call(tmp_path)
+        thread = answer(tmp_path, presence, lambda call: call != before)
+        assert gather(tmp_path) == rendezvous.last_call(tmp_path)
+        thread.join()
+
+
+def test_who_is_waited_for_is_said_once_and_waiting_can_be_stopped(tmp_path):
+    said = []
+    began = time.monotonic()
+    stop = lambda: time.monotonic() > began + 1  # noqa: E731
+    assert gather(tmp_path, said.append, stop) is None
+    assert said == ["waits for worker 1 (host1:1), up to 0 minutes"]
+
+
+def test_a_worker_lives_while_its_file_changes(tmp_path):
+    peer = rendezvous.Peer(tmp_path, 1)
+    with Presence(tmp_path, 1):
+        deadline = time.monotonic() + 10
+        while not peer.lives:
+            assert time.monotonic() < deadline
+            peer.look()
+        assert rendezvous.Peer(tmp_path, 1).lives is False  # Seen once only.
+    peer.look()
+    assert not peer.lives
+
+
+def test_the_chief_tells_how_it_ended(tmp_path):
+    with rendezvous.leading(tmp_path):
+        assert rendezvous.last_call(tmp_path) is None
+    assert rendezvous.last_call(tmp_path).end == "finished"
+    with pytest.raises(KeyboardInterrupt), rendezvous.leading(tmp_path):
+        raise KeyboardInterrupt
+    assert rendezvous.last_call(tmp_path).end == "stopped"
+
+
+def follow(runs, make_job=None, patience=20.0, said=None):
+    return team.follow(
+        make_job,
+        runs=runs,
+        rank=1,
+        report=lambda event: None,
+        waiting=(said if said is not None else []).append,
+        patience=patience,
+    )
+
+
+def test_a_worker_does_not_wait_for_its_chief_forever(tmp_path):
+    said = []
+    # What a chief said that has ended counts for nothing.
+    rendezvous.call(tmp_path, end="finished")
+    with pytest.raises(
+        Deserted, match="wants worker 0, the chief, got nothing from it"
+    ):
+        follow(tmp_path, patience=0.5, said=said)
+    assert said == ["waits for worker 0, the chief, up to 0 minutes"]
+    assert list((tmp_path / rendezvous.FOLDER).iterdir()) == [
+        tmp_path / rendezvous.FOLDER / "call.json"
+    ]
+
+
+@pytest.mark.parametrize("end", ["finished", "stopped"])
+def test_a_worker_ends_with_its_chief(tmp_path, end):
+    rendezvous.call(tmp_path, end="finished" if end == "stopped" else "stopped")
+
+    def chief():
+        time.sleep(0.5)
+        rendezvous.call(tmp_path, end=end)
+
+    thread = threading.Thread(target=chief)
+    thread.start()
+    assert follow(tmp_path) == end
+    thread.join()
+
+
+def test_a_worker_of_another_command_ends_at_once(tmp_path):
+    def make_job(call):
+        raise UserError(f"knows no {call.runs[0]}")
+
+    with rendezvous.leading(tmp_path):
+        rendezvous.call(tmp_path, "cohort", ["run"])
+        # It may come when the chief has called already and waits for it.
+        with pytest.raises(UserError, match="knows no run"):
+            follow(tmp_path, make_job)
+
+
+def test_a_call_whose_chief_has_ended_is_not_joined(tmp_path):
+    rendezvous.call(tmp_path, "cohort", ["run"])
+    # Killed, it could not take its file away.
+    with Presence(tmp_path, 0):
+        left = (tmp_path / rendezvous.FOLDER / "0.json").read_text()
+    (tmp_path / rendezvous.FOLDER / "0.json").write_text(left)
+    with pytest.raises(Deserted):
+        follow(tmp_path, patience=0.5)
+
+
+def lose(job, report, should_stop):
+    """Loses its peer as often as the file `losses` says, then trains."""
+    losses = job.runs / "losses"
+    left = int(losses.read_text())
+    if left:
+        losses.write_text(str(left - 1))
+        raise PeerLost("another worker has ended")
+    stub_training.train(job, report, should_stop)
+
+
+def leave(job, report, should_stop):
+    raise Deserted("worker 1 did not come")
+
+
+def train(runs, work, events):
+    return scheduler.train_all(
+        stub_training.cohorts("baseA"),
+        lambda cohort: stub_training.job(runs, cohort),
+        runs=runs,
+        processes=1,
+        report=events.append,
+        work=work,
+    )
+
+
+def test_what_lost_a_worker_is_trained_again(tmp_path):
+    (tmp_path / "losses").write_text("1")
+    events = []
+    assert train(tmp_path, lose, events) == []
+    assert "alone" in [event.kind for event in events]
+    assert not failures.read(tmp_path)
+    assert [r.treatment for r in records.read_records(tmp_path)] == ["baseA"]
+
+
+def test_what_loses_a_worker_again_and_again_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(team, "MOST_ATTEMPTS", 1)
+    (tmp_path / "losses").write_text("9")
+    (lost,) = train(tmp_path, lose, [])
+    assert "another worker has ended" in lost.message
+    assert "1 times before it got any further" in lost.message
+    assert list(failures.read(tmp_path)) == [lost.cohort.runs[0].run_id]
+
+
+def test_a_step_further_than_before_counts_as_progress(monkeypatch):
+    monkeypatch.setattr(team, "MOST_ATTEMPTS", 2)
+    attempts = team.Attempts()
+    assert not attempts.lost("cohort")
+    attempts.reached("cohort", 5)
+    assert not attempts.lost("cohort")
+    attempts.reached("cohort", 5)
+    assert attempts.lost("cohort")
+
+
+def test_a_worker_that_does_not_come_ends_the_study_but_fails_nothing(tmp_path):
+    with pytest.raises(Deserted, match="worker 1 did not come"):
+        train(tmp_path, leave, [])
+    assert not failures.read(tmp_path)
