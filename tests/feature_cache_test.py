@@ -146,6 +146,7 @@ def test_an_accelerator_keeps_nothing_unless_told(tmp_path, images, monkeypatch)
     assert prepare(job)[1] == {"R": (5,)}
 
 
+@pytest.mark.slow
 def test_the_flag_changes_no_weight(tmp_path):
     images = commands.draw_folder(tmp_path / "images", 4)
     found = {}
