@@ -93,8 +93,8 @@ def bare_decoder(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[in
     places = np.random.default_rng(_SEED).integers(0, free, (count, 2))
     window = np.concatenate([places, np.full((count, 2), size)], axis=1)
 
-    # With a call for every image, from Python or by tf.data, the calling and the
-    # waking of threads take a fourth of the time and more.
+    # Calls for single images, from Python or by tf.data, cost a tenth and more, and
+    # tf.data often leaves a core without work meanwhile.
     @tf.function(
         input_signature=[
             tf.TensorSpec([None], tf.string),

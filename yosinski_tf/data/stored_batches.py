@@ -92,9 +92,9 @@ def validation_batches(
 def piece_size(batch_size: int, threads: int) -> int:
     """How many images one call reads, and one call decodes.
 
-    A whole batch where that can be: a call for every image costs a fourth of the
-    decoding, and putting pieces together another tenth. Many threads take parts of
-    a batch, so that what they have in hand does not grow with them.
+    A whole batch where that can be: a call for every image makes all of it a tenth
+    dearer, and so does putting pieces together. Many threads take parts of a batch,
+    so that what they have in hand does not grow with them.
 
     Args:
       batch_size: Images per batch.
