@@ -74,7 +74,9 @@ class ScaledSGD(CaffeSGD):
         return {"loss_scale": self._scale, "good_steps": self._good}
 
     def scale_loss(self, loss):
-        return ops.sum(loss * (self._scale if self.built else FIRST_SCALE))
+        if not self.built:
+            return ops.sum(loss * FIRST_SCALE)
+        return ops.sum(loss * ops.convert_to_tensor(self._scale))
 
     def apply(self, grads, trainable_variables=None):
         if not self.built:
@@ -111,22 +113,24 @@ class ScaledSGD(CaffeSGD):
         taken = ops.logical_or(finite, scale <= LOWEST_SCALE)
         velocity = self._velocities[index]
         moved = self.next_velocity(index, gradient, variable, learning_rate)
-        self.assign(velocity, ops.where(taken, moved, velocity))
-        self.assign(variable, ops.where(taken, variable - moved, variable))
+        for changing, new in ((velocity, moved), (variable, variable - moved)):
+            # JAX's `where` takes no Keras variable.
+            old = ops.convert_to_tensor(changing)
+            self.assign(changing, ops.where(taken, new, old))
         if index in self._last:
             self._adjust(network, finite)
 
     def _adjust(self, network: int, finite) -> None:
         """Lowers or raises the scale of one network, after all of it was updated."""
         here = np.arange(self._size) == network
-        good = ops.where(finite, self._good + 1, 0)
+        scale, before = map(ops.convert_to_tensor, (self._scale, self._good))
+        good = ops.where(finite, before + 1, 0)
         grows = good >= STEPS_TO_GROW
-        higher = ops.minimum(2 * self._scale, HIGHEST_SCALE)
-        lower = ops.maximum(self._scale / 2, LOWEST_SCALE)
-        kept = ops.where(grows, higher, self._scale)
-        scale = ops.where(finite, kept, lower)
-        self.assign(self._scale, ops.where(here, scale, self._scale))
-        self.assign(self._good, ops.where(here, ops.where(grows, 0, good), self._good))
+        higher = ops.where(grows, ops.minimum(2 * scale, HIGHEST_SCALE), scale)
+        lower = ops.maximum(scale / 2, LOWEST_SCALE)
+        changed = ops.where(finite, higher, lower)
+        self.assign(self._scale, ops.where(here, changed, scale))
+        self.assign(self._good, ops.where(here, ops.where(grows, 0, good), before))
 
 
 def optimizer_for(recipe: Recipe, networks: Sequence[Sequence[Any]]) -> CaffeSGD:
