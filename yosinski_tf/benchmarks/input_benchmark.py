@@ -157,6 +157,7 @@ def _rates(request: Request, stores: dict[str, Store], report: Report):
     few = max(3, request.steps // 3)
     started = {
         "bare decoder": lambda: variants.bare_decoder(files, setting, repeats),
+        "bare decoder, tf.data": lambda: variants.bare_map(files, setting, repeats),
         "ours": lambda: variants.ours(parts["jpeg"], setting, 0, request.steps),
         "ours, raw": lambda: variants.ours(parts["raw"], setting, 0, request.steps),
         "usual": lambda: variants.usual(request.full, setting, few),
@@ -171,7 +172,12 @@ def _rates(request: Request, stores: dict[str, Store], report: Report):
         "rates": {name: rates(taken) for name, taken in samples.items()},
         "ratios": [
             ratios(samples, "ours", other)
-            for other in ("bare decoder", "usual", "usual, careful")
+            for other in (
+                "bare decoder",
+                "bare decoder, tf.data",
+                "usual",
+                "usual, careful",
+            )
         ]
         + [ratios(samples, "ours, raw", "ours")],
     }
