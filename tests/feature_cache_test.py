@@ -21,7 +21,7 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import jobs, preparation, training
+from yosinski_tf import checkpoints, jobs, preparation, training
 from yosinski_tf.architectures import get_network
 
 IMAGE_MEAN = dataclasses.replace(RECIPE, mean="image")
@@ -81,7 +81,9 @@ def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, pla
     assert_same_run(runs, plain, "A7B")
 
 
-def test_a_stopped_training_computes_them_again(tmp_path, images):
+# Computing them takes 28 batches of training images and one of others.
+@pytest.mark.parametrize("answers, step", [(1, 0), (30, 100)])
+def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step):
     # Mirroring alone: two views.
     recipe = dataclasses.replace(LONG_RECIPE, crop_size=18)
     plain = train(tmp_path / "plain", images, ["R6B", "R3B"], "off", recipe)
@@ -89,9 +91,11 @@ def test_a_stopped_training_computes_them_again(tmp_path, images):
         make_job(tmp_path / "parts", images, ["R6B", "R3B"], recipe),
         feature_cache="on",
     )
-    asked = iter([False, True])
+    asked = iter([False] * answers + [True])
     with pytest.raises(jobs.Stopped):
         training.train(job, should_stop=lambda: next(asked))
+    kept = (job.runs / checkpoints.FOLDER).iterdir()
+    assert [int(path.name.split(".")[-2]) for path in kept] == [step]
     training.train(job)
     for name in ("R6B", "R3B"):
         assert_same_run(job.runs, plain, name)

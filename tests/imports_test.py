@@ -17,6 +17,7 @@ KERAS_ONLY = {
     "blocks",
     "layers",
     "loss_scaling",
+    "graphs",
     "models",
     "objectives",
     "optimizers",

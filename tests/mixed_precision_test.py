@@ -10,9 +10,10 @@ import tensorflow as tf
 from yosinski_tf import loss_scaling, surgery
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import motifs
+from yosinski_tf.graphs import Member
 from yosinski_tf.layers import LocalResponseNormalization
 from yosinski_tf.loss_scaling import optimizer_for
-from yosinski_tf.models import Cohort, Member
+from yosinski_tf.models import Cohort
 from yosinski_tf.recipes import Recipe
 
 NETWORK = get_network("mini", widths=(8, 8, 8, 8, 8, 16, 16), dropout=0.0, lrn=True)

@@ -6,7 +6,8 @@ import pytest
 
 from yosinski_tf.architectures import get_network
 from yosinski_tf.blocks import make_blocks
-from yosinski_tf.models import Cohort, Member, build_network
+from yosinski_tf.graphs import Member
+from yosinski_tf.models import Cohort, build_network
 from yosinski_tf.networks import CaffeConv, CaffeDense, Network
 from yosinski_tf.objectives import label_ranks
 from yosinski_tf.surgery import initial_weights

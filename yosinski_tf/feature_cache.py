@@ -5,6 +5,7 @@ looks at images any more, in their place. (Not in the paper.)
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from yosinski_tf.data import feature_batches, pipeline
 from yosinski_tf.data.order import EveryView
-from yosinski_tf.models import Extractor
+from yosinski_tf.graphs import Extractor
 from yosinski_tf.preparation import Prepared
 from yosinski_tf.recipes import Recipe
 
@@ -28,6 +29,7 @@ class FeatureCache:
         validation_part: pipeline.Part,
         validation_batch: int,
         seed: int,
+        after_batch: Callable[[], None] = lambda: None,
     ):
         """Computes what the cohort's model wants.
 
@@ -38,6 +40,7 @@ class FeatureCache:
           validation_part: The validation images.
           validation_batch: How many of them are validated at a time.
           seed: Of the training's order.
+          after_batch: Called after each batch; it may end all by raising.
         """
         self._recipe = recipe
         self._labels = train_part.labels
@@ -61,7 +64,7 @@ class FeatureCache:
                 last_step=-(-number // recipe.batch_size),
                 places=places,
             )
-            self._features = compute(self._train, every, number)
+            self._features = compute(self._train, every, number, after_batch)
         if self._validation.points:
             central = pipeline.validation_batches(
                 validation_part,
@@ -70,7 +73,9 @@ class FeatureCache:
                 places=places,
             )
             number = len(validation_part.indices)
-            self._validation_features = compute(self._validation, central, number)
+            self._validation_features = compute(
+                self._validation, central, number, after_batch
+            )
 
     def training(
         self, images: tf.data.Dataset, first_step: int, last_step: int
@@ -115,7 +120,10 @@ class FeatureCache:
 
 
 def compute(
-    extractor: Extractor, batches: tf.data.Dataset, count: int
+    extractor: Extractor,
+    batches: tf.data.Dataset,
+    count: int,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> tuple[tf.Tensor, ...]:
     """What frozen layers make of images, in the CPU's memory.
 
@@ -124,6 +132,7 @@ def compute(
       batches: Of (images, labels) or ((images, places), labels); what comes
         after the first `count` images is left out.
       count: Images.
+      after_batch: Called after each batch; it may end all by raising.
 
     Returns:
       For each point of the extractor a tensor [count, ...].
@@ -143,6 +152,7 @@ def compute(
         for array, values in zip(arrays, found, strict=True):
             array[done : done + taken] = values[:taken]
         done += taken
+        after_batch()
     tensors = []
     with tf.device("CPU:0"):
         # One after the other: no more than one of them is there twice.

@@ -7,62 +7,21 @@ fine-tuned or trained from scratch (not in the paper, which trained every networ
 alone).
 """
 
-import dataclasses
 import types
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
-from yosinski_tf.blocks import (
-    Block,
-    apply_block,
-    constant_part,
-    make_blocks,
-    random_part,
-    weighted_layer,
-)
-from yosinski_tf.feature_rule import Kept, segments
+from yosinski_tf.blocks import Block, apply_block, make_blocks, weighted_layer
+from yosinski_tf.feature_rule import Kept
+from yosinski_tf.graphs import Graph, Member, features_of, given
 from yosinski_tf.layers import CropScaling, PixelScaling
 from yosinski_tf.networks import Network
 from yosinski_tf.objectives import TrainingModel, ValidationModel
 from yosinski_tf.surgery import Weights
 
 NOTHING: Kept = types.MappingProxyType({})
-
-
-@dataclasses.dataclass(frozen=True)
-class Member:
-    """One network of a cohort.
-
-    Attributes:
-      name: Its treatment, unique in the cohort.
-      trunk: Which frozen trunk it stands on, in words that the trunk's dropout
-        masks are derived from; None if nothing is frozen.
-      frozen_layers: How many layers of the trunk it uses.
-      identity: What the dropout masks of its own layers are derived from.
-    """
-
-    name: str
-    trunk: str | None
-    frozen_layers: int
-    identity: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Extractor:
-    """What of frozen trunks is computed beforehand.
-
-    Attributes:
-      points: Trunk and number of the layer, for each output.
-      model: From images, and places with a mean image, to a list of what these
-        layers make of them, up to dropout; None without points.
-      wants_images: Whether the cohort looks at images all the same.
-    """
-
-    points: tuple[tuple[str, int], ...]
-    model: keras.Model | None
-    wants_images: bool
 
 
 class Cohort:
@@ -133,6 +92,7 @@ class Cohort:
             )
             for member in self.members
         }
+        graph = Graph(self.members, self._trunks, self._heads)
 
         images = keras.Input((input_size, input_size, 3), dtype="uint8", name="images")
         inputs = [images]
@@ -144,117 +104,25 @@ class Cohort:
             scaling = CropScaling(self._mean, network.pixel_scale, name="pixels")
             pixels = scaling(images, places)
         self.extractors = tuple(
-            self._extractor(inputs, pixels, points)
+            graph.extractor(inputs, pixels, points)
             for points in (kept, kept_in_validation)
         )
         training, validation = (
-            self._inputs(inputs, extractor) for extractor in self.extractors
+            features_of(inputs, extractor) for extractor in self.extractors
         )
         indices = keras.Input((2,), dtype="int32", name="indices")
         self.training = TrainingModel(
             inputs=[*training, indices],
-            outputs=self._logits(
-                pixels, self._given(self.extractors[0], training), indices
-            ),
+            outputs=graph.logits(pixels, given(self.extractors[0], training), indices),
             name="training",
         )
         self.training.prepare(len(self.members))
         self.validation = ValidationModel(
             inputs=validation if len(validation) > 1 else validation[0],
-            outputs=self._logits(
-                pixels, self._given(self.extractors[1], validation), None
-            ),
+            outputs=graph.logits(pixels, given(self.extractors[1], validation), None),
             name="validation",
         )
         self.validation.prepare(len(self.members))
-
-    def _extractor(self, inputs, pixels, kept: Kept) -> Extractor:
-        """Computes outputs of trunks from images."""
-        points, outputs = [], []
-        for number, (trunk, blocks) in enumerate(self._trunks.items()):
-            wanted = kept.get(trunk, ())
-            if not wanted:
-                continue
-
-            def chain(value, _, blocks=blocks, wanted=wanted):
-                found = []
-                for n, block in enumerate(blocks.values(), start=1):
-                    value = apply_block(constant_part(block), value)
-                    if n in wanted:
-                        found.append(value)
-                    if n == max(wanted):
-                        return found
-
-            points += [(trunk, n) for n in sorted(wanted)]
-            outputs += _scoped(f"trunk_{number}", chain, pixels, None)
-        model = keras.Model(inputs, outputs, name="extractor") if points else None
-        wants_images = any(
-            m.trunk is None
-            or not any(n <= m.frozen_layers for n in kept.get(m.trunk, ()))
-            for m in self.members
-        )
-        return Extractor(tuple(points), model, wants_images)
-
-    def _inputs(self, images: list, extractor: Extractor) -> list:
-        """What a model is given: images, places and outputs of trunks."""
-        outputs = extractor.model.outputs if extractor.points else []
-        features = [
-            keras.Input(value.shape[1:], dtype=value.dtype, name=f"features_{number}")
-            for number, value in enumerate(outputs)
-        ]
-        return [*images, *features] if extractor.wants_images else features
-
-    @staticmethod
-    def _given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
-        """The outputs of trunks among a model's inputs."""
-        points = extractor.points
-        return dict(zip(points, inputs[len(inputs) - len(points) :], strict=True))
-
-    def _logits(self, pixels, given, indices) -> dict[str, object]:
-        """Every member's logits; without indices nothing is dropped."""
-        features: dict[tuple[str, int], object] = {}
-        for number, trunk in enumerate(self._trunks):
-            depths = {m.frozen_layers for m in self.members if m.trunk == trunk}
-            kept = [n for name, n in given if name == trunk]
-            for start, reached in segments(depths, kept).items():
-                below = given[trunk, start] if start else pixels
-                found = self._taps(number, trunk, start, reached, below, indices)
-                for n, value in zip(reached, found, strict=True):
-                    features[trunk, n] = value
-        logits = {}
-        for index, member in enumerate(self.members):
-
-            def chain(value, indices, blocks=self._heads[member.name]):
-                for block in blocks.values():
-                    value = apply_block(block, value, indices)
-                return [value]
-
-            below = (
-                features[member.trunk, member.frozen_layers] if member.trunk else pixels
-            )
-            # Scope names allow no plus sign; the number keeps the order.
-            (value,) = _scoped(f"network_{index}", chain, below, indices)
-            logits[f"{index:03d}"] = value
-        return logits
-
-    def _taps(self, number, trunk, start, depths, below, indices) -> list:
-        """Outputs of a trunk's layers, from that of an earlier one or from pixels."""
-        blocks = list(self._trunks[trunk].values())
-        rest = random_part(blocks[start - 1]) if start else []
-        if not rest and max(depths) == start:
-            return [below]
-
-        def taps(value, indices):
-            value = apply_block(rest, value, indices)
-            found = [value] if start in depths else []
-            for n in range(start + 1, max(depths) + 1):
-                value = apply_block(blocks[n - 1], value, indices)
-                if n in depths:
-                    found.append(value)
-            return found
-
-        name = f"trunk_{number}" + (f"_{start}" if start else "")
-        return _scoped(name, taps, below, indices)
 
     def _scaling(self) -> PixelScaling:
         """What central crops go through."""
@@ -343,16 +211,6 @@ class Cohort:
         for block in self.blocks(name).values():
             value = apply_block(block, value)
         return keras.Model(images, value, name=self.network.name)
-
-
-def _scoped(name: str, function, value, indices) -> list:
-    """Calls a function as a model of its own, whose name its layers then bear."""
-    start = keras.Input(value.shape[1:], dtype=value.dtype)
-    if indices is None:
-        return keras.Model([start], function(start, None), name=name)([value])
-    image = keras.Input((2,), dtype="int32")
-    model = keras.Model([start, image], function(start, image), name=name)
-    return model([value, indices])
 
 
 def build_network(

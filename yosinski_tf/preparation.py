@@ -15,9 +15,9 @@ from yosinski_tf.data.memory import available_memory
 from yosinski_tf.errors import UserError
 from yosinski_tf.feature_rule import Choice, choose_all
 from yosinski_tf.finished_run import read_run_weights
+from yosinski_tf.graphs import Member
 from yosinski_tf.jobs import Job
 from yosinski_tf.models import Cohort as CohortModel
-from yosinski_tf.models import Member
 from yosinski_tf.plan import Run
 from yosinski_tf.provenance import describe_device
 from yosinski_tf.records import RECORD_NAME, find_record, read_record
@@ -140,7 +140,8 @@ def _choices(
     """What of frozen layers is computed once, for training and for validation."""
     recipe, mode = job.recipe, job.feature_cache
     # Where frozen layers are fast, fetching what they make is what takes time.
-    if mode == "auto" and not describe_device().startswith("CPU"):
+    fast = not describe_device().startswith("CPU")
+    if mode == "auto" and (fast or job.distribution.kind != "none"):
         mode = "off"
     order = pipeline.order_of(
         train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0

@@ -50,8 +50,8 @@ def train(
     Args:
       job: What to train.
       report: Called about every second.
-      should_stop: Asked as often, first after the first steps; True ends the
-        training with a checkpoint.
+      should_stop: Asked as often, and while outputs of frozen layers are computed
+        once, not before; True ends the training with a checkpoint.
 
     Raises:
       Stopped: If `should_stop` said so.
@@ -128,6 +128,7 @@ class _Training:
             validation_part,
             validation_batch,
             seed,
+            self.stop_if_asked,
         )
         validation = features.validation(validation)
         with self._log() as log:

@@ -5,7 +5,14 @@ from collections.abc import Collection, Sequence
 from absl import flags
 
 from yosinski_tf import designs, study
-from yosinski_tf.binaries import closing, command_line, execution, job_flags
+from yosinski_tf.binaries import (
+    closing,
+    command_line,
+    execution,
+    job_flags,
+    machine_flags,
+    planning,
+)
 from yosinski_tf.errors import UserError
 from yosinski_tf.records import write_results
 from yosinski_tf.treatments import all_treatments, parse_treatments
@@ -20,7 +27,7 @@ def groups(*extra: str) -> list[tuple[str, Sequence[str]]]:
         ("Data and halves", job_flags.DATA),
         ("Network", job_flags.NETWORK),
         ("Recipe", job_flags.RECIPE),
-        ("Machine", job_flags.MACHINE),
+        ("Machine", machine_flags.MACHINE),
     ]
 
 
@@ -51,8 +58,8 @@ def train(kinds: Collection[str], with_bases: bool) -> int:
                 f" {_BINARIES[treatment.kind]} for it, or yosinski-study"
             )
     parts = designs.parts_of(FLAGS.split, treatments)
-    plan = execution.make_plan(parts, with_bases)
-    missing = execution.missing_bases(plan)
+    plan = planning.make_plan(parts, with_bases)
+    missing = planning.missing_bases(plan)
     if missing:
         names = ",".join(dict.fromkeys(str(run.treatment) for run in missing))
         raise UserError(

@@ -2,7 +2,7 @@
 
 from yosinski_tf import forecast, study
 from yosinski_tf.binaries import closing
-from yosinski_tf.binaries.execution import Plan
+from yosinski_tf.binaries.planning import Plan
 from yosinski_tf.forecast import gigabytes
 from yosinski_tf.progress import duration
 from yosinski_tf.treatments import brief

@@ -14,6 +14,7 @@ from yosinski_tf.binaries import (
     job_flags,
     jobs,
     plan_text,
+    planning,
 )
 from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.errors import UserError
@@ -44,7 +45,7 @@ def _parts() -> list[designs.Part]:
 
 
 def _main() -> int:
-    plan = execution.make_plan(_parts(), with_bases=True)
+    plan = planning.make_plan(_parts(), with_bases=True)
     known = plan.done | {run.run_id for run in plan.wanted}
     # Asked now and not after days of training.
     if FLAGS.export not in ("", _BEST, *known):
@@ -71,7 +72,7 @@ def _main() -> int:
     return code
 
 
-def _export(plan: execution.Plan, records: dict[str, Record]):
+def _export(plan: planning.Plan, records: dict[str, Record]):
     wanted = FLAGS.export
     if wanted == _BEST:
         found = [r for r in records.values() if r.status == "finished"]
