@@ -162,7 +162,7 @@ def test_results_have_a_row_per_run_with_every_scalar(tmp_path, record):
             " num_classes seed steps top1 top5 loss top1_mean_of_10_best"
             " num_train_images num_validation_images train_seconds images_per_second"
             " weights_sha256 frozen_sha256_before frozen_sha256_after backend device"
-            " threads command finished_at"
+            " distribution replicas threads command finished_at"
         ).split()
     )
     assert [row["treatment"] for row in rows] == ["A3B+", "baseB"]
