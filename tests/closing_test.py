@@ -12,7 +12,14 @@ import pytest
 from commands import ENVIRONMENT
 
 from yosinski_tf import locks, published_report, records
-from yosinski_tf.binaries import closing, command_line, execution, jobs, report
+from yosinski_tf.binaries import (
+    closing,
+    command_line,
+    execution,
+    jobs,
+    planning,
+    report,
+)
 from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
 from yosinski_tf.processes import this_process
@@ -30,8 +37,8 @@ def test_a_job_that_was_stopped_reports_nothing(tmp_path, monkeypatch, code):
     flags = Flags(plan="", treatments=["baseA"], split=["random:0"])
     plan = types.SimpleNamespace(runs=tmp_path, wanted=())
     monkeypatch.setattr(jobs, "FLAGS", flags)
-    monkeypatch.setattr(execution, "make_plan", lambda *unused: plan)
-    monkeypatch.setattr(execution, "missing_bases", lambda plan: [])
+    monkeypatch.setattr(planning, "make_plan", lambda *unused: plan)
+    monkeypatch.setattr(planning, "missing_bases", lambda plan: [])
     monkeypatch.setattr(execution, "execute", lambda plan: code)
     assert jobs.train({"base"}, False) == code
     assert list(tmp_path.iterdir()) == []
