@@ -54,7 +54,7 @@ def build(network: Network, input_size: int, num_classes: int) -> keras.Model:
             if layer.pool:
                 model.add(keras.layers.MaxPooling2D(layer.pool, 2, _padding(model)))
             if layer.lrn:
-                model.add(keras.layers.Lambda(_normalized))
+                model.add(_Normalization())
         elif layer.dropout:
             model.add(keras.layers.Dropout(layer.dropout))
     raise ValueError("wanted a network with layers")
@@ -77,11 +77,12 @@ def _padding(model: keras.Model) -> str:
     return "valid" if model.output_shape[1] % 2 else "same"
 
 
-def _normalized(values):
-    # Caffe divides alpha by the five channels, TensorFlow does not.
-    return tf.nn.local_response_normalization(
-        values, depth_radius=2, bias=1.0, alpha=1e-4 / 5, beta=0.75
-    )
+class _Normalization(keras.layers.Layer):
+    def call(self, values):
+        # Caffe divides alpha by the five channels, TensorFlow does not.
+        return tf.nn.local_response_normalization(
+            values, depth_radius=2, bias=1.0, alpha=1e-4 / 5, beta=0.75
+        )
 
 
 def compile_plainly(model: keras.Model, recipe: Recipe) -> None:
