@@ -104,8 +104,33 @@ def chosen(treatments, recipe=None, network=MINI, views=3000, **options):
     return training, validation
 
 
-def test_the_default_recipe_keeps_every_layer_that_networks_stand_on():
-    training, _ = chosen(["A2B", "A7B", "B7B", "B3B+", "baseB"])
+ALL = [f"{half}{n}B" for half in "AB" for n in range(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("names", "source", "share"),
+    [
+        (["baseB", *(f"R{n}B" for n in range(1, 8))], "R", "8%"),
+        (ALL, "A", "6%"),
+        ([*ALL, *(f"{name}+" for name in ALL)], "A", "2%"),
+    ],
+)
+def test_where_trained_layers_are_most_of_the_work_nothing_is_kept(
+    names, source, share
+):
+    training, validation = chosen(names)
+    assert training[source] == Choice((), f"it would save {share} of all work")
+    assert chosen(names, mode="on")[0][source].kept == (1, 2, 3, 4, 5, 6)
+    assert validation.keys() == training.keys()
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7])
+def test_a_deep_trunk_of_a_network_alone_is_kept(n):
+    assert chosen([f"A{n}B"])[0]["A"].kept == (min(n, 6),)
+
+
+def test_what_is_kept_of_two_trunks():
+    training, _ = chosen(["A2B", "A7B", "B7B", "B3B+", "baseB"], mode="on")
     assert {source: choice.kept for source, choice in training.items()} == {
         "A": (2, 6),
         "B": (6,),

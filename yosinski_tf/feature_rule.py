@@ -16,6 +16,10 @@ from yosinski_tf.treatments import Treatment
 MODES = ("auto", "on", "off")
 # Of the memory that is free: four processes at a time then take at most 60%.
 SHARE = 0.15
+# Of a cohort's work, for each trunk: saving less brought nothing on a processor,
+# where fetching costs as much (8%: 0.98 times the speed; two trunks of 2%: 1.00;
+# but half of a network alone: 1.97).
+LEAST_SAVED = 0.15
 # Multiply-accumulates that take as long as a byte fetched for a batch, as a byte
 # computed and stored, and as compiling what computes it.
 _FETCHED, _STORED, _COMPILED = 8, 8, 1e10
@@ -62,10 +66,13 @@ class Passes:
     Attributes:
       seen: Images that go through it if nothing is kept, each time counted.
       computed: Images, and views of them, that go through it if all is kept.
+      work: Multiply-accumulates of everything that is done to an image each time
+        it is seen, by all networks that are trained together.
     """
 
     seen: int
     computed: int
+    work: int = 0
 
 
 def make_trunk(
@@ -135,6 +142,9 @@ def choose(
         return Choice((), f"none fits into {most_bytes / 1e6:,.0f} MB")
     if not kept:
         return Choice((), "it takes more than it saves")
+    gain = (sum(trunk.work) - work_left(trunk, kept)) / max(1, passes.work)
+    if mode == "auto" and gain < LEAST_SAVED and passes.work:
+        return Choice((), f"it would save {gain:.0%} of all work")
     size = kept_bytes(trunk, kept) * passes.computed
     share = 1 - work_left(trunk, kept) / sum(trunk.work)
     return Choice(kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB")
@@ -196,12 +206,21 @@ def choose_all(
     Returns:
       For training and for validation, by half of the source (`A`, `B` or `R`).
     """
+    treatments = tuple(treatments)
     depths: dict[str, list[int]] = {}
     for treatment in treatments:
         if treatment.source and treatment.frozen_layers:
             depths.setdefault(treatment.source, []).append(treatment.frozen_layers)
-    training = Passes(recipe.steps * recipe.batch_size, num_views)
-    validation = Passes(len(recipe.validation_steps()) * num_validation, num_validation)
+    work = [
+        layer.multiply_accumulates
+        for layer in network.count(recipe.crop_size, num_classes=1)
+    ]
+    heads = sum(sum(work[treatment.frozen_layers :]) for treatment in treatments)
+    below = sum(sum(work[: max(each)]) for each in depths.values())
+    # A trained layer's gradients take twice what its output takes.
+    training = Passes(recipe.steps * recipe.batch_size, num_views, 3 * heads + below)
+    validations = len(recipe.validation_steps())
+    validation = Passes(validations * num_validation, num_validation, heads + below)
     value_bytes = 4 if recipe.precision == "float32" else 2
     most_bytes = (available_bytes or 0) * SHARE / (2 * max(1, len(depths)))
     trunks = {
