@@ -159,6 +159,7 @@ def test_company_changes_nothing_in_float16(tmp_path, images, together):
     assert one.recipe["precision"] == "float16"
 
 
+@pytest.mark.slow  # about 10 s
 def test_a_restart_changes_nothing_in_float16(tmp_path, images, together):
     job = make_job(tmp_path, images, NAMES, HALF)
     job = dataclasses.replace(job, checkpoint_every=Interval(steps=2))
