@@ -1,6 +1,7 @@
 """A study: all its runs, what depends on what, and what is still missing."""
 
 import dataclasses
+import math
 from collections.abc import Collection, Iterable, Sequence
 
 from yosinski_tf.errors import UserError
@@ -133,13 +134,15 @@ def make_cohorts(
         groups.setdefault(key, []).append(run)
     cohorts = []
     for (copies, seed, slug, target), members in groups.items():
-        size = cohort_size or len(members)
+        parts = math.ceil(len(members) / (cohort_size or len(members)))
         stage = "copies" if copies else "first"
-        for part, start in enumerate(range(0, len(members), size)):
+        for part in range(parts):
             name = f"{slug}_{target}_seed{seed}_{stage}"
-            if size < len(members):
+            if parts > 1:
                 name += f"_{part}"
-            cohorts.append((copies, Cohort(name, tuple(members[start : start + size]))))
+            # As even as can be: the last would otherwise be any small rest.
+            start, end = (-(-len(members) * i // parts) for i in (part, part + 1))
+            cohorts.append((copies, Cohort(name, tuple(members[start:end]))))
     return tuple(cohort for _, cohort in sorted(cohorts, key=lambda item: item[0]))
 
 

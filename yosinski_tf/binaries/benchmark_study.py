@@ -40,7 +40,7 @@ def define() -> None:
         lower_bound=1,
     )
     flags.DEFINE_integer(
-        "cohort_size", 12, "Networks trained together at most.", lower_bound=1
+        "cohort_size", 10, "Networks trained together at most.", lower_bound=1
     )
     flags.DEFINE_integer("rounds", 3, "Measurements of each.", lower_bound=1)
     flags.DEFINE_integer("steps", 1500, "Steps of every network.", lower_bound=1)
