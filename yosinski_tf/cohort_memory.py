@@ -22,6 +22,8 @@ _MODEL = 20 << 20
 # Copies of what is trained: weights, gradients, velocities and, while a step is
 # taken or a checkpoint written, three more.
 _COPIES = 8
+# Cohorts for each process, if there are networks enough for cohorts of this size.
+_TURNS, _WORTHWHILE = 2, 7
 # Buffers of normalisation, in float32, for each number that it puts out.
 _NORMALISATION = 4
 
@@ -32,8 +34,8 @@ class Packing:
 
     Attributes:
       size: Most networks trained together, at least 1.
-      wanted: Networks of the largest cohort without any limit.
-      wanted_bytes: What the processes at work would take without any limit.
+      wanted: Networks of the largest cohort, were there memory enough.
+      wanted_bytes: What the processes at work would then take.
       needed_bytes: What they take with this size.
       room: Bytes that they may take.
       processes: How many of them there are with this size.
@@ -77,6 +79,8 @@ def pack(
 ) -> Packing | None:
     """The largest size of cohorts whose processes fit into the memory.
 
+    Of few cohorts, the largest with which every process has two turns or so.
+
     Args:
       runs: All runs of the study.
       needed: Bytes that the process of a cohort takes.
@@ -96,7 +100,12 @@ def pack(
         sizes = sorted(map(needed, make_cohorts(runs, size)), reverse=True)
         return sum(sizes[:processes]), len(sizes[:processes])
 
-    wanted = max(len(cohort.runs) for cohort in make_cohorts(runs))
+    natural = make_cohorts(runs)
+    wanted = max(len(cohort.runs) for cohort in natural)
+    if 1 < processes and len(natural) < _TURNS * processes:
+        # Otherwise some processes wait for the base of the others' copies.
+        share = math.ceil(len(runs) / (_TURNS * processes))
+        wanted = min(wanted, max(_WORTHWHILE, share))
     without_limit, _ = together(wanted)
     for size in range(wanted, 0, -1):
         total, count = together(size)
