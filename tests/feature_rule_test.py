@@ -178,8 +178,8 @@ def test_unknown_memory_keeps_nothing():
 
 
 def test_memory_is_shared_by_trunks():
-    # 15% of 100 MB for two trunks, in training and in validation: 3.75 MB each.
-    training, _ = chosen(["A5B", "B6B"], available_bytes=10**8)
+    # 5% of 300 MB for two trunks, in training and in validation: 3.75 MB each.
+    training, _ = chosen(["A5B", "B6B"], available_bytes=3 * 10**8)
     assert training["A"].kept == (5,)
     assert training["B"] == Choice((5,), training["B"].reason)
-    assert chosen(["B6B"], available_bytes=10**8)[0]["B"].kept == (6,)
+    assert chosen(["B6B"], available_bytes=3 * 10**8)[0]["B"].kept == (6,)

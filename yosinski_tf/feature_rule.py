@@ -14,8 +14,9 @@ from yosinski_tf.recipes import Recipe
 from yosinski_tf.treatments import Treatment
 
 MODES = ("auto", "on", "off")
-# Of the memory that is free: four processes at a time then take at most 60%.
-SHARE = 0.15
+# Of the memory that is free: four processes at a time then take what the sizes of
+# cohorts leave, a fifth.
+SHARE = 0.05
 # Of a cohort's work, for each trunk: saving less brought nothing on a processor,
 # where fetching costs as much (8%: 0.98 times the speed; two trunks of 2%: 1.00;
 # but half of a network alone: 1.97).
@@ -142,9 +143,9 @@ def choose(
         return Choice((), f"none fits into {most_bytes / 1e6:,.0f} MB")
     if not kept:
         return Choice((), "it takes more than it saves")
-    gain = (sum(trunk.work) - work_left(trunk, kept)) / max(1, passes.work)
-    if mode == "auto" and gain < LEAST_SAVED and passes.work:
-        return Choice((), f"it would save {gain:.0%} of all work")
+    gain = sum(trunk.work) - work_left(trunk, kept)
+    if mode == "auto" and gain < LEAST_SAVED * passes.work:
+        return Choice((), f"it would save {gain / passes.work:.0%} of all work")
     size = kept_bytes(trunk, kept) * passes.computed
     share = 1 - work_left(trunk, kept) / sum(trunk.work)
     return Choice(kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB")

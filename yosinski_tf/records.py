@@ -68,7 +68,7 @@ class Record:
       cohort: `id`, `size` and `runs` of the cohort trained together,
         `total_seconds` with start-up and validation, `kept_layers` names of
         frozen layers whose outputs were computed once for training, by half of
-        the source; records of earlier versions lack it.
+        the source.
       weights_sha256: Digest of all final weights; empty if it diverged.
       frozen_sha256_before: Digest of the frozen layers' weights before
         training, None if nothing was frozen.

@@ -33,7 +33,8 @@ from yosinski_tf.train_state import Keeper, Progression
 
 # Between two looks at the clock; also the longest wait after Ctrl-C.
 _SECONDS_PER_CALL = 1.0
-_ASSUMED_RATE = 2e10
+# Multiply-accumulates a second: of a few cores, and of a GPU.
+_ASSUMED_RATE, _ASSUMED_GPU_RATE = 2e10, 1e13
 
 
 def train(
@@ -58,6 +59,9 @@ def train(
       UserError: If a base network or the data set is not there, or its store
         cannot be read.
     """
+    if keras.backend.backend() != "tensorflow":
+        # It would take the memory of devices on which another library computes.
+        tf.config.set_visible_devices([], "GPU")
     # A processor gives the same bits anyway, and would with this give others.
     if job.deterministic and tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
@@ -130,7 +134,7 @@ class _Training:
             seed,
             self.stop_if_asked,
         )
-        validation = features.validation(validation)
+        validation = self._placed(features.validation(validation))
         with self._log() as log:
             for end in self.recipe.validation_steps():
                 if end <= self.validated or self._all_diverged():
@@ -146,7 +150,7 @@ class _Training:
                     places=places,
                 )
                 batches = features.training(batches, self.step, end)
-                batches = pipeline.with_indices(batches, self.step)
+                batches = self._placed(pipeline.with_indices(batches, self.step))
                 rate = self._fit(batches, end)
                 self.look_for_divergence()
                 if self._all_diverged():
@@ -179,6 +183,11 @@ class _Training:
             write_record(self.job.runs, record)
         checkpoints.discard(self.job.runs)
         return records
+
+    def _placed(self, batches):
+        """Batches where the training wants them; replicas share out the host's."""
+        shared = self.job.distribution.kind != "none"
+        return batches if shared else pipeline.to_accelerator(batches)
 
     def _fit(self, batches, end: int) -> float:
         """Trains up to a step, unless it is there; images per second."""
@@ -321,7 +330,9 @@ def _steps_per_call(job: Job) -> int:
         job.cohort.runs, job.network, job.recipe.crop_size, len(classes)
     )
     most = min(64, job.checkpoint_every.steps or 64)
-    return max(1, min(most, round(_SECONDS_PER_CALL * _ASSUMED_RATE / work)))
+    fast = bool(tf.config.list_physical_devices("GPU"))
+    rate = _ASSUMED_GPU_RATE if fast else _ASSUMED_RATE
+    return max(1, min(most, round(_SECONDS_PER_CALL * rate / work)))
 
 
 def set_threads(threads: int | None) -> None:

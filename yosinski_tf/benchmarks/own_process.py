@@ -3,7 +3,11 @@
 import multiprocessing
 import os
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
+
+from yosinski_tf.errors import UserError
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -12,7 +16,17 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     Args:
       function: Of a module, so that the process finds it.
       *arguments: Plain values and dataclasses.
+
+    Raises:
+      UserError: If the process was killed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise UserError(
+                "a measurement's process was killed, as when memory runs out: close"
+                " other programs, or measure less"
+            ) from None

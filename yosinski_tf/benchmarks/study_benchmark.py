@@ -88,7 +88,7 @@ def run(request: Request, report: Report) -> dict[str, Any]:
     for number, (round_, variant) in enumerate(todo, start=1):
         if any(m["round"] == round_ and m["variant"] == variant for m in measured):
             continue
-        left = [m for m in todo[number - 1 :]]
+        left = todo[number - 1 :]
         report(
             f"round {round_ + 1} of {request.rounds}: {variant}; {len(left)} of"
             f" {len(todo)} measurements left{_expected(left, measured)}"

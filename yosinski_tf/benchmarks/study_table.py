@@ -23,7 +23,7 @@ def table(found: Mapping[str, Any]) -> str:
         " the least to the greatest",
         "",
         "| half trained as | minutes | minutes of the cores"
-        " | seconds of one training (n) |",
+        " | seconds of one cohort or network (n; ours without starting its process) |",
         "| --- | --- | --- | --- |",
     ]
     for name, seconds in found["seconds"].items():

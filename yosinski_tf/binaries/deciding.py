@@ -30,7 +30,11 @@ def number_format(runs: pathlib.Path) -> precision.Choice:
 
 
 def cohort_size(
-    wanted: Sequence[Run], network: Network, recipe: Recipe, data: Description
+    wanted: Sequence[Run],
+    network: Network,
+    recipe: Recipe,
+    data: Description,
+    at_once: int | None = None,
 ) -> tuple[int | None, str]:
     """What `--cohort_size` stands for: what is said, or what the memory allows.
 
@@ -39,6 +43,7 @@ def cohort_size(
       network: Their network.
       recipe: Their recipe.
       data: Their data set.
+      at_once: Cohorts trained at a time; None for what flags or machine say.
 
     Returns:
       Most networks in a cohort, None for no limit, and a sentence where the memory
@@ -68,7 +73,7 @@ def cohort_size(
     packing = cohort_memory.pack(
         wanted,
         needed,
-        processes=FLAGS.processes or scheduler.default_processes(),
+        processes=at_once or FLAGS.processes or scheduler.default_processes(),
         available=available,
     )
     return (packing.size, str(packing)) if packing else (None, "")

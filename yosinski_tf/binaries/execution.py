@@ -23,9 +23,7 @@ from yosinski_tf.data.memory import check_halves
 from yosinski_tf.errors import UserError
 from yosinski_tf.finished_run import read_run_weights
 from yosinski_tf.jobs import Job
-from yosinski_tf.plan import (
-    Cohort,
-)
+from yosinski_tf.plan import Cohort
 from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.records import RECORD_NAME, find_record
 

@@ -8,6 +8,7 @@ from yosinski_tf import feature_rule
 from yosinski_tf.binaries.flag_parsers import AUTO, CohortSizeParser, IntervalParser
 from yosinski_tf.clusters import DISTRIBUTIONS, Distribution, parse_cluster
 from yosinski_tf.errors import UserError
+from yosinski_tf.precision import keras_backend
 
 FLAGS = flags.FLAGS
 
@@ -113,7 +114,7 @@ def distribution() -> Distribution:
     if kind == "mirrored":
         _check_shares(devices or 1, "--devices")
         return Distribution(kind, devices)
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = keras_backend()
     if backend != "tensorflow":
         raise UserError(
             "--distribution=multi_worker wants TensorFlow, got"

@@ -131,7 +131,13 @@ def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
             i: r for i, r in found.items() if r.status == "finished" or i in diverged
         }
     done = frozenset(found)
-    size, limited = deciding.cohort_size(wanted, network, recipe, data)
+    size, limited = deciding.cohort_size(
+        wanted,
+        network,
+        recipe,
+        data,
+        at_once=1 if distribution.kind != "none" else None,
+    )
     cohorts = without(make_cohorts(wanted, size), done | failed.keys())
     cohorts = apart(cohorts, checkpoints.held(runs))
     return Plan(

@@ -176,6 +176,17 @@ def validation_batches(
     return chosen.map(load, num_parallel_calls=2).prefetch(2)
 
 
+def to_accelerator(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Has batches copied ahead to TensorFlow's first GPU, if there is one.
+
+    To be applied last: what came after would run on the processor again.
+    """
+    devices = tf.config.list_logical_devices("GPU")
+    if not devices:
+        return batches
+    return batches.apply(tf.data.experimental.prefetch_to_device(devices[0].name, 2))
+
+
 def mean_pixel(part: Part) -> tuple[float, float, float]:
     """Mean of each channel over all pixels of the part, 0..255."""
     sums = _pixel_sums(part).sum(axis=(0, 1))

@@ -94,7 +94,7 @@ def piece_size(batch_size: int, threads: int) -> int:
 
     A whole batch where that can be: a call for every image makes all of it a tenth
     dearer, and so does putting pieces together. Many threads take parts of a batch,
-    so that what they have in hand does not grow with them.
+    so that what they have in hand grows with them only where batches are small.
 
     Args:
       batch_size: Images per batch.
@@ -188,15 +188,7 @@ def _batched(
     options = tf.data.Options()
     # A crop is too small to be worth several threads.
     options.threading.max_intra_op_parallelism = 1
-    return to_accelerator(batches.with_options(options))
-
-
-def to_accelerator(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Has batches copied ahead to the first GPU; unchanged where there is none."""
-    devices = tf.config.list_logical_devices("GPU")
-    if not devices:
-        return batches
-    return batches.apply(tf.data.experimental.prefetch_to_device(devices[0].name, 2))
+    return batches.with_options(options)
 
 
 def reading_error(error: tf.errors.OpError) -> UserError | None:
