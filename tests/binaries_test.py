@@ -213,6 +213,7 @@ def test_a_folder_made_with_other_settings_is_refused(study, changed, words):
     assert {p: p.read_bytes() for p in runs.glob("*/record.json")} == records
 
 
+@pytest.mark.slow  # about 30 s
 def test_a_data_set_that_changed_under_a_study_is_noticed(tmp_path):
     data = draw_folder(tmp_path / "data", 6)
     runs = tmp_path / "runs"
@@ -239,6 +240,7 @@ def test_a_data_set_that_changed_under_a_study_is_noticed(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("*")} == before
 
 
+@pytest.mark.slow  # about 30 s
 def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]

@@ -46,6 +46,7 @@ def begin(runs: pathlib.Path, images: pathlib.Path) -> subprocess.Popen:
     return process
 
 
+@pytest.mark.slow  # about 30 s
 def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     tmp_path, images
 ):

@@ -77,6 +77,7 @@ def test_any_number_of_members_is_a_fair_cohort():
     assert len(set(names)) == 29 and len(cohort_growth.members(4)) == 4
 
 
+@pytest.mark.slow  # about 10 s
 def test_steps_are_measured(tmp_path):
     from yosinski_tf.benchmarks import step_variants
 

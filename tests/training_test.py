@@ -441,7 +441,9 @@ def test_training_with_a_mean_image_goes_on_where_it_stopped(tmp_path, images):
     assert one.weights_sha256 != another.weights_sha256
 
 
-@pytest.mark.parametrize("mean", ["pixel", "image"])
+@pytest.mark.parametrize(
+    "mean", ["pixel", pytest.param("image", marks=pytest.mark.slow)]
+)
 def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     export = pytest.importorskip("yosinski_tf.export")
     recipe = dataclasses.replace(
