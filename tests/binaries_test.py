@@ -180,6 +180,7 @@ def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images)
     assert record["num_classes"] == 3
 
 
+@pytest.mark.slow  # about 10 s
 def test_first_images_of_every_class(tmp_path, images):
     runs = tmp_path / "runs"
     arguments = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]

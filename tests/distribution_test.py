@@ -98,6 +98,7 @@ def test_two_devices_are_one_within_rounding(tmp_path, images, alone, backend):
     assert_close(trained, alone)
 
 
+@pytest.mark.slow  # about 10 s
 def test_two_workers_are_one_within_rounding(tmp_path, images, alone):
     ports = free_ports(2)
     running = [

@@ -72,6 +72,7 @@ def command(runs, store, *more):
     return run("study", f"--runs={runs}", f"--dataset=store:{store}", *OPTIONS, *more)
 
 
+@pytest.mark.slow  # about 15 s
 def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
     runs, place = tmp_path / "runs", tmp_path / "moved"
     shutil.copytree(study, runs)

@@ -424,6 +424,7 @@ def test_a_mean_pixel_leaves_no_mean_image(study):
     assert record_of(study, "baseA").recipe["mean"] == "pixel"
 
 
+@pytest.mark.slow  # about 10 s
 def test_training_with_a_mean_image_goes_on_where_it_stopped(tmp_path, images):
     recipe = dataclasses.replace(LONG_RECIPE, mean="image")
     whole, parts, other = (
