@@ -1,6 +1,5 @@
 """Measures how fast parts of the program are; one word says which."""
 
-import datetime
 import json
 import os
 import pathlib
@@ -12,6 +11,7 @@ from typing import Any
 from absl import flags, logging
 
 from yosinski_tf.binaries import benchmark_study, benchmark_train, command_line
+from yosinski_tf.binaries.benchmark_train import described, say
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
 from yosinski_tf.forecast import gigabytes
@@ -54,7 +54,6 @@ def _input() -> None:
     logging.set_verbosity(logging.ERROR)
     from yosinski_tf.benchmarks import input_benchmark
     from yosinski_tf.benchmarks.input_table import table
-    from yosinski_tf.provenance import describe_device, versions
 
     work = pathlib.Path(FLAGS.work_dir).expanduser().absolute()
     place = FLAGS.photographs and str(pathlib.Path(FLAGS.photographs).absolute())
@@ -69,21 +68,19 @@ def _input() -> None:
         FLAGS.steps,
     )
     _check_room(request)
-    stores = input_benchmark.make_stores(request, _say)
-    _say(f"{work} holds {gigabytes(_size(work))}; delete it when you are done")
+    stores = input_benchmark.make_stores(request, say)
+    say(f"{work} holds {gigabytes(_size(work))}; delete it when you are done")
+    settings = {
+        name: FLAGS[name].value
+        for name in _INPUT
+        if name not in ("photographs", "work_dir", "out")
+    }
+    measured = input_benchmark.run(request, stores, say)
     found = {
-        "command": command_line.command(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": describe_device(),
-        "versions": versions(),
+        **described(settings),
         "photographs": place or "drawn textures",
         "full_size_bytes": _size(request.full) / FLAGS.records,
-        "settings": {
-            name: FLAGS[name].value
-            for name in _INPUT
-            if name not in ("photographs", "work_dir", "out")
-        },
-        **input_benchmark.run(request, stores, _say),
+        **measured,
     }
     out = pathlib.Path(FLAGS.out) if FLAGS.out else work / "input.json"
     write_atomically(out, json.dumps(found, indent=1).encode())
@@ -106,10 +103,6 @@ def _check_room(request: Any) -> None:
 def _size(folder: pathlib.Path) -> int:
     files = (path for path in folder.rglob("*") if path.is_file())
     return sum(path.stat().st_size for path in files)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 # Flags, job, names of the flags and summary.

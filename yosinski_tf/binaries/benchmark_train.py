@@ -8,6 +8,7 @@ import sys
 
 from absl import flags, logging
 
+from yosinski_tf.benchmarks.train_benchmark import PARTS
 from yosinski_tf.binaries import command_line
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
@@ -15,7 +16,6 @@ from yosinski_tf.machine import cores
 
 FLAGS = flags.FLAGS
 NAMES = ("measure", "rounds", "steps", "work_dir", "out")
-_PARTS = ("step", "growth", "input")
 SUMMARY = """yosinski-benchmark train: the steps of one network, ours and plain Keras,
 with the share of the machine's ceiling; time and memory as a cohort grows; images
 decoded per step of a network, from a store of JPEG files. A table, JSON and a plot.
@@ -26,7 +26,7 @@ Example: yosinski-benchmark train --work_dir=benchmark"""
 def define() -> None:
     """Defines the flags."""
     flags.DEFINE_list(
-        "measure", list(_PARTS), f"What to measure: some of {', '.join(_PARTS)}."
+        "measure", list(PARTS), f"What to measure: some of {', '.join(PARTS)}."
     )
     flags.DEFINE_integer("rounds", 7, "Measurements of each.", lower_bound=1)
     flags.DEFINE_integer(
@@ -42,9 +42,9 @@ def define() -> None:
 def main() -> None:
     """Measures, writes JSON and plot, prints the table."""
     parts = tuple(dict.fromkeys(FLAGS.measure))
-    if not parts or set(parts) - set(_PARTS):
+    if not parts or set(parts) - set(PARTS):
         raise UserError(
-            f"--measure wants some of {', '.join(_PARTS)}, got"
+            f"--measure wants some of {', '.join(PARTS)}, got"
             f" {','.join(FLAGS.measure)!r}: leave it out for all"
         )
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
