@@ -16,6 +16,7 @@ from yosinski_tf.data.pipeline import (
     on_host,
     training_batches,
     validation_batches,
+    without_autotuning,
 )
 from yosinski_tf.layers import CropScaling
 
@@ -251,3 +252,11 @@ def test_mean_image_of_many_images():
     part = Part(images, np.arange(0, 5000, 2), np.zeros(2500, np.int32))
     wanted = images[::2].mean(axis=0, dtype=np.float64)
     np.testing.assert_allclose(mean_image(part), wanted, rtol=1e-6)
+
+
+def test_a_pipeline_left_as_written_gives_the_same_batches(part):
+    batches = validation_batches(part, batch_size=8, crop_size=SIZE)
+    left = without_autotuning(batches)
+    # Whose iterators were seen to take as long to go away as they had lived.
+    assert left.options().autotune.enabled is False
+    assert decode(left, SIZE) == decode(batches, SIZE)

@@ -186,6 +186,7 @@ class _Training:
 
     def _placed(self, batches):
         """Batches where the training wants them; replicas share out the host's."""
+        batches = pipeline.without_autotuning(batches)
         shared = self.job.distribution.kind != "none"
         return batches if shared else pipeline.to_accelerator(batches)
 

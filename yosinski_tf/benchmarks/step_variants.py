@@ -105,7 +105,10 @@ class _Ours:
             places=self._prepared.mean_image is not None,
         )
         self._prepared.model.training.fit(
-            pipeline.with_indices(batches, first), epochs=1, verbose=0, shuffle=False
+            pipeline.without_autotuning(pipeline.with_indices(batches, first)),
+            epochs=1,
+            verbose=0,
+            shuffle=False,
         )
         yield self._setting.steps * recipe.batch_size
 

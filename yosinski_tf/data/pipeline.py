@@ -176,6 +176,18 @@ def validation_batches(
     return chosen.map(load, num_parallel_calls=2).prefetch(2)
 
 
+def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Has TensorFlow leave the pipeline as it was written.
+
+    Its tuner finds nothing to choose here, since all numbers of threads and buffers
+    are given, and an iterator that it works for may take as long to go away as it
+    lived: the tuner's thread can miss that it is asked to end.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.with_options(options)
+
+
 def to_accelerator(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Has batches copied ahead to TensorFlow's first GPU, if there is one.
 
