@@ -42,6 +42,7 @@ TENSORFLOW = {
     "preparation",
     "provenance",
     "tensorboard_log",
+    "threads",
     "training",
 }
 HEAVY = {"tensorflow", "keras", "jax", "tensorboard", "tensorflow_datasets"}

@@ -43,9 +43,9 @@ def _train(job, report, should_stop):
         team.lead(job, report, should_stop)
         return
     # Imported here, with threads set first: TensorFlow reads them once.
-    from yosinski_tf import training
+    from yosinski_tf import threads, training
 
-    training.set_threads(job.threads)
+    threads.set_threads_for(job)
     training.train(job, report=report, should_stop=should_stop)
 
 

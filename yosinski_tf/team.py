@@ -84,9 +84,9 @@ def lead(
 
 def _train(job, report, should_stop) -> None:
     # Imported here, with threads set first: TensorFlow reads them once.
-    from yosinski_tf import training
+    from yosinski_tf import threads, training
 
-    training.set_threads(job.threads)
+    threads.set_threads_for(job)
     try:
         training.train(job, report=report, should_stop=should_stop)
     except Exception as error:

@@ -5,7 +5,6 @@ was stopped, or killed, goes on as if it had not been.
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Callable
 
@@ -334,11 +333,3 @@ def _steps_per_call(job: Job) -> int:
     fast = bool(tf.config.list_physical_devices("GPU"))
     rate = _ASSUMED_GPU_RATE if fast else _ASSUMED_RATE
     return max(1, min(most, round(_SECONDS_PER_CALL * rate / work)))
-
-
-def set_threads(threads: int | None) -> None:
-    """Limits TensorFlow's threads; to be called before it computes anything."""
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-        os.environ["OMP_NUM_THREADS"] = str(threads)

@@ -60,14 +60,14 @@ class Setting:
 
 def train_bases(setting: Setting) -> None:
     """Base networks of one step, for copies that nobody will look at."""
-    from yosinski_tf import training
+    from yosinski_tf import threads, training
 
-    training.set_threads(setting.threads)
     recipe = dataclasses.replace(
         setting.recipe, steps=1, rate_drops=(), learning_rate=1e-6
     )
     for name in _BASES:
         job = _job(setting, setting.bases, (parse_treatment(name),), recipe)
+        threads.set_threads_for(job)
         training.train(job)
 
 
@@ -81,9 +81,9 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    from yosinski_tf import training
+    from yosinski_tf import threads, training
 
-    training.set_threads(setting.threads)
+    threads.set_threads_for(_job(setting, setting.bases, members(size), setting.recipe))
     # What TensorFlow takes for itself is there after a first small product.
     tf.linalg.matmul(tf.ones((64, 64)), tf.ones((64, 64))).numpy()
     read = _count_reads()

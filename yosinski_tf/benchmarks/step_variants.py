@@ -2,13 +2,11 @@
 
 import dataclasses
 import pathlib
-import sys
 from collections.abc import Iterator
-from typing import Any
 
-from yosinski_tf import preparation, training
+from yosinski_tf import preparation, threads, training
 from yosinski_tf.benchmarks import keras_baseline
-from yosinski_tf.benchmarks.measuring import Sample, take_turns
+from yosinski_tf.benchmarks.measuring import Sample, measure
 from yosinski_tf.data import pipeline
 from yosinski_tf.jobs import Job
 from yosinski_tf.networks import Network
@@ -32,7 +30,6 @@ class Setting:
       precisions: Ours are measured at each of these; plain Keras at float32.
       threads: Threads that compute.
       steps: Steps of a measurement.
-      rounds: Measurements of each.
     """
 
     images: pathlib.Path
@@ -42,30 +39,30 @@ class Setting:
     precisions: tuple[str, ...]
     threads: int
     steps: int
-    rounds: int
 
 
-def measure(setting: Setting) -> tuple[dict[str, list[Sample]], dict[str, Any]]:
-    """Samples by variant, and what else is to be known of them.
+def names(setting: Setting) -> list[str]:
+    """The variants: the program's own at each precision, and plain Keras."""
+    return [
+        *(OURS if p == "float32" else f"{OURS}, {p}" for p in setting.precisions),
+        PLAIN,
+    ]
 
-    To be called in a process of its own, before TensorFlow has computed anything.
+
+def sample(setting: Setting, name: str) -> Sample:
+    """One measurement of a variant, after a first that is not counted.
+
+    To be called in a process of its own, before TensorFlow has computed anything:
+    the program decides on threads by the network, plain Keras leaves them alone.
     """
-    training.set_threads(setting.threads)
-    variants, facts = {}, {}
-    for precision in setting.precisions:
-        name = OURS if precision == "float32" else f"{OURS}, {precision}"
-        ours = _Ours(setting, precision)
-        variants[name] = ours.steps
-    plain = _Plain(setting)
-    variants[PLAIN] = plain.steps
-
-    def report(name: str, number: int) -> None:
-        text = f"{setting.network.name}: round {number} of {setting.rounds}: {name}"
-        print(text, file=sys.stderr, flush=True)
-
-    samples = take_turns(variants, setting.rounds, report)
-    facts["plain Keras compiles with XLA"] = plain.model.jit_compile
-    return samples, facts
+    if name == PLAIN:
+        threads.set_threads(setting.threads)
+        variant: _Ours | _Plain = _Plain(setting)
+    else:
+        precision = dict(zip(names(setting), setting.precisions, strict=False))[name]
+        variant = _Ours(setting, precision)
+    measure(variant.steps())
+    return measure(variant.steps())
 
 
 class _Ours:
@@ -84,6 +81,7 @@ class _Ours:
             "yosinski-benchmark train",
             setting.threads,
         )
+        threads.set_threads_for(self._job)
         self._prepared = preparation.prepare(self._job)
         training.compile_models(self._job, self._prepared.model)
         self._part = pipeline.on_host(self._prepared.train_part)

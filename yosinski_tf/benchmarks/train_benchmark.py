@@ -5,7 +5,7 @@ Everything is compared within one run; every number has its spread.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,8 @@ def run(request: Request, report: Report) -> dict[str, Any]:
 def _steps(request: Request, report: Report) -> dict[str, Any]:
     report("the machine's ceiling: products of matrices")
     ceilings = [_ceiling(request)]
-    mini = _step(request, get_network("mini"), Recipe(), _embedded(request, report))
+    embedded = _embedded(request, report)
+    mini = _step(request, get_network("mini"), Recipe(), embedded, report)
     large = Recipe(
         steps=max(2, request.steps // _LARGE_SHARE),
         rate_drops=(),
@@ -100,7 +101,8 @@ def _steps(request: Request, report: Report) -> dict[str, Any]:
         mean="image",
     )
     network = get_network("caffenet", num_outputs=1000)
-    caffenet = _step(request, network, large, _synthetic(request, report))
+    synthetic = _synthetic(request, report)
+    caffenet = _step(request, network, large, synthetic, report)
     report("the machine's ceiling again")
     ceilings.append(_ceiling(request))
     ceiling = {name: max(c[name] for c in ceilings) for name in PRECISIONS}
@@ -124,7 +126,11 @@ def _precision(variant: str) -> str:
 
 
 def _step(
-    request: Request, network: Network, recipe: Recipe, images: pathlib.Path
+    request: Request,
+    network: Network,
+    recipe: Recipe,
+    images: pathlib.Path,
+    report: Report,
 ) -> dict[str, Any]:
     from yosinski_tf.benchmarks import step_variants
 
@@ -139,9 +145,14 @@ def _step(
         PRECISIONS,
         request.threads,
         steps,
-        request.rounds,
     )
-    samples, facts = apart(step_variants.measure, setting)
+    names = step_variants.names(setting)
+    samples: dict[str, list[Sample]] = {name: [] for name in names}
+    for number in range(request.rounds):
+        # Every other round the other way round: ABBA.
+        for name in reversed(names) if number % 2 else names:
+            report(f"{network.name}: round {number + 1} of {request.rounds}: {name}")
+            samples[name].append(apart(step_variants.sample, setting, name))
     run = Run(split, parse_treatment("baseB"), seed=0)
     work = multiply_accumulates(
         [run], network, recipe.crop_size, len(split.classes("B"))
@@ -149,17 +160,16 @@ def _step(
     return {
         "crop_size": recipe.crop_size,
         "batch_size": recipe.batch_size,
-    } | step_results(samples, facts, steps, work)
+    } | step_results(samples, steps, work)
 
 
 def step_results(
-    samples: dict[str, Sequence[Sample]], facts: dict[str, Any], steps: int, work: int
+    samples: Mapping[str, Sequence[Sample]], steps: int, work: int
 ) -> dict[str, Any]:
     """What follows from samples of one network's steps.
 
     Args:
       samples: By variant; `ours` and `plain Keras` are among them.
-      facts: Passed on.
       steps: Steps of each sample.
       work: Multiply-accumulates of a step on one image.
     """
@@ -168,7 +178,6 @@ def step_results(
     return {
         "steps": steps,
         "multiply_accumulates_per_image": work,
-        **facts,
         "rates": {name: rates(taken) for name, taken in samples.items()},
         "step_seconds": {
             name: summary([s.seconds / steps for s in taken])
@@ -243,7 +252,7 @@ def _input_alone(
     request: input_benchmark.Request, folder: pathlib.Path, threads: int
 ) -> list[Sample]:
     from yosinski_tf.benchmarks import input_variants, measuring
-    from yosinski_tf.training import set_threads
+    from yosinski_tf.threads import set_threads
 
     set_threads(threads)
     names = tuple(range(50))
