@@ -42,7 +42,6 @@ TENSORFLOW = {
     "preparation",
     "provenance",
     "tensorboard_log",
-    "threads",
     "training",
 }
 HEAVY = {"tensorflow", "keras", "jax", "tensorboard", "tensorflow_datasets"}

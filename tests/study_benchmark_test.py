@@ -53,10 +53,10 @@ def trained(monkeypatch):
     def train_base(request, precision):
         half_runs.base_folder(request, precision).mkdir(exist_ok=True)
 
-    def train_half(request, folder, precision, cohort_size, tell):
+    def train_half(request, folder, precision, cohort_size, keeping, tell):
         assert folder.is_dir() and not list(folder.iterdir())
         (folder / "something").write_text("")
-        calls.append(cohort_size)
+        calls.append(cohort_size if keeping else -cohort_size)
         return [1.0, 2.0]
 
     def train_plainly(request, folder, tell):
@@ -75,16 +75,16 @@ def test_variants_take_turns_in_fresh_folders(tmp_path, trained):
     said = []
     request = make_request(tmp_path)
     found = study_benchmark.run(request, said.append)
-    assert trained == [12, 1, "plain", "plain", 1, 12]
+    assert trained == [12, 1, -1, "plain", "plain", -1, 1, 12]
     assert found["training_seconds"]["alone, float32"]["n"] == 4
-    assert any("3 of 6 measurements left, about" in text for text in said)
+    assert any("4 of 8 measurements left, about" in text for text in said)
     assert not (tmp_path / "measured_study").exists()
     # Once more: everything is there.
     again = study_benchmark.run(request, said.append)
-    assert len(trained) == 6 and again == found
+    assert len(trained) == 8 and again == found
     # A round more, of which only that is missing.
     study_benchmark.run(make_request(tmp_path, rounds=3), said.append)
-    assert trained[6:] == [12, 1, "plain"]
+    assert trained[8:] == [12, 1, -1, "plain"]
     with pytest.raises(UserError, match=r"holds measurements of .*'steps': 10"):
         study_benchmark.run(make_request(tmp_path, steps=11), said.append)
     (tmp_path / "study_measured.json").write_text("{")
@@ -102,10 +102,10 @@ def test_what_was_measured_before_a_stop_is_kept(tmp_path, trained, monkeypatch)
     request = make_request(tmp_path, rounds=1)
     with pytest.raises(KeyboardInterrupt):
         study_benchmark.run(request, print)
-    assert trained == [12, 1]
+    assert trained == [12, 1, -1]
     monkeypatch.setattr(half_runs, "train_plainly", plain)
     study_benchmark.run(request, print)
-    assert trained == [12, 1, "plain"]
+    assert trained == [12, 1, -1, "plain"]
 
 
 def test_ratios_and_the_arithmetic_of_cohorts(tmp_path):
@@ -118,13 +118,17 @@ def test_ratios_and_the_arithmetic_of_cohorts(tmp_path):
         [
             measurement(0, "cohorts, float32", 60, 100),
             measurement(0, "alone, float32", 120, 200),
+            measurement(0, "alone keeping nothing, float32", 90, 300),
             measurement(0, "plain Keras, alone", 180, 300),
             measurement(1, "plain Keras, alone", 300, 300),
+            measurement(1, "alone keeping nothing, float32", 150, 100),
             measurement(1, "alone, float32", 150, 100),
             measurement(1, "cohorts, float32", 50, 100),
         ],
     )
-    alone, plain = found["ratios"]
+    alone, nothing_kept, plain = found["ratios"]
+    assert nothing_kept["to"] == "alone keeping nothing, float32"
+    assert nothing_kept["wall"]["min"] == pytest.approx(1.5)
     assert (alone["of"], alone["to"]) == ("cohorts, float32", "alone, float32")
     assert alone["wall"] == pytest.approx({"median": 2.5, "min": 2, "max": 3, "n": 2})
     assert alone["core"]["max"] == pytest.approx(2)
@@ -182,7 +186,7 @@ def test_every_number_is_there(tmp_path):
     out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     assert "| cohorts, float32 / plain Keras, alone |" in out
-    assert "1 of 3 measurements left" in err
+    assert "1 of 4 measurements left" in err
     found = json.loads((tmp_path / "study.json").read_text())
     assert found["command"].startswith("yosinski-benchmark study --work_dir=")
     assert set(found["seconds"]) == {

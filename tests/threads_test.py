@@ -6,6 +6,7 @@ import pathlib
 import pytest
 from tiny import NETWORK, RECIPE, SPLIT
 
+from yosinski_tf import machine
 from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks.own_process import apart
 from yosinski_tf.jobs import Job
@@ -46,3 +47,15 @@ CAFFENET = get_network("caffenet")
 )
 def test_only_large_operations_are_shared(network, recipe, threads, expected):
     assert apart(threads_of, network, recipe, threads) == expected
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "shared", "threads"),
+    [(2, 2, True, 1), (2, 2, False, 2), (2, 1, False, 2), (16, 4, False, 8)],
+)
+def test_threads_that_share_nothing_are_more(
+    monkeypatch, cores, processes, shared, threads
+):
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine.pathlib.Path, "glob", lambda *_: iter(()))
+    assert machine.default_threads(processes, shared) == threads

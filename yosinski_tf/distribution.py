@@ -148,9 +148,6 @@ class _Strategy(Devices):
     def adopt(self, cohort):
         for model in (cohort.training, cohort.validation):
             model.replicas = _Replicas(self.replicas)
-        with self.scope():
-            # Not within the first step, which would make them on each replica.
-            cohort.training.optimizer.build(cohort.training.trainable_variables)
 
     def fit(self, model, batches, begin, end, after_steps):
         iterator = iter(self._shared_out(batches))

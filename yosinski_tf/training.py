@@ -322,6 +322,9 @@ def compile_models(job: Job, model: CohortModel) -> None:
         steps_per_execution=_steps_per_call(job),
     )
     model.validation.compile(jit_compile=compiled)
+    # Variables that the first step made would have it traced twice, and each
+    # replica would make its own.
+    model.training.optimizer.build(model.training.trainable_variables)
 
 
 def _steps_per_call(job: Job) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import cache
 from yosinski_tf.errors import UserError
+from yosinski_tf.machine import cores
 from yosinski_tf.recipes import Recipe, parse_rate_drops
 from yosinski_tf.records import RECORD_NAME, read_records
 from yosinski_tf.splits import make_split
@@ -60,6 +61,7 @@ def train_half(
     folder: pathlib.Path,
     precision: str,
     cohort_size: int,
+    keeping: bool,
     tell: Tell,
 ) -> list[float]:
     """Trains the half with `yosinski-study`, in a study that has base A.
@@ -69,6 +71,7 @@ def train_half(
       folder: The study.
       precision: Number format.
       cohort_size: Networks trained together at most.
+      keeping: Whether outputs of frozen layers may be computed once, and kept.
       tell: Told about every second how many networks are done.
 
     Returns:
@@ -81,6 +84,7 @@ def train_half(
         f"--treatments={','.join(request.treatments)}",
         f"--processes={request.processes}",
         f"--cohort_size={cohort_size}",
+        f"--feature_cache={'auto' if keeping else 'off'}",
     ]
     _command(request, "study", folder, precision, more, tell)
     cohorts = {
@@ -137,8 +141,8 @@ def _command(
 def train_plainly(request: Request, folder: pathlib.Path, tell: Tell) -> list[float]:
     """Trains every network of the half with plain Keras, each in its own process.
 
-    As many at a time, on as many threads, as ours; float32; base A is copied from
-    the program's own, base B is trained first, as it is by ours.
+    As many at a time as ours, each on its share of the cores; float32; base A is
+    copied from the program's own, base B is trained first, as it is by ours.
 
     Returns:
       Seconds of every process.
@@ -173,7 +177,7 @@ def train_plainly(request: Request, folder: pathlib.Path, tell: Tell) -> list[fl
             "treatment": treatment,
             "source": sources.get(source),
             "out": base_b if treatment == "baseB" else None,
-            "threads": request.threads,
+            "threads": max(1, cores() // request.processes),
         }
         process = multiprocessing.get_context("spawn").Process(
             target=_train_plainly, args=(task,), daemon=True

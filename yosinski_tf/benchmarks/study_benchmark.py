@@ -25,6 +25,8 @@ from yosinski_tf.splits import make_split
 from yosinski_tf.treatments import parse_treatments
 
 COHORTS, ALONE, PLAIN = "cohorts", "alone", "plain Keras, alone"
+# Each step computes the frozen layers, too; at the first precision only.
+KEEPING_NOTHING = "alone keeping nothing"
 _STATE = "study_measured.json"
 _CLASSES = 40
 Report = Callable[[str], None]
@@ -103,7 +105,7 @@ def _order(request: Request) -> list[tuple[int, str]]:
         f"{kind}, {precision}"
         for precision in request.precisions
         for kind in (COHORTS, ALONE)
-    ] + [PLAIN]
+    ] + [f"{KEEPING_NOTHING}, {request.precisions[0]}", PLAIN]
     # Every other round the other way round: ABBA.
     return [
         (number, variant)
@@ -142,7 +144,8 @@ def _measure(request: Request, variant: str, report: Report) -> dict[str, Any]:
         each = half_runs.train_plainly(request, folder, tell)
     else:
         size = request.cohort_size if kind == COHORTS else 1
-        each = half_runs.train_half(request, folder, precision, size, tell)
+        keeping = kind != KEEPING_NOTHING
+        each = half_runs.train_half(request, folder, precision, size, keeping, tell)
     seconds, cpu = time.monotonic() - started, _cpu_seconds() - cpu
     shutil.rmtree(folder)
     report(f"  {variant}: {duration(seconds)}, {duration(cpu)} of the cores' time")
@@ -176,6 +179,8 @@ def results(request: Request, measured: Sequence[dict[str, Any]]) -> dict[str, A
         samples.setdefault(m["variant"], []).append(sample)
         each.setdefault(m["variant"], []).extend(m["each_seconds"])
     pairs = [(f"{COHORTS}, {p}", f"{ALONE}, {p}") for p in request.precisions]
+    first = request.precisions[0]
+    pairs.append((f"{COHORTS}, {first}", f"{KEEPING_NOTHING}, {first}"))
     pairs += [(f"{COHORTS}, {p}", PLAIN) for p in request.precisions]
     return {
         "networks": len(request.treatments),

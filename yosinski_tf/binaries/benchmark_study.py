@@ -11,7 +11,7 @@ from yosinski_tf.benchmarks.study_table import table
 from yosinski_tf.binaries.benchmark_train import described, say
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
-from yosinski_tf.machine import cores, default_processes
+from yosinski_tf.machine import cores, default_processes, default_threads
 from yosinski_tf.recipes import PRECISIONS
 
 FLAGS = flags.FLAGS
@@ -40,7 +40,7 @@ def define() -> None:
         lower_bound=1,
     )
     flags.DEFINE_integer(
-        "cohort_size", 10, "Networks trained together at most.", lower_bound=1
+        "cohort_size", 9, "Networks trained together at most.", lower_bound=1
     )
     flags.DEFINE_integer("rounds", 3, "Measurements of each.", lower_bound=1)
     flags.DEFINE_integer("steps", 1500, "Steps of every network.", lower_bound=1)
@@ -94,7 +94,7 @@ def _request() -> study_benchmark.Request:
         FLAGS.steps,
         precisions,
         processes,
-        max(1, cores() // processes),
+        default_threads(processes, shared=False) or cores(),
         FLAGS.cohort_size,
         treatments,
     )

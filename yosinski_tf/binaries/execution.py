@@ -26,6 +26,7 @@ from yosinski_tf.jobs import Job
 from yosinski_tf.plan import Cohort
 from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.records import RECORD_NAME, find_record
+from yosinski_tf.threads import share_operations
 
 FLAGS = flags.FLAGS
 
@@ -105,7 +106,10 @@ def _prepare(plan: Plan) -> dict[str, Any]:
     study.check_images(images, study.finished(plan.runs).values())
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
-    threads = scheduler.default_threads(plan.processes)
+    shared = any(
+        share_operations(plan.network, plan.recipe, len(classes)) for classes in halves
+    )
+    threads = scheduler.default_threads(plan.processes, shared)
     settings = study.prepare_folder(
         plan.runs, plan.settings, images, signed, threads, closing.tell_waiting
     )
