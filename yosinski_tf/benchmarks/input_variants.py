@@ -50,7 +50,7 @@ def our_batches(
     part: pipeline.Part, setting: Setting, first: int, steps: int
 ) -> tf.data.Dataset:
     """The program's own training batches."""
-    return pipeline.training_batches(
+    batches = pipeline.training_batches(
         part,
         batch_size=setting.batch_size,
         crop_size=setting.crop_size,
@@ -60,6 +60,7 @@ def our_batches(
         last_step=first + steps,
         places=True,
     )
+    return pipeline.without_autotuning(batches)
 
 
 def ours(
@@ -135,6 +136,8 @@ def bare_map(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[int]:
     count = len(files)
     windows = _windows(setting, count).astype(np.int32)
     examples = tf.data.Dataset.from_tensor_slices((files, windows))
+    # Its tuner would have the end be waited for, see the function.
+    examples = pipeline.without_autotuning(examples)
 
     def decode(data, window):
         return tf.io.decode_and_crop_jpeg(data, window, channels=3)
