@@ -32,7 +32,7 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import jobs, preparation, records, surgery, training
+from yosinski_tf import jobs, objectives, preparation, records, surgery, training
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import cache
 from yosinski_tf.data.image_set import make_image_set
@@ -164,6 +164,18 @@ def test_training_again_gives_the_same_weights(tmp_path, images, study):
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
     one, other = record_of(tmp_path, "baseA"), record_of(study, "baseA")
     assert without_times(one.history) == without_times(other.history)
+
+
+def test_a_step_is_traced_once(tmp_path, images, monkeypatch):
+    traced, step = [], objectives.TrainingModel.train_step
+
+    def counted(self, batch):
+        traced.append(self)
+        return step(self, batch)
+
+    monkeypatch.setattr(objectives.TrainingModel, "train_step", counted)
+    training.train(make_job(tmp_path, images, ["baseB", "R3B"]))
+    assert len(traced) == 1
 
 
 def test_deterministic_kernels_are_asked_for_on_a_gpu_only(
