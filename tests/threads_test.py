@@ -13,40 +13,41 @@ from yosinski_tf.jobs import Job
 from yosinski_tf.plan import Cohort, Run
 from yosinski_tf.treatments import parse_treatment
 
+LARGE = dataclasses.replace(RECIPE, image_size=227, crop_size=227, batch_size=32)
+CAFFENET = get_network("caffenet")
+CASES = [
+    (NETWORK, RECIPE, 2, (2, 1)),
+    (CAFFENET, LARGE, 2, (2, 2)),
+    # 0: the library's choice, one for each core.
+    (NETWORK, RECIPE, None, (0, 1)),
+    (CAFFENET, LARGE, None, (0, 0)),
+]
 
-def threads_of(network, recipe, threads):
+
+def threads_of(jobs):
     """Threads between and within operations; in a process that has none yet."""
     import tensorflow as tf
 
     from yosinski_tf.threads import set_threads_for
 
+    config, found = tf.config.threading, []
+    for job in jobs:
+        config.set_inter_op_parallelism_threads(0)
+        config.set_intra_op_parallelism_threads(0)
+        set_threads_for(job)
+        between = config.get_inter_op_parallelism_threads()
+        found.append((between, config.get_intra_op_parallelism_threads()))
+    return found
+
+
+def test_only_large_operations_are_shared():
     runs = tuple(Run(SPLIT, parse_treatment(t), 0) for t in ("baseB", "B3B", "A3B+"))
     nowhere = pathlib.Path("nowhere")
-    cohort = Cohort("threads", runs)
-    set_threads_for(Job(cohort, network, recipe, nowhere, nowhere, "test", threads))
-    config = tf.config.threading
-    return (
-        config.get_inter_op_parallelism_threads(),
-        config.get_intra_op_parallelism_threads(),
-    )
-
-
-LARGE = dataclasses.replace(RECIPE, image_size=227, crop_size=227, batch_size=32)
-CAFFENET = get_network("caffenet")
-
-
-@pytest.mark.parametrize(
-    ("network", "recipe", "threads", "expected"),
-    [
-        (NETWORK, RECIPE, 2, (2, 1)),
-        (CAFFENET, LARGE, 2, (2, 2)),
-        # 0: the library's choice, one for each core.
-        (NETWORK, RECIPE, None, (0, 1)),
-        (CAFFENET, LARGE, None, (0, 0)),
-    ],
-)
-def test_only_large_operations_are_shared(network, recipe, threads, expected):
-    assert apart(threads_of, network, recipe, threads) == expected
+    jobs = [
+        Job(Cohort("threads", runs), *case, nowhere, nowhere, "test", threads)
+        for *case, threads, _ in CASES
+    ]
+    assert apart(threads_of, jobs) == [expected for *_, expected in CASES]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,11 @@ def define() -> None:
         lower_bound=1,
     )
     flags.DEFINE_integer(
-        "cohort_size", 9, "Networks trained together at most.", lower_bound=1
+        "cohort_size",
+        9,
+        "Networks trained together at most (9: as yosinski-study decides for two"
+        " processes).",
+        lower_bound=1,
     )
     flags.DEFINE_integer("rounds", 3, "Measurements of each.", lower_bound=1)
     flags.DEFINE_integer("steps", 1500, "Steps of every network.", lower_bound=1)
