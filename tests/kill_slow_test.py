@@ -180,6 +180,8 @@ def outcome(runs: pathlib.Path) -> dict[str, object]:
     for path in sorted(runs.glob("*/record.json")):
         record = json.loads(path.read_text())
         del record["cohort"]["total_seconds"]
+        # Of the networks that were left, after a kill between two records.
+        del record["cohort"]["kept_layers"]
         for entry in record["history"]:
             del entry["images_per_second"]
         found[path.parent.name] = {
