@@ -72,9 +72,13 @@ def hundred_each(cohort):
     return 100 + 10 * len(cohort.runs)
 
 
-def packed(available, processes=1, treatments=TWENTY_EIGHT):
+def packed(available, processes=1, treatments=TWENTY_EIGHT, turns=2):
     return pack(
-        runs_of(treatments), hundred_each, processes=processes, available=available
+        runs_of(treatments),
+        hundred_each,
+        processes=processes,
+        available=available,
+        turns=turns,
     )
 
 
@@ -94,20 +98,25 @@ def test_processes_side_by_side_share_the_memory():
     found = packed(474, processes=2)
     assert (found.size, found.processes, found.needed_bytes) == (7, 2, 340)
     assert packed(424, processes=2).size == 6
+    # One turn each will do: two times 14.
+    assert packed(600, processes=2, turns=1).size == 14
+    assert (
+        packed(600, processes=2, treatments="baseB," + TWENTY_EIGHT, turns=1).size == 15
+    )
     # Two cohorts of 28 there are in the whole study.
     runs = make_runs([(SPLIT, all_treatments())], WHOLE, [0], with_bases=True)
-    found = pack(runs, hundred_each, processes=2, available=949)
+    found = pack(runs, hundred_each, processes=2, available=949, turns=2)
     assert (found.size, found.wanted, found.needed_bytes) == (27, 28, 480)
 
 
 def test_where_nothing_is_known_nothing_is_limited():
     assert packed(None) is None
-    assert pack([], hundred_each, processes=1, available=1) is None
+    assert pack([], hundred_each, processes=1, available=1, turns=2) is None
 
 
 def test_it_is_said_what_was_decided_where_that_limits():
     assert str(packed(475)) == ""
-    gigabytes = dict(processes=2, available=15 * 10**9)
+    gigabytes = dict(processes=2, available=15 * 10**9, turns=2)
 
     def needed(cohort):
         return 10**9 * (1 + len(cohort.runs))
@@ -116,19 +125,20 @@ def test_it_is_said_what_was_decided_where_that_limits():
         "Cohorts: at most 5 networks together, since 7 would take about 16.0 GB and"
         " about 12.0 GB of memory can be used, by 2 at a time."
     )
-    small = pack(runs_of(TWENTY_EIGHT), needed, processes=1, available=3 * 10**9)
+    little = dict(available=3 * 10**9, turns=2)
+    small = pack(runs_of(TWENTY_EIGHT), needed, processes=1, **little)
     assert str(small) == (
         "Cohorts: each network alone, since 28 would take about 29.0 GB and about"
         " 2.4 GB of memory can be used."
     )
     # Estimates err: nothing is refused.
-    tiny = pack(runs_of("baseB"), needed, processes=1, available=10**9)
+    tiny = pack(runs_of("baseB"), needed, processes=1, available=10**9, turns=2)
     assert (tiny.size, str(tiny)) == (
         1,
         "Memory: a network would take about 2.0 GB and about 0.8 GB of memory can be"
         " used: if training fails, give a smaller --batch_size.",
     )
-    both = pack(runs_of("baseB,R1B"), needed, processes=2, available=10**9)
+    both = pack(runs_of("baseB,R1B"), needed, processes=2, available=10**9, turns=2)
     assert str(both) == (
         "Memory: 2 networks side by side would take about 4.0 GB and about 0.8 GB of"
         " memory can be used: if training fails, give fewer --processes or a smaller"

@@ -40,6 +40,8 @@ def test_auto_is_decided_once_for_a_folder(tmp_path, images, with_gpu):
         in done.stdout
     )
     made = json.loads((runs / "study.json").read_text())
+    assert made["threads"] >= 1
+    assert made["threads_per_operation"] in (1, made["threads"])
     record = json.loads((runs / "random-0_R7B_seed0" / "record.json").read_text())
     assert made["recipe"]["precision"] == record["recipe"]["precision"] == "float16"
     # Elsewhere, and by whatever command: the folder's.

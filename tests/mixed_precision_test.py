@@ -51,6 +51,7 @@ def make_cohort(precision, members=MEMBERS, fc8=1.0):
         jit_compile=False,
         steps_per_execution=STEPS // 4,
     )
+    cohort.training.optimizer.build(cohort.training.trainable_variables)
     cohort.validation.compile(jit_compile=False)
     return cohort
 
@@ -87,7 +88,6 @@ def test_variables_logits_and_losses_are_float32(precision, monkeypatch):
     model.compute_metrics(None, np.zeros(2, np.int32), logits)
     assert {value.dtype.name for value in logits.values()} == {"float32"}
     assert set(seen) == {("float32", "float32")} and loss.dtype.name == "float32"
-    model.optimizer.build(model.trainable_variables)
     kept = [*model.variables, *model.optimizer.variables, *model.totals.variables]
     assert {v.dtype for v in kept if "float" in v.dtype} == {"float32"}
     computing = {

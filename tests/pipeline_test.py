@@ -14,6 +14,7 @@ from yosinski_tf.data.pipeline import (
     mean_image,
     mean_pixel,
     on_host,
+    placed,
     training_batches,
     validation_batches,
     without_autotuning,
@@ -254,9 +255,9 @@ def test_mean_image_of_many_images():
     np.testing.assert_allclose(mean_image(part), wanted, rtol=1e-6)
 
 
-def test_a_pipeline_left_as_written_gives_the_same_batches(part):
+@pytest.mark.parametrize("left", [without_autotuning, placed])
+def test_a_pipeline_left_as_written_gives_the_same_batches(part, left):
     batches = validation_batches(part, batch_size=8, crop_size=SIZE)
-    left = without_autotuning(batches)
     # Whose iterators were seen to take as long to go away as they had lived.
-    assert left.options().autotune.enabled is False
-    assert decode(left, SIZE) == decode(batches, SIZE)
+    assert left(batches).options().autotune.enabled is False
+    assert decode(left(batches), SIZE) == decode(batches, SIZE)

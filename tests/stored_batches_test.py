@@ -270,11 +270,6 @@ def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
     assert "\n" not in str(reason)
 
 
-def test_without_a_gpu_batches_stay_where_they_are():
-    batches = tf.data.Dataset.range(3)
-    assert pipeline.to_accelerator(batches) is batches
-
-
 def test_every_view_of_stored_images_is_that_of_the_images_in_memory(memory, stored):
     found = []
     for data in (memory, stored):

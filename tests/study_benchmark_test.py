@@ -92,6 +92,34 @@ def test_variants_take_turns_in_fresh_folders(tmp_path, trained):
         study_benchmark.run(request, said.append)
 
 
+@pytest.mark.parametrize(("keeping", "flag"), [(True, "auto"), (False, "off")])
+def test_a_half_is_asked_for_as_a_user_would(tmp_path, monkeypatch, keeping, flag):
+    asked = []
+
+    def start(command, **_):
+        asked.extend(command[2:])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(half_runs.subprocess, "Popen", start)
+    request = make_request(tmp_path, treatments=("baseB", "A3B"))
+    with pytest.raises(KeyboardInterrupt):
+        half_runs.train_half(request, tmp_path / "s", "bfloat16", 5, keeping, print)
+    assert asked == [
+        "yosinski_tf.binaries.study",
+        f"--runs={tmp_path}/s",
+        "--split=random:0",
+        "--steps=10",
+        "--validate_every=1",
+        "--rate_drops=60%,85%",
+        "--precision=bfloat16",
+        "--threads=1",
+        "--treatments=baseB,A3B",
+        "--processes=2",
+        "--cohort_size=5",
+        f"--feature_cache={flag}",
+    ]
+
+
 def test_what_was_measured_before_a_stop_is_kept(tmp_path, trained, monkeypatch):
     def stop(request, folder, tell):
         folder.mkdir()

@@ -16,6 +16,7 @@ from yosinski_tf.data import image_set, sources
 from yosinski_tf.errors import UserError
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import make_split
+from yosinski_tf.threads import Threads
 
 DATASET = {"spec": "embedded", "image_size": 32, "data_dir": None, "held_out": None}
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.5)
@@ -207,11 +208,11 @@ def test_finished_runs_by_their_ids(tmp_path):
 
 
 def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
-    held = study.prepare_folder(tmp_path, wanted(), images, threads=3)
-    assert held["threads"] == 3
+    held = study.prepare_folder(tmp_path, wanted(), images, threads=Threads(3, 1))
+    assert (held["threads"], held["threads_per_operation"]) == (3, 1)
     # Whoever comes later, with other processes to share the cores among.
-    again = study.prepare_folder(tmp_path, wanted(), images, threads=1)
-    assert again["threads"] == 3
+    again = study.prepare_folder(tmp_path, wanted(), images, threads=Threads(1, 1))
+    assert again == held
     assert study.check_folder(tmp_path, wanted())["threads"] == 3
     assert study.check_folder(tmp_path, wanted(threads=3))["threads"] == 3
     with pytest.raises(UserError, match="other settings: threads was 3, now 2: use"):
@@ -219,12 +220,25 @@ def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
 
 
 def test_threads_that_are_given_are_taken(tmp_path, images):
-    held = study.prepare_folder(tmp_path, wanted(threads=2), images, threads=1)
+    settings = wanted(threads=2)
+    held = study.prepare_folder(tmp_path, settings, images, threads=Threads(1, 1))
     assert held["threads"] == 2
 
 
+def test_threads_of_earlier_versions_share_all_operations(tmp_path, images):
+    study.prepare_folder(tmp_path, wanted(), images, threads=Threads(3, 1))
+    path = tmp_path / "study.json"
+    stored = json.loads(path.read_text())
+    del stored["threads_per_operation"]
+    path.write_text(json.dumps(stored))
+    assert study.check_folder(tmp_path, wanted())["threads_per_operation"] == 3
+    # Nor does whoever goes on with the folder change that.
+    held = study.prepare_folder(tmp_path, wanted(), images, threads=Threads(2, 1))
+    assert held["threads_per_operation"] == 3
+
+
 def test_settings_without_threads_are_of_another_version(tmp_path, images):
-    study.prepare_folder(tmp_path, wanted(), images, threads=3)
+    study.prepare_folder(tmp_path, wanted(), images, threads=Threads(3, 1))
     path = tmp_path / "study.json"
     stored = json.loads(path.read_text())
     del stored["threads"]

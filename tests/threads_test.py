@@ -1,4 +1,4 @@
-"""TensorFlow's threads, as a job's network wants them."""
+"""TensorFlow's threads: what a new study takes, and what a job sets."""
 
 import dataclasses
 import pathlib
@@ -6,57 +6,92 @@ import pathlib
 import pytest
 from tiny import NETWORK, RECIPE, SPLIT
 
-from yosinski_tf import machine
+from yosinski_tf import machine, threads
 from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks.own_process import apart
 from yosinski_tf.jobs import Job
 from yosinski_tf.plan import Cohort, Run
+from yosinski_tf.recipes import Recipe
+from yosinski_tf.threads import Threads
 from yosinski_tf.treatments import parse_treatment
 
-LARGE = dataclasses.replace(RECIPE, image_size=227, crop_size=227, batch_size=32)
-CAFFENET = get_network("caffenet")
-CASES = [
-    (NETWORK, RECIPE, 2, (2, 1)),
-    (CAFFENET, LARGE, 2, (2, 2)),
-    # 0: the library's choice, one for each core.
-    (NETWORK, RECIPE, None, (0, 1)),
-    (CAFFENET, LARGE, None, (0, 0)),
-]
+# Almost all of its work is in conv1.
+NARROW = get_network("caffenet", widths=(4, 4, 4, 4, 4, 16, 16), lrn=False)
+
+
+def chosen(monkeypatch, cores, processes, network, size, batch, number=None):
+    monkeypatch.setattr(threads, "cores", lambda: cores)
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine.pathlib.Path, "glob", lambda *_: iter(()))
+    recipe = Recipe(image_size=size, crop_size=size, batch_size=batch)
+    return threads.choose(network, recipe, 20, processes, number)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "batch", "per_operation"),
+    [
+        (get_network("mini"), 32, 32, 1),
+        (get_network("mini"), 48, 32, 1),
+        (get_network("mini"), 64, 32, 2),
+        (get_network("mini"), 32, 128, 2),
+        (get_network("caffenet"), 227, 32, 2),
+        (NARROW, 227, 32, 2),
+    ],
+)
+def test_only_large_operations_are_shared(
+    monkeypatch, network, size, batch, per_operation
+):
+    found = chosen(monkeypatch, 2, 1, network, size, batch)
+    assert found == Threads(2, per_operation)
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "number", "found"),
+    [
+        (2, 2, None, Threads(2, 1)),
+        (2, 1, None, Threads(2, 1)),
+        (2, 1, 6, Threads(6, 1)),
+        (8, 4, None, Threads(4, 1)),
+        (16, 4, None, Threads(4, 4)),
+        (16, 4, 3, Threads(3, 3)),
+    ],
+)
+def test_threads_that_share_nothing_are_more(
+    monkeypatch, cores, processes, number, found
+):
+    mini = get_network("mini")
+    assert chosen(monkeypatch, cores, processes, mini, 32, 32, number) == found
+
+
+@pytest.mark.parametrize("number", [None, 5])
+def test_beside_a_gpu_all_is_shared(monkeypatch, number):
+    monkeypatch.setattr(machine.pathlib.Path, "glob", lambda *_: iter(["nvidia0"]))
+    found = threads.choose(get_network("mini"), Recipe(), 20, 1, number)
+    assert found == Threads(number, number)
 
 
 def threads_of(jobs):
     """Threads between and within operations; in a process that has none yet."""
     import tensorflow as tf
 
-    from yosinski_tf.threads import set_threads_for
-
     config, found = tf.config.threading, []
     for job in jobs:
         config.set_inter_op_parallelism_threads(0)
         config.set_intra_op_parallelism_threads(0)
-        set_threads_for(job)
+        threads.set_up(job)
         between = config.get_inter_op_parallelism_threads()
         found.append((between, config.get_intra_op_parallelism_threads()))
     return found
 
 
-def test_only_large_operations_are_shared():
+def test_a_job_sets_what_it_says():
     runs = tuple(Run(SPLIT, parse_treatment(t), 0) for t in ("baseB", "B3B", "A3B+"))
     nowhere = pathlib.Path("nowhere")
+    job = Job(Cohort("threads", runs), NETWORK, RECIPE, nowhere, nowhere, "test")
+    wanted = [(3, 1), (2, 2), (None, None)]
     jobs = [
-        Job(Cohort("threads", runs), *case, nowhere, nowhere, "test", threads)
-        for *case, threads, _ in CASES
+        dataclasses.replace(job, threads=number, threads_per_operation=within)
+        for number, within in wanted
     ]
-    assert apart(threads_of, jobs) == [expected for *_, expected in CASES]
-
-
-@pytest.mark.parametrize(
-    ("cores", "processes", "shared", "threads"),
-    [(2, 2, True, 1), (2, 2, False, 2), (2, 1, False, 2), (16, 4, False, 8)],
-)
-def test_threads_that_share_nothing_are_more(
-    monkeypatch, cores, processes, shared, threads
-):
-    monkeypatch.setattr(machine, "cores", lambda: cores)
-    monkeypatch.setattr(machine.pathlib.Path, "glob", lambda *_: iter(()))
-    assert machine.default_threads(processes, shared) == threads
+    # 0: the library's choice, one for each core.
+    assert apart(threads_of, jobs) == [(3, 1), (2, 2), (0, 0)]

@@ -178,6 +178,22 @@ def test_a_step_is_traced_once(tmp_path, images, monkeypatch):
     assert len(traced) == 1
 
 
+def test_no_iterator_of_a_training_is_tuned(tmp_path, images, study, monkeypatch):
+    shutil.copytree(folder_of(study, "baseB"), folder_of(tmp_path, "baseB"))
+    tuned, iterate = [], training.tf.data.Dataset.__iter__
+
+    def noted(batches):
+        tuned.append(batches.options().autotune.enabled)
+        return iterate(batches)
+
+    monkeypatch.setattr(training.tf.data.Dataset, "__iter__", noted)
+    # Steps, validations, and what is computed once before them.
+    training.train(
+        dataclasses.replace(make_job(tmp_path, images, ["B3B"]), feature_cache="on")
+    )
+    assert len(tuned) >= 4 and set(tuned) == {False}
+
+
 def test_deterministic_kernels_are_asked_for_on_a_gpu_only(
     tmp_path, images, study, monkeypatch
 ):

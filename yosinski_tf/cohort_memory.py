@@ -22,8 +22,8 @@ _MODEL = 20 << 20
 # Copies of what is trained: weights, gradients, velocities and, while a step is
 # taken or a checkpoint written, three more.
 _COPIES = 8
-# Cohorts for each process, if there are networks enough for cohorts of this size.
-_TURNS, _WORTHWHILE = 2, 7
+# Networks that are worth a cohort of their own.
+_WORTHWHILE = 7
 # Buffers of normalisation, in float32, for each number that it puts out.
 _NORMALISATION = 4
 
@@ -76,16 +76,17 @@ def pack(
     *,
     processes: int,
     available: int | None,
+    turns: int,
 ) -> Packing | None:
     """The largest size of cohorts whose processes fit into the memory.
-
-    Of few cohorts, the largest with which every process has two turns or so.
 
     Args:
       runs: All runs of the study.
       needed: Bytes that the process of a cohort takes.
       processes: Most cohorts that are trained at a time.
       available: Bytes that are free; None if that is not known.
+      turns: How many cohorts each process is to train, where there are few: two
+        where cores idle while one process is left, else one.
 
     Returns:
       The packing, with a size of 1 if not even that fits; None, which is no
@@ -102,9 +103,9 @@ def pack(
 
     natural = make_cohorts(runs)
     wanted = max(len(cohort.runs) for cohort in natural)
-    if 1 < processes and len(natural) < _TURNS * processes:
+    if 1 < processes and len(natural) < 2 * processes:
         # Otherwise some processes wait for the base of the others' copies.
-        share = math.ceil(len(runs) / (_TURNS * processes))
+        share = math.ceil(len(runs) / (turns * processes))
         wanted = min(wanted, max(_WORTHWHILE, share))
     without_limit, _ = together(wanted)
     for size in range(wanted, 0, -1):

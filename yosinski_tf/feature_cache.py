@@ -141,7 +141,7 @@ def compute(
     model.compile(jit_compile=keras.backend.backend() == "jax")
     arrays: list[np.ndarray] = []
     done = 0
-    for inputs, _ in batches:
+    for inputs, _ in pipeline.without_autotuning(batches):
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
         found = model.predict_on_batch([value.numpy() for value in inputs])
         # Of one output Keras makes no list.

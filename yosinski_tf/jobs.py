@@ -139,6 +139,8 @@ class Job:
       images: Folder of the data set's arrays (see `data.cache`).
       command: The command line, for the records.
       threads: Threads that compute, or None for the library's choice.
+      threads_per_operation: How many of them share one operation; None for the
+        library's choice.
       checkpoint_every: Least distance between two checkpoints; a time is made
         longer where saving would take more than 2% of it (see `SaveClock`).
       deterministic: Whether to ask for kernels that give the same bits each time.
@@ -154,6 +156,7 @@ class Job:
     images: pathlib.Path
     command: str
     threads: int | None = None
+    threads_per_operation: int | None = None
     checkpoint_every: Interval = Interval(minutes=1.0)
     deterministic: bool = False
     distribution: Distribution = Distribution()

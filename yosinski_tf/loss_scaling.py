@@ -29,7 +29,7 @@ STEPS_TO_GROW = 2000
 class ScaledSGD(CaffeSGD):
     """`CaffeSGD` on gradients of losses that it has scaled, one for each network.
 
-    The loss handed to `scale_loss` is float32 [networks]. A network with a gradient
+    `build` comes first. The loss handed to `scale_loss` is float32 [networks]. A network with a gradient
     that is not finite takes no step: weights and velocities stay, the others' move.
     Every step counts, for the schedule of rates too. All state is kept for each
     network, so that company changes nothing.
@@ -74,13 +74,9 @@ class ScaledSGD(CaffeSGD):
         return {"loss_scale": self._scale, "good_steps": self._good}
 
     def scale_loss(self, loss):
-        if not self.built:
-            return ops.sum(loss * FIRST_SCALE)
         return ops.sum(loss * ops.convert_to_tensor(self._scale))
 
     def apply(self, grads, trainable_variables=None):
-        if not self.built:
-            self.build(trainable_variables)
         variables = trainable_variables
         if variables is None:
             variables = self._trainable_variables

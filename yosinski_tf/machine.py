@@ -21,20 +21,11 @@ def default_processes() -> int:
     return min(4, cores())
 
 
-def default_threads(processes: int, shared: bool = True) -> int | None:
-    """Threads of each of several processes; None, all, where there is a GPU.
-
-    Args:
-      processes: How many there are.
-      shared: Whether threads share single operations, see `threads`. Where they do
-        not, there are twice as many as cores, so that these are busy while a
-        process begins or ends.
-    """
+def default_threads(processes: int) -> int | None:
+    """Threads of each of several processes; None, all, where there is a GPU."""
     if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
         return None
-    if shared:
-        return max(1, cores() // processes)
-    return max(1, min(cores(), 2 * cores() // processes))
+    return max(1, cores() // processes)
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

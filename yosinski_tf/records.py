@@ -81,8 +81,8 @@ class Record:
         devices of one machine, `multi_worker`. As the training ended: it may have
         begun with another, whose numbers differ by rounding.
       replicas: Among how many devices.
-      threads: Threads that computed, which decide how a processor rounds; None
-        if the library chose.
+      threads: Threads that computed; None if the library chose. How many shared
+        an operation is in the study's settings.
       command: The command line that ran it.
       finished_at: Date and time, ISO 8601, UTC.
     """

@@ -21,12 +21,12 @@ from yosinski_tf.errors import UserError
 from yosinski_tf.events import Event
 from yosinski_tf.files import DiskFull
 from yosinski_tf.jobs import Job, Progress, Stopped, StopRequest, terminate
-from yosinski_tf.machine import default_processes, default_threads
+from yosinski_tf.machine import default_processes
 from yosinski_tf.plan import Cohort, without
 from yosinski_tf.records import has_record
 from yosinski_tf.rendezvous import Deserted, PeerLost
 
-__all__ = ["Event", "default_processes", "default_threads", "train_all"]
+__all__ = ["Event", "default_processes", "train_all"]
 
 _LOGS = "logs"
 # Between two looks at what others have done.
@@ -45,7 +45,7 @@ def _train(job, report, should_stop):
     # Imported here, with threads set first: TensorFlow reads them once.
     from yosinski_tf import threads, training
 
-    threads.set_threads_for(job)
+    threads.set_up(job)
     training.train(job, report=report, should_stop=should_stop)
 
 

@@ -29,14 +29,16 @@ def settings(
       dataset: The source and its options.
       network: The network's description.
       recipe: The recipe.
-      threads: Threads of each process, which decide how a processor rounds;
-        None if that is left to the folder, or to who makes it.
+      threads: Threads of each process; None if that is left to the folder, or to
+        who makes it. How many of them share one operation, which decides how a
+        processor rounds, always is.
     """
     values = {
         "dataset": dataset,
         "network": network.settings(),
         "recipe": recipe.settings(),
         "threads": threads,
+        "threads_per_operation": None,
     }
     return json.loads(json.dumps(values))
 
@@ -78,8 +80,12 @@ def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] |
     if any(_is_of(kind, found) and _is_of(kind, wanted) for kind in _MOVABLE):
         # The fingerprint says whether it holds the same.
         compared["dataset"]["spec"] = found["dataset"]["spec"]
-    if isinstance(found, dict) and wanted["threads"] is None and "threads" in found:
-        compared["threads"] = found["threads"]
+    if isinstance(found, dict):
+        # Of earlier versions all threads shared every operation.
+        found.setdefault("threads_per_operation", found.get("threads"))
+        compared["threads_per_operation"] = found["threads_per_operation"]
+        if wanted["threads"] is None and "threads" in found:
+            compared["threads"] = found["threads"]
     differences = _differences(found, compared)
     if isinstance(found, dict) and "threads" not in found and not differences:
         differences = ["threads were not noted by the version that made it"]

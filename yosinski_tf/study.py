@@ -26,6 +26,7 @@ from yosinski_tf.settings import (
 )
 from yosinski_tf.source_notes import IMAGES_FOLDER, sign
 from yosinski_tf.splits import Split
+from yosinski_tf.threads import Threads
 
 __all__ = [
     "IMAGES_FOLDER",
@@ -161,7 +162,7 @@ def prepare_folder(
     wanted: dict[str, Any],
     images: ImageSet,
     signed: str | None = None,
-    threads: int | None = None,
+    threads: Threads | None = None,
     waiting: Callable[[Busy], None] = lambda busy: None,
 ) -> dict[str, Any]:
     """Makes the folder with its settings and its data set, where not yet done.
@@ -208,8 +209,9 @@ def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
     source_notes.note(runs, wanted, signed, new=found is None)
     if found is None:
         found = canonical(wanted)
-        if found["threads"] is None:
-            found["threads"] = threads
+        if threads is not None:
+            found["threads"] = found["threads"] or threads.number
+            found["threads_per_operation"] = threads.per_operation
         text = json.dumps(found, indent=1)
         # The last to be written: it says that the folder is whole.
         write_atomically(runs / SETTINGS_NAME, text.encode())

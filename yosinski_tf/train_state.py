@@ -223,7 +223,6 @@ def restore(
 def _variables(cohort: Cohort, runs: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """What changes while training, by name; a shared trunk's once for each run."""
     model, optimizer = cohort.training, cohort.training.optimizer
-    optimizer.build(model.trainable_variables)
     yield _ITERATIONS, optimizer.iterations
     yield _IMAGES, model.totals.images
     for run, member in zip(runs, cohort.members, strict=True):

@@ -185,9 +185,9 @@ class _Training:
 
     def _placed(self, batches):
         """Batches where the training wants them; replicas share out the host's."""
-        batches = pipeline.without_autotuning(batches)
-        shared = self.job.distribution.kind != "none"
-        return batches if shared else pipeline.to_accelerator(batches)
+        if self.job.distribution.kind != "none":
+            return pipeline.without_autotuning(batches)
+        return pipeline.placed(batches)
 
     def _fit(self, batches, end: int) -> float:
         """Trains up to a step, unless it is there; images per second."""

@@ -4,7 +4,7 @@ import time
 
 import tensorflow as tf
 
-from yosinski_tf.threads import set_threads
+from yosinski_tf.threads import Threads, set_threads
 
 SIZES = (512, 1024, 2048)
 _SECONDS = 0.4
@@ -20,7 +20,7 @@ def matrix_products(threads: int, precisions: tuple[str, ...]) -> dict[str, floa
       threads: Threads that compute.
       precisions: Types of the matrices' numbers, by name.
     """
-    set_threads(threads)
+    set_threads(Threads(threads, threads))
     return {
         precision: max(_rate(size, tf.as_dtype(precision)) for size in SIZES)
         for precision in precisions

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from typing import Any
 
+from yosinski_tf import threads
 from yosinski_tf.benchmarks.measuring import peak_memory, summary
 from yosinski_tf.jobs import Interval, Job
 from yosinski_tf.networks import Network
@@ -60,14 +61,14 @@ class Setting:
 
 def train_bases(setting: Setting) -> None:
     """Base networks of one step, for copies that nobody will look at."""
-    from yosinski_tf import threads, training
+    from yosinski_tf import training
 
     recipe = dataclasses.replace(
         setting.recipe, steps=1, rate_drops=(), learning_rate=1e-6
     )
     for name in _BASES:
         job = _job(setting, setting.bases, (parse_treatment(name),), recipe)
-        threads.set_threads_for(job)
+        threads.set_up(job)
         training.train(job)
 
 
@@ -81,9 +82,9 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    from yosinski_tf import threads, training
+    from yosinski_tf import training
 
-    threads.set_threads_for(_job(setting, setting.bases, members(size), setting.recipe))
+    threads.set_up(_job(setting, setting.bases, members(size), setting.recipe))
     # What TensorFlow takes for itself is there after a first small product.
     tf.linalg.matmul(tf.ones((64, 64)), tf.ones((64, 64))).numpy()
     read = _count_reads()
@@ -107,6 +108,8 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
 
 
 def _job(setting: Setting, runs: pathlib.Path, treatments, recipe: Recipe) -> Job:
+    classes = len(setting.split.classes("B"))
+    chosen = threads.choose(setting.network, recipe, classes, 1, setting.threads)
     return Job(
         Cohort("growth", tuple(Run(setting.split, t, 0) for t in treatments)),
         setting.network,
@@ -114,7 +117,8 @@ def _job(setting: Setting, runs: pathlib.Path, treatments, recipe: Recipe) -> Jo
         runs,
         setting.images,
         "yosinski-benchmark train",
-        setting.threads,
+        chosen.number,
+        chosen.per_operation,
         # Saving is no part of a step.
         Interval(minutes=1e6),
     )

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from yosinski_tf.architectures import get_network
 from yosinski_tf.data import cache
 from yosinski_tf.errors import UserError
-from yosinski_tf.machine import cores
 from yosinski_tf.recipes import Recipe, parse_rate_drops
 from yosinski_tf.records import RECORD_NAME, read_records
 from yosinski_tf.splits import make_split
 from yosinski_tf.study import IMAGES_FOLDER
+from yosinski_tf.threads import choose as choose_threads
 from yosinski_tf.treatments import parse_treatment
 
 _SPLIT = "random:0"
@@ -141,8 +141,8 @@ def _command(
 def train_plainly(request: Request, folder: pathlib.Path, tell: Tell) -> list[float]:
     """Trains every network of the half with plain Keras, each in its own process.
 
-    As many at a time as ours, each on its share of the cores; float32; base A is
-    copied from the program's own, base B is trained first, as it is by ours.
+    As many at a time as ours, with the same threads; float32; base A is copied from
+    the program's own, base B is trained first, as it is by ours.
 
     Returns:
       Seconds of every process.
@@ -161,7 +161,10 @@ def train_plainly(request: Request, folder: pathlib.Path, tell: Tell) -> list[fl
         validate_every=request.validate_every,
         rate_drops=parse_rate_drops(_DROPS, request.steps),
     )
-    done = 0
+    network, done = get_network("mini"), 0
+    threads = choose_threads(
+        network, recipe, len(classes), request.processes, request.threads
+    )
 
     def train(treatment: str) -> float:
         nonlocal done
@@ -172,12 +175,12 @@ def train_plainly(request: Request, folder: pathlib.Path, tell: Tell) -> list[fl
         task = {
             "images": base / IMAGES_FOLDER,
             "classes": classes,
-            "network": get_network("mini"),
+            "network": network,
             "recipe": recipe,
             "treatment": treatment,
             "source": sources.get(source),
             "out": base_b if treatment == "baseB" else None,
-            "threads": max(1, cores() // request.processes),
+            "threads": threads,
         }
         process = multiprocessing.get_context("spawn").Process(
             target=_train_plainly, args=(task,), daemon=True

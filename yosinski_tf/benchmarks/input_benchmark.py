@@ -195,7 +195,9 @@ def _first_batches(request: Request, stores: dict[str, Store], report: Report):
     for _ in range(_FIRST_BATCHES):
         for name, first in zip(found, (0, _FAR), strict=True):
             started = time.perf_counter()
-            next(iter(variants.our_batches(part, setting, first, request.steps)))
+            batches = iter(variants.our_batches(part, setting, first, request.steps))
+            next(batches)
+            # Before the pipeline is taken down again.
             found[name].append(time.perf_counter() - started)
     return {name: summary(seconds) for name, seconds in found.items()}
 

@@ -17,6 +17,7 @@ from yosinski_tf.data import cache
 from yosinski_tf.data.image_set import half_view
 from yosinski_tf.networks import CaffeConv, Conv, Network
 from yosinski_tf.recipes import Recipe
+from yosinski_tf.threads import Threads, set_threads
 from yosinski_tf.treatments import parse_treatment
 
 _SLOPE = 0.1
@@ -160,7 +161,7 @@ class Task:
     treatment: str
     source: pathlib.Path | None
     out: pathlib.Path | None
-    threads: int
+    threads: Threads
 
 
 def train_alone(task: Task) -> float:
@@ -172,8 +173,7 @@ def train_alone(task: Task) -> float:
     Returns:
       The share of validation images classified right at the end.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(task.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(task.threads)
+    set_threads(task.threads)
     recipe, treatment = task.recipe, parse_treatment(task.treatment)
     images = cache.load(task.images)
     chosen, labels = half_view(np.asarray(images.train_labels), task.classes)

@@ -13,6 +13,7 @@ from yosinski_tf.networks import Network
 from yosinski_tf.plan import Cohort, Run
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import Split
+from yosinski_tf.threads import Threads
 from yosinski_tf.treatments import parse_treatment
 
 OURS, PLAIN = "ours", "plain Keras"
@@ -52,17 +53,22 @@ def names(setting: Setting) -> list[str]:
 def sample(setting: Setting, name: str) -> Sample:
     """One measurement of a variant, after a first that is not counted.
 
-    To be called in a process of its own, before TensorFlow has computed anything:
-    the program decides on threads by the network, plain Keras leaves them alone.
+    To be called in a process of its own, before TensorFlow has computed anything.
+    Both have the threads that the program takes for the network.
     """
     if name == PLAIN:
-        threads.set_threads(setting.threads)
+        threads.set_threads(_threads(setting))
         variant: _Ours | _Plain = _Plain(setting)
     else:
         precision = dict(zip(names(setting), setting.precisions, strict=False))[name]
         variant = _Ours(setting, precision)
     measure(variant.steps())
     return measure(variant.steps())
+
+
+def _threads(setting: Setting) -> Threads:
+    classes = len(setting.split.classes("B"))
+    return threads.choose(setting.network, setting.recipe, classes, 1, setting.threads)
 
 
 class _Ours:
@@ -72,6 +78,7 @@ class _Ours:
         self._setting = setting
         run = Run(setting.split, parse_treatment("baseB"), seed=0)
         recipe = dataclasses.replace(setting.recipe, precision=precision)
+        chosen = _threads(setting)
         self._job = Job(
             Cohort("benchmark", (run,)),
             setting.network,
@@ -79,9 +86,10 @@ class _Ours:
             setting.images,  # Nothing is written there.
             setting.images,
             "yosinski-benchmark train",
-            setting.threads,
+            chosen.number,
+            chosen.per_operation,
         )
-        threads.set_threads_for(self._job)
+        threads.set_up(self._job)
         self._prepared = preparation.prepare(self._job)
         training.compile_models(self._job, self._prepared.model)
         self._part = pipeline.on_host(self._prepared.train_part)
@@ -103,7 +111,7 @@ class _Ours:
             places=self._prepared.mean_image is not None,
         )
         self._prepared.model.training.fit(
-            pipeline.without_autotuning(pipeline.with_indices(batches, first)),
+            pipeline.placed(pipeline.with_indices(batches, first)),
             epochs=1,
             verbose=0,
             shuffle=False,

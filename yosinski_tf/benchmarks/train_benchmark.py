@@ -252,9 +252,9 @@ def _input_alone(
     request: input_benchmark.Request, folder: pathlib.Path, threads: int
 ) -> list[Sample]:
     from yosinski_tf.benchmarks import input_variants, measuring
-    from yosinski_tf.threads import set_threads
+    from yosinski_tf.threads import Threads, set_threads
 
-    set_threads(threads)
+    set_threads(Threads(threads, threads))
     names = tuple(range(50))
     setting = input_variants.Setting(
         request.image_size, request.crop_size, request.batch_size, names

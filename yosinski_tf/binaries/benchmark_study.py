@@ -6,13 +6,15 @@ import pathlib
 
 from absl import flags, logging
 
+from yosinski_tf import threads
+from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks import study_benchmark
 from yosinski_tf.benchmarks.study_table import table
 from yosinski_tf.binaries.benchmark_train import described, say
 from yosinski_tf.errors import UserError
 from yosinski_tf.files import write_atomically
-from yosinski_tf.machine import cores, default_processes, default_threads
-from yosinski_tf.recipes import PRECISIONS
+from yosinski_tf.machine import cores, default_processes
+from yosinski_tf.recipes import PRECISIONS, Recipe
 
 FLAGS = flags.FLAGS
 NAMES = (
@@ -41,8 +43,8 @@ def define() -> None:
     )
     flags.DEFINE_integer(
         "cohort_size",
-        9,
-        "Networks trained together at most (9: as yosinski-study decides for two"
+        18,
+        "Networks trained together at most (18: as yosinski-study decides for two"
         " processes).",
         lower_bound=1,
     )
@@ -98,7 +100,7 @@ def _request() -> study_benchmark.Request:
         FLAGS.steps,
         precisions,
         processes,
-        default_threads(processes, shared=False) or cores(),
+        threads.choose(get_network("mini"), Recipe(), 20, processes).number or cores(),
         FLAGS.cohort_size,
         treatments,
     )

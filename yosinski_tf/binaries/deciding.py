@@ -12,6 +12,7 @@ from yosinski_tf.data.sources import Description
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import Cohort, Run
 from yosinski_tf.recipes import Recipe
+from yosinski_tf.threads import choose as choose_threads
 
 FLAGS = flags.FLAGS
 
@@ -70,10 +71,15 @@ def cohort_size(
             images * recipe.image_size**2 * 3 if in_memory else 0,
         )
 
+    processes = at_once or FLAGS.processes or scheduler.default_processes()
+    classes = (len(run.split.classes(run.treatment.target)) for run in wanted)
+    threads = choose_threads(network, recipe, max(classes, default=1), processes)
     packing = cohort_memory.pack(
         wanted,
         needed,
-        processes=at_once or FLAGS.processes or scheduler.default_processes(),
+        processes=processes,
         available=available,
+        # One process that is left takes others' cores, if it may.
+        turns=1 if threads.per_operation == 1 else 2,
     )
     return (packing.size, str(packing)) if packing else (None, "")

@@ -26,7 +26,7 @@ from yosinski_tf.jobs import Job
 from yosinski_tf.plan import Cohort
 from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.records import RECORD_NAME, find_record
-from yosinski_tf.threads import share_operations
+from yosinski_tf.threads import choose as choose_threads
 
 FLAGS = flags.FLAGS
 
@@ -106,10 +106,13 @@ def _prepare(plan: Plan) -> dict[str, Any]:
     study.check_images(images, study.finished(plan.runs).values())
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
-    shared = any(
-        share_operations(plan.network, plan.recipe, len(classes)) for classes in halves
+    threads = choose_threads(
+        plan.network,
+        plan.recipe,
+        max(map(len, halves)),
+        plan.processes,
+        FLAGS.threads,
     )
-    threads = scheduler.default_threads(plan.processes, shared)
     settings = study.prepare_folder(
         plan.runs, plan.settings, images, signed, threads, closing.tell_waiting
     )
@@ -144,7 +147,7 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
     display = _display(plan)
     lost = scheduler.train_all(
         plan.cohorts,
-        lambda cohort: _job(plan, cohort, settings["threads"]),
+        lambda cohort: _job(plan, cohort, settings),
         runs=plan.runs,
         processes=processes,
         report=display.show,
@@ -156,7 +159,7 @@ def _train(plan: Plan, settings: dict[str, Any]) -> int:
     return 1 if lost or failed else 0
 
 
-def _job(plan: Plan, cohort: Cohort, threads: int | None) -> Job:
+def _job(plan: Plan, cohort: Cohort, settings: dict[str, Any]) -> Job:
     return Job(
         cohort,
         plan.network,
@@ -164,7 +167,8 @@ def _job(plan: Plan, cohort: Cohort, threads: int | None) -> Job:
         plan.runs,
         plan.runs / study.IMAGES_FOLDER,
         command_line.command(),
-        threads,
+        settings["threads"],
+        settings["threads_per_operation"],
         FLAGS.checkpoint_every,
         FLAGS.deterministic,
         plan.distribution,
@@ -201,7 +205,7 @@ def _follow(plan: Plan) -> int:
                 " from the chief: start the same command"
             )
         cohort = Cohort(call.cohort, tuple(known[name] for name in call.runs))
-        return _job(plan, cohort, made_with["threads"])
+        return _job(plan, cohort, made_with)
 
     display = _display(plan)
     end = team.follow(

@@ -38,8 +38,8 @@ def define() -> None:
     flags.DEFINE_integer(
         "threads",
         None,
-        "Threads of each process, for good: they decide how a processor rounds"
-        " (default: the folder's; of a new one its share of the cores).",
+        "Threads of each process, for good (default: the folder's; of a new one its"
+        " share of the cores, or twice that where operations are small).",
         lower_bound=1,
     )
     flags.DEFINE_bool(

@@ -176,27 +176,29 @@ def validation_batches(
     return chosen.map(load, num_parallel_calls=2).prefetch(2)
 
 
+def placed(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Batches made ahead, and copied to TensorFlow's first GPU if there is one.
+
+    To be applied last.
+    """
+    batches = without_autotuning(batches)
+    devices = tf.config.list_logical_devices("GPU")
+    if not devices:
+        return batches.prefetch(2)
+    # What came after would run on the processor again.
+    return batches.apply(tf.data.experimental.prefetch_to_device(devices[0].name, 2))
+
+
 def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Has TensorFlow leave the pipeline as it was written.
 
-    Its tuner finds nothing to choose here, since all numbers of threads and buffers
-    are given, and an iterator that it works for may take as long to go away as it
-    lived: the tuner's thread can miss that it is asked to end.
+    An iterator that its tuner works for may take as long to go away as it lived:
+    the tuner's thread can miss that it is asked to end. Whatever is to run ahead
+    must say so, since the tuner would also see to that.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
     return batches.with_options(options)
-
-
-def to_accelerator(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Has batches copied ahead to TensorFlow's first GPU, if there is one.
-
-    To be applied last: what came after would run on the processor again.
-    """
-    devices = tf.config.list_logical_devices("GPU")
-    if not devices:
-        return batches
-    return batches.apply(tf.data.experimental.prefetch_to_device(devices[0].name, 2))
 
 
 def mean_pixel(part: Part) -> tuple[float, float, float]:
