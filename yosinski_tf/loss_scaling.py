@@ -29,10 +29,10 @@ STEPS_TO_GROW = 2000
 class ScaledSGD(CaffeSGD):
     """`CaffeSGD` on gradients of losses that it has scaled, one for each network.
 
-    `build` comes first. The loss handed to `scale_loss` is float32 [networks]. A network with a gradient
-    that is not finite takes no step: weights and velocities stay, the others' move.
-    Every step counts, for the schedule of rates too. All state is kept for each
-    network, so that company changes nothing.
+    `build` comes first. The loss handed to `scale_loss` is float32 [networks]. A
+    network with a gradient that is not finite takes no step: weights and velocities
+    stay, the others' move. Every step counts, for the schedule of rates too. All
+    state is kept for each network, so that company changes nothing.
     """
 
     def __init__(self, networks: Sequence[Sequence[Any]], **kwargs):
