@@ -147,13 +147,17 @@ def _crops(
 
     def crops(data, label, place, window, flip):
         made = tf.TensorArray(tf.uint8, tf.size(label), element_shape=[size, size, 3])
+        nothing = tf.zeros([0, size, 3], tf.uint8)
 
         def add(made, numbers, turned):
             def body(k, made):
                 i = numbers[k]
                 pixels = crop(data[i], place[i], window[i])
                 # One at a time: mirroring a whole batch is five times as dear.
-                pixels = tf.reverse(pixels, [1]) if turned else pixels
+                if turned:
+                    # Into memory that was just used, then on in one piece: pixel by
+                    # pixel into memory that was not is twice as dear.
+                    pixels = tf.concat([tf.reverse(pixels, [1]), nothing], 0)
                 return k + 1, made.write(i, pixels)
 
             # One after another by the same thread: waking another for each image
