@@ -119,6 +119,22 @@ def test_preserved_layers_have_a_look_of_their_own(tmp_path):
     assert _share(image, drawing.STYLES["AnB"].color) == 0
 
 
+@pytest.mark.parametrize(("frozen", "badges"), [(0.4, ["1", "2", "3"]), (0.55, ["1"])])
+def test_only_what_can_be_seen_is_explained(frozen, badges):
+    made = [
+        point("baseB", 0.5),
+        *(point(f"B{n}B", frozen) for n in range(1, 8)),
+        *(point(f"B{n}B+", 0.5) for n in range(1, 8)),
+    ]
+    with drawing.style():
+        figure = drawing.new_figure(7, 5)
+        axes = figure.subplots()
+        halves_panels.interpretation(figure, axes, made, "top1")
+    explained = figure.get_supxlabel().splitlines()
+    assert [line.split()[0] for line in explained] == badges
+    assert sorted(t.get_text() for t in axes.texts if t.get_text().isdigit()) == badges
+
+
 def test_labels_are_moved_apart_and_keep_their_order():
     assert drawing.apart([1.0, 5.0], gap=1.0) == [1.0, 5.0]
     assert drawing.apart([2.0, 2.0], gap=1.0) == [1.5, 2.5]

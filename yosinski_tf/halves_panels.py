@@ -137,14 +137,16 @@ def _badges(
     flat = dict.fromkeys(range(8), base)
     recovered = [(n, y) for n, y in means.get("BnB+", {}).items() if n > 0]
     recovered.sort(key=lambda place: abs(place[0] - 4))
+    lost = middles("2", flat)
     return drawing.place_badges(
         axes,
         [
             ("1", [(0, base + 0.09 * (high - low))]),
-            ("2", middles("2", flat)),
+            ("2", lost),
             ("4", middles("4", means.get("BnB", {}))),
             ("5", middles("5", means.get("AnB+", {}))),
-            ("3", recovered),
+            # Without a loss there is nothing to recover.
+            ("3", recovered if lost else []),
         ],
     )
 
