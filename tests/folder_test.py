@@ -316,7 +316,10 @@ def test_real_images(tmp_path):
         names = sorted({m.name.split("/")[1] for m in members if m.isfile()})
         chosen = (names[0], names[1], names[-2], names[-1])
         wanted = [m for m in members if m.isfile() and m.name.split("/")[1] in chosen]
-        tar.extractall(tmp_path, wanted, filter="data")
+        for member in wanted:
+            path = tmp_path / member.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tar.extractfile(member).read())
     families = ilsvrc.families(names)
     assert (families.count("natural"), families.count("manmade")) == (36, 64)
     data = load(f"folder:{tmp_path}", image_size=64)
