@@ -225,26 +225,28 @@ def test_threads_that_are_given_are_taken(tmp_path, images):
     assert held["threads"] == 2
 
 
-def test_threads_of_earlier_versions_share_all_operations(tmp_path, images):
-    study.prepare_folder(tmp_path, wanted(), images, threads=Threads(3, 1))
-    path = tmp_path / "study.json"
+def made_without(name, folder, images):
+    """A study folder of three threads whose settings lack a name."""
+    study.prepare_folder(folder, wanted(), images, threads=Threads(3, 1))
+    path = folder / "study.json"
     stored = json.loads(path.read_text())
-    del stored["threads_per_operation"]
+    del stored[name]
     path.write_text(json.dumps(stored))
-    assert study.check_folder(tmp_path, wanted())["threads_per_operation"] == 3
+    return folder
+
+
+def test_threads_of_earlier_versions_share_all_operations(tmp_path, images):
+    made = made_without("threads_per_operation", tmp_path, images)
+    assert study.check_folder(made, wanted())["threads_per_operation"] == 3
     # Nor does whoever goes on with the folder change that.
-    held = study.prepare_folder(tmp_path, wanted(), images, threads=Threads(2, 1))
+    held = study.prepare_folder(made, wanted(), images, threads=Threads(2, 1))
     assert held["threads_per_operation"] == 3
 
 
 def test_settings_without_threads_are_of_another_version(tmp_path, images):
-    study.prepare_folder(tmp_path, wanted(), images, threads=Threads(3, 1))
-    path = tmp_path / "study.json"
-    stored = json.loads(path.read_text())
-    del stored["threads"]
-    path.write_text(json.dumps(stored))
+    made = made_without("threads", tmp_path, images)
     with pytest.raises(UserError, match="threads were not noted by the version"):
-        study.check_folder(tmp_path, wanted())
+        study.check_folder(made, wanted())
 
 
 @pytest.mark.parametrize(
