@@ -15,6 +15,7 @@ from yosinski_tf.jobs import Job, Progress, Stopped
 from yosinski_tf.plan import Cohort, make_cohorts, make_runs
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.splits import make_split
+from yosinski_tf.threads import Threads
 from yosinski_tf.treatments import parse_treatments
 
 NAMES = [f"class{index}" for index in range(8)]
@@ -30,7 +31,7 @@ def cohorts(treatments: str, splits: int = 1, size: int | None = None):
 
 
 def job(runs: pathlib.Path, cohort: Cohort) -> Job:
-    return Job(cohort, NETWORK, RECIPE, runs, runs / "dataset", "stub", 1)
+    return Job(cohort, NETWORK, RECIPE, runs, runs / "dataset", "stub", Threads(1, 1))
 
 
 def train(job: Job, report, should_stop) -> None:
@@ -70,7 +71,7 @@ def train(job: Job, report, should_stop) -> None:
             split_digest=run.split.digest,
             recipe=RECIPE.settings(),
             network_settings=NETWORK.settings(),
-            threads=job.threads,
+            threads=job.threads.number,
         )
         records.write_record(job.runs, made)
 

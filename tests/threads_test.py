@@ -1,19 +1,12 @@
 """TensorFlow's threads: what a new study takes, and what a job sets."""
 
-import dataclasses
-import pathlib
-
 import pytest
-from tiny import NETWORK, RECIPE, SPLIT
 
 from yosinski_tf import machine, threads
 from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks.own_process import apart
-from yosinski_tf.jobs import Job
-from yosinski_tf.plan import Cohort, Run
 from yosinski_tf.recipes import Recipe
 from yosinski_tf.threads import Threads
-from yosinski_tf.treatments import parse_treatment
 
 # Almost all of its work is in conv1.
 NARROW = get_network("caffenet", widths=(4, 4, 4, 4, 4, 16, 16), lrn=False)
@@ -70,28 +63,21 @@ def test_beside_a_gpu_all_is_shared(monkeypatch, number):
     assert found == Threads(number, number)
 
 
-def threads_of(jobs):
+def threads_of(wanted):
     """Threads between and within operations; in a process that has none yet."""
     import tensorflow as tf
 
     config, found = tf.config.threading, []
-    for job in jobs:
+    for each in wanted:
         config.set_inter_op_parallelism_threads(0)
         config.set_intra_op_parallelism_threads(0)
-        threads.set_up(job)
+        threads.set_up(each)
         between = config.get_inter_op_parallelism_threads()
         found.append((between, config.get_intra_op_parallelism_threads()))
     return found
 
 
-def test_a_job_sets_what_it_says():
-    runs = tuple(Run(SPLIT, parse_treatment(t), 0) for t in ("baseB", "B3B", "A3B+"))
-    nowhere = pathlib.Path("nowhere")
-    job = Job(Cohort("threads", runs), NETWORK, RECIPE, nowhere, nowhere, "test")
-    wanted = [(3, 1), (2, 2), (None, None)]
-    jobs = [
-        dataclasses.replace(job, threads=number, threads_per_operation=within)
-        for number, within in wanted
-    ]
+def test_tensorflow_takes_what_it_is_told():
+    wanted = [Threads(3, 1), Threads(2, 2), Threads(None, None)]
     # 0: the library's choice, one for each core.
-    assert apart(threads_of, jobs) == [(3, 1), (2, 2), (0, 0)]
+    assert apart(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]

@@ -13,6 +13,7 @@ from yosinski_tf.errors import UserError
 from yosinski_tf.networks import Network
 from yosinski_tf.plan import Cohort
 from yosinski_tf.recipes import Recipe
+from yosinski_tf.threads import Threads
 
 
 class Stopped(Exception):
@@ -138,9 +139,7 @@ class Job:
       runs: The study folder.
       images: Folder of the data set's arrays (see `data.cache`).
       command: The command line, for the records.
-      threads: Threads that compute, or None for the library's choice.
-      threads_per_operation: How many of them share one operation; None for the
-        library's choice.
+      threads: Threads that compute.
       checkpoint_every: Least distance between two checkpoints; a time is made
         longer where saving would take more than 2% of it (see `SaveClock`).
       deterministic: Whether to ask for kernels that give the same bits each time.
@@ -155,8 +154,7 @@ class Job:
     runs: pathlib.Path
     images: pathlib.Path
     command: str
-    threads: int | None = None
-    threads_per_operation: int | None = None
+    threads: Threads = Threads(None, None)
     checkpoint_every: Interval = Interval(minutes=1.0)
     deterministic: bool = False
     distribution: Distribution = Distribution()

@@ -130,7 +130,7 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
         device=device,
         distribution=job.distribution.kind,
         replicas=outcome.replicas,
-        threads=job.threads,
+        threads=job.threads.number,
         command=job.command,
         finished_at=now.isoformat(timespec="seconds"),
     )

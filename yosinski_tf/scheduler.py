@@ -45,7 +45,7 @@ def _train(job, report, should_stop):
     # Imported here, with threads set first: TensorFlow reads them once.
     from yosinski_tf import threads, training
 
-    threads.set_up(job)
+    threads.set_up(job.threads)
     training.train(job, report=report, should_stop=should_stop)
 
 

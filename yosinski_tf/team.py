@@ -86,7 +86,7 @@ def _train(job, report, should_stop) -> None:
     # Imported here, with threads set first: TensorFlow reads them once.
     from yosinski_tf import threads, training
 
-    threads.set_up(job)
+    threads.set_up(job.threads)
     try:
         training.train(job, report=report, should_stop=should_stop)
     except Exception as error:

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 
-from yosinski_tf.jobs import Job
 from yosinski_tf.machine import cores, default_threads
 from yosinski_tf.networks import Network
 from yosinski_tf.recipes import Recipe
@@ -83,7 +82,7 @@ def keep_kernels() -> None:
     os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
 
 
-def set_up(job: Job) -> None:
-    """Has TensorFlow compute as a job says; to be called before it computes."""
+def set_up(threads: Threads) -> None:
+    """Has TensorFlow compute as the program does; to be called before it computes."""
     keep_kernels()
-    set_threads(Threads(job.threads, job.threads_per_operation))
+    set_threads(threads)

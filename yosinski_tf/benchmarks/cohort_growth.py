@@ -68,7 +68,7 @@ def train_bases(setting: Setting) -> None:
     )
     for name in _BASES:
         job = _job(setting, setting.bases, (parse_treatment(name),), recipe)
-        threads.set_up(job)
+        threads.set_up(job.threads)
         training.train(job)
 
 
@@ -84,7 +84,7 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
 
     from yosinski_tf import training
 
-    threads.set_up(_job(setting, setting.bases, members(size), setting.recipe))
+    threads.set_up(_job(setting, setting.bases, members(size), setting.recipe).threads)
     # What TensorFlow takes for itself is there after a first small product.
     tf.linalg.matmul(tf.ones((64, 64)), tf.ones((64, 64))).numpy()
     read = _count_reads()
@@ -109,7 +109,6 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
 
 def _job(setting: Setting, runs: pathlib.Path, treatments, recipe: Recipe) -> Job:
     classes = len(setting.split.classes("B"))
-    chosen = threads.choose(setting.network, recipe, classes, 1, setting.threads)
     return Job(
         Cohort("growth", tuple(Run(setting.split, t, 0) for t in treatments)),
         setting.network,
@@ -117,8 +116,7 @@ def _job(setting: Setting, runs: pathlib.Path, treatments, recipe: Recipe) -> Jo
         runs,
         setting.images,
         "yosinski-benchmark train",
-        chosen.number,
-        chosen.per_operation,
+        threads.choose(setting.network, recipe, classes, 1, setting.threads),
         # Saving is no part of a step.
         Interval(minutes=1e6),
     )

@@ -78,7 +78,6 @@ class _Ours:
         self._setting = setting
         run = Run(setting.split, parse_treatment("baseB"), seed=0)
         recipe = dataclasses.replace(setting.recipe, precision=precision)
-        chosen = _threads(setting)
         self._job = Job(
             Cohort("benchmark", (run,)),
             setting.network,
@@ -86,10 +85,9 @@ class _Ours:
             setting.images,  # Nothing is written there.
             setting.images,
             "yosinski-benchmark train",
-            chosen.number,
-            chosen.per_operation,
+            _threads(setting),
         )
-        threads.set_up(self._job)
+        threads.set_up(self._job.threads)
         self._prepared = preparation.prepare(self._job)
         training.compile_models(self._job, self._prepared.model)
         self._part = pipeline.on_host(self._prepared.train_part)

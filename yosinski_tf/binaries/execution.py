@@ -26,6 +26,7 @@ from yosinski_tf.jobs import Job
 from yosinski_tf.plan import Cohort
 from yosinski_tf.progress import Display, duration, say
 from yosinski_tf.records import RECORD_NAME, find_record
+from yosinski_tf.threads import Threads
 from yosinski_tf.threads import choose as choose_threads
 
 FLAGS = flags.FLAGS
@@ -167,8 +168,7 @@ def _job(plan: Plan, cohort: Cohort, settings: dict[str, Any]) -> Job:
         plan.runs,
         plan.runs / study.IMAGES_FOLDER,
         command_line.command(),
-        settings["threads"],
-        settings["threads_per_operation"],
+        Threads(settings["threads"], settings["threads_per_operation"]),
         FLAGS.checkpoint_every,
         FLAGS.deterministic,
         plan.distribution,
