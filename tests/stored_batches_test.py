@@ -12,7 +12,6 @@ from yosinski_tf.data.order import EveryView
 from yosinski_tf.errors import UserError
 
 SIZE, COUNTS = 24, [13, 11, 12, 9]
-# As many records as are read at a time, and more: a pipeline may read ahead.
 OPTIONS = {"batch_size": 5, "seed": 3}
 
 
@@ -133,20 +132,8 @@ def test_the_number_of_batches_is_known_beforehand(stored):
 @pytest.mark.parametrize("threads", [1, 2, 16])
 def test_threads_that_share_a_batch_make_the_same(stored, memory, monkeypatch, threads):
     monkeypatch.setattr(stored_batches, "_threads", lambda: threads)
-    # Of 300 images, 16 threads take 75 each.
     options = {"batch_size": 300, "last": 2}
     assert_same(training(half(stored), **options), training(half(memory), **options))
-
-
-@pytest.mark.parametrize(
-    ("batch", "threads", "piece"),
-    [
-        *((256, 1, 256), (256, 2, 256), (256, 4, 256), (256, 16, 64), (256, 64, 64)),
-        *((1024, 8, 512), (100, 3, 100), (100, 5, 80), (64, 2, 64), (5, 2, 64)),
-    ],
-)
-def test_pieces_are_whole_batches_or_what_threads_can_hold(batch, threads, piece):
-    assert stored_batches.piece_size(batch, threads) == piece
 
 
 class Counted:
@@ -177,8 +164,8 @@ def test_a_first_batch_takes_no_more_reads_far_into_a_training(
         **OPTIONS,
     )
     next(iter(batches))
-    # A few calls of 64 records run ahead of the decoding, whatever the step.
-    assert 64 <= counted.records <= 512
+    # A few batches of 5 run ahead, whatever the step.
+    assert 5 <= counted.records <= 50
 
 
 def test_a_period_reads_its_own_images_only(stored, monkeypatch):
@@ -214,8 +201,7 @@ def test_jpeg_is_cropped_as_the_whole_image_is(folder, tmp_path):
     ):
         wanted = image[top : top + 17, left : left + 17]
         wanted = wanted[:, ::-1] if flip else wanted
-        # At its edge colours are interpolated from what lies within the crop.
-        assert (crop[1:-1, 1:-1] == wanted[1:-1, 1:-1]).all()
+        assert (crop == wanted).all()
 
 
 @pytest.mark.parametrize(
