@@ -53,20 +53,23 @@ def test_photographs_of_a_folder_and_of_a_tar_file(tmp_path):
         photographs.read_photographs(str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("decoder", ["bare_decoder", "bare_map"])
-def test_the_bare_decoder_decodes_every_crop(decoder):
+@pytest.mark.parametrize(
+    ("decoder", "changes"),
+    [("bare_decoder", {}), ("bare_decoder", {"as_ours": True}), ("bare_map", {})],
+)
+def test_the_bare_decoder_decodes_every_crop(decoder, changes):
     variants = pytest.importorskip("yosinski_tf.benchmarks.input_variants")
     setting = variants.Setting(image_size=32, crop_size=27, batch_size=8, classes=())
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32)).save(buffer, "JPEG")
     files = [buffer.getvalue()] * 101
     decode = getattr(variants, decoder)
-    found = list(decode(tf.constant(files), setting, 3))
+    found = list(decode(tf.constant(files), setting, 3, **changes))
     assert found == [64, 3 * 101]
     # Past the first 64, which are only for warming up.
     files[100] = files[100][:200]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        list(decode(tf.constant(files), setting, 3))
+        list(decode(tf.constant(files), setting, 3, **changes))
 
 
 @pytest.mark.slow  # about 40 s: a process of TensorFlow for each measured memory
@@ -78,14 +81,20 @@ def test_every_number_is_there(tmp_path):
     found = json.loads((tmp_path / "input.json").read_text())
     assert found["command"].startswith("yosinski-benchmark input --work_dir=")
     assert set(found["rates"]) == {
-        *("bare decoder", "bare decoder, tf.data", "ours", "ours, raw"),
-        *("usual", "usual, careful"),
+        *("bare decoder", "bare decoder, our windows", "bare decoder, tf.data"),
+        *("ours", "ours, raw", "usual", "usual, careful"),
     }
     for rate in found["rates"].values():
         assert rate["images_per_second"]["median"] > 0
     pairs = [(ratio["of"], ratio["to"]) for ratio in found["ratios"]]
-    others = ("bare decoder", "bare decoder, tf.data", "usual", "usual, careful")
-    assert pairs[:4] == [("ours", other) for other in others]
+    assert pairs == [
+        ("ours", "bare decoder"),
+        ("ours", "bare decoder, our windows"),
+        ("ours", "bare decoder, tf.data"),
+        ("ours", "usual"),
+        ("ours", "usual, careful"),
+        ("ours, raw", "ours"),
+    ]
     assert set(found["first_batch_seconds"]) == {"step 0", "step 1,000,000"}
     # Ten halves of 250 images, and twelve sets of 100 classes with at most 5.
     copies = 10 * 250 + 100 + 200 + 10 * 500

@@ -157,6 +157,9 @@ def _rates(request: Request, stores: dict[str, Store], report: Report):
     few = max(3, request.steps // 3)
     started = {
         "bare decoder": lambda: variants.bare_decoder(files, setting, repeats),
+        "bare decoder, our windows": lambda: variants.bare_decoder(
+            files, setting, repeats, as_ours=True
+        ),
         "bare decoder, tf.data": lambda: variants.bare_map(files, setting, repeats),
         "ours": lambda: variants.ours(parts["jpeg"], setting, 0, request.steps),
         "ours, raw": lambda: variants.ours(parts["raw"], setting, 0, request.steps),
@@ -174,6 +177,7 @@ def _rates(request: Request, stores: dict[str, Store], report: Report):
             ratios(samples, "ours", other)
             for other in (
                 "bare decoder",
+                "bare decoder, our windows",
                 "bare decoder, tf.data",
                 "usual",
                 "usual, careful",

@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
@@ -11,8 +10,9 @@ import tensorflow_datasets as tfds
 
 from yosinski_tf.benchmarks import photographs
 from yosinski_tf.data import pipeline, sources
+from yosinski_tf.data.batch_map import map_batch
 from yosinski_tf.data.image_set import ImageSet, half_view
-from yosinski_tf.data.stored_batches import keep_freed_memory
+from yosinski_tf.data.stored_batches import decoded_windows, keep_freed_memory
 from yosinski_tf.machine import cores
 
 _SEED = 1
@@ -82,18 +82,28 @@ def encoded(part: pipeline.Part, count: int) -> tf.Tensor:
         return tf.constant(part.images.read(chosen), tf.string)
 
 
-def bare_decoder(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[int]:
+def bare_decoder(
+    files: tf.Tensor, setting: Setting, rounds: int, as_ours: bool = False
+) -> Iterator[int]:
     """Random crops of files in memory, decoded on all cores and thrown away.
 
-    Nothing is read, parsed, mirrored or put into a batch, and no core waits for
-    another: each has a loop of its own over its share of the files.
+    Nothing is read, parsed, mirrored or put into a batch. Loops in Python or in
+    TensorFlow, and tf.data, were not faster.
+
+    Args:
+      files: JPEG files.
+      setting: What is common.
+      rounds: How often to decode them all.
+      as_ours: Whether to decode of each file what the program does, from which it
+        cuts the crop afterwards, instead of the crop alone.
     """
     keep_freed_memory()
-    size, threads = setting.crop_size, cores()
     window = _windows(setting, len(files))
 
-    # Calls for single images, from Python or by tf.data, cost a tenth and more, and
-    # tf.data often leaves a core without work meanwhile.
+    def values(data, window):
+        # What nothing is made of is not decoded.
+        return tf.size(tf.io.decode_and_crop_jpeg(data, window, channels=3))
+
     @tf.function(
         input_signature=[
             tf.TensorSpec([None], tf.string),
@@ -102,36 +112,20 @@ def bare_decoder(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[in
         autograph=False,
     )
     def decode(files, windows):
-        def add(i, values):
-            crop = tf.io.decode_and_crop_jpeg(files[i], windows[i], channels=3)
-            # What nothing is made of is not decoded.
-            return i + 1, values + tf.size(crop, tf.int64)
-
-        start = [0, tf.constant(0, tf.int64)]
-        _, values = tf.while_loop(
-            lambda i, _: i < tf.size(files), add, start, parallel_iterations=1
-        )
-        return values
+        found = map_batch(values, [files, windows], tf.TensorSpec([], tf.int32))
+        return tf.math.count_nonzero(found)
 
     with tf.device("CPU:0"):
         windows = tf.constant(window, tf.int32)
-        shares = [
-            (files[core::threads], windows[core::threads]) for core in range(threads)
-        ]
+        if as_ours:
+            windows = decoded_windows(windows, setting.crop_size, setting.image_size)
         # The first few are the warming up of `measure`.
-        found = decode(files[:64], windows[:64])
-
-    def all_rounds(share):
-        with tf.device("CPU:0"):
-            return sum(int(decode(*share)) for _ in range(rounds))
-
-    with ThreadPoolExecutor(threads) as pool:
-        yield int(found) // (size * size * 3)
-        yield sum(pool.map(all_rounds, shares)) // (size * size * 3)
+        yield int(decode(files[:64], windows[:64]))
+        yield sum(int(decode(files, windows)) for _ in range(rounds))
 
 
 def bare_map(files: tf.Tensor, setting: Setting, rounds: int) -> Iterator[int]:
-    """The same as tf.data does it, with as many calls at a time as there are cores."""
+    """The crops alone as tf.data maps them, as many at a time as there are cores."""
     keep_freed_memory()
     count = len(files)
     windows = _windows(setting, count).astype(np.int32)
