@@ -6,7 +6,6 @@ Everything is compared within one run, by variants that take turns.
 import dataclasses
 import json
 import math
-import multiprocessing
 import pathlib
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from yosinski_tf.benchmarks.measuring import (
+    Sample,
     peak_memory,
     rates,
     ratios,
     summary,
     take_turns,
 )
+from yosinski_tf.benchmarks.own_process import apart
 from yosinski_tf.data import prepare
 from yosinski_tf.data.image_set import half_view
 from yosinski_tf.data.shard_work import Settings
@@ -145,32 +146,13 @@ def _setting(request: Request, store: Store):
 
 
 def _rates(request: Request, stores: dict[str, Store], report: Report):
-    from yosinski_tf.benchmarks import input_variants as variants
-
-    setting = _setting(request, stores["jpeg"])
-    parts = {
-        encoding: variants.part_of(variants.open_images(store.folder, setting), setting)
-        for encoding, store in stores.items()
-    }
-    files = variants.encoded(parts["jpeg"], _BARE_IMAGES)
-    repeats = max(1, round(request.steps * request.batch_size / len(files)))
-    few = max(3, request.steps // 3)
-    started = {
-        "bare decoder": lambda: variants.bare_decoder(files, setting, repeats),
-        "bare decoder, our windows": lambda: variants.bare_decoder(
-            files, setting, repeats, as_ours=True
-        ),
-        "bare decoder, tf.data": lambda: variants.bare_map(files, setting, repeats),
-        "ours": lambda: variants.ours(parts["jpeg"], setting, 0, request.steps),
-        "ours, raw": lambda: variants.ours(parts["raw"], setting, 0, request.steps),
-        "usual": lambda: variants.usual(request.full, setting, few),
-        "usual, careful": lambda: variants.usual(request.full, setting, few, True),
-    }
-    samples = take_turns(
-        started,
-        request.rounds,
-        lambda name, done: report(f"round {done} of {request.rounds}: {name}"),
-    )
+    samples: dict[str, list[Sample]] = {}
+    for number in range(request.rounds):
+        report(f"round {number + 1} of {request.rounds}")
+        # In a process of its own: where its memory happens to lie makes the decoder
+        # up to 15% faster or slower, the same in all rounds of one process.
+        for name, sample in apart(_round, request, _folders(stores), number).items():
+            samples.setdefault(name, []).append(sample)
     return {
         "rates": {name: rates(taken) for name, taken in samples.items()},
         "ratios": [
@@ -185,6 +167,41 @@ def _rates(request: Request, stores: dict[str, Store], report: Report):
         ]
         + [ratios(samples, "ours, raw", "ours")],
     }
+
+
+def _round(
+    request: Request, folders: dict[str, pathlib.Path], number: int
+) -> dict[str, Sample]:
+    """Every variant measured once, after it was run once."""
+    from yosinski_tf.benchmarks import input_variants as variants
+
+    setting = _setting(request, open_store(folders["jpeg"]))
+    jpeg, raw = (
+        variants.part_of(variants.open_images(folders[encoding], setting), setting)
+        for encoding in ("jpeg", "raw")
+    )
+    files = variants.encoded(jpeg, _BARE_IMAGES)
+    repeats = max(1, round(request.steps * request.batch_size / len(files)))
+    few = max(3, request.steps // 3)
+    started = {
+        "bare decoder": lambda: variants.bare_decoder(files, setting, repeats),
+        "bare decoder, our windows": lambda: variants.bare_decoder(
+            files, setting, repeats, as_ours=True
+        ),
+        "bare decoder, tf.data": lambda: variants.bare_map(files, setting, repeats),
+        "ours": lambda: variants.ours(jpeg, setting, 0, request.steps),
+        "ours, raw": lambda: variants.ours(raw, setting, 0, request.steps),
+        "usual": lambda: variants.usual(request.full, setting, few),
+        "usual, careful": lambda: variants.usual(request.full, setting, few, True),
+    }
+    # Every other round the other way round.
+    names = list(reversed(started)) if number % 2 else list(started)
+    samples = take_turns({name: started[name] for name in names}, 1)
+    return {name: samples[name][0] for name in started}
+
+
+def _folders(stores: dict[str, Store]) -> dict[str, pathlib.Path]:
+    return {encoding: store.folder for encoding, store in stores.items()}
 
 
 def _first_batches(request: Request, stores: dict[str, Store], report: Report):
@@ -209,12 +226,9 @@ def _first_batches(request: Request, stores: dict[str, Store], report: Report):
 def _memory(request: Request, stores: dict[str, Store], report: Report):
     """Peak memory that each pipeline adds to a process, in one of its own."""
     found = {}
-    context = multiprocessing.get_context("spawn")
     for name in ("ours", "ours, raw", "usual"):
         report(f"memory: {name}")
-        with context.Pool(1) as pool:
-            folders = {encoding: store.folder for encoding, store in stores.items()}
-            found[name] = pool.apply(_added_memory, (name, request, folders))
+        found[name] = apart(_added_memory, name, request, _folders(stores))
     size = request.image_size
     found["images in memory"] = stores["jpeg"].num_images * size * size * 3
     return found
