@@ -18,10 +18,17 @@ def test_results_are_in_the_order_of_the_items():
     np.testing.assert_array_equal(found, [[1, 1], [5, 3], [9, 0]])
 
 
+def test_a_function_may_use_other_tensors():
+    other = tf.constant([10, 20])
+    found = map_batch(lambda n: n + other, [tf.range(2)], tf.TensorSpec([2], tf.int32))
+    np.testing.assert_array_equal(found, [[10, 20], [11, 21]])
+
+
 def test_an_item_that_fails_fails_the_batch():
+    good = tf.io.encode_jpeg(tf.zeros([1, 1, 3], tf.uint8))
     with pytest.raises(tf.errors.InvalidArgumentError, match="JPEG"):
         map_batch(
             lambda data: tf.io.decode_jpeg(data, channels=3),
-            [tf.constant([b"\xff\xd8\xff nothing"])],
+            [tf.stack([good, b"\xff\xd8\xff nothing", good])],
             tf.TensorSpec([1, 1, 3], tf.uint8),
         )

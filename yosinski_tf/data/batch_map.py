@@ -18,8 +18,7 @@ def map_batch(
     a fifth longer.
 
     Args:
-      function: Of one item of each argument; it may depend on nothing else that
-        is a tensor.
+      function: Of one item of each argument.
       arguments: Tensors [batch, ...], their shapes known but for the batch.
       result: Shape and dtype of one result.
 
@@ -30,7 +29,7 @@ def map_batch(
     one = tf.function(function, signature, autograph=False).get_concrete_function()
     (found,) = tf.raw_ops.MapDefun(
         arguments=arguments,
-        captured_inputs=[],
+        captured_inputs=one.captured_inputs,
         output_types=[result.dtype],
         output_shapes=[result.shape],
         f=one,

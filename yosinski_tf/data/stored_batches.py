@@ -14,10 +14,10 @@ from yosinski_tf.data.batch_map import map_batch
 from yosinski_tf.data.order import Order
 from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
-from yosinski_tf.machine import cores
 
-# Batches in hand at a time, so that no thread is idle when one of them ends.
-_IN_HAND = 2
+# Batches that are read and that are decoded at a time, so that no thread is idle when
+# one of them ends; two more are ready.
+_AT_A_TIME = 2
 # Options of glibc's mallopt and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT, _LARGEST = 2**30, 2**25
@@ -89,7 +89,7 @@ def decoded_windows(places: tf.Tensor, size: int, side: int) -> tf.Tensor:
 
     A decoder told to begin within a row makes it elsewhere and copies it from there.
     libjpeg-turbo writes that row past the processor's caches where it is aligned,
-    which then takes a tenth of all time. At both ends it also finds other colours
+    which makes decoding a seventh dearer. At both ends it also finds other colours
     than in the whole image, by another interpolation, which is why one column more
     is decoded.
 
@@ -119,8 +119,8 @@ def _examples(images: StoredImages, chosen: tf.data.Dataset) -> tf.data.Dataset:
         found = tf.numpy_function(images.read, [indices], tf.string)
         return tf.ensure_shape(found, indices.shape), *rest
 
-    # Two at a time, since raw images wait for reading; more would wait for Python.
-    return chosen.map(read, num_parallel_calls=2, deterministic=True)
+    # More at a time would wait for Python.
+    return chosen.map(read, num_parallel_calls=_AT_A_TIME, deterministic=True)
 
 
 def _crops(
@@ -132,7 +132,7 @@ def _crops(
 ) -> tf.data.Dataset:
     side, raw = images.shape[1], images.store.encoding == "raw"
 
-    def crop(data, window, begin, flip):
+    def crop(data, begin, flip, window=None):
         if raw:
             pixels = tf.reshape(tf.io.decode_raw(data, tf.uint8), [side, side, 3])
         else:
@@ -145,15 +145,14 @@ def _crops(
 
     def crops(data, label, place):
         # For all at once, since each operation on one image costs a microsecond.
-        window = decoded_windows(place, size, side)
         begin = place * ([[1, 1, 0]] if raw else [[0, 1, 0]])
-        flip = place[:, 2] > 0
-        pixels = map_batch(
-            crop, [data, window, begin, flip], tf.TensorSpec([size, size, 3], tf.uint8)
-        )
+        arguments = [data, begin, place[:, 2] > 0]
+        if not raw:
+            arguments.append(decoded_windows(place, size, side))
+        pixels = map_batch(crop, arguments, tf.TensorSpec([size, size, 3], tf.uint8))
         return ((pixels, place) if places else pixels), label
 
-    return examples.map(crops, num_parallel_calls=_IN_HAND, deterministic=True)
+    return examples.map(crops, num_parallel_calls=_AT_A_TIME, deterministic=True)
 
 
 def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -161,9 +160,8 @@ def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     # Bytes all the way: they become numbers, less the mean, on the device.
     batches = batches.prefetch(2)
     options = tf.data.Options()
-    # A crop is too small to be worth several threads, and each has its own.
+    # A crop is too small to be worth several threads: each takes crops of its own.
     options.threading.max_intra_op_parallelism = 1
-    options.threading.private_threadpool_size = _threads()
     return batches.with_options(options)
 
 
@@ -190,8 +188,3 @@ def keep_freed_memory() -> None:
 def _on_host(indices: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
     with tf.device("CPU:0"):
         return tf.constant(indices, tf.int64), tf.constant(labels, tf.int32)
-
-
-def _threads() -> int:
-    """As many as a process is given, where cohorts are trained side by side."""
-    return tf.config.threading.get_inter_op_parallelism_threads() or cores()
