@@ -72,7 +72,7 @@ def test_the_bare_decoder_decodes_every_crop(decoder, changes):
         list(decode(tf.constant(files), setting, 3, **changes))
 
 
-@pytest.mark.slow  # about 40 s: a process of TensorFlow for each measured memory
+@pytest.mark.slow  # about 60 s: processes of TensorFlow for each round and memory
 def test_every_number_is_there(tmp_path):
     arguments = ["input", f"--work_dir={tmp_path}", *OPTIONS]
     done = run("benchmark", *arguments)

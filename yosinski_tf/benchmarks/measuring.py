@@ -37,23 +37,19 @@ def measure(batches: Iterator[int]) -> Sample:
 
 
 def take_turns(
-    variants: Mapping[str, Callable[[], Iterator[int]]],
-    rounds: int,
-    report: Callable[[str, int], None] = lambda name, done: None,
+    variants: Mapping[str, Callable[[], Iterator[int]]], rounds: int
 ) -> dict[str, list[Sample]]:
     """Measures every variant once a round, so that disturbances hit all alike.
 
     Args:
       variants: What starts each of them.
       rounds: How often; a round more comes first, which is not counted.
-      report: Told the variant and the round that begin.
     """
     samples: dict[str, list[Sample]] = {name: [] for name in variants}
     for number in range(rounds + 1):
         # Every other round the other way round: ABBA.
         names = list(variants) if number % 2 else list(reversed(variants))
         for name in names:
-            report(name, number)
             sample = measure(variants[name]())
             if number:
                 samples[name].append(sample)
