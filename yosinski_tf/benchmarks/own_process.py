@@ -1,5 +1,6 @@
 """Measurements in processes of their own, where memory and threads are theirs."""
 
+import importlib
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -22,7 +23,7 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, context, initializer=_import_quietly) as pool:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool:
@@ -30,3 +31,13 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
                 "a measurement's process was killed, as when memory runs out: close"
                 " other programs, or measure less"
             ) from None
+
+
+def _import_quietly() -> None:
+    """Imports TensorFlow, which tells of its start whatever log level is asked for."""
+    terminal = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    importlib.import_module("tensorflow")
+    os.dup2(terminal, 2)
+    os.close(terminal)
