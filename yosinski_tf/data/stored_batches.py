@@ -6,6 +6,7 @@ a whole batch the batch itself; every stage says why it stands where it stands.
 
 import ctypes
 import re
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +16,8 @@ from yosinski_tf.data.order import Order
 from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
 
+# Images at least that are drawn and read by one call, to hide the call.
+_LEAST = 128
 # Batches that are read and that are decoded at a time, so that no thread is idle when
 # one of them ends; two more are ready.
 _AT_A_TIME = 2
@@ -56,8 +59,8 @@ def training_batches(
         place = tf.cast(tf.stack([top, left, tf.cast(flip, top.dtype)], 1), tf.int32)
         return *found, place
 
-    numbers = _numbers(first_step * batch_size, last_step * batch_size, batch_size)
-    examples = _examples(images, numbers.map(drawn))
+    first, last = first_step * batch_size, last_step * batch_size
+    examples = _examples(images, first, last, batch_size, drawn)
     return _ahead(_crops(images, examples, crop_size, order.mirror, places))
 
 
@@ -80,7 +83,7 @@ def validation_batches(
         found = tf.gather(indices, number), tf.gather(labels, number)
         return *found, place
 
-    examples = _examples(images, _numbers(0, count, batch_size).map(central))
+    examples = _examples(images, 0, count, batch_size, central)
     return _ahead(_crops(images, examples, crop_size, False, places))
 
 
@@ -107,20 +110,40 @@ def decoded_windows(places: tf.Tensor, size: int, side: int) -> tf.Tensor:
     return tf.stack([top, zeros, zeros + size, width], axis=1)
 
 
-def _numbers(start: int, stop: int, size: int) -> tf.data.Dataset:
-    starts = tf.data.Dataset.range(start, stop, size)
-    return starts.map(lambda first: tf.range(first, tf.minimum(first + size, stop)))
+def _examples(
+    images: StoredImages,
+    first: int,
+    last: int,
+    batch_size: int,
+    choose: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
+) -> tf.data.Dataset:
+    """Batches of encoded images, labels, and places of crops.
 
+    Args:
+      images: Where they are read.
+      first: Number of the first image in the order.
+      last: Number after the last image.
+      batch_size: Images per batch; the last may be short.
+      choose: Gives for such numbers indices, labels and places.
+    """
+    at_once = batch_size * max(1, _LEAST // batch_size)
 
-def _examples(images: StoredImages, chosen: tf.data.Dataset) -> tf.data.Dataset:
-    """Encoded images, labels, and places of crops of one batch after another."""
+    def chosen(start):
+        return choose(tf.range(start, tf.minimum(start + at_once, last)))
 
     def read(indices, *rest):
         found = tf.numpy_function(images.read, [indices], tf.string)
         return tf.ensure_shape(found, indices.shape), *rest
 
+    pieces = tf.data.Dataset.range(first, last, at_once).map(chosen)
     # More at a time would wait for Python.
-    return chosen.map(read, num_parallel_calls=_AT_A_TIME, deterministic=True)
+    examples = pieces.map(read, num_parallel_calls=_AT_A_TIME, deterministic=True)
+    if at_once == batch_size:
+        return examples
+    batches = examples.rebatch(batch_size)
+    # Which is lost where batches are cut anew; Keras plans by it.
+    count = -(-(last - first) // batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def _crops(
