@@ -30,6 +30,7 @@ TENSORFLOW = {
     "benchmarks.keras_baseline",
     "benchmarks.photographs",
     "benchmarks.step_variants",
+    "data.batch_map",
     "data.embedded_tfds",
     "data.feature_batches",
     "data.order",

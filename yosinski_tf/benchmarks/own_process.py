@@ -1,6 +1,5 @@
 """Measurements in processes of their own, where memory and threads are theirs."""
 
-import importlib
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -38,6 +37,7 @@ def _import_quietly() -> None:
     terminal = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-    importlib.import_module("tensorflow")
+    import tensorflow  # noqa: F401
+
     os.dup2(terminal, 2)
     os.close(terminal)
