@@ -16,10 +16,10 @@ from yosinski_tf.data.order import Order
 from yosinski_tf.data.stored_images import StoredImages
 from yosinski_tf.errors import UserError
 
-# Images at least that are drawn and read by one call, to hide the call.
-_LEAST = 128
-# Batches that are read and that are decoded at a time, so that no thread is idle when
-# one of them ends; two more are ready.
+# Images that are drawn and read by one call, to hide the call; a batch if that is more.
+_AT_ONCE = 128
+# Calls at a time that read, and that decode, so that no thread is idle when one of them
+# ends; two batches more are ready.
 _AT_A_TIME = 2
 # Options of glibc's mallopt and what they are set to.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -126,7 +126,7 @@ def _examples(
       batch_size: Images per batch; the last may be short.
       choose: Gives for such numbers indices, labels and places.
     """
-    at_once = batch_size * max(1, _LEAST // batch_size)
+    at_once = batch_size * max(1, _AT_ONCE // batch_size)
 
     def chosen(start):
         return choose(tf.range(start, tf.minimum(start + at_once, last)))
