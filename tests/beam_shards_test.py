@@ -1,10 +1,12 @@
 """Stores made by Apache Beam are those that one machine makes."""
 
 import pytest
+from commands import run
 from stores import content, draw, make, request
 
 from yosinski_tf.data import prepare
 from yosinski_tf.data.beam_shards import beam_runner
+from yosinski_tf.data.store_format import open_store
 from yosinski_tf.errors import UserError
 
 beam = pytest.importorskip("apache_beam", reason="wants the extra beam")
@@ -44,6 +46,21 @@ def test_a_pipeline_that_fails_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="the Beam pipeline failed .*No space left"):
         prepare.prepare(wanted, runner=beam_runner("DirectRunner", []))
     assert not (tmp_path / "beam").exists()
+
+
+def test_options_reach_beam_through_the_binary(tmp_path):
+    source = f"folder:{draw(tmp_path / 'images')}"
+    alone = make(source, tmp_path / "alone")
+    flags = (f"--source={source}", "--image_size=16", "--encoding=raw")
+    options = "direct_num_workers=2,direct_running_mode=multi_threading"
+    out = tmp_path / "beam"
+    ended = run(
+        "prepare",
+        *(*flags, "--shard_records=4", f"--out={out}"),
+        *("--beam_runner=DirectRunner", f"--beam_options={options}"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert open_store(out).fingerprint == alone.fingerprint
 
 
 def test_an_unknown_runner():

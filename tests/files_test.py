@@ -58,7 +58,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
     text = str(caught.value)
     assert text == (
         f"no room on the disk of {tmp_path} to write record.json"
-        f" ({os.strerror(number)}): finished runs are kept, and once there is room"
+        f" ({os.strerror(number)}): what is finished is kept, and once there is room"
         " the same command goes on"
     )
     assert path.read_bytes() == b"old"

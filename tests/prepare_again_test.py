@@ -118,6 +118,19 @@ def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
     assert not (store.folder / ".left.part").exists()
 
 
+def test_what_a_process_elsewhere_left_half_written_is_no_part_of_the_store(tmp_path):
+    wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "store")
+
+    def interrupted(tasks, advance):
+        for task in tasks:
+            make_shard(task, advance)
+        left = tasks[0].path.with_name(".images.0000000a-1.part")
+        left.write_bytes(b"of a machine that was lost")
+
+    store = prepare.prepare(wanted, runner=interrupted)
+    assert not list(store.folder.rglob("*.part"))
+
+
 def test_the_same_again_and_another(tmp_path, folder, raw):
     wanted = request(raw.source, raw.folder)
     assert prepare.prepare(wanted) == open_store(raw.folder)

@@ -129,6 +129,20 @@ def test_corrupt_images_are_listed(tmp_path):
     )
 
 
+def test_jpeg_of_256_pixels_unless_told_otherwise(tmp_path):
+    images = draw(tmp_path / "images")
+    (images / "train/ant/0.png").write_text("no image")
+    source, out = f"--source=folder:{images}", tmp_path / "store"
+    ended = run("prepare", source, f"--out={out}", "--skip_corrupt")
+    assert ended.returncode == 0, ended.stderr
+    store = open_store(out)
+    assert (store.encoding, store.quality, store.image_size) == ("jpeg", 90, 256)
+    assert [image["file_name"] for image in store.skipped] == ["train/ant/0.png"]
+    assert store.num_images == 27 - 1
+    ended = run("prepare", f"--verify={out}")
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_verify(folder, tmp_path):
     store = make(f"folder:{folder}", tmp_path / "store")
     ended = run("prepare", f"--verify={store.folder}", "--processes=1")

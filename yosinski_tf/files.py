@@ -39,7 +39,7 @@ def disk_full(path: pathlib.Path, reason: str) -> DiskFull:
     """
     return DiskFull(
         f"no room on the disk of {path.parent} to write {path.name} ({reason}):"
-        " finished runs are kept, and once there is room the same command goes on"
+        " what is finished is kept, and once there is room the same command goes on"
     )
 
 

@@ -159,6 +159,8 @@ def _prepare(
 
     if left:
         (runner or _local(request.processes))(left, advance)
+        # A process that was killed on another machine has left its half.
+        partial.keep_only({task.path for task in tasks})
     results = _results(tasks)
     skipped = _skipped(listing, tasks, results)
     if skipped and not request.skip_corrupt:

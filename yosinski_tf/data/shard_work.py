@@ -21,7 +21,7 @@ from yosinski_tf.data import decoding, examples, record_files
 from yosinski_tf.data.listing import Images
 from yosinski_tf.data.workers import Interrupted
 from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
+from yosinski_tf.files import temporary_beside, write_atomically
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +158,7 @@ def make_shard(
       Interrupted: If it was stopped.
       OSError: If it cannot be written.
     """
-    temporary = task.path.with_name(f".{task.path.name}.{os.getpid()}.part")
+    temporary = temporary_beside(task.path)
     writer = None
     try:
         writer = record_files.Writer(temporary)
