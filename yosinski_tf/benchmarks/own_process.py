@@ -35,9 +35,10 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
 def _import_quietly() -> None:
     """Imports TensorFlow, which tells of its start whatever log level is asked for."""
     terminal = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    import tensorflow  # noqa: F401
-
-    os.dup2(terminal, 2)
-    os.close(terminal)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)

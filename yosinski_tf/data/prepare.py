@@ -144,7 +144,8 @@ def _prepare(
     for warning in warnings:
         warn(warning)
     tasks = _tasks(request, listing, partial)
-    partial.keep_only({task.path for task in tasks})
+    shards = {task.path for task in tasks}
+    partial.keep_only(shards)
     (partial.work / _UNREADABLE).unlink(missing_ok=True)
     left = [task for task in tasks if not shard_work.is_made(task)]
     check_space(listing, left, request.settings, partial.store)
@@ -160,7 +161,7 @@ def _prepare(
     if left:
         (runner or _local(request.processes))(left, advance)
         # A process that was killed on another machine has left its half.
-        partial.keep_only({task.path for task in tasks})
+        partial.keep_only(shards)
     results = _results(tasks)
     skipped = _skipped(listing, tasks, results)
     if skipped and not request.skip_corrupt:
