@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from yosinski_tf.data import motifs
+from yosinski_tf.data.embedded import motifs
 
 ZOOM = 2
 CELL = motifs.IMAGE_SIZE * ZOOM + 4

@@ -3,8 +3,8 @@ import math
 import pytest
 from fabricate import point, record
 
-from yosinski_tf import analysis, points
-from yosinski_tf.errors import UserError
+from yosinski_tf.results import analysis, network_result
+from yosinski_tf.system.errors import UserError
 
 TEN, LAST = "top1_mean_of_10_best", "top1"
 
@@ -69,13 +69,13 @@ def test_random_layers_on_all_classes_use_the_base_on_all_classes():
 def test_a_network_without_its_base_is_named_and_left_out():
     made = [point("baseA", 0.5), point("A3B", 0.4)]
     assert analysis.relative_to_base(made, LAST) == []
-    assert points.without_base(made) == [made[1]]
+    assert network_result.without_base(made) == [made[1]]
 
 
 def test_measure_is_a_choice_of_two():
     made = [
-        points.Point("random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"),
-        points.Point("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
+        network_result.Point("random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"),
+        network_result.Point("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
     ]
     (last,) = analysis.relative_to_base(made, LAST)
     (best,) = analysis.relative_to_base(made, TEN)
@@ -171,7 +171,7 @@ def test_boost_ignores_the_distant_split():
 
 def test_only_finished_records_become_points():
     made = [record("A3B+", 0.5), record("A4B", 0.3, status="diverged")]
-    selection = points.points_from_records(made)
+    selection = network_result.points_from_records(made)
     (only,) = selection.points
     assert (only.family, only.n, only.source_half) == ("AnB+", 3, "A")
     assert (only.top1, only.top1_mean_of_10_best) == (0.5, 0.51)
@@ -181,7 +181,7 @@ def test_only_finished_records_become_points():
 def test_one_network_twice_is_refused():
     made = [record("A3B", 0.5), record("A3B", 0.6, run_id="other")]
     with pytest.raises(UserError, match="other are both A3B of split random:0"):
-        points.points_from_records(made)
+        network_result.points_from_records(made)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_one_network_twice_is_refused():
     ],
 )
 def test_split_kinds(split, kind):
-    assert points.split_kind(split) == kind
+    assert network_result.split_kind(split) == kind
 
 
 def test_direction_follows_the_name_of_the_split():
-    assert points.direction(point("A3B", 0.5, "natural_manmade")) == "man-made"
-    assert points.direction(point("A3B", 0.5, "manmade_natural")) == "natural"
+    assert network_result.direction(point("A3B", 0.5, "natural_manmade")) == "man-made"
+    assert network_result.direction(point("A3B", 0.5, "manmade_natural")) == "natural"

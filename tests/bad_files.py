@@ -20,7 +20,7 @@ from bad_world import (
     with_file,
 )
 
-from yosinski_tf import surgery
+from yosinski_tf.models import surgery
 
 RUN = "random-0_A3B_seed0"
 

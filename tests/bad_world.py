@@ -13,10 +13,10 @@ import numpy as np
 from fabricate import record
 from PIL import Image
 
-from yosinski_tf import surgery
-from yosinski_tf.architectures import get_network
-from yosinski_tf.records import Record, write_record
-from yosinski_tf.splits import make_split
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.models import surgery
+from yosinski_tf.study.records import Record, write_record
 
 WIDTHS = (4, 4, 4, 4, 4, 8, 8)
 NETWORK = get_network("mini", widths=WIDTHS)

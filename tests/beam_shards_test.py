@@ -4,10 +4,10 @@ import pytest
 from commands import run
 from stores import content, draw, make, request
 
-from yosinski_tf.data import prepare
-from yosinski_tf.data.beam_shards import beam_runner
-from yosinski_tf.data.store_format import open_store
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare.beam_shards import beam_runner
+from yosinski_tf.data.store.format import open_store
+from yosinski_tf.system.errors import UserError
 
 beam = pytest.importorskip("apache_beam", reason="wants the extra beam")
 
@@ -19,7 +19,9 @@ def test_the_same_records_byte_for_byte(tmp_path, encoding):
     wanted = request(source, tmp_path / "beam", encoding=encoding)
     seen = []
     runner = beam_runner("DirectRunner", ["direct_num_workers=1"])
-    piped = prepare.prepare(wanted, runner=runner, report=lambda *now: seen.append(now))
+    piped = make_store.prepare(
+        wanted, runner=runner, report=lambda *now: seen.append(now)
+    )
     assert len(alone.shard_paths("train")) == 5
     assert content(piped.folder) == content(alone.folder)
     assert piped.fingerprint == alone.fingerprint
@@ -30,13 +32,13 @@ def test_images_that_cannot_be_read_are_named(tmp_path):
     folder = draw(tmp_path / "images")
     (folder / "train/bee/0.png").write_text("no image")
     wanted = request(f"folder:{folder}", tmp_path / "beam")
-    with pytest.raises(prepare.Unreadable) as told:
-        prepare.prepare(wanted, runner=beam_runner("DirectRunner", []))
+    with pytest.raises(make_store.Unreadable) as told:
+        make_store.prepare(wanted, runner=beam_runner("DirectRunner", []))
     assert [name for name, _ in told.value.images] == ["train/bee/0.png"]
 
 
 def test_a_pipeline_that_fails_is_one_sentence(tmp_path, monkeypatch):
-    from yosinski_tf.data import record_files
+    from yosinski_tf.data.store import record_files
 
     def full(writer, record):
         raise OSError(28, "No space left on device")
@@ -44,7 +46,7 @@ def test_a_pipeline_that_fails_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(record_files.Writer, "write", full)
     wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "beam")
     with pytest.raises(UserError, match="the Beam pipeline failed .*No space left"):
-        prepare.prepare(wanted, runner=beam_runner("DirectRunner", []))
+        make_store.prepare(wanted, runner=beam_runner("DirectRunner", []))
     assert not (tmp_path / "beam").exists()
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import stores
 
-from yosinski_tf.data import cache, store_format
-from yosinski_tf.data.image_set import make_image_set, stored_image_set
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources.image_set import make_image_set, stored_image_set
+from yosinski_tf.data.store.format import open_store
+from yosinski_tf.system.errors import UserError
 
 ARRAYS = ("train_images", "train_labels", "validation_images", "validation_labels")
 
@@ -34,8 +35,8 @@ def make_images(families=("natural", "manmade", "manmade")):
 @pytest.mark.parametrize("families", [None, ("natural", "manmade", "manmade")])
 def test_what_is_stored_is_loaded(tmp_path, families):
     images = make_images(families)
-    cache.save(tmp_path / "new" / "dataset", images)
-    loaded = cache.load(tmp_path / "new" / "dataset")
+    study_copy.save(tmp_path / "new" / "dataset", images)
+    loaded = study_copy.load(tmp_path / "new" / "dataset")
     for field in dataclasses.fields(images):
         one, other = getattr(images, field.name), getattr(loaded, field.name)
         if field.name in ARRAYS:
@@ -47,8 +48,8 @@ def test_what_is_stored_is_loaded(tmp_path, families):
 
 
 def test_arrays_are_mapped_and_cannot_be_written(tmp_path):
-    cache.save(tmp_path, make_images())
-    loaded = cache.load(tmp_path)
+    study_copy.save(tmp_path, make_images())
+    loaded = study_copy.load(tmp_path)
     for name in ARRAYS:
         array = getattr(loaded, name)
         assert isinstance(array, np.memmap)
@@ -57,10 +58,10 @@ def test_arrays_are_mapped_and_cannot_be_written(tmp_path):
 
 
 def test_no_folder_or_half_a_store_is_none(tmp_path):
-    assert cache.load(tmp_path / "none") is None
-    cache.save(tmp_path, make_images())
+    assert study_copy.load(tmp_path / "none") is None
+    study_copy.save(tmp_path, make_images())
     (tmp_path / "dataset.json").unlink()
-    assert cache.load(tmp_path) is None
+    assert study_copy.load(tmp_path) is None
 
 
 def test_the_description_is_written_last(tmp_path, monkeypatch):
@@ -70,11 +71,11 @@ def test_the_description_is_written_last(tmp_path, monkeypatch):
         written.append(path.name)
         path.write_bytes(data)
 
-    monkeypatch.setattr(cache, "write_atomically", write)
-    cache.save(tmp_path, make_images())
+    monkeypatch.setattr(study_copy, "write_atomically", write)
+    study_copy.save(tmp_path, make_images())
     assert written[-1] == "dataset.json"
     assert sorted(written[:-1]) == sorted(f"{name}.npy" for name in ARRAYS)
-    assert cache.load(tmp_path).class_names == ("Katze", "cup", "Bär")
+    assert study_copy.load(tmp_path).class_names == ("Katze", "cup", "Bär")
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +86,17 @@ def store(tmp_path_factory):
 
 def move(store, folder):
     shutil.copytree(store.folder, folder)
-    return store_format.open_store(folder)
+    return open_store(folder)
 
 
 def test_of_a_store_only_its_place_is_kept(tmp_path, store):
     images = stored_image_set(store)
-    assert not cache.holds(tmp_path, images)
-    cache.save(tmp_path, images)
+    assert not study_copy.holds(tmp_path, images)
+    study_copy.save(tmp_path, images)
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
     assert (tmp_path / "dataset.json").stat().st_size < 1000
-    assert cache.holds(tmp_path, images)
-    loaded = cache.load(tmp_path)
+    assert study_copy.holds(tmp_path, images)
+    loaded = study_copy.load(tmp_path)
     assert loaded.fingerprint == store.fingerprint
     assert loaded.class_names == ("ant", "bee", "cow")
     assert loaded.train_labels.tolist() == [0] * 5 + [1] * 6 + [2] * 7
@@ -105,33 +106,33 @@ def test_of_a_store_only_its_place_is_kept(tmp_path, store):
 
 def test_a_store_that_was_moved_is_pointed_to_again(tmp_path, store):
     folder = tmp_path / "dataset"
-    cache.save(folder, stored_image_set(store))
+    study_copy.save(folder, stored_image_set(store))
     images = stored_image_set(move(store, tmp_path / "elsewhere"))
-    assert not cache.holds(folder, images)
-    cache.save(folder, images)
-    assert cache.holds(folder, images)
-    assert cache.load(folder).train_images.store.folder == tmp_path / "elsewhere"
+    assert not study_copy.holds(folder, images)
+    study_copy.save(folder, images)
+    assert study_copy.holds(folder, images)
+    assert study_copy.load(folder).train_images.store.folder == tmp_path / "elsewhere"
 
 
 def test_a_store_that_is_gone_or_cut_short_is_one_sentence(tmp_path, store):
     moved = move(store, tmp_path / "elsewhere")
-    cache.save(tmp_path / "dataset", stored_image_set(moved))
+    study_copy.save(tmp_path / "dataset", stored_image_set(moved))
     moved.shard_paths("train")[1].unlink()
     with pytest.raises(UserError, match=r"lacks its file images-train.*00001-of"):
-        cache.load(tmp_path / "dataset")
+        study_copy.load(tmp_path / "dataset")
     shutil.rmtree(moved.folder)
     with pytest.raises(UserError, match="no store at .*elsewhere"):
-        cache.load(tmp_path / "dataset")
+        study_copy.load(tmp_path / "dataset")
 
 
 def test_a_store_that_was_made_again_from_other_images_is_refused(tmp_path, store):
     folder, place = tmp_path / "dataset", tmp_path / "store"
-    cache.save(folder, stored_image_set(move(store, place)))
+    study_copy.save(folder, stored_image_set(move(store, place)))
     shutil.rmtree(place)
     other = stores.make(f"folder:{stores.draw(tmp_path / 'images', train=4)}", place)
     for refused in (
-        lambda: cache.load(folder),
-        lambda: cache.holds(folder, stored_image_set(other)),
+        lambda: study_copy.load(folder),
+        lambda: study_copy.holds(folder, stored_image_set(other)),
     ):
         with pytest.raises(UserError, match="has changed since this study was begun"):
             refused()
@@ -140,14 +141,14 @@ def test_a_store_that_was_made_again_from_other_images_is_refused(tmp_path, stor
 def test_a_pointer_that_is_no_pointer_is_refused(tmp_path, store):
     (tmp_path / "dataset.json").write_text("[]")
     with pytest.raises(UserError, match="cannot read .*dataset.json"):
-        cache.holds(tmp_path, stored_image_set(store))
+        study_copy.holds(tmp_path, stored_image_set(store))
 
 
 def test_a_description_that_is_too_deep_is_one_sentence(tmp_path, store):
     (tmp_path / "dataset.json").write_text("[" * 100_000)
     for read in (
-        lambda: cache.load(tmp_path),
-        lambda: cache.holds(tmp_path, stored_image_set(store)),
+        lambda: study_copy.load(tmp_path),
+        lambda: study_copy.holds(tmp_path, stored_image_set(store)),
     ):
         with pytest.raises(UserError, match="cannot read .*recursion"):
             read()

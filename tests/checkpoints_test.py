@@ -9,8 +9,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from yosinski_tf import checkpoints
-from yosinski_tf.checkpoints import Checkpoint
+from yosinski_tf.training import checkpoints
+from yosinski_tf.training.checkpoints import Checkpoint
 
 RUNS = ("a", "b", "c")
 

@@ -11,18 +11,20 @@ import fabricate
 import pytest
 from commands import ENVIRONMENT
 
-from yosinski_tf import locks, published_report, records
-from yosinski_tf.binaries import (
-    closing,
+from yosinski_tf.binaries import report
+from yosinski_tf.binaries.job import (
     command_line,
     execution,
-    jobs,
+    messages,
     planning,
-    report,
+    treatments_job,
 )
-from yosinski_tf.errors import UserError
-from yosinski_tf.events import Event
-from yosinski_tf.processes import this_process
+from yosinski_tf.report import published_report
+from yosinski_tf.scheduling.events import Event
+from yosinski_tf.study import records
+from yosinski_tf.system import locks
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.processes import this_process
 
 
 class Flags(types.SimpleNamespace):
@@ -36,11 +38,11 @@ class Flags(types.SimpleNamespace):
 def test_a_job_that_was_stopped_reports_nothing(tmp_path, monkeypatch, code):
     flags = Flags(plan="", treatments=["baseA"], split=["random:0"])
     plan = types.SimpleNamespace(runs=tmp_path, wanted=())
-    monkeypatch.setattr(jobs, "FLAGS", flags)
+    monkeypatch.setattr(treatments_job, "FLAGS", flags)
     monkeypatch.setattr(planning, "make_plan", lambda *unused: plan)
     monkeypatch.setattr(planning, "missing_bases", lambda plan: [])
     monkeypatch.setattr(execution, "execute", lambda plan: code)
-    assert jobs.train({"base"}, False) == code
+    assert treatments_job.train({"base"}, False) == code
     assert list(tmp_path.iterdir()) == []
 
 
@@ -64,7 +66,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
 
 
 def test_who_is_waited_for_is_told(capsys):
-    closing.tell_waiting(locks.Busy("folder", this_process()))
+    messages.tell_waiting(locks.Busy("folder", this_process()))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Waiting: folder is held by ")
     assert str(os.getpid()) in line
@@ -74,7 +76,7 @@ def test_who_is_waited_for_is_told(capsys):
 def test_what_failed_is_told_without_letters_that_a_terminal_obeys(capsys):
     run = types.SimpleNamespace(run_id="run")
     event = Event("failed", types.SimpleNamespace(runs=(run,)), message="a\x1b[2Jb")
-    closing.tell_lost([event], [])
+    messages.tell_lost([event], [])
     told = capsys.readouterr().err
     assert told == "Failed: a\\x1b[2Jb (not trained: run)\n"
 
@@ -88,7 +90,7 @@ def test_what_failed_is_told_without_letters_that_a_terminal_obeys(capsys):
 )
 def test_a_folder_that_cannot_be_written_to_is_one_sentence(number, told):
     with pytest.raises(UserError) as caught:
-        with closing.writing_to(pathlib.Path("runs")):
+        with messages.writing_to(pathlib.Path("runs")):
             raise OSError(number, os.strerror(number), "runs/x")
     assert told in str(caught.value)
 
@@ -97,9 +99,9 @@ def test_an_export_makes_the_folder_of_its_log(tmp_path):
     code = (
         "import pathlib, sys, types\n"
         "from yosinski_tf.binaries import study\n"
-        "fake = types.ModuleType('yosinski_tf.export')\n"
+        "fake = types.ModuleType('yosinski_tf.export.saved_model')\n"
         "fake.export = lambda *arguments: print('exported')\n"
-        "sys.modules['yosinski_tf.export'] = fake\n"
+        "sys.modules['yosinski_tf.export.saved_model'] = fake\n"
         "runs = pathlib.Path(sys.argv[1])\n"
         "study._export_one(runs, 'run', runs / 'export')\n"
     )

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from yosinski_tf.clusters import Distribution, parse_cluster
-from yosinski_tf.errors import UserError
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training.clusters import Distribution, parse_cluster
 
 WORKERS = ["host0:2222", "host1:2222"]
 

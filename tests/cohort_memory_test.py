@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from yosinski_tf.architectures import get_network
-from yosinski_tf.cohort_memory import pack, process_bytes
-from yosinski_tf.plan import Run, make_runs
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import all_treatments, parse_treatments
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run, make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import all_treatments, parse_treatments
+from yosinski_tf.machine.cohort_memory import pack, process_bytes
 
 SPLIT = make_split("random:0", [str(number) for number in range(40)])
 WHOLE = make_split("whole", [str(number) for number in range(40)])

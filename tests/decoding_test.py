@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from yosinski_tf.data import decoding
-from yosinski_tf.errors import UserError
+from yosinski_tf.system.errors import UserError
 
 
 def decode(image, form="PNG", size=4, **options):

@@ -4,11 +4,12 @@ import collections
 
 import pytest
 
-from yosinski_tf import designs, ilsvrc, published
-from yosinski_tf.errors import UserError
-from yosinski_tf.plan import make_runs
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import Treatment, parse_treatment
+from yosinski_tf.experiment import ilsvrc, paper_plans
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import Treatment, parse_treatment
+from yosinski_tf.results import published
+from yosinski_tf.system.errors import UserError
 
 # Named by the authors' notebook, without a log among the released files.
 WITHOUT_A_LOG = {
@@ -22,7 +23,7 @@ WITHOUT_A_LOG = {
 def networks(name):
     return [
         (part.split, str(treatment))
-        for part in designs.named_plan(name)
+        for part in paper_plans.named_plan(name)
         for treatment in part.treatments
     ]
 
@@ -91,12 +92,12 @@ def test_complete_has_both_directions_on_every_split():
         assert mirrored == own
 
 
-@pytest.mark.parametrize("name", designs.PLANS)
+@pytest.mark.parametrize("name", paper_plans.PLANS)
 def test_plans_need_no_network_that_they_lack(name):
     wnids = tuple(ilsvrc.class_families())
     whole = make_split("whole", wnids)
     parts = [
-        (make_split(p.split, wnids), p.treatments) for p in designs.named_plan(name)
+        (make_split(p.split, wnids), p.treatments) for p in paper_plans.named_plan(name)
     ]
     alone = make_runs(parts, whole, [0], with_bases=False)
     assert set(make_runs(parts, whole, [0], with_bases=True)) == set(alone)
@@ -105,12 +106,12 @@ def test_plans_need_no_network_that_they_lack(name):
 
 def test_unknown_plan():
     with pytest.raises(UserError, match="unknown plan 'all': wanted one of released"):
-        designs.named_plan("all")
+        paper_plans.named_plan("all")
 
 
 def test_the_same_treatments_on_every_split():
     base = (parse_treatment("baseA"),)
-    parts = designs.parts_of(["random:0", "random:1"], base)
+    parts = paper_plans.parts_of(["random:0", "random:1"], base)
     assert [(part.split, part.treatments) for part in parts] == [
         ("random:0", base),
         ("random:1", base),

@@ -3,7 +3,8 @@
 import pytest
 from fabricate import point
 
-from yosinski_tf import distant_panels, drawing, published
+from yosinski_tf.figures import drawing, figure3_panels
+from yosinski_tf.results import published
 
 LAST = "top1"
 FAR = "natural_manmade"
@@ -48,10 +49,10 @@ def test_random_layers_are_drawn_on_the_kind_of_split_that_is_compared():
         (far, 0.7, -60, "natural and man-made split"),
         ([*far, *near, *whole], 0.6, -40, "all classes"),
     ):
-        axes = _axes(distant_panels.random, made)
+        axes = _axes(figure3_panels.random, made)
         assert max(y for _, _, y in _marked(axes)) == top
         assert axes.get_legend().get_title().get_text() == title
-        axes = _axes(distant_panels.relative, made)
+        axes = _axes(figure3_panels.relative, made)
         assert [y for _, _, y in _marked(axes)] == [pytest.approx(difference)]
 
 
@@ -62,7 +63,7 @@ def test_no_copy_is_cut_off_above(theirs):
     deep = _all("RnB", 0.6, -0.08, "whole", "W")
     low = _all("AnB", 0.5, -0.01, FAR)
     both = [*high, *deep, *low], [*deep, *low]
-    axes = _axes(distant_panels.relative, *(reversed(both) if theirs else both))
+    axes = _axes(figure3_panels.relative, *(reversed(both) if theirs else both))
     bottom, top = axes.get_ylim()
     assert top == pytest.approx(1.15 * 4)
     # Random layers, at -56, would press the others flat.
@@ -72,8 +73,8 @@ def test_no_copy_is_cut_off_above(theirs):
 @pytest.mark.parametrize(
     ("draw", "made"),
     [
-        (distant_panels.distant, _all("AnB", 0.6, -0.01, FAR)),
-        (distant_panels.random, _all("RnB", 0.6, -0.08, "whole", "W")),
+        (figure3_panels.distant, _all("AnB", 0.6, -0.01, FAR)),
+        (figure3_panels.random, _all("RnB", 0.6, -0.08, "whole", "W")),
     ],
 )
 def test_the_highest_marker_is_whole(draw, made):
@@ -90,7 +91,7 @@ def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
         *_all("AnB", 0.6, -0.01, "random:0", "B"),
         *_all("RnB", 0.6, -0.05, "whole", "W"),
     ]
-    axes = _axes(distant_panels.relative, made)
+    axes = _axes(figure3_panels.relative, made)
     at_4 = {}
     for marker, x, y in _marked(axes):
         if 3.5 < x < 4.5:
@@ -101,7 +102,7 @@ def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
         "^": [(0.17, -4.0)],
         "v": [(0.27, -8.0)],
     }
-    above = _axes(distant_panels.distant, [p for p in made if p.split == FAR])
+    above = _axes(figure3_panels.distant, [p for p in made if p.split == FAR])
 
     def colors(panel):
         return {line.get_marker(): line.get_color() for line in panel.get_lines()}
@@ -115,10 +116,10 @@ def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
 @pytest.mark.parametrize(
     ("draw", "made"),
     [
-        (distant_panels.distant, _all("AnB", 0.6, -0.01, FAR)),
-        (distant_panels.distant, _all("AnB", 0.05, 0.05, FAR)),
-        (distant_panels.random, _all("RnB", 0.6, -0.08, "whole", "W")),
-        (distant_panels.random, _all("RnB", 0.6, -0.005, "whole", "W")),
+        (figure3_panels.distant, _all("AnB", 0.6, -0.01, FAR)),
+        (figure3_panels.distant, _all("AnB", 0.05, 0.05, FAR)),
+        (figure3_panels.random, _all("RnB", 0.6, -0.08, "whole", "W")),
+        (figure3_panels.random, _all("RnB", 0.6, -0.005, "whole", "W")),
     ],
 )
 def test_legends_hide_no_network_and_are_not_taken_for_one(draw, made):
@@ -134,6 +135,6 @@ def test_legends_hide_no_network_and_are_not_taken_for_one(draw, made):
 
 
 def test_the_papers_networks_are_one_dashed_line_each():
-    axes = _axes(distant_panels.relative, [], published.points())
+    axes = _axes(figure3_panels.relative, [], published.points())
     assert [line.get_linestyle() for line in axes.get_lines()].count("--") == 3 + 1
     assert _names(axes)[0] == "the paper's networks (means)"

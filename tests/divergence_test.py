@@ -18,10 +18,12 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import checkpoints, jobs, surgery, training
-from yosinski_tf.architectures import get_network
-from yosinski_tf.errors import UserError
-from yosinski_tf.objectives import TrainingModel
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.models import surgery
+from yosinski_tf.models.training_model import TrainingModel
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training import checkpoints, trainer
+from yosinski_tf.training.job import Stopped
 
 OTHERS = ("R7B", "R3B")
 
@@ -35,7 +37,7 @@ def images(tmp_path_factory):
 def without(tmp_path_factory, images):
     """The others, trained without the network that diverges."""
     runs = tmp_path_factory.mktemp("without")
-    training.train(make_job(runs, images, OTHERS, LONG_RECIPE))
+    trainer.train(make_job(runs, images, OTHERS, LONG_RECIPE))
     return runs
 
 
@@ -60,7 +62,7 @@ def test_a_network_that_starts_too_large_diverges_alone(
         return weights
 
     monkeypatch.setattr(surgery, "starting_weights", too_large)
-    training.train(make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE))
+    trainer.train(make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE))
     assert_undisturbed(without, tmp_path)
     record = record_of(tmp_path, "baseB")
     assert (record.status, record.steps, record.loss) == ("diverged", 1, None)
@@ -68,15 +70,15 @@ def test_a_network_that_starts_too_large_diverges_alone(
     assert len(record.history) == 1
     assert not folder_of(tmp_path, "baseB").joinpath("weights.npz").exists()
     with pytest.raises(UserError, match="baseB_seed3, its status is diverged"):
-        training.train(make_job(tmp_path, images, ["B3B"]))
+        trainer.train(make_job(tmp_path, images, ["B3B"]))
 
 
 def test_a_network_that_diverges_later_is_diverged_after_every_restart(
     tmp_path, images, without
 ):
     job = make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE)
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: True)
     run, folder = make_run("baseB").run_id, tmp_path / "cohorts"
     ids = [each.run_id for each in job.cohort.runs]
     settings = _settings(folder)
@@ -85,8 +87,8 @@ def test_a_network_that_diverges_later_is_diverged_after_every_restart(
     # As if it had grown: at step 65 its loss is not finite.
     found.arrays[f"{run}/fc8/kernel"][:] = np.inf
     checkpoints.write(folder, "cohort", found)
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: True)
     # And as if its weights had come back: a loss that is finite again.
     found = checkpoints.newest(folder, "cohort", ids, settings).checkpoint
     assert found.step == 100 and found.meta["validated"] == 0
@@ -94,7 +96,7 @@ def test_a_network_that_diverges_later_is_diverged_after_every_restart(
         if name.startswith(run) and array.dtype == np.float32 and array.ndim:
             array[:] = 0
     checkpoints.write(folder, "cohort", found)
-    training.train(job)
+    trainer.train(job)
     assert_undisturbed(without, tmp_path)
     record = record_of(tmp_path, "baseB")
     assert (record.status, record.steps) == ("diverged", 65)
@@ -107,10 +109,10 @@ def _settings(folder):
 
 
 def test_a_cohort_of_which_all_have_diverged_ends_early(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(training, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
     recipe = dataclasses.replace(LONG_RECIPE, learning_rate=1e30)
     steps = []
-    records = training.train(
+    records = trainer.train(
         make_job(tmp_path, images, ["baseA"], recipe),
         report=lambda progress: steps.append(progress.step),
     )
@@ -136,7 +138,7 @@ def test_weights_that_are_no_numbers_are_no_finished_network(
     # On a processor a ReLU makes nought of what is no number: the loss is finite.
     network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), activation="relu")
     job = make_job(tmp_path, images, ["baseA"], RECIPE)
-    (record,) = training.train(dataclasses.replace(job, network=network))
+    (record,) = trainer.train(dataclasses.replace(job, network=network))
     assert record.loss is not None
     assert (record.status, record.weights_sha256) == ("diverged", "")
     assert not folder_of(tmp_path, "baseA").joinpath("weights.npz").exists()

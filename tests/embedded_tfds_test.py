@@ -3,7 +3,7 @@ import pytest
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
-from yosinski_tf.data import embedded_tfds, motifs  # noqa: E402
+from yosinski_tf.data.embedded import motifs, tfds_builder  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,6 @@ def test_is_stored_mixed_not_class_by_class(data_dir):
 
 
 def test_full_is_the_default(tmp_path):
-    builder = embedded_tfds.YosinskiEmbedded(data_dir=tmp_path)
+    builder = tfds_builder.YosinskiEmbedded(data_dir=tmp_path)
     assert builder.name == "yosinski_embedded"
     assert builder.builder_config.name == "full"

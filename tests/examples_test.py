@@ -3,11 +3,11 @@
 import pytest
 import tensorflow as tf
 
-from yosinski_tf.data import examples
+from yosinski_tf.data.store import tf_example
 
 
 def test_tensorflow_reads_what_is_written():
-    record = examples.serialize(b"\x00\xff" * 200, 7, b"a/b.jpg")
+    record = tf_example.serialize(b"\x00\xff" * 200, 7, b"a/b.jpg")
     example = tf.train.Example.FromString(record)
     features = example.features.feature
     assert set(features) == {"image", "label", "file_name"}
@@ -18,7 +18,7 @@ def test_tensorflow_reads_what_is_written():
 
 def test_the_bytes_are_always_the_same():
     # Features in the order of their names; 300 is the varint ac 02.
-    assert examples.serialize(b"I", 300, b"F") == (
+    assert tf_example.serialize(b"I", 300, b"F") == (
         b"\n5"
         b"\n\x12\n\tfile_name\x12\x05\n\x03\n\x01F"
         b"\n\x0e\n\x05image\x12\x05\n\x03\n\x01I"
@@ -39,29 +39,29 @@ def test_examples_of_other_tools_are_read():
             }
         )
     )
-    found = examples.parse(made.SerializeToString())
+    found = tf_example.parse(made.SerializeToString())
     assert found == {"x": b"one", "y": -3, "z": 0.5, "none": None}
 
 
 @pytest.mark.parametrize("record", [b"\xff\xff", b"\x0a\x05abc"])
 def test_no_example(record):
     with pytest.raises(ValueError, match="it is no tf.train.Example"):
-        examples.parse(record)
+        tf_example.parse(record)
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 200_000])
 @pytest.mark.parametrize("name", [b"", b"a.jpg", b"\n\x05image" * 40])
 def test_the_image_is_found_by_its_place(size, name):
     image = bytes(range(256)) * (size // 256) + bytes(size % 256)
-    record = examples.serialize(image, 999, name)
-    assert examples.image_in(record) == image
+    record = tf_example.serialize(image, 999, name)
+    assert tf_example.image_in(record) == image
 
 
 def test_a_record_that_is_cut_or_of_another_form_has_no_image():
-    record = examples.serialize(b"I" * 300, 7, b"F")
+    record = tf_example.serialize(b"I" * 300, 7, b"F")
     for length in range(len(record) - 20):
         with pytest.raises(ValueError, match="it ends within|is not the image"):
-            examples.image_in(record[:length])
-    other = examples.serialize(b"I", 7, b"F").replace(b"image", b"pixel")
+            tf_example.image_in(record[:length])
+    other = tf_example.serialize(b"I", 7, b"F").replace(b"image", b"pixel")
     with pytest.raises(ValueError, match="is not the image"):
-        examples.image_in(other)
+        tf_example.image_in(other)

@@ -11,16 +11,16 @@ import pytest
 from fabricate import record
 from PIL import Image
 
-from yosinski_tf import surgery
-from yosinski_tf.architectures import get_network
 from yosinski_tf.data import decoding
-from yosinski_tf.errors import UserError
-from yosinski_tf.networks import Network
-from yosinski_tf.records import write_record
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.models import surgery
+from yosinski_tf.study.records import write_record
+from yosinski_tf.system.errors import UserError
 
 tf = pytest.importorskip("tensorflow")
-export = pytest.importorskip("yosinski_tf.export")
-models = pytest.importorskip("yosinski_tf.models")
+export = pytest.importorskip("yosinski_tf.export.saved_model")
+models = pytest.importorskip("yosinski_tf.models.cohort")
 
 PHOTOGRAPHS = pathlib.Path(__file__).parents[2] / "shared/data"
 NAMES = ["tench", "cup", "électron", "café noir", "dog"]

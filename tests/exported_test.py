@@ -5,7 +5,7 @@ import json
 import fabricate
 import pytest
 
-from yosinski_tf.exported import DESCRIPTION_NAME, is_export_of
+from yosinski_tf.export.description import DESCRIPTION_NAME, is_export_of
 
 RECORD = fabricate.record("A3B", 0.5)
 SAME = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from yosinski_tf.data import store_format
-from yosinski_tf.points import Point
-from yosinski_tf.records import Record
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.data.store.format import Split, Store, description
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.results.network_result import Point
+from yosinski_tf.study.records import Record
 
 
 def point(treatment: str, top1: float, split: str = "random:0", seed: int = 0) -> Point:
@@ -104,9 +104,9 @@ def store(
     folder: pathlib.Path,
     image_size: int = 4,
     class_names: tuple[str, ...] = ("ant", "bee"),
-) -> store_format.Store:
+) -> Store:
     """A store of empty shards with three training and two validation images."""
-    made = store_format.Store(
+    made = Store(
         folder=folder,
         source="folder:photos",
         image_size=image_size,
@@ -115,8 +115,8 @@ def store(
         class_names=class_names,
         families=None,
         splits={
-            "train": store_format.Split("train", (2, 1), 500, "a" * 64),
-            "validation": store_format.Split("validation", (2,), 300, "b" * 64),
+            "train": Split("train", (2, 1), 500, "a" * 64),
+            "validation": Split("validation", (2,), 300, "b" * 64),
         },
         skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
         warnings=("few images",),
@@ -141,5 +141,5 @@ def store(
             folder / f"sums/{name}.npy",
             np.full((2, image_size, image_size, 3), 7, np.uint32),
         )
-    (folder / "store.json").write_bytes(store_format.description(made))
+    (folder / "store.json").write_bytes(description(made))
     return made

@@ -8,9 +8,9 @@ import pathlib
 
 import pytest
 
-from yosinski_tf import failures
-from yosinski_tf.binaries import closing
-from yosinski_tf.errors import UserError
+from yosinski_tf.binaries.job import messages
+from yosinski_tf.study import failures
+from yosinski_tf.system.errors import UserError
 
 
 def noted(runs, **changes):
@@ -70,7 +70,7 @@ def test_a_note_that_went_away_meanwhile_is_none(tmp_path, monkeypatch, number):
 
 def test_a_note_tells_a_terminal_nothing(tmp_path, capsys):
     noted(tmp_path, message="a\x1b[2Jb", failed_at="\x1b]0;x")
-    closing.tell_not_tried(["run"], [], failures.read(tmp_path))
+    messages.tell_not_tried(["run"], [], failures.read(tmp_path))
     first, last = capsys.readouterr().err.splitlines()
     assert first == (r"Failed earlier (\x1b]0;x), not tried again: run: a\x1b[2Jb")
     assert last == "--retry_failed tries them again."

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yosinski_tf.data import feature_batches, pipeline
-from yosinski_tf.data.order import EveryView
+from yosinski_tf.data.batches import feature_batches, pipeline
+from yosinski_tf.data.batches.order import EveryView
 
 COUNT, SIZE, CROP, BATCH = 7, 6, 5, 4
 

@@ -21,8 +21,9 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import checkpoints, jobs, preparation, training
-from yosinski_tf.architectures import get_network
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.training import checkpoints, cohort_setup, trainer
+from yosinski_tf.training.job import Stopped
 
 IMAGE_MEAN = dataclasses.replace(RECIPE, mean="image")
 # Two trunks, one network that looks at images, dropout above and in the trunk.
@@ -38,7 +39,7 @@ def images(tmp_path_factory):
 def bases(tmp_path_factory, images):
     runs = tmp_path_factory.mktemp("bases")
     for base in ("baseA", "baseB"):
-        training.train(make_job(runs, images, [base], IMAGE_MEAN))
+        trainer.train(make_job(runs, images, [base], IMAGE_MEAN))
     return runs
 
 
@@ -47,7 +48,7 @@ def train(runs, images, names, mode, recipe=IMAGE_MEAN, bases=None, **changes):
         shutil.copytree(bases, runs)
     job = make_job(runs, images, names, recipe)
     job = dataclasses.replace(job, feature_cache=mode, **changes)
-    training.train(job)
+    trainer.train(job)
     return runs
 
 
@@ -92,17 +93,17 @@ def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step)
         feature_cache="on",
     )
     asked = iter([False] * answers + [True])
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=lambda: next(asked))
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: next(asked))
     kept = (job.runs / checkpoints.FOLDER).iterdir()
     assert [int(path.name.split(".")[-2]) for path in kept] == [step]
-    training.train(job)
+    trainer.train(job)
     for name in ("R6B", "R3B"):
         assert_same_run(job.runs, plain, name)
 
 
 def prepare(job):
-    prepared = preparation.prepare(job)
+    prepared = cohort_setup.prepare(job)
     return prepared.model, {s: c.kept for s, c in prepared.choices.items()}
 
 
@@ -144,7 +145,7 @@ def test_an_accelerator_keeps_nothing_unless_told(tmp_path, images, monkeypatch)
     )
     job = make_job(tmp_path, images, ["R5B"], recipe)
     assert prepare(job)[1] == {"R": (5,)}
-    monkeypatch.setattr(preparation, "describe_device", lambda: "1 x GPU")
+    monkeypatch.setattr(cohort_setup, "describe_device", lambda: "1 x GPU")
     assert prepare(job)[1] == {"R": ()}
     job = dataclasses.replace(job, feature_cache="on")
     assert prepare(job)[1] == {"R": (5,)}

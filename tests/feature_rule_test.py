@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
-from yosinski_tf.architectures import get_network
-from yosinski_tf.feature_rule import (
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.models.feature_rule import (
     Choice,
     Passes,
     Trunk,
@@ -17,8 +19,6 @@ from yosinski_tf.feature_rule import (
     segments,
     work_left,
 )
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.treatments import parse_treatment
 
 MINI = get_network("mini")
 # Each layer a million multiply-accumulates; the first makes much, the others little.

@@ -3,12 +3,13 @@ import pytest
 from fabricate import point, study
 from PIL import Image
 
-from yosinski_tf import drawing, figures, halves_panels, published
-from yosinski_tf.errors import UserError
-from yosinski_tf.points import points_from_records
+from yosinski_tf.figures import drawing, figure2_panels, paper_figures
+from yosinski_tf.results import published
+from yosinski_tf.results.network_result import points_from_records
+from yosinski_tf.system.errors import UserError
 
 TEN = "top1_mean_of_10_best"
-FIGURES = [figures.figure2, figures.figure3]
+FIGURES = [paper_figures.figure2, paper_figures.figure3]
 
 
 def _check(path):
@@ -40,14 +41,14 @@ def test_published_figures(draw, tmp_path):
 
 def test_figure2_shows_each_family_that_there_is(tmp_path):
     made = [point("baseB", 0.5), *(point(f"A{n}B", 0.4) for n in range(1, 8))]
-    image = _check(figures.figure2(made, tmp_path / "f.png", TEN))
+    image = _check(paper_figures.figure2(made, tmp_path / "f.png", TEN))
     assert _share(image, drawing.STYLES["AnB"].color) > 1e-3
     assert _share(image, drawing.STYLES["BnB"].color) == 0
 
 
 def test_figure2_shows_every_network_even_without_a_base(tmp_path):
     made = [point(f"A{n}B", 0.4 + 0.01 * n) for n in range(1, 8)]
-    image = _check(figures.figure2(made, tmp_path / "f.png", TEN))
+    image = _check(paper_figures.figure2(made, tmp_path / "f.png", TEN))
     assert _share(image, drawing.STYLES["AnB"].color) > 2e-4
 
 
@@ -56,7 +57,7 @@ def test_figure2_is_of_random_splits_only(tmp_path):
         point("baseB", 0.5, "natural_manmade"),
         *(point(f"A{n}B", 0.4, "natural_manmade") for n in range(1, 8)),
     ]
-    image = _check(figures.figure2(far, tmp_path / "f.png", TEN))
+    image = _check(paper_figures.figure2(far, tmp_path / "f.png", TEN))
     assert _share(image, drawing.STYLES["AnB"].color) == 0
 
 
@@ -65,11 +66,11 @@ def test_figure2_is_of_the_users_own_halves_where_nothing_else_is(tmp_path):
         point("baseB", 0.5, "file:pets.txt"),
         *(point(f"A{n}B", 0.4, "file:pets.txt") for n in range(1, 8)),
     ]
-    image = _check(figures.figure2(own, tmp_path / "own.png", TEN))
+    image = _check(paper_figures.figure2(own, tmp_path / "own.png", TEN))
     assert _share(image, drawing.STYLES["AnB"].color) > 1e-3
     # Random splits come first, and the two are not mixed.
     random = [point("baseB", 0.5), *(point(f"B{n}B", 0.4) for n in range(1, 8))]
-    image = _check(figures.figure2([*own, *random], tmp_path / "both.png", TEN))
+    image = _check(paper_figures.figure2([*own, *random], tmp_path / "both.png", TEN))
     assert _share(image, drawing.STYLES["AnB"].color) == 0
     assert _share(image, drawing.STYLES["BnB"].color) > 1e-3
 
@@ -95,7 +96,7 @@ def test_what_a_study_lacks_is_left_out(draw, made, tmp_path):
 
 def test_drawing_twice_gives_the_same_bytes(tmp_path):
     first, second = (
-        figures.figure2(published.points(), tmp_path / name, TEN).read_bytes()
+        paper_figures.figure2(published.points(), tmp_path / name, TEN).read_bytes()
         for name in ("a.png", "b.png")
     )
     assert first == second
@@ -103,10 +104,10 @@ def test_drawing_twice_gives_the_same_bytes(tmp_path):
 
 def test_measure_decides_what_is_drawn(tmp_path):
     made = published.points()
-    last = figures.figure2(made, tmp_path / "a.png", "top1").read_bytes()
-    assert last != figures.figure2(made, tmp_path / "b.png", TEN).read_bytes()
+    last = paper_figures.figure2(made, tmp_path / "a.png", "top1").read_bytes()
+    assert last != paper_figures.figure2(made, tmp_path / "b.png", TEN).read_bytes()
     with pytest.raises(UserError, match="unknown measure 'top5'"):
-        figures.figure2(made, tmp_path / "c.png", "top5")
+        paper_figures.figure2(made, tmp_path / "c.png", "top5")
 
 
 def test_preserved_layers_have_a_look_of_their_own(tmp_path):
@@ -114,7 +115,7 @@ def test_preserved_layers_have_a_look_of_their_own(tmp_path):
     looks = [drawing.style_of(family) for family in [*drawing.STYLES, *families]]
     assert len({(look.color, look.marker, look.filled) for look in looks}) == len(looks)
     made = [point("baseB", 0.5), *(point(f"A{n}B~1", 0.4) for n in range(1, 7))]
-    image = _check(figures.figure2(made, tmp_path / "f.png", TEN))
+    image = _check(paper_figures.figure2(made, tmp_path / "f.png", TEN))
     assert _share(image, drawing.style_of("AnB~1").color) > 1e-3
     assert _share(image, drawing.STYLES["AnB"].color) == 0
 
@@ -129,7 +130,7 @@ def test_only_what_can_be_seen_is_explained(frozen, badges):
     with drawing.style():
         figure = drawing.new_figure(7, 5)
         axes = figure.subplots()
-        halves_panels.interpretation(figure, axes, made, "top1")
+        figure2_panels.interpretation(figure, axes, made, "top1")
     explained = figure.get_supxlabel().splitlines()
     assert [line.split()[0] for line in explained] == badges
     assert sorted(t.get_text() for t in axes.texts if t.get_text().isdigit()) == badges
@@ -153,8 +154,8 @@ def test_lines_are_named_where_they_end():
     with drawing.style():
         figure = drawing.new_figure(7, 5)
         axes = figure.subplots(2, 1)
-        halves_panels.interpretation(figure, axes[0], made, "top1")
-        halves_panels.both_relative(axes[1], made, published.points(), "top1")
+        figure2_panels.interpretation(figure, axes[0], made, "top1")
+        figure2_panels.both_relative(axes[1], made, published.points(), "top1")
     for panel, ends in zip(axes, ((0.43, 0.428, 0.445), (-7, -7.2, -5.5)), strict=True):
         labels = {text.get_text(): text.xy for text in panel.texts}
         # 1.0 is the right edge of the axes, beside n = 7.

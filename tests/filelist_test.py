@@ -2,8 +2,8 @@
 
 import pytest
 
-from yosinski_tf.data import filelist
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.prepare import filelist
+from yosinski_tf.system.errors import UserError
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from yosinski_tf import files
-from yosinski_tf.files import DiskFull, remove_leftovers, write_atomically
+from yosinski_tf.system import files
+from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
 
 
 def test_an_atomic_write_replaces(tmp_path):
@@ -75,7 +75,7 @@ def test_leftovers_of_a_killed_process_are_removed_and_others_kept(tmp_path):
     folder = tmp_path / "random-0_A3B_seed0"
     folder.mkdir()
     code = (
-        "import pathlib, sys; from yosinski_tf import files\n"
+        "import pathlib, sys; from yosinski_tf.system import files\n"
         "part = files.temporary_beside(pathlib.Path(sys.argv[1]) / 'weights.npz')\n"
         "part.write_bytes(b'half'); print(part)\n"
         "export = files.temporary_beside(pathlib.Path(sys.argv[1]) / 'export')\n"

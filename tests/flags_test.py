@@ -9,12 +9,13 @@ import sys
 
 import pytest
 
-from yosinski_tf.architectures import get_network, usual_images
-from yosinski_tf.networks import Conv
-from yosinski_tf.plan import make_cohorts, make_runs
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatments
+from yosinski_tf.experiment.architectures import get_network, usual_images
+from yosinski_tf.experiment.cohorts import make_cohorts
+from yosinski_tf.experiment.networks import Conv
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatments
 
 FLAGS = pathlib.Path(__file__).parents[1] / "flags"
 PAPER = ("paper", "paper_complete", "paper_preserve", "paper_reduced")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yosinski_tf import ilsvrc
-from yosinski_tf.data.image_set import make_image_set
-from yosinski_tf.data.sources import load
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.sources.by_name import load
+from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.experiment import ilsvrc
+from yosinski_tf.system.errors import UserError
 
 REAL_IMAGES = (
     pathlib.Path(__file__).resolve().parents[2] / "shared/data/tiny_imagenet_100.tar"
@@ -300,7 +300,7 @@ def test_loading_a_folder_imports_no_tensorflow(tmp_path):
     two_levels(tmp_path)
     code = (
         "import sys\n"
-        "from yosinski_tf.data import sources\n"
+        "from yosinski_tf.data.sources import by_name as sources\n"
         f"sources.load('folder:{tmp_path}', image_size=4)\n"
         "found = [m for m in sys.modules if m.startswith(('tensorflow', 'keras'))]\n"
         "sys.exit(str(found) if found else 0)\n"

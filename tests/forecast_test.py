@@ -3,11 +3,12 @@
 import pytest
 from fabricate import record
 
-from yosinski_tf import forecast
-from yosinski_tf.architectures import get_network
-from yosinski_tf.plan import make_cohorts, make_runs
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatments
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import make_cohorts
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatments
+from yosinski_tf.study import forecast
 
 NAMES = [f"class{index}" for index in range(8)]
 NETWORK = get_network("mini", widths=(4, 6, 8, 10, 12, 14, 16))

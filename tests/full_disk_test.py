@@ -14,9 +14,17 @@ import pytest
 import stub_training
 from commands import TINY, draw_folder, run
 
-from yosinski_tf import records, report, study
-from yosinski_tf.data.image_set import make_image_set
-from yosinski_tf.files import DiskFull, remove_leftovers, write_atomically
+from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.report import write_report
+from yosinski_tf.study import records
+from yosinski_tf.study.folder import (
+    check_folder,
+    finished,
+    prepare_folder,
+    settings,
+    sign,
+)
+from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
 
 
 @contextlib.contextmanager
@@ -104,7 +112,7 @@ class Disk:
         self.calls, self.refused = 0, refused
 
 
-SETTINGS = study.settings(
+SETTINGS = settings(
     {"spec": "embedded", "image_size": 8, "data_dir": None, "held_out": None},
     stub_training.NETWORK,
     stub_training.RECIPE,
@@ -120,15 +128,15 @@ def _images():
 
 def _whole_study(runs):
     """All that a study writes, but for what TensorFlow writes."""
-    study.check_folder(runs, SETTINGS)
-    study.prepare_folder(runs, SETTINGS, _images(), study.sign(SETTINGS))
+    check_folder(runs, SETTINGS)
+    prepare_folder(runs, SETTINGS, _images(), sign(SETTINGS))
     remove_leftovers(runs)
     for cohort in stub_training.cohorts("A1B,B1B"):
-        done = study.finished(runs)
+        done = finished(runs)
         if any(run.run_id not in done for run in cohort.runs):
             job = stub_training.job(runs, cohort)
             stub_training.train(job, lambda progress: None, lambda: False)
-    report.write_report(runs)
+    write_report.write_report(runs)
 
 
 def _content(runs):
@@ -175,7 +183,7 @@ def test_any_write_may_find_the_disk_full(tmp_path, monkeypatch):
             write_atomically(path, f"{len(points)} points".encode())
             return path
 
-        monkeypatch.setattr(report.figures, name, draw)
+        monkeypatch.setattr(write_report.paper_figures, name, draw)
     disk = Disk(monkeypatch)
     _whole_study(tmp_path / "whole")
     number, whole = disk.calls, _content(tmp_path / "whole")

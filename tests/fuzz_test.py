@@ -14,19 +14,23 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from yosinski_tf import facts, study, surgery
-from yosinski_tf.architectures import get_network
-from yosinski_tf.binaries.job_flags import whole_numbers
-from yosinski_tf.data import decoding, filelist, sources
-from yosinski_tf.designs import named_plan
-from yosinski_tf.errors import UserError
-from yosinski_tf.networks import Network
-from yosinski_tf.plan import make_runs
-from yosinski_tf.points import points_from_records
-from yosinski_tf.recipes import Recipe, parse_rate_drops
-from yosinski_tf.records import read_record, write_record
-from yosinski_tf.splits import make_split, read_halves
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.binaries.job.shared_flags import whole_numbers
+from yosinski_tf.data import decoding
+from yosinski_tf.data.prepare import filelist
+from yosinski_tf.data.sources import by_name
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.paper_plans import named_plan
+from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.splits import make_split, read_halves
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.models import surgery
+from yosinski_tf.report import study_facts
+from yosinski_tf.results.network_result import points_from_records
+from yosinski_tf.study import folder as study_folder
+from yosinski_tf.study.records import read_record, write_record
+from yosinski_tf.system.errors import UserError
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
 JSON = st.recursive(
@@ -254,7 +258,7 @@ def test_descriptions_of_networks(data):
 def test_names_of_data(text):
     assume(not text.startswith("tfds:"))
     with refused():
-        assert sources.describe(text).name == text
+        assert by_name.describe(text).name == text
 
 
 @given(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
@@ -282,17 +286,17 @@ def test_records_with_odd_values(tmp_path, name, data):
         assert read_record(write_record(tmp_path, found)) == found
         # What was let in can be reported.
         selection = points_from_records([found])
-        assert facts.facts([found], selection)
-        facts.warnings([found])
+        assert study_facts.facts([found], selection)
+        study_facts.warnings([found])
 
 
 @given(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 @settings(suppress_health_check=ANY_FOLDER)
 def test_files_that_might_be_settings(tmp_path, content):
     (tmp_path / "study.json").write_bytes(content)
-    wanted = study.settings({"spec": "embedded"}, get_network("mini"), Recipe())
+    wanted = study_folder.settings({"spec": "embedded"}, get_network("mini"), Recipe())
     with pytest.raises(UserError) as caught:
-        study.check_folder(tmp_path, wanted)
+        study_folder.check_folder(tmp_path, wanted)
     assert str(caught.value).isprintable()
 
 

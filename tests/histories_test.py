@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from yosinski_tf import histories
+from yosinski_tf.training import history
 
 
 def entry(step, loss=1.0, train_loss=1.0):
@@ -10,7 +10,7 @@ def entry(step, loss=1.0, train_loss=1.0):
 
 
 def end(found, finite, since, step):
-    histories.end_diverged(
+    history.end_diverged(
         found,
         np.array(finite, np.int32),
         since=since,
@@ -23,7 +23,7 @@ def test_a_history_ends_at_the_first_loss_that_was_not_finite():
     found = [[entry(100)], [entry(100)], []]
     # Steps 101..120 were taken; the second network's 108th was the first.
     end(found, [20, 7, 0], since=100, step=120)
-    assert [histories.diverged(each) for each in found] == [False, True, True]
+    assert [history.diverged(each) for each in found] == [False, True, True]
     assert len(found[0]) == 1
     assert [each["step"] for each in found[1]] == [100, 108]
     assert found[2][0]["step"] == 101
@@ -41,12 +41,12 @@ def test_a_history_ends_once():
     end(found, [50], since=200, step=250)
     end(found, [0], since=200, step=250)
     assert [each["step"] for each in found[0]] == [100, 108]
-    assert histories.diverged(found[0])
+    assert history.diverged(found[0])
 
 
 def validate(found, step, train_loss, loss):
     count = len(found)
-    histories.add_validation(
+    history.add_validation(
         found,
         step=step,
         train_loss=np.array(train_loss, np.float32),
@@ -77,8 +77,8 @@ def test_a_validation_is_added_to_what_has_not_ended():
     ]
     assert len(found[1]) == 1
     # Seen by the validation first: its last step made it so.
-    assert found[2][0]["loss"] is None and histories.diverged(found[2])
+    assert found[2][0]["loss"] is None and history.diverged(found[2])
 
 
 def test_a_network_without_validations_has_not_diverged():
-    assert not histories.diverged([])
+    assert not history.diverged([])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from yosinski_tf.data.image_random import ImageRandom
+from yosinski_tf.data.embedded.image_random import ImageRandom
 
 
 def _random(*keys: int, words: int = 4000) -> ImageRandom:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from yosinski_tf.data.image_set import half_view, make_image_set
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.sources.image_set import half_view, make_image_set
+from yosinski_tf.system.errors import UserError
 
 
 def check_set(names=("ant", "bee"), train=(0, 1), validation=(0, 1)):

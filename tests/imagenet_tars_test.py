@@ -12,9 +12,9 @@ from commands import TINY, run
 from PIL import Image
 from stores import ARCHIVE, make, photographs
 
-from yosinski_tf.data import decoding, imagenet_tars
-from yosinski_tf.data.verify import verify
-from yosinski_tf.errors import UserError
+from yosinski_tf.data import decoding
+from yosinski_tf.data.prepare import imagenet_tars, verify
+from yosinski_tf.system.errors import UserError
 
 SPEC = "tfds:imagenet2012"
 VALIDATION = 12
@@ -138,7 +138,7 @@ def test_what_imagenet_promises_is_compared(prepared):
 
 
 def first_absent(store):
-    from yosinski_tf import ilsvrc
+    from yosinski_tf.experiment import ilsvrc
 
     return next(
         name for name in ilsvrc.class_families() if name not in store.class_names

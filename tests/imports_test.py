@@ -1,4 +1,4 @@
-"""Which module may import which, and how late TensorFlow is imported."""
+"""Which room may import which, and how late TensorFlow is imported."""
 
 import ast
 import pathlib
@@ -12,39 +12,53 @@ import yosinski_tf
 PACKAGE = "yosinski_tf"
 FOLDER = pathlib.Path(yosinski_tf.__file__).parent
 
-# What needs a tensor library: everything else is imported without one.
-KERAS_ONLY = {
-    "blocks",
-    "layers",
-    "loss_scaling",
-    "graphs",
-    "models",
-    "objectives",
-    "optimizers",
-    "train_state",
-    "watches",
-}
-TENSORFLOW = {
+# From the ground up: a room imports those of the lines above its own, and of its own
+# line those that stand before it.
+ROOMS = (
+    ("system",),
+    ("experiment", "machine"),
+    ("models", "data.embedded", "data", "data.store", "data.sources", "data.batches"),
+    ("data.prepare", "study"),
+    ("training", "export", "results"),
+    ("scheduling", "figures"),
+    ("report", "benchmarks"),
+    ("binaries.job", "binaries"),
+)
+FLOOR = {room: number for number, room in enumerate(sum(ROOMS, ()))}
+# Tensor libraries are imported at the top of these modules only, so that what plans
+# and reports starts at once and takes no memory.
+KERAS_ONLY = (
+    "models.blocks",
+    "models.caffe_sgd",
+    "models.cohort",
+    "models.cohort_graph",
+    "models.layers",
+    "models.loss_scaling",
+    "models.training_model",
+    "training.callbacks",
+    "training.train_state",
+)
+TENSORFLOW = (
     "benchmarks.ceiling",
     "benchmarks.input_variants",
     "benchmarks.keras_baseline",
     "benchmarks.photographs",
     "benchmarks.step_variants",
-    "data.batch_map",
-    "data.embedded_tfds",
-    "data.feature_batches",
-    "data.order",
-    "data.pipeline",
-    "data.stored_batches",
-    "distribution",
-    "export",
-    "feature_cache",
-    "outcome",
-    "preparation",
-    "provenance",
-    "tensorboard_log",
-    "training",
-}
+    "data.batches.batch_map",
+    "data.batches.feature_batches",
+    "data.batches.order",
+    "data.batches.pipeline",
+    "data.batches.stored_batches",
+    "data.embedded.tfds_builder",
+    "export.saved_model",
+    "training.cohort_setup",
+    "training.distribution",
+    "training.feature_cache",
+    "training.provenance",
+    "training.run_results",
+    "training.tensorboard_log",
+    "training.trainer",
+)
 HEAVY = {"tensorflow", "keras", "jax", "tensorboard", "tensorflow_datasets"}
 
 
@@ -57,6 +71,11 @@ TREES = {
     module_name(path): ast.parse(path.read_text())
     for path in sorted(FOLDER.rglob("*.py"))
 }
+MODULES = sorted(TREES.keys() - FLOOR.keys() - {""})
+
+
+def room(module):
+    return module if module in FLOOR else module.rpartition(".")[0]
 
 
 def imported(nodes):
@@ -81,22 +100,30 @@ def at_the_top(module):
 def inside(names):
     """Those of the names that are modules of the package."""
     short = {name.removeprefix(f"{PACKAGE}.") for name in names}
-    return {name for name in short if name in TREES and f"{PACKAGE}.{name}" in names}
+    return {name for name in short if name in MODULES and f"{PACKAGE}.{name}" in names}
 
 
 def roots(names):
     return {name.split(".")[0] for name in names}
 
 
-def test_the_modules_are_found():
-    assert {"treatments", "data.pipeline", "binaries.study", "training"} <= set(TREES)
-    assert "jobs" in inside(everywhere("training"))
-    assert "training" in inside(everywhere("scheduler"))
-    assert "training" not in inside(at_the_top("scheduler"))
+def test_the_package_root_holds_rooms_and_nothing_else():
+    assert [path.name for path in FOLDER.glob("*.py")] == ["__init__.py"]
+    folders = {path.parent for path in FOLDER.rglob("*.py")} - {FOLDER}
+    names = {".".join(path.relative_to(FOLDER).parts) for path in folders}
+    assert names == FLOOR.keys()
+    assert len({name.split(".")[0] for name in FLOOR}) <= 16
+    assert {"experiment.runs", "training.trainer", "binaries.study"} <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_rooms_import_one_way(module):
+    for other in inside(everywhere(module)):
+        assert FLOOR[room(other)] <= FLOOR[room(module)], (module, other)
 
 
 def test_no_module_imports_itself_in_a_circle():
-    below = {module: inside(everywhere(module)) for module in TREES}
+    below = {module: inside(everywhere(module)) for module in MODULES}
     done = set()
 
     def visit(module, path):
@@ -106,59 +133,44 @@ def test_no_module_imports_itself_in_a_circle():
                 visit(other, [*path, module])
             done.add(module)
 
-    for module in TREES:
+    for module in MODULES:
         visit(module, [])
 
 
-@pytest.mark.parametrize("module", sorted(TREES))
-def test_flags_and_binaries_stay_at_the_door(module):
-    names = everywhere(module)
-    if not module.startswith("binaries"):
-        assert "absl" not in roots(names)
-        assert not any(name.startswith("binaries") for name in inside(names))
+@pytest.mark.parametrize("module", [m for m in MODULES if "binaries" not in m])
+def test_flags_stay_at_the_door(module):
+    assert "absl" not in roots(everywhere(module))
 
 
-@pytest.mark.parametrize("module", sorted(m for m in TREES if m.startswith("data.")))
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("data.")])
 def test_data_knows_nothing_of_networks(module):
-    others = {
-        name for name in inside(everywhere(module)) if not name.startswith("data.")
-    }
-    assert others <= {"data", "errors", "files", "ilsvrc", "machine", "records"}
+    known = inside(everywhere(module))
+    assert not any(room(name) in ("models", "study") for name in known)
+    nouns = {name for name in known if room(name) == "experiment"}
+    assert nouns <= {"experiment.ilsvrc"}
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["treatments", "networks", "architectures", "recipes", "splits", "plan", "records"],
-)
-def test_the_papers_nouns_stand_on_nothing_but_each_other(module):
-    nouns = {"errors", "ilsvrc", "treatments", "networks", "recipes", "splits"}
-    assert inside(everywhere(module)) <= nouns | {"files", "typed"}
-    assert roots(everywhere(module)) & HEAVY == set()
-
-
-@pytest.mark.parametrize("module", sorted(KERAS_ONLY))
+@pytest.mark.parametrize("module", KERAS_ONLY)
 def test_networks_run_on_any_keras_backend(module):
     assert roots(everywhere(module)) & HEAVY == {"keras"}
 
 
-@pytest.mark.parametrize("module", sorted(set(TREES) - KERAS_ONLY - TENSORFLOW))
+@pytest.mark.parametrize("module", sorted({*MODULES} - {*KERAS_ONLY, *TENSORFLOW}))
 def test_tensor_libraries_are_imported_late(module):
     assert roots(at_the_top(module)) & HEAVY == set()
-    heavy = KERAS_ONLY | TENSORFLOW
-    assert inside(at_the_top(module)) & heavy == set()
+    assert inside(at_the_top(module)) & {*KERAS_ONLY, *TENSORFLOW} == set()
 
 
 def test_the_lists_above_name_modules():
-    assert set(TREES) >= KERAS_ONLY | TENSORFLOW
+    assert {*MODULES} >= {*KERAS_ONLY, *TENSORFLOW}
 
 
-def test_the_parent_process_never_imports_a_tensor_library():
+def test_the_process_that_plans_never_imports_a_tensor_library():
     code = (
         "import sys\n"
-        "import yosinski_tf.scheduler, yosinski_tf.study, yosinski_tf.report\n"
         "import yosinski_tf.binaries.study, yosinski_tf.binaries.base\n"
         "import yosinski_tf.binaries.transfer, yosinski_tf.binaries.random\n"
-        "import yosinski_tf.binaries.prepare, yosinski_tf.data.prepare\n"
+        "import yosinski_tf.binaries.prepare, yosinski_tf.data.prepare.make_store\n"
         f"print(sorted(set(sys.modules) & {HEAVY!r}))\n"
     )
     ended = subprocess.run(
@@ -169,6 +181,6 @@ def test_the_parent_process_never_imports_a_tensor_library():
 
 
 def test_module_names_say_what_they_are_for():
-    for module in TREES:
+    for module in MODULES:
         last = module.split(".")[-1]
         assert last not in ("util", "utils", "helper", "helpers", "common", "misc")

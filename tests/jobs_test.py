@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from yosinski_tf import jobs
-from yosinski_tf.errors import UserError
-from yosinski_tf.jobs import Interval, SaveClock
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training import save_clock
+from yosinski_tf.training.save_clock import Interval, SaveClock
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ class Clock:
 
 def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(jobs, "time", clock)
+    monkeypatch.setattr(save_clock, "time", clock)
     saves = SaveClock(Interval(minutes=1.0), step=0, saved=False)
     assert not saves.due(10) and not saves.holds(0)
     clock.now += 60
@@ -81,7 +81,7 @@ def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
 
 def test_an_interval_of_steps_is_kept_whatever_it_costs(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(jobs, "time", clock)
+    monkeypatch.setattr(save_clock, "time", clock)
     saves = SaveClock(Interval(steps=5), step=100, saved=True)
     assert saves.holds(100) and not saves.due(104) and saves.due(105)
     with saves.saving(105):
@@ -91,7 +91,11 @@ def test_an_interval_of_steps_is_kept_whatever_it_costs(monkeypatch):
 
 def code_of(*lines: str) -> int:
     program = "\n".join(
-        ["import os, signal, sys", "from yosinski_tf.jobs import StopRequest", *lines]
+        [
+            "import os, signal, sys",
+            "from yosinski_tf.system.signals import StopRequest",
+            *lines,
+        ]
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], check=False, env=dict(os.environ)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from yosinski_tf.layers import (
+from yosinski_tf.models.layers import (
     CaffeMaxPooling2D,
     CropScaling,
     GroupedConv2D,

@@ -12,12 +12,12 @@ import time
 
 import pytest
 
-from yosinski_tf import locks, processes
-from yosinski_tf.locks import Busy, take
+from yosinski_tf.system import locks, processes
+from yosinski_tf.system.locks import Busy, take
 
 HOLD = """
 import pathlib, sys, time
-from yosinski_tf import locks
+from yosinski_tf.system import locks
 held = locks.take(pathlib.Path(sys.argv[1]), sys.argv[2:])
 print("held", flush=True)
 sys.stdin.read()
@@ -208,7 +208,7 @@ def test_a_lock_that_went_away_on_another_machine_is_not_there(tmp_path, monkeyp
 
 RACE = """
 import pathlib, sys, time
-from yosinski_tf import locks
+from yosinski_tf.system import locks
 runs = pathlib.Path(sys.argv[1])
 won = 0
 for number in range(60):

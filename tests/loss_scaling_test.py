@@ -16,10 +16,12 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import checkpoints, jobs, loss_scaling, training
-from yosinski_tf.jobs import Interval
-from yosinski_tf.loss_scaling import ScaledSGD
-from yosinski_tf.optimizers import CaffeSGD
+from yosinski_tf.models import loss_scaling
+from yosinski_tf.models.caffe_sgd import CaffeSGD
+from yosinski_tf.models.loss_scaling import ScaledSGD
+from yosinski_tf.training import checkpoints, trainer
+from yosinski_tf.training.job import Stopped
+from yosinski_tf.training.save_clock import Interval
 
 HALF = dataclasses.replace(RECIPE, precision="float16")
 NAMES = ("R7B", "baseB", "R3B")
@@ -42,7 +44,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def together(tmp_path_factory, images):
     runs = tmp_path_factory.mktemp("together")
-    training.train(make_job(runs, images, NAMES, HALF))
+    trainer.train(make_job(runs, images, NAMES, HALF))
     return runs
 
 
@@ -152,7 +154,7 @@ def test_at_the_lowest_scale_a_network_diverges_and_does_not_stand_still(usual):
 
 def test_company_changes_nothing_in_float16(tmp_path, images, together):
     name = "R3B"
-    training.train(make_job(tmp_path, images, [name], HALF))
+    trainer.train(make_job(tmp_path, images, [name], HALF))
     assert_same(weights_of(together, name), weights_of(tmp_path, name))
     one, other = record_of(together, name), record_of(tmp_path, name)
     assert without_times(one.history) == without_times(other.history)
@@ -163,8 +165,8 @@ def test_company_changes_nothing_in_float16(tmp_path, images, together):
 def test_a_restart_changes_nothing_in_float16(tmp_path, images, together):
     job = make_job(tmp_path, images, NAMES, HALF)
     job = dataclasses.replace(job, checkpoint_every=Interval(steps=2))
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: True)
     (path,) = tmp_path.glob("cohorts/*.checkpoint")
     arrays = checkpoints._read(path).arrays
     scales = {
@@ -173,7 +175,7 @@ def test_a_restart_changes_nothing_in_float16(tmp_path, images, together):
     }
     # In float16 are gradients of what is below fc8, which is all that R7B trains.
     assert scales == {"R7B": TOO_HIGH, "baseB": TOO_HIGH / 4, "R3B": TOO_HIGH / 4}
-    training.train(job)
+    trainer.train(job)
     for name in NAMES:
         assert_same(weights_of(together, name), weights_of(tmp_path, name))
         assert record_of(tmp_path, name).status == "finished"

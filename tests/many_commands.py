@@ -132,7 +132,7 @@ def _be(run, binary, arguments, folder, plain_user, untrained, files) -> None:
         if plain_user:
             _give_up_the_rights_of_root()
         if untrained:
-            from yosinski_tf import scheduler
+            from yosinski_tf.scheduling import scheduler
 
             scheduler.train_all = lambda *arguments, **options: []
         run()

@@ -5,20 +5,21 @@ import os
 import numpy as np
 import pytest
 
-from yosinski_tf.data import memory
-from yosinski_tf.data.image_set import make_image_set
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.sources import memory_check
+from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.system.errors import UserError
 
 
 def test_memory_limit():
-    memory.check_memory(2, 100, 100_000)
+    memory_check.check_memory(2, 100, 100_000)
     with pytest.raises(UserError):
-        memory.check_memory(2, 100, 99_999)
+        memory_check.check_memory(2, 100, 99_999)
 
 
 def test_available_memory_is_less_than_the_machine_has():
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert 0 < memory.available_memory() < total
+    assert 0 < available_memory() < total
 
 
 def test_every_process_holds_the_images_of_its_half():
@@ -29,6 +30,6 @@ def test_every_process_holds_the_images_of_its_half():
     halves = [(0, 1), (2, 3), (2, 3)]
     # 14, 14 and 6 images of 300 bytes, 60% of what is free.
     for processes, needed in ((1, 7_000), (2, 14_000), (3, 17_000), (9, 17_000)):
-        memory.check_halves(images, halves, processes, needed)
+        memory_check.check_halves(images, halves, processes, needed)
         with pytest.raises(UserError, match="choose fewer --processes"):
-            memory.check_halves(images, halves, processes, needed - 1)
+            memory_check.check_halves(images, halves, processes, needed - 1)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yosinski_tf import loss_scaling, surgery
-from yosinski_tf.architectures import get_network
-from yosinski_tf.data import motifs
-from yosinski_tf.graphs import Member
-from yosinski_tf.layers import LocalResponseNormalization
-from yosinski_tf.loss_scaling import optimizer_for
-from yosinski_tf.models import Cohort
-from yosinski_tf.recipes import Recipe
+from yosinski_tf.data.embedded import motifs
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.models import loss_scaling, surgery
+from yosinski_tf.models.cohort import Cohort
+from yosinski_tf.models.cohort_graph import Member
+from yosinski_tf.models.layers import LocalResponseNormalization
+from yosinski_tf.models.loss_scaling import optimizer_for
 
 NETWORK = get_network("mini", widths=(8, 8, 8, 8, 8, 16, 16), dropout=0.0, lrn=True)
 LOW = ("bfloat16", "float16")

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from yosinski_tf.architectures import get_network
-from yosinski_tf.blocks import make_blocks
-from yosinski_tf.graphs import Member
-from yosinski_tf.models import Cohort, build_network
-from yosinski_tf.networks import CaffeConv, CaffeDense, Network
-from yosinski_tf.objectives import label_ranks
-from yosinski_tf.surgery import initial_weights
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Network
+from yosinski_tf.models.blocks import make_blocks
+from yosinski_tf.models.cohort import Cohort, build_network
+from yosinski_tf.models.cohort_graph import Member
+from yosinski_tf.models.surgery import initial_weights
+from yosinski_tf.models.training_model import label_ranks
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.5, lrn=True)
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")

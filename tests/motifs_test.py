@@ -6,15 +6,15 @@ import sys
 import numpy as np
 import pytest
 
-from yosinski_tf.data import motifs
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.embedded import motifs
+from yosinski_tf.system.errors import UserError
 
 SMALL_SHA256 = "13094d59592abf692a33937a0136818ab4930eab881186f772b221dd80cfd613"
 DEFAULT_SHA256 = "a4c1e96bd96a7deebe6271a09ae59a5fa67418024d07db7eacbee326e6dec73d"
 
 PRINT_SMALL = """
 from tests.motifs_test import digest
-from yosinski_tf.data import motifs
+from yosinski_tf.data.embedded import motifs
 print(digest(motifs.generate(0, 3, 2)))
 """
 

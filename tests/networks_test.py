@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from yosinski_tf.architectures import (
+from yosinski_tf.experiment.architectures import (
     NETWORKS,
     UsualImages,
     get_network,
     usual_images,
 )
-from yosinski_tf.errors import UserError
-from yosinski_tf.networks import LayerCount, Network
+from yosinski_tf.experiment.networks import LayerCount, Network
+from yosinski_tf.system.errors import UserError
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16)
 
@@ -167,8 +167,8 @@ def test_a_description_cannot_be_changed():
 @pytest.mark.parametrize("size", [32, 50])
 @pytest.mark.parametrize("lrn", [False, True])
 def test_counts_agree_with_keras(size, lrn):
-    models = pytest.importorskip("yosinski_tf.models")
-    surgery = pytest.importorskip("yosinski_tf.surgery")
+    models = pytest.importorskip("yosinski_tf.models.cohort")
+    surgery = pytest.importorskip("yosinski_tf.models.surgery")
     network = get_network("mini", widths=WIDTHS, lrn=lrn)
     weights = surgery.initial_weights(network, size, 5, "any")
     model = models.build_network(
@@ -215,8 +215,8 @@ def test_the_smallest_image_of_caffenet():
 
 @pytest.mark.parametrize("size", [39, 64, 97, 227])
 def test_counts_of_caffenet_agree_with_keras(size):
-    models = pytest.importorskip("yosinski_tf.models")
-    surgery = pytest.importorskip("yosinski_tf.surgery")
+    models = pytest.importorskip("yosinski_tf.models.cohort")
+    surgery = pytest.importorskip("yosinski_tf.models.surgery")
     network = get_network("caffenet", widths=NARROW)
     weights = surgery.initial_weights(network, size, 5, "any")
     model = models.build_network(network, weights, input_size=size, mean=(0, 0, 0))

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from yosinski_tf.optimizers import CaffeSGD, make_optimizer
-from yosinski_tf.recipes import Recipe
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.models.caffe_sgd import CaffeSGD, make_optimizer
 
 RECIPE = Recipe(
     steps=10,

@@ -33,5 +33,5 @@ def test_a_wheel_holds_the_tables_and_templates(tmp_path):
         if path.is_file() and path.suffix != ".pyc"
     }
     assert held == files
-    assert "yosinski_tf/published_runs.csv" in held
-    assert "yosinski_tf/templates/published.md.j2" in held
+    assert "yosinski_tf/results/published_runs.csv" in held
+    assert "yosinski_tf/report/templates/published.md.j2" in held

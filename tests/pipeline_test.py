@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 
-from yosinski_tf.data.pipeline import (
+from yosinski_tf.data.batches.pipeline import (
     Part,
     mean_image,
     mean_pixel,
@@ -19,7 +19,7 @@ from yosinski_tf.data.pipeline import (
     validation_batches,
     without_autotuning,
 )
-from yosinski_tf.layers import CropScaling
+from yosinski_tf.models.layers import CropScaling
 
 COUNT, SIZE = 23, 12
 

@@ -2,19 +2,22 @@
 
 import pytest
 
-from yosinski_tf.architectures import get_network
-from yosinski_tf.errors import UserError
-from yosinski_tf.plan import (
-    Run,
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import (
     apart,
     make_cohorts,
-    make_runs,
     multiply_accumulates,
     ready,
     without,
 )
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import all_treatments, parse_treatment, parse_treatments
+from yosinski_tf.experiment.runs import Run, make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import (
+    all_treatments,
+    parse_treatment,
+    parse_treatments,
+)
+from yosinski_tf.system.errors import UserError
 
 NAMES = [f"class{index}" for index in range(8)]
 FIRST, SECOND = make_split("random:0", NAMES), make_split("random:1", NAMES)

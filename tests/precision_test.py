@@ -2,8 +2,8 @@
 
 import pytest
 
-from yosinski_tf import precision
-from yosinski_tf.gpus import Gpu, choose, parse
+from yosinski_tf.machine import precision
+from yosinski_tf.machine.gpus import Gpu, choose, parse
 
 SMI = """GPU-1a, 8.0, 40960, 40000, NVIDIA A100-SXM4-40GB
 GPU-2b, 7.5, 15360, 15000, Tesla T4
@@ -68,7 +68,7 @@ def test_hidden_gpus_are_not_counted(visible, wanted):
 
 
 def test_a_machine_without_a_driver_has_no_gpu(monkeypatch, tmp_path):
-    from yosinski_tf import gpus
+    from yosinski_tf.machine import gpus
 
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.visible() == ()

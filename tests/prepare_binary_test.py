@@ -14,7 +14,7 @@ from commands import ENVIRONMENT, run, start
 from PIL import Image
 from stores import content, draw, make
 
-from yosinski_tf.data.store_format import open_store
+from yosinski_tf.data.store.format import open_store
 
 FLAGS = ("--image_size=16", "--encoding=raw", "--shard_records=4", "--processes=2")
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from stores import content, draw, make, pixels
 
-from yosinski_tf.data.sources import load
+from yosinski_tf.data.sources.by_name import load
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_sums_give_the_mean_of_any_half_and_reduced_set(encoding, request):
 
 
 def test_tensorflow_parses_the_records(raw, jpeg):
-    from yosinski_tf.data.record_files import read_records
+    from yosinski_tf.data.store.record_files import read_records
 
     features = {
         "image": tf.io.FixedLenFeature([], tf.string),

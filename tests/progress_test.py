@@ -5,13 +5,14 @@ import os
 
 import pytest
 
-from yosinski_tf import progress
-from yosinski_tf.jobs import Progress
-from yosinski_tf.plan import make_cohorts, make_runs
-from yosinski_tf.progress import Display, duration
-from yosinski_tf.scheduler import Event
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatments
+from yosinski_tf.experiment.cohorts import make_cohorts
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatments
+from yosinski_tf.scheduling import progress
+from yosinski_tf.scheduling.progress import Display, duration
+from yosinski_tf.scheduling.scheduler import Event
+from yosinski_tf.training.job import Progress
 
 NAMES = [f"class{index}" for index in range(8)]
 # random-0_A_seed0_first (one network), random-0_B_seed0_first (two).

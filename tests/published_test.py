@@ -2,7 +2,7 @@ import collections
 
 import pytest
 
-from yosinski_tf import analysis, published
+from yosinski_tf.results import analysis, published
 
 TEN = "top1_mean_of_10_best"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from yosinski_tf.errors import UserError
-from yosinski_tf.recipes import Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
+from yosinski_tf.system.errors import UserError
 
 
 def make_recipe(**changes):

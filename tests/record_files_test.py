@@ -5,7 +5,7 @@ import os
 import pytest
 import tensorflow as tf
 
-from yosinski_tf.data import record_files
+from yosinski_tf.data.store import record_files
 
 
 def write(path, records):

@@ -7,9 +7,8 @@ import json
 import fabricate
 import pytest
 
-from yosinski_tf import records
-from yosinski_tf.errors import UserError
-from yosinski_tf.records import (
+from yosinski_tf.study import records
+from yosinski_tf.study.records import (
     Record,
     mean_of_best,
     read_record,
@@ -17,6 +16,7 @@ from yosinski_tf.records import (
     write_record,
     write_results,
 )
+from yosinski_tf.system.errors import UserError
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ import pytest
 from fabricate import point
 from PIL import Image
 
-from yosinski_tf import drawing, published, reduced_data
+from yosinski_tf.figures import drawing, reduced_data
+from yosinski_tf.results import published
 
 TEN, LAST = "top1_mean_of_10_best", "top1"
 

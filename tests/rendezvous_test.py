@@ -6,20 +6,21 @@ import time
 import pytest
 import stub_training
 
-from yosinski_tf import failures, records, rendezvous, scheduler, team
-from yosinski_tf.errors import UserError
-from yosinski_tf.rendezvous import Call, Deserted, PeerLost, Presence
+from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling.worker_files import Call, Deserted, PeerLost, Presence
+from yosinski_tf.study import failures, records
+from yosinski_tf.system.errors import UserError
 
 WORKERS = ("host0:1", "host1:1")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(rendezvous, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(worker_files, "BEAT_SECONDS", 0.05)
 
 
 def gather(runs, waiting=lambda note: None, should_stop=lambda: False, patience=20.0):
-    return rendezvous.gather(
+    return worker_files.gather(
         runs,
         "cohort",
         ["run"],
@@ -34,9 +35,9 @@ def answer(runs, presence, wanted):
     """Says that a worker is ready for the next call that is as wanted."""
 
     def run():
-        while not wanted(rendezvous.last_call(runs)):
+        while not wanted(worker_files.last_call(runs)):
             time.sleep(0.01)
-        presence.ready_for(rendezvous.last_call(runs).id)
+        presence.ready_for(worker_files.last_call(runs).id)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -44,24 +45,26 @@ def answer(runs, presence, wanted):
 
 
 def test_a_call_stands_until_the_next(tmp_path):
-    assert rendezvous.last_call(tmp_path) is None
-    first = rendezvous.call(tmp_path, "cohort", ["a", "b"])
+    assert worker_files.last_call(tmp_path) is None
+    first = worker_files.call(tmp_path, "cohort", ["a", "b"])
     assert (
-        rendezvous.last_call(tmp_path) == first == Call(first.id, "cohort", ("a", "b"))
+        worker_files.last_call(tmp_path)
+        == first
+        == Call(first.id, "cohort", ("a", "b"))
     )
-    second = rendezvous.call(tmp_path, "cohort", ["a", "b"])
-    assert rendezvous.last_call(tmp_path) == second != first
+    second = worker_files.call(tmp_path, "cohort", ["a", "b"])
+    assert worker_files.last_call(tmp_path) == second != first
 
 
 def test_the_chief_waits_until_all_are_ready_for_this_very_call(tmp_path):
-    earlier = rendezvous.call(tmp_path, "cohort", ["run"])
+    earlier = worker_files.call(tmp_path, "cohort", ["run"])
     with Presence(tmp_path, 1) as presence:
         presence.ready_for(earlier.id)
         with pytest.raises(Deserted, match=r"nothing from 1 \(host1:1\) for 0 minutes"):
             gather(tmp_path, patience=0.3)
-        before = rendezvous.last_call(tmp_path)
+        before = worker_files.last_call(tmp_path)
         thread = answer(tmp_path, presence, lambda call: call != before)
-        assert gather(tmp_path) == rendezvous.last_call(tmp_path)
+        assert gather(tmp_path) == worker_files.last_call(tmp_path)
         thread.join()
 
 
@@ -74,28 +77,28 @@ def test_who_is_waited_for_is_said_once_and_waiting_can_be_stopped(tmp_path):
 
 
 def test_a_worker_lives_while_its_file_changes(tmp_path):
-    peer = rendezvous.Peer(tmp_path, 1)
+    peer = worker_files.Peer(tmp_path, 1)
     with Presence(tmp_path, 1):
         deadline = time.monotonic() + 10
         while not peer.lives:
             assert time.monotonic() < deadline
             peer.look()
-        assert rendezvous.Peer(tmp_path, 1).lives is False  # Seen once only.
+        assert worker_files.Peer(tmp_path, 1).lives is False  # Seen once only.
     peer.look()
     assert not peer.lives
 
 
 def test_the_chief_tells_how_it_ended(tmp_path):
-    with rendezvous.leading(tmp_path):
-        assert rendezvous.last_call(tmp_path) is None
-    assert rendezvous.last_call(tmp_path).end == "finished"
-    with pytest.raises(KeyboardInterrupt), rendezvous.leading(tmp_path):
+    with worker_files.leading(tmp_path):
+        assert worker_files.last_call(tmp_path) is None
+    assert worker_files.last_call(tmp_path).end == "finished"
+    with pytest.raises(KeyboardInterrupt), worker_files.leading(tmp_path):
         raise KeyboardInterrupt
-    assert rendezvous.last_call(tmp_path).end == "stopped"
+    assert worker_files.last_call(tmp_path).end == "stopped"
 
 
 def follow(runs, make_job=None, patience=20.0, said=None):
-    return team.follow(
+    return multi_worker.follow(
         make_job,
         runs=runs,
         rank=1,
@@ -108,24 +111,24 @@ def follow(runs, make_job=None, patience=20.0, said=None):
 def test_a_worker_does_not_wait_for_its_chief_forever(tmp_path):
     said = []
     # What a chief said that has ended counts for nothing.
-    rendezvous.call(tmp_path, end="finished")
+    worker_files.call(tmp_path, end="finished")
     with pytest.raises(
         Deserted, match="wants worker 0, the chief, got nothing from it"
     ):
         follow(tmp_path, patience=0.5, said=said)
     assert said == ["waits for worker 0, the chief, up to 0 minutes"]
-    assert list((tmp_path / rendezvous.FOLDER).iterdir()) == [
-        tmp_path / rendezvous.FOLDER / "call.json"
+    assert list((tmp_path / worker_files.FOLDER).iterdir()) == [
+        tmp_path / worker_files.FOLDER / "call.json"
     ]
 
 
 @pytest.mark.parametrize("end", ["finished", "stopped"])
 def test_a_worker_ends_with_its_chief(tmp_path, end):
-    rendezvous.call(tmp_path, end="finished" if end == "stopped" else "stopped")
+    worker_files.call(tmp_path, end="finished" if end == "stopped" else "stopped")
 
     def chief():
         time.sleep(0.5)
-        rendezvous.call(tmp_path, end=end)
+        worker_files.call(tmp_path, end=end)
 
     thread = threading.Thread(target=chief)
     thread.start()
@@ -137,19 +140,19 @@ def test_a_worker_of_another_command_ends_at_once(tmp_path):
     def make_job(call):
         raise UserError(f"knows no {call.runs[0]}")
 
-    with rendezvous.leading(tmp_path):
-        rendezvous.call(tmp_path, "cohort", ["run"])
+    with worker_files.leading(tmp_path):
+        worker_files.call(tmp_path, "cohort", ["run"])
         # It may come when the chief has called already and waits for it.
         with pytest.raises(UserError, match="knows no run"):
             follow(tmp_path, make_job)
 
 
 def test_a_call_whose_chief_has_ended_is_not_joined(tmp_path):
-    rendezvous.call(tmp_path, "cohort", ["run"])
+    worker_files.call(tmp_path, "cohort", ["run"])
     # Killed, it could not take its file away.
     with Presence(tmp_path, 0):
-        left = (tmp_path / rendezvous.FOLDER / "0.json").read_text()
-    (tmp_path / rendezvous.FOLDER / "0.json").write_text(left)
+        left = (tmp_path / worker_files.FOLDER / "0.json").read_text()
+    (tmp_path / worker_files.FOLDER / "0.json").write_text(left)
     with pytest.raises(Deserted):
         follow(tmp_path, patience=0.5)
 
@@ -189,7 +192,7 @@ def test_what_lost_a_worker_is_trained_again(tmp_path):
 
 
 def test_what_loses_a_worker_again_and_again_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(team, "MOST_ATTEMPTS", 1)
+    monkeypatch.setattr(multi_worker, "MOST_ATTEMPTS", 1)
     (tmp_path / "losses").write_text("9")
     (lost,) = train(tmp_path, lose, [])
     assert "another worker has ended" in lost.message
@@ -198,8 +201,8 @@ def test_what_loses_a_worker_again_and_again_fails(tmp_path, monkeypatch):
 
 
 def test_a_step_further_than_before_counts_as_progress(monkeypatch):
-    monkeypatch.setattr(team, "MOST_ATTEMPTS", 2)
-    attempts = team.Attempts()
+    monkeypatch.setattr(multi_worker, "MOST_ATTEMPTS", 2)
+    attempts = multi_worker.Attempts()
     assert not attempts.lost("cohort")
     attempts.reached("cohort", 5)
     assert not attempts.lost("cohort")

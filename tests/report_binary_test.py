@@ -10,7 +10,7 @@ import fabricate
 import pytest
 
 import yosinski_tf
-from yosinski_tf.records import write_record
+from yosinski_tf.study.records import write_record
 
 ROOT = pathlib.Path(yosinski_tf.__file__).parents[1]
 

@@ -6,9 +6,10 @@ import sys
 import pytest
 from fabricate import point, record, study
 
-from yosinski_tf import comparison, published, published_report, report, tables
-from yosinski_tf.errors import UserError
-from yosinski_tf.records import write_record
+from yosinski_tf.report import published_report, write_report
+from yosinski_tf.results import comparison, published, tables
+from yosinski_tf.study.records import write_record
+from yosinski_tf.system.errors import UserError
 
 TEN, LAST = "top1_mean_of_10_best", "top1"
 
@@ -25,7 +26,7 @@ def _rows(path):
 
 
 def test_report_of_a_study(tmp_path):
-    paths = report.write_report(_folder(tmp_path, study()), LAST)
+    paths = write_report.write_report(_folder(tmp_path, study()), LAST)
     assert paths.results == tmp_path / "results.csv"
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
         "decomposition.csv",
@@ -77,7 +78,7 @@ def test_unproved_frozen_layers_are_a_loud_warning(tmp_path):
     changed = record("A3B", 0.5, frozen_sha256_after="0" * 64)
     unproved = record("A4B", 0.5, frozen_sha256_before=None, frozen_sha256_after=None)
     fine = [record("baseB", 0.6), record("A5B", 0.5), record("A6B+", 0.5)]
-    paths = report.write_report(_folder(tmp_path, [changed, unproved, *fine]))
+    paths = write_report.write_report(_folder(tmp_path, [changed, unproved, *fine]))
     (line,) = [
         line for line in paths.summary.read_text().splitlines() if "WARNING" in line
     ]
@@ -96,7 +97,7 @@ def test_unproved_frozen_layers_are_a_loud_warning(tmp_path):
 )
 def test_mixed_studies_are_a_warning(tmp_path, changes, phrase):
     records = [record("baseB", 0.6), record("A3B", 0.5, **changes)]
-    paths = report.write_report(_folder(tmp_path, records))
+    paths = write_report.write_report(_folder(tmp_path, records))
     assert phrase in paths.summary.read_text()
 
 
@@ -106,7 +107,7 @@ def test_diverged_runs_are_counted_and_left_out(tmp_path):
         record("A3B", 0.5),
         record("A4B", 0.012345, status="diverged", loss=None),
     ]
-    paths = report.write_report(_folder(tmp_path, records))
+    paths = write_report.write_report(_folder(tmp_path, records))
     text = paths.summary.read_text()
     assert "2 finished; 1 left out, not finished: random-0-A4B-s0" in text
     assert "1.23" not in text and "2.23" not in text
@@ -126,19 +127,19 @@ def test_diverged_runs_are_counted_and_left_out(tmp_path):
 )
 def test_unfinished_studies_give_partial_reports(tmp_path, records):
     runs = _folder(tmp_path, records)
-    paths = report.write_report(runs)
+    paths = write_report.write_report(runs)
     assert "## Caveats" in paths.summary.read_text()
     summary = published_report.write_comparison(runs).summary.read_text()
     assert "| random splits | base |" in summary
 
 
 def test_a_network_without_base_is_named(tmp_path):
-    paths = report.write_report(_folder(tmp_path, [record("A3B", 0.5)]))
+    paths = write_report.write_report(_folder(tmp_path, [record("A3B", 0.5)]))
     assert "so in no paired table: random-0-A3B-s0." in paths.summary.read_text()
 
 
 @pytest.mark.parametrize(
-    "write", [report.write_report, published_report.write_comparison]
+    "write", [write_report.write_report, published_report.write_comparison]
 )
 def test_no_records_is_an_error_that_says_what_to_do(write, tmp_path):
     with pytest.raises(UserError, match="run a study with --runs="):
@@ -172,8 +173,8 @@ def test_table_for_the_terminal():
         "",
         "differences to the own base in percentage points (number of networks)",
     ]
-    assert report.results_table([], LAST) == "no finished network yet"
-    both = report.results_table(made, LAST)
+    assert write_report.results_table([], LAST) == "no finished network yet"
+    both = write_report.results_table(made, LAST)
     assert both.index("random splits (2), last") < both.index(
         "random splits (2), mean of the ten"
     )
@@ -188,7 +189,7 @@ def test_preserved_layers_have_rows_of_their_own(tmp_path):
         record("B3B~1", 0.59),
     ]
     runs = _folder(tmp_path, records)
-    text = report.write_report(runs, LAST).summary.read_text()
+    text = write_report.write_report(runs, LAST).summary.read_text()
     families = [
         line.split("|")[1].strip()
         for line in text.splitlines()
@@ -207,7 +208,7 @@ def test_reduced_data_stands_apart(tmp_path):
         for count in (1, 2)
     ]
     runs = _folder(tmp_path, [record("baseB", 0.6), record("A3B", 0.5), *reduced])
-    paths = report.write_report(runs, LAST)
+    paths = write_report.write_report(runs, LAST)
     text = paths.summary.read_text()
     assert "| 2 | base | 0 | 41.00 | 40.00 |" in text
     assert "First splits" not in text
@@ -217,13 +218,13 @@ def test_reduced_data_stands_apart(tmp_path):
     beside = published_report.write_comparison(runs, LAST)
     assert "| 2 | 40.00 | 0.41 | +39.59 |" in beside.summary.read_text()
     assert beside.reduced_data.stat().st_size > 10_000
-    shown = report.results_table(report.read_study(runs)[1].points, LAST)
+    shown = write_report.results_table(write_report.read_study(runs)[1].points, LAST)
     assert "first N images of each class" in shown
 
 
 def test_a_study_of_reduced_data_alone(tmp_path):
     runs = _folder(tmp_path, [record("baseW", 0.3, "first:25")])
-    text = report.write_report(runs, LAST).summary.read_text()
+    text = write_report.write_report(runs, LAST).summary.read_text()
     assert "| 25 | base | 0 | 31.00 | 30.00 |" in text
     assert "Table 1" not in text
 
@@ -349,7 +350,10 @@ def test_table_1_counts_halves():
 
 def test_no_tensorflow_is_needed():
     code = (
-        "import sys; from yosinski_tf import analysis, figures, published, report;"
+        "import sys\n"
+        "from yosinski_tf.results import analysis, published\n"
+        "from yosinski_tf.figures import paper_figures\n"
+        "from yosinski_tf.report import write_report\n"
         "print([m for m in ('tensorflow', 'keras', 'matplotlib.pyplot')"
         " if m in sys.modules])"
     )

@@ -14,9 +14,10 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import checkpoints, jobs, training
-from yosinski_tf.jobs import Interval
-from yosinski_tf.plan import Cohort, apart
+from yosinski_tf.experiment.cohorts import Cohort, apart
+from yosinski_tf.training import checkpoints, trainer
+from yosinski_tf.training.job import Stopped
+from yosinski_tf.training.save_clock import Interval
 
 # Dropout in a trunk that two share and in heads.
 NAMES = ("R7B", "baseB", "R6B")
@@ -31,7 +32,7 @@ def images(tmp_path_factory):
 def whole(tmp_path_factory, images):
     """The study folder of a training that nothing happened to."""
     runs = tmp_path_factory.mktemp("whole")
-    training.train(make_job(runs, images, NAMES, LONG_RECIPE))
+    trainer.train(make_job(runs, images, NAMES, LONG_RECIPE))
     return runs
 
 
@@ -52,11 +53,11 @@ def assert_same_study(whole, other, names=NAMES):
 
 def steps_of(job, monkeypatch):
     """Trains; the steps that were reported and the notes."""
-    monkeypatch.setattr(training, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
     # Calls as long as they get, all the same.
-    monkeypatch.setattr(training, "_ASSUMED_RATE", 1e30)
+    monkeypatch.setattr(trainer, "_ASSUMED_RATE", 1e30)
     told = []
-    training.train(job, report=told.append)
+    trainer.train(job, report=told.append)
     notes = [each.note for each in told if each.note]
     return [each.step for each in told if not each.note], notes
 
@@ -71,7 +72,7 @@ def test_what_is_left_of_a_cohort_goes_on_without_the_others(
         return dataclasses.replace(job, checkpoint_every=interval)
 
     job = with_interval(NAMES)
-    write = training.write_record
+    write = trainer.write_record
     written = []
 
     def killed(runs, record):
@@ -80,9 +81,9 @@ def test_what_is_left_of_a_cohort_goes_on_without_the_others(
         written.append(record.treatment)
         write(runs, record)
 
-    monkeypatch.setattr(training, "write_record", killed)
+    monkeypatch.setattr(trainer, "write_record", killed)
     with pytest.raises(SystemError):
-        training.train(job)
+        trainer.train(job)
     monkeypatch.undo()
     assert written == ["R7B"]
     assert folder_of(tmp_path, "R7B").joinpath("record.json").exists()
@@ -107,8 +108,8 @@ def test_networks_are_added_and_cohorts_packed_anew_without_starting_again(
             NAMES,
         )
     )
-    with pytest.raises(jobs.Stopped):
-        training.train(two, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        trainer.train(two, should_stop=lambda: True)
     going_on, added = apart([three.cohort], checkpoints.held(tmp_path))
     assert [str(run.treatment) for run in added.runs] == ["baseB"]
     # Cohorts of one from now on: these have other names.
@@ -134,8 +135,8 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
         left = iter([False] * chances)
         return lambda: next(left, True)
 
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=stop_after(2))
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=stop_after(2))
     files = {int(path.name.split(".")[-2]): path for path in tmp_path.glob("cohorts/*")}
     assert sorted(files) == [60, 90]
     files[90].write_bytes(files[90].read_bytes()[:-1000])
@@ -150,8 +151,8 @@ def test_without_a_checkpoint_that_is_whole_it_starts_again(
     tmp_path, images, whole, monkeypatch
 ):
     job = every(make_job(tmp_path, images, ["baseB"], LONG_RECIPE), 30)
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: True)
     (path,) = tmp_path.glob("cohorts/*")
     path.write_bytes(path.read_bytes().replace(b"kernel", b"kernal"))
     steps, (note,) = steps_of(job, monkeypatch)

@@ -10,11 +10,14 @@ import pytest
 import stub_training
 from stub_training import cohorts
 
-from yosinski_tf import checkpoints, failures, locks, records, scheduler
-from yosinski_tf.checkpoints import Checkpoint
-from yosinski_tf.events import Event
-from yosinski_tf.files import DiskFull
-from yosinski_tf.jobs import Stopped
+from yosinski_tf.scheduling import scheduler
+from yosinski_tf.scheduling.events import Event
+from yosinski_tf.study import failures, records
+from yosinski_tf.system import locks
+from yosinski_tf.system.files import DiskFull
+from yosinski_tf.training import checkpoints
+from yosinski_tf.training.checkpoints import Checkpoint
+from yosinski_tf.training.job import Stopped
 
 
 def train(runs, made, processes=2):

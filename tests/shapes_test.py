@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from yosinski_tf.data.shapes import SHAPES
+from yosinski_tf.data.embedded.shapes import SHAPES
 
 ALL = {name: shape for family in SHAPES.values() for name, shape in family.items()}
 

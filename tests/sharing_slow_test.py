@@ -9,7 +9,7 @@ import psutil
 import pytest
 from commands import TINY, draw_folder, run, start
 
-from yosinski_tf import locks
+from yosinski_tf.system import locks
 
 pytestmark = pytest.mark.slow
 

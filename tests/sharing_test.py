@@ -12,7 +12,8 @@ import pytest
 import stub_training
 from stub_training import cohorts
 
-from yosinski_tf import locks, records
+from yosinski_tf.study import records
+from yosinski_tf.system import locks
 
 TREATMENTS = "baseA,baseB,A1B,B1B,R1B"
 SPLITS = 2

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from yosinski_tf.data import motifs
-from yosinski_tf.data.signature import sign
+from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.sources.signature import sign
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from yosinski_tf import ilsvrc
-from yosinski_tf.data import source_checks
-from yosinski_tf.data.listing import Files, Images, Listing
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.prepare import source_checks
+from yosinski_tf.data.prepare.listing import Files, Images, Listing
+from yosinski_tf.experiment import ilsvrc
+from yosinski_tf.system.errors import UserError
 
 WORDNET = tuple(ilsvrc.class_families())
 

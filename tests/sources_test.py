@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yosinski_tf.data import motifs, sources
-from yosinski_tf.data.sources import load
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.sources import by_name
+from yosinski_tf.data.sources.by_name import load
+from yosinski_tf.system.errors import UserError
 
 
 @pytest.mark.parametrize("size", [0, -3])
@@ -23,24 +24,24 @@ def test_unknown_source(spec):
         load(spec, image_size=32)
     message = str(caught.value)
     assert message.startswith(f"unknown data {spec!r}: wanted embedded or ")
-    assert sources.known_sources() in message
+    assert by_name.known_sources() in message
 
 
 @pytest.fixture
 def few_motifs(monkeypatch):
     """A data set drawn in no time."""
-    monkeypatch.setattr(sources, "_EMBEDDED_TRAIN", 2)
-    monkeypatch.setattr(sources, "_EMBEDDED_VALIDATION", 1)
+    monkeypatch.setattr(by_name, "_EMBEDDED_TRAIN", 2)
+    monkeypatch.setattr(by_name, "_EMBEDDED_VALIDATION", 1)
 
 
 def test_a_description_is_what_loading_finds(few_motifs):
-    described, data = sources.describe("embedded"), load("embedded", image_size=32)
+    described, data = by_name.describe("embedded"), load("embedded", image_size=32)
     assert described.name == data.name
     assert described.class_names == data.class_names
     assert described.families == data.families
     assert described.num_images == len(data.train_labels) + len(data.validation_labels)
     with pytest.raises(UserError, match="takes no --data_dir"):
-        sources.describe("embedded", data_dir="x")
+        by_name.describe("embedded", data_dir="x")
 
 
 def test_embedded(few_motifs):

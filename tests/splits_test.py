@@ -7,9 +7,9 @@ import pathlib
 
 import pytest
 
-from yosinski_tf import ilsvrc
-from yosinski_tf.errors import UserError
-from yosinski_tf.splits import make_split, read_halves
+from yosinski_tf.experiment import ilsvrc
+from yosinski_tf.experiment.splits import make_split, read_halves
+from yosinski_tf.system.errors import UserError
 
 WNIDS = tuple(ilsvrc.class_families())
 PETS = ("ant", "bee", "cat", "dog", "eel")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from fabricate import store as write
 
-from yosinski_tf.data import store_format
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.store.format import Store, num_ranks, open_store
+from yosinski_tf.system.errors import UserError
 
 
 def test_a_store_is_read_as_it_was_written(tmp_path):
     made = write(tmp_path)
-    store = store_format.open_store(str(tmp_path))
+    store = open_store(str(tmp_path))
     assert store == made
     assert store.num_images == 5 and store.splits["train"].num_images == 3
     assert [path.name for path in store.shard_paths("train")] == [
@@ -38,13 +38,13 @@ def test_a_name_of_any_bytes_is_kept(tmp_path):
 
 
 def test_ranks_are_limited():
-    assert store_format.num_ranks(np.array([3, 5])) == 5
-    assert store_format.num_ranks(np.array([3, 2_000_000])) == 1300
+    assert num_ranks(np.array([3, 5])) == 5
+    assert num_ranks(np.array([3, 2_000_000])) == 1300
 
 
 def test_no_store(tmp_path):
     with pytest.raises(UserError, match="no store at .* no file store.json: wanted"):
-        store_format.open_store(tmp_path)
+        open_store(tmp_path)
 
 
 def test_another_version(tmp_path):
@@ -53,7 +53,7 @@ def test_another_version(tmp_path):
     fields["format_version"] = 2
     (tmp_path / "store.json").write_text(json.dumps(fields))
     with pytest.raises(UserError, match="format version 2, this program reads 1: "):
-        store_format.open_store(tmp_path)
+        open_store(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_a_broken_description(tmp_path, text):
     write(tmp_path)
     (tmp_path / "store.json").write_text(text)
     with pytest.raises(UserError, match="cannot read .*store.json .*: copy the store"):
-        store_format.open_store(tmp_path)
+        open_store(tmp_path)
 
 
 def test_a_missing_shard(tmp_path):
     write(tmp_path)
     (tmp_path / "images-train.array_record-00001-of-00002").unlink()
     with pytest.raises(UserError, match="lacks its file images-train.*00001-of-00002"):
-        store_format.open_store(tmp_path)
+        open_store(tmp_path)
 
 
 def test_arrays_of_another_shape_or_missing(tmp_path):
@@ -89,5 +89,5 @@ def test_arrays_of_another_shape_or_missing(tmp_path):
 def test_no_field_is_left_out_of_the_file(tmp_path):
     write(tmp_path)
     fields = json.loads((tmp_path / "store.json").read_text())
-    names = {field.name for field in dataclasses.fields(store_format.Store)}
+    names = {field.name for field in dataclasses.fields(Store)}
     assert fields.keys() == names - {"folder"} | {"format_version"}

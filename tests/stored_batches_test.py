@@ -6,10 +6,11 @@ import stores
 import tensorflow as tf
 from PIL import Image
 
-from yosinski_tf.data import pipeline, sources, stored_batches
-from yosinski_tf.data.image_set import half_view
-from yosinski_tf.data.order import EveryView
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.batches import pipeline, stored_batches
+from yosinski_tf.data.batches.order import EveryView
+from yosinski_tf.data.sources import by_name
+from yosinski_tf.data.sources.image_set import half_view
+from yosinski_tf.system.errors import UserError
 
 SIZE, COUNTS = 24, [13, 11, 12, 9]
 OPTIONS = {"batch_size": 5, "seed": 3}
@@ -46,12 +47,12 @@ def raw(tmp_path_factory, folder):
 
 @pytest.fixture(scope="module")
 def memory(folder):
-    return sources.load(f"folder:{folder}", image_size=SIZE)
+    return by_name.load(f"folder:{folder}", image_size=SIZE)
 
 
 @pytest.fixture(scope="module")
 def stored(raw):
-    return sources.load(f"store:{raw.folder}", image_size=SIZE)
+    return by_name.load(f"store:{raw.folder}", image_size=SIZE)
 
 
 def half(data, part="train", classes=(0, 2, 3), first=None):
@@ -174,7 +175,7 @@ def test_a_period_reads_its_own_images_only(stored, monkeypatch):
 
 def test_jpeg_is_close_to_memory(folder, memory, tmp_path):
     store = make_store(folder, tmp_path, encoding="jpeg")
-    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    stored = by_name.load(f"store:{store.folder}", image_size=SIZE)
     for mine, theirs in zip(
         training(half(stored)), training(half(memory)), strict=True
     ):
@@ -191,7 +192,7 @@ def test_jpeg_is_cropped_as_the_whole_image_is(tmp_path):
     side = 56
     folder = draw_images(tmp_path / "images", side)
     store = make_store(folder, tmp_path, encoding="jpeg", image_size=side)
-    stored = sources.load(f"store:{store.folder}", image_size=side)
+    stored = by_name.load(f"store:{store.folder}", image_size=side)
     options = {"batch_size": 34, "last": 1}
     ((whole, _), _) = training(half(stored), crop=side, mirror=False, **options)[0]
     ((crops, places), _) = training(half(stored), **options)[0]
@@ -246,7 +247,7 @@ def test_a_file_of_another_store_is_noticed(folder, tmp_path):
     store = make_store(folder, tmp_path)
     first, *_, last = store.shard_paths("train")
     first.write_bytes(last.read_bytes())
-    images = sources.load(f"store:{store.folder}", image_size=SIZE).train_images
+    images = by_name.load(f"store:{store.folder}", image_size=SIZE).train_images
     lengths = store.splits["train"].shard_lengths
     assert lengths[0] != lengths[-1]
     with pytest.raises(UserError, match=f"read .{lengths[-1]} of {lengths[0]} rec"):
@@ -255,7 +256,7 @@ def test_a_file_of_another_store_is_noticed(folder, tmp_path):
 
 def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
     store = make_store(folder, tmp_path)
-    stored = sources.load(f"store:{store.folder}", image_size=SIZE)
+    stored = by_name.load(f"store:{store.folder}", image_size=SIZE)
     shard = store.shard_paths("train")[0]
     shard.write_bytes(shard.read_bytes()[:-9000])
     with pytest.raises(UserError, match=f"{shard.name} cannot be read .*--verify"):

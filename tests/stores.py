@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from yosinski_tf.data import prepare
-from yosinski_tf.data.shard_work import Settings
-from yosinski_tf.data.store_format import Store
+from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare.shards import Settings
+from yosinski_tf.data.store.format import Store
 
 ARCHIVE = (
     pathlib.Path(__file__).resolve().parents[2] / "shared/data/imagenet_sample_100.tar"
@@ -32,14 +32,14 @@ def draw(folder: pathlib.Path, train: int = 5, validation: int = 2) -> pathlib.P
     return folder
 
 
-def request(source: str, out: pathlib.Path, **changes) -> prepare.Request:
+def request(source: str, out: pathlib.Path, **changes) -> make_store.Request:
     """Raw 16 x 16 in one process, unless `changes` say otherwise."""
     settings = {
         name: changes.pop(name, default)
         for name, default in (("image_size", 16), ("encoding", "raw"))
     }
     quality = changes.pop("quality", 90 if settings["encoding"] == "jpeg" else None)
-    made = prepare.Request(
+    made = make_store.Request(
         source=source,
         data_dir=None,
         manual_dir=None,
@@ -56,7 +56,7 @@ def request(source: str, out: pathlib.Path, **changes) -> prepare.Request:
 
 def make(source: str, out: pathlib.Path, **changes) -> Store:
     """A store, prepared in this process."""
-    return prepare.prepare(request(source, out, **changes))
+    return make_store.prepare(request(source, out, **changes))
 
 
 def pixels(store: Store, split: str) -> tuple[list[int], list[str], np.ndarray]:

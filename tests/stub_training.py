@@ -8,15 +8,17 @@ import time
 
 import fabricate
 
-from yosinski_tf import records, scheduler
-from yosinski_tf.architectures import get_network
-from yosinski_tf.files import make_folder, write_atomically
-from yosinski_tf.jobs import Job, Progress, Stopped
-from yosinski_tf.plan import Cohort, make_cohorts, make_runs
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.threads import Threads
-from yosinski_tf.treatments import parse_treatments
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import Cohort, make_cohorts
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatments
+from yosinski_tf.machine.threads import Threads
+from yosinski_tf.scheduling import scheduler
+from yosinski_tf.study import records
+from yosinski_tf.system.files import make_folder, write_atomically
+from yosinski_tf.training.job import Job, Progress, Stopped
 
 NAMES = [f"class{index}" for index in range(8)]
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))

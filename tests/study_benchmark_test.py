@@ -8,7 +8,7 @@ from commands import run, start
 
 from yosinski_tf.benchmarks import half_runs, study_benchmark
 from yosinski_tf.benchmarks.study_table import table
-from yosinski_tf.errors import UserError
+from yosinski_tf.system.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from yosinski_tf.architectures import get_network
-from yosinski_tf.errors import UserError
-from yosinski_tf.surgery import (
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.treatments import (
+    all_treatments,
+    parse_treatment,
+    parse_treatments,
+)
+from yosinski_tf.models.surgery import (
     derive_seed,
     digest,
     initial_weights,
@@ -18,11 +22,7 @@ from yosinski_tf.surgery import (
     starting_weights,
     transplant,
 )
-from yosinski_tf.treatments import (
-    all_treatments,
-    parse_treatment,
-    parse_treatments,
-)
+from yosinski_tf.system.errors import UserError
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")

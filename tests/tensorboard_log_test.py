@@ -4,10 +4,10 @@ import numpy as np
 from fabricate import record
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from yosinski_tf import tensorboard_log
-from yosinski_tf.plan import Run
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.training import tensorboard_log
 
 _ENTRY = {
     "train_loss": 2.5,

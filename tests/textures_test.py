@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from yosinski_tf.data import textures
-from yosinski_tf.data.image_random import ImageRandom
+from yosinski_tf.data.embedded import textures
+from yosinski_tf.data.embedded.image_random import ImageRandom
 
 ALL = [
     pytest.param(texture, id=name)

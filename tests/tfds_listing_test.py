@@ -5,8 +5,8 @@ import pytest
 import tensorflow_datasets as tfds
 from stores import content, make, request
 
-from yosinski_tf.data import prepare as preparing
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.prepare import make_store as preparing
+from yosinski_tf.system.errors import UserError
 
 NAMES = ["ant", "bee", "cow"]
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from yosinski_tf.data.sources import load
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.sources.by_name import load
+from yosinski_tf.system.errors import UserError
 
 NAMES = ["ant", "bee"]
 GREY = tfds.features.Image(shape=(None, None, 1), dtype=np.uint16)
@@ -129,9 +129,9 @@ def test_greyscale_of_16_bits(tmp_path):
 
 
 def test_embedded_images_prepared_by_tfds(tmp_path):
-    from yosinski_tf.data import embedded_tfds, motifs
+    from yosinski_tf.data.embedded import motifs, tfds_builder
 
-    embedded_tfds.YosinskiEmbedded(
+    tfds_builder.YosinskiEmbedded(
         config="tiny", data_dir=tmp_path
     ).download_and_prepare()
     spec = "tfds:yosinski_embedded/tiny"
@@ -151,7 +151,9 @@ def test_not_prepared(tmp_path, monkeypatch):
     )
     with pytest.raises(UserError, match=message):
         load("tfds:mnist", image_size=4, data_dir=str(tmp_path))
-    with pytest.raises(UserError, match="--imports=yosinski_tf.data.embedded_tfds`"):
+    with pytest.raises(
+        UserError, match="--imports=yosinski_tf.data.embedded.tfds_builder`"
+    ):
         load("tfds:yosinski_embedded", image_size=4, data_dir=str(tmp_path))
     for name in ("pets/large", "pets:2.0.0", "kaggle:pets", "no such name"):
         with pytest.raises(UserError, match=f"no prepared data set '{name}' under"):

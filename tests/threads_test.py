@@ -2,11 +2,11 @@
 
 import pytest
 
-from yosinski_tf import machine, threads
-from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks.own_process import apart
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.threads import Threads
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.machine import hardware, threads
+from yosinski_tf.machine.threads import Threads
 
 # Almost all of its work is in conv1.
 NARROW = get_network("caffenet", widths=(4, 4, 4, 4, 4, 16, 16), lrn=False)
@@ -14,8 +14,8 @@ NARROW = get_network("caffenet", widths=(4, 4, 4, 4, 4, 16, 16), lrn=False)
 
 def chosen(monkeypatch, cores, processes, network, size, batch, number=None):
     monkeypatch.setattr(threads, "cores", lambda: cores)
-    monkeypatch.setattr(machine, "cores", lambda: cores)
-    monkeypatch.setattr(machine.pathlib.Path, "glob", lambda *_: iter(()))
+    monkeypatch.setattr(hardware, "cores", lambda: cores)
+    monkeypatch.setattr(hardware.pathlib.Path, "glob", lambda *_: iter(()))
     recipe = Recipe(image_size=size, crop_size=size, batch_size=batch)
     return threads.choose(network, recipe, 20, processes, number)
 
@@ -58,7 +58,7 @@ def test_threads_that_share_nothing_are_more(
 
 @pytest.mark.parametrize("number", [None, 5])
 def test_beside_a_gpu_all_is_shared(monkeypatch, number):
-    monkeypatch.setattr(machine.pathlib.Path, "glob", lambda *_: iter(["nvidia0"]))
+    monkeypatch.setattr(hardware.pathlib.Path, "glob", lambda *_: iter(["nvidia0"]))
     found = threads.choose(get_network("mini"), Recipe(), 20, 1, number)
     assert found == Threads(number, number)
 

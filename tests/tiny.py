@@ -7,14 +7,17 @@ import dataclasses
 
 import numpy as np
 
-from yosinski_tf import jobs, records, surgery
-from yosinski_tf.architectures import get_network
-from yosinski_tf.data import cache
-from yosinski_tf.data.image_set import make_image_set
-from yosinski_tf.plan import Cohort, Run
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import Cohort
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.models import surgery
+from yosinski_tf.study import records
+from yosinski_tf.training import job
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.4, lrn=True)
@@ -46,7 +49,7 @@ def draw_images(folder):
         labels = np.arange(9 * per_class) % 9
         return random.integers(0, 256, (len(labels), 18, 18, 3), np.uint8), labels
 
-    cache.save(
+    study_copy.save(
         folder,
         make_image_set(
             "noise", CLASSES, None, part(TRAIN_PER_CLASS), part(VALIDATION_PER_CLASS)
@@ -63,7 +66,7 @@ def make_run(treatment):
 
 def make_job(runs, images, treatments, recipe=RECIPE):
     cohort = Cohort("cohort", tuple(make_run(treatment) for treatment in treatments))
-    return jobs.Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
+    return job.Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
 
 
 def folder_of(runs, treatment):

@@ -5,12 +5,12 @@ import pytest
 from commands import run
 from tiny import NETWORK, RECIPE, SPLIT, draw_images
 
-from yosinski_tf import surgery
-from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks import cohort_growth, growth_plot, train_benchmark
 from yosinski_tf.benchmarks.measuring import Sample
 from yosinski_tf.benchmarks.own_process import apart
 from yosinski_tf.benchmarks.train_table import table
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.models import surgery
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_is_wrong_is_one_sentence(arguments, words):
 )
 def test_plain_keras_computes_the_same_network(name, size, settings):
     from yosinski_tf.benchmarks import keras_baseline
-    from yosinski_tf.models import build_network
+    from yosinski_tf.models.cohort import build_network
 
     network, mean = get_network(name, **settings), (120.0, 110.0, 100.0)
     weights = surgery.initial_weights(network, size, 5, "one")

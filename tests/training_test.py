@@ -32,13 +32,17 @@ from tiny import (
     without_times,
 )
 
-from yosinski_tf import jobs, objectives, preparation, records, surgery, training
-from yosinski_tf.architectures import get_network
-from yosinski_tf.data import cache
-from yosinski_tf.data.image_set import make_image_set
-from yosinski_tf.errors import UserError
-from yosinski_tf.plan import Cohort, make_cohorts, make_runs
-from yosinski_tf.treatments import all_treatments
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import Cohort, make_cohorts
+from yosinski_tf.experiment.runs import make_runs
+from yosinski_tf.experiment.treatments import all_treatments
+from yosinski_tf.models import surgery, training_model
+from yosinski_tf.study import records
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training import cohort_setup, trainer
+from yosinski_tf.training.job import Job, Stopped
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +69,7 @@ def study(tmp_path_factory, images):
     )
     assert [len(cohort.runs) for cohort in cohorts] == [8, 1, 18]
     for cohort in cohorts:
-        training.train(
-            jobs.Job(cohort, NETWORK, RECIPE, runs, images, "yosinski-test --x")
-        )
+        trainer.train(Job(cohort, NETWORK, RECIPE, runs, images, "yosinski-test --x"))
     return runs
 
 
@@ -83,7 +85,7 @@ def alone(tmp_path_factory, images, study):
         for base in ("baseA", "baseB"):
             if base != treatment:
                 shutil.copytree(folder_of(study, base), folder_of(own, base))
-        training.train(make_job(own, images, [treatment]))
+        trainer.train(make_job(own, images, [treatment]))
     return runs
 
 
@@ -160,35 +162,35 @@ def test_no_two_networks_of_a_cohort_are_the_same(study):
 
 
 def test_training_again_gives_the_same_weights(tmp_path, images, study):
-    training.train(make_job(tmp_path, images, ["baseA"]))
+    trainer.train(make_job(tmp_path, images, ["baseA"]))
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
     one, other = record_of(tmp_path, "baseA"), record_of(study, "baseA")
     assert without_times(one.history) == without_times(other.history)
 
 
 def test_a_step_is_traced_once(tmp_path, images, monkeypatch):
-    traced, step = [], objectives.TrainingModel.train_step
+    traced, step = [], training_model.TrainingModel.train_step
 
     def counted(self, batch):
         traced.append(self)
         return step(self, batch)
 
-    monkeypatch.setattr(objectives.TrainingModel, "train_step", counted)
-    training.train(make_job(tmp_path, images, ["baseB", "R3B"]))
+    monkeypatch.setattr(training_model.TrainingModel, "train_step", counted)
+    trainer.train(make_job(tmp_path, images, ["baseB", "R3B"]))
     assert len(traced) == 1
 
 
 def test_no_iterator_of_a_training_is_tuned(tmp_path, images, study, monkeypatch):
     shutil.copytree(folder_of(study, "baseB"), folder_of(tmp_path, "baseB"))
-    tuned, iterate = [], training.tf.data.Dataset.__iter__
+    tuned, iterate = [], trainer.tf.data.Dataset.__iter__
 
     def noted(batches):
         tuned.append(batches.options().autotune.enabled)
         return iterate(batches)
 
-    monkeypatch.setattr(training.tf.data.Dataset, "__iter__", noted)
+    monkeypatch.setattr(trainer.tf.data.Dataset, "__iter__", noted)
     # Steps, validations, and what is computed once before them.
-    training.train(
+    trainer.train(
         dataclasses.replace(make_job(tmp_path, images, ["B3B"]), feature_cache="on")
     )
     assert len(tuned) >= 4 and set(tuned) == {False}
@@ -198,18 +200,18 @@ def test_deterministic_kernels_are_asked_for_on_a_gpu_only(
     tmp_path, images, study, monkeypatch
 ):
     asked = []
-    tf = training.tf.config
+    tf = trainer.tf.config
     monkeypatch.setattr(
         tf.experimental, "enable_op_determinism", lambda: asked.append(True)
     )
     job = dataclasses.replace(make_job(tmp_path, images, ["baseA"]), deterministic=True)
-    training.train(job)
+    trainer.train(job)
     assert asked == []
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
     monkeypatch.setattr(tf, "list_physical_devices", lambda kind: [kind])
     missing = dataclasses.replace(job, images=tmp_path / "none")
     with pytest.raises(UserError):
-        training.train(missing)
+        trainer.train(missing)
     assert asked == [True]
 
 
@@ -217,7 +219,7 @@ def test_another_seed_gives_other_weights_in_every_layer(tmp_path, images, study
     run = dataclasses.replace(make_run("baseA"), seed=4)
     job = make_job(tmp_path, images, ["baseA"])
     job = dataclasses.replace(job, cohort=Cohort("cohort", (run,)))
-    (record,) = training.train(job)
+    (record,) = trainer.train(job)
     other = surgery.read_weights(tmp_path / record.run_id / "weights.npz")
     for name, values in weights_of(study, "baseA").items():
         assert values.tobytes() != other[name].tobytes()
@@ -302,7 +304,7 @@ def test_nothing_half_done_is_left_behind(study):
 
 
 def test_the_mean_pixel_is_of_the_target_half(study, images):
-    stored = cache.load(images)
+    stored = study_copy.load(images)
     inside = np.isin(stored.train_labels, SPLIT.half_b)
     mean = stored.train_images[inside].mean(axis=(0, 1, 2), dtype=np.float64)
     assert record_of(study, "A3B").mean_pixel == pytest.approx(mean.tolist())
@@ -318,9 +320,9 @@ def stop_again_and_again(job):
 
     for stops in range(20):
         try:
-            training.train(job, should_stop=stop_after(stops))
+            trainer.train(job, should_stop=stop_after(stops))
             return stops
-        except jobs.Stopped:
+        except Stopped:
             continue
     raise AssertionError("it did not come to an end")
 
@@ -332,7 +334,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
         make_job(tmp_path / name, images, names, LONG_RECIPE)
         for name in ("whole", "parts")
     )
-    training.train(whole)
+    trainer.train(whole)
     assert stop_again_and_again(parts) >= 2
     for name in names:
         assert_same(weights_of(whole.runs, name), weights_of(parts.runs, name))
@@ -353,10 +355,10 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
 def test_progress_never_passes_the_last_step(
     tmp_path, images, monkeypatch, rate, wanted
 ):
-    monkeypatch.setattr(training, "_SECONDS_PER_CALL", 1e-9)
-    monkeypatch.setattr(training, "_ASSUMED_RATE", rate)
+    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(trainer, "_ASSUMED_RATE", rate)
     steps = []
-    training.train(
+    trainer.train(
         make_job(tmp_path, images, ["baseA"], RECIPE),
         report=lambda progress: steps.append(progress.step),
     )
@@ -364,9 +366,9 @@ def test_progress_never_passes_the_last_step(
 
 
 def test_a_checkpoint_of_other_runs_is_not_continued(tmp_path, images, study):
-    with pytest.raises(jobs.Stopped):
-        training.train(make_job(tmp_path, images, ["R1A"]), should_stop=lambda: True)
-    training.train(make_job(tmp_path, images, ["baseA"]))
+    with pytest.raises(Stopped):
+        trainer.train(make_job(tmp_path, images, ["R1A"]), should_stop=lambda: True)
+    trainer.train(make_job(tmp_path, images, ["baseA"]))
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
 
 
@@ -374,8 +376,8 @@ def test_a_copy_does_not_go_on_from_what_another_base_gave(tmp_path, images, stu
     folder = shutil.copytree(folder_of(study, "baseA"), folder_of(tmp_path, "baseA"))
     # Fine-tuned: it has no frozen layer that would tell.
     job = make_job(tmp_path, images, ["A6B+"])
-    with pytest.raises(jobs.Stopped):
-        training.train(job, should_stop=lambda: True)
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: True)
     weights = weights_of(tmp_path, "baseA")
     weights["conv1/kernel"] *= 2
     np.savez(folder / "weights.npz", **weights)
@@ -383,7 +385,7 @@ def test_a_copy_does_not_go_on_from_what_another_base_gave(tmp_path, images, stu
     record = dataclasses.replace(record_of(tmp_path, "baseA"), weights_sha256=digest)
     records.write_record(tmp_path, record)
     told = []
-    training.train(job, report=told.append)
+    trainer.train(job, report=told.append)
     (note,) = [progress.note for progress in told if progress.note]
     assert "the base of random-0_A6B+_seed3 was trained again since" in note
     assert note.endswith("training starts again")
@@ -392,27 +394,27 @@ def test_a_copy_does_not_go_on_from_what_another_base_gave(tmp_path, images, stu
 def test_a_training_goes_on_with_the_same_backend_only(monkeypatch, images):
     job = make_job(images, images, ["baseA"])
     prepared = types.SimpleNamespace(images=types.SimpleNamespace(fingerprint="f"))
-    one = preparation.settings_digest(job, prepared)
-    assert preparation.settings_digest(job, prepared) == one
-    monkeypatch.setattr(preparation.keras.backend, "backend", lambda: "jax")
-    assert preparation.settings_digest(job, prepared) != one
+    one = cohort_setup.settings_digest(job, prepared)
+    assert cohort_setup.settings_digest(job, prepared) == one
+    monkeypatch.setattr(cohort_setup.keras.backend, "backend", lambda: "jax")
+    assert cohort_setup.settings_digest(job, prepared) != one
 
 
 def test_a_missing_base_network_is_refused(tmp_path, images):
     with pytest.raises(UserError, match="random-0_baseA_seed3"):
-        training.train(make_job(tmp_path, images, ["A3B"]))
+        trainer.train(make_job(tmp_path, images, ["A3B"]))
 
 
 def test_a_missing_data_set_is_refused(tmp_path):
     with pytest.raises(UserError, match="no data set at .*none"):
-        training.train(make_job(tmp_path, tmp_path / "none", ["baseA"]))
+        trainer.train(make_job(tmp_path, tmp_path / "none", ["baseA"]))
 
 
 def test_the_training_loss_is_the_mean_since_the_last_validation(
     tmp_path, images, study
 ):
     recipe = dataclasses.replace(RECIPE, validate_every=10)
-    (record,) = training.train(make_job(tmp_path, images, ["baseA"], recipe))
+    (record,) = trainer.train(make_job(tmp_path, images, ["baseA"], recipe))
     assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
     losses = [entry["train_loss"] for entry in record_of(study, "baseA").history]
     # Of 4, 4 and 2 steps.
@@ -433,8 +435,8 @@ CAFFENET = get_network("caffenet", widths=(4, 4, 4, 4, 4, 8, 8), num_outputs=12)
 
 def test_a_mean_image_is_the_halfs_and_lies_beside_the_weights(tmp_path, images):
     for names in (["baseA"], ["A3B", "R2B"]):
-        training.train(make_job(tmp_path, images, names, IMAGE_RECIPE))
-    stored = cache.load(images)
+        trainer.train(make_job(tmp_path, images, names, IMAGE_RECIPE))
+    stored = study_copy.load(images)
     for treatment, half in (("A3B", SPLIT.half_b), ("baseA", SPLIT.half_a)):
         inside = np.isin(stored.train_labels, half)
         wanted = stored.train_images[inside].mean(axis=0, dtype=np.float64)
@@ -462,10 +464,10 @@ def test_training_with_a_mean_image_goes_on_where_it_stopped(tmp_path, images):
             ("other", LONG_RECIPE),
         )
     )
-    training.train(whole)
+    trainer.train(whole)
     assert stop_again_and_again(parts) >= 2
     assert_same(weights_of(whole.runs, "baseB"), weights_of(parts.runs, "baseB"))
-    training.train(other)
+    trainer.train(other)
     one, another = (record_of(job.runs, "baseB") for job in (whole, other))
     assert one.weights_sha256 != another.weights_sha256
 
@@ -474,18 +476,18 @@ def test_training_with_a_mean_image_goes_on_where_it_stopped(tmp_path, images):
     "mean", ["pixel", pytest.param("image", marks=pytest.mark.slow)]
 )
 def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
-    export = pytest.importorskip("yosinski_tf.export")
+    export = pytest.importorskip("yosinski_tf.export.saved_model")
     recipe = dataclasses.replace(
         RECIPE, image_size=54, crop_size=45, mean=mean, learning_rate=1e-4
     )
     # Its strides want 39 pixels: the stored images are made larger.
-    stored = cache.load(images)
+    stored = study_copy.load(images)
     larger = {
         name: np.kron(getattr(stored, name), np.ones((1, 3, 3, 1), np.uint8))
         for name in ("train_images", "validation_images")
     }
     folder = tmp_path / "images"
-    cache.save(
+    study_copy.save(
         folder,
         make_image_set(
             "noise",
@@ -497,7 +499,7 @@ def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     )
     for names in (["baseA"], ["A3B", "A3B+"]):
         job = make_job(tmp_path / "runs", folder, names, recipe)
-        training.train(dataclasses.replace(job, network=CAFFENET))
+        trainer.train(dataclasses.replace(job, network=CAFFENET))
     record = record_of(job.runs, "A3B")
     assert record.network == "caffenet" and record.num_classes == 5
     assert record.frozen_sha256_before == record.frozen_sha256_after
@@ -525,10 +527,10 @@ def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
 
 
 def test_an_export_subtracts_the_mean_image_that_training_did(tmp_path, images):
-    export = pytest.importorskip("yosinski_tf.export")
-    training.train(make_job(tmp_path, images, ["baseA"], IMAGE_RECIPE))
+    export = pytest.importorskip("yosinski_tf.export.saved_model")
+    trainer.train(make_job(tmp_path, images, ["baseA"], IMAGE_RECIPE))
     record = record_of(tmp_path, "baseA")
-    stored = cache.load(images)
+    stored = study_copy.load(images)
     inside = np.isin(stored.validation_labels, SPLIT.half_a)
     pixels = stored.validation_images[inside]
     labels = np.searchsorted(SPLIT.half_a, stored.validation_labels[inside])

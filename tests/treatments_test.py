@@ -4,14 +4,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from yosinski_tf.errors import UserError
-from yosinski_tf.treatments import (
+from yosinski_tf.experiment.treatments import (
     Treatment,
     all_treatments,
     brief,
     parse_treatment,
     parse_treatments,
 )
+from yosinski_tf.system.errors import UserError
 
 
 @pytest.mark.parametrize("treatment", all_treatments(), ids=str)

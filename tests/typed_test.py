@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from yosinski_tf.typed import wrong_fields
+from yosinski_tf.system.typecheck import wrong_fields
 
 
 @dataclasses.dataclass

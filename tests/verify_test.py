@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stores import draw, make
 
-from yosinski_tf.data.verify import verify
+from yosinski_tf.data.prepare.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from yosinski_tf.data.workers import Interrupted, run_all
-from yosinski_tf.errors import UserError
+from yosinski_tf.data.prepare.process_pool import Interrupted, run_all
+from yosinski_tf.system.errors import UserError
 
 
 def double(task, advance, stopped):

@@ -4,7 +4,7 @@ import time
 
 import tensorflow as tf
 
-from yosinski_tf.threads import Threads, set_threads
+from yosinski_tf.machine.threads import Threads, set_threads
 
 SIZES = (512, 1024, 2048)
 _SECONDS = 0.4

@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from typing import Any
 
-from yosinski_tf import threads
 from yosinski_tf.benchmarks.measuring import peak_memory, summary
-from yosinski_tf.jobs import Interval, Job
-from yosinski_tf.networks import Network
-from yosinski_tf.plan import Cohort, Run
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import Split
-from yosinski_tf.treatments import Treatment, parse_treatment
+from yosinski_tf.experiment.cohorts import Cohort
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import Split
+from yosinski_tf.experiment.treatments import Treatment, parse_treatment
+from yosinski_tf.machine import threads
+from yosinski_tf.training.job import Job
+from yosinski_tf.training.save_clock import Interval
 
 SIZES = (1, 2, 4, 8, 16, 29)
 # From the middle of the network outwards.
@@ -61,7 +63,7 @@ class Setting:
 
 def train_bases(setting: Setting) -> None:
     """Base networks of one step, for copies that nobody will look at."""
-    from yosinski_tf import training
+    from yosinski_tf.training import trainer
 
     recipe = dataclasses.replace(
         setting.recipe, steps=1, rate_drops=(), learning_rate=1e-6
@@ -69,7 +71,7 @@ def train_bases(setting: Setting) -> None:
     for name in _BASES:
         job = _job(setting, setting.bases, (parse_treatment(name),), recipe)
         threads.set_up(job.threads)
-        training.train(job)
+        trainer.train(job)
 
 
 def measure(setting: Setting, size: int) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    from yosinski_tf import training
+    from yosinski_tf.training import trainer
 
     threads.set_up(_job(setting, setting.bases, members(size), setting.recipe).threads)
     # What TensorFlow takes for itself is there after a first small product.
@@ -93,7 +95,7 @@ def measure(setting: Setting, size: int) -> dict[str, Any]:
         runs = pathlib.Path(folder) / "runs"
         shutil.copytree(setting.bases, runs)
         job = _job(setting, runs, members(size), setting.recipe)
-        records = training.train(job)
+        records = trainer.train(job)
     rates = [entry["images_per_second"] for entry in records[0].history[1:]]
     batch = setting.recipe.batch_size
     return {
@@ -124,7 +126,7 @@ def _job(setting: Setting, runs: pathlib.Path, treatments, recipe: Recipe) -> Jo
 
 def _count_reads() -> collections.Counter:
     """Counts the images that this process reads from stores, by their part."""
-    from yosinski_tf.data.stored_images import StoredImages
+    from yosinski_tf.data.store.stored_images import StoredImages
 
     found: collections.Counter = collections.Counter()
     read = StoredImages.read

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yosinski_tf import drawing
+from yosinski_tf.figures import drawing
 
 _COLORS = ("#0072b2", "#d55e00")
 

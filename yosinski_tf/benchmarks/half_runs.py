@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from yosinski_tf.architectures import get_network
-from yosinski_tf.data import cache
-from yosinski_tf.errors import UserError
-from yosinski_tf.recipes import Recipe, parse_rate_drops
-from yosinski_tf.records import RECORD_NAME, read_records
-from yosinski_tf.splits import make_split
-from yosinski_tf.study import IMAGES_FOLDER
-from yosinski_tf.threads import choose as choose_threads
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.machine.threads import choose as choose_threads
+from yosinski_tf.study.folder import IMAGES_FOLDER
+from yosinski_tf.study.records import RECORD_NAME, read_records
+from yosinski_tf.system.errors import UserError
 
 _SPLIT = "random:0"
 _DROPS = ("60%", "85%")
@@ -154,7 +154,7 @@ def train_plainly(request: Request, folder: pathlib.Path, tell: Tell) -> list[fl
     base = base_folder(request, "float32")
     base_b = folder / "baseB.npz"
     sources = {"A": base / _BASE_A / "weights.npz", "B": base_b}
-    images = cache.load(base / IMAGES_FOLDER)
+    images = study_copy.load(base / IMAGES_FOLDER)
     classes = make_split(_SPLIT, images.class_names).classes("B")
     recipe = Recipe(
         steps=request.steps,

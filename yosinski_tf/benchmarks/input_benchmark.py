@@ -22,15 +22,15 @@ from yosinski_tf.benchmarks.measuring import (
     take_turns,
 )
 from yosinski_tf.benchmarks.own_process import apart
-from yosinski_tf.data import prepare
-from yosinski_tf.data.image_set import half_view
-from yosinski_tf.data.shard_work import Settings
-from yosinski_tf.data.store_format import Store, open_store
-from yosinski_tf.designs import REDUCED_COUNTS
-from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
-from yosinski_tf.machine import cores
-from yosinski_tf.splits import make_split
+from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare.shards import Settings
+from yosinski_tf.data.sources.image_set import half_view
+from yosinski_tf.data.store.format import Store, open_store
+from yosinski_tf.experiment.paper_plans import REDUCED_COUNTS
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import write_atomically
 
 _QUALITIES = {"jpeg": 90, "raw": None}
 _BARE_IMAGES = 4096
@@ -111,8 +111,8 @@ def make_stores(
     stores = {}
     for encoding in encodings:
         report(f"preparing the store {request.work / encoding}")
-        stores[encoding] = prepare.prepare(
-            prepare.Request(
+        stores[encoding] = make_store.prepare(
+            make_store.Request(
                 source=f"tfds:{photographs.NAME}",
                 data_dir=str(request.full),
                 manual_dir=None,

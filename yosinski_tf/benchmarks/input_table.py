@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yosinski_tf.benchmarks.measuring import spread
-from yosinski_tf.forecast import gigabytes
+from yosinski_tf.study.forecast import gigabytes
 
 
 def table(found: Mapping[str, Any]) -> str:

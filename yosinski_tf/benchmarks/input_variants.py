@@ -9,11 +9,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from yosinski_tf.benchmarks import photographs
-from yosinski_tf.data import pipeline, sources
-from yosinski_tf.data.batch_map import map_batch
-from yosinski_tf.data.image_set import ImageSet, half_view
-from yosinski_tf.data.stored_batches import decoded_windows, keep_freed_memory
-from yosinski_tf.machine import cores
+from yosinski_tf.data.batches import pipeline
+from yosinski_tf.data.batches.batch_map import map_batch
+from yosinski_tf.data.batches.stored_batches import decoded_windows, keep_freed_memory
+from yosinski_tf.data.sources import by_name
+from yosinski_tf.data.sources.image_set import ImageSet, half_view
+from yosinski_tf.machine.hardware import cores
 
 _SEED = 1
 
@@ -43,7 +44,7 @@ def part_of(images: ImageSet, setting: Setting) -> pipeline.Part:
 
 def open_images(store: pathlib.Path, setting: Setting) -> ImageSet:
     """A store as a data set."""
-    return sources.load(f"store:{store}", image_size=setting.image_size)
+    return by_name.load(f"store:{store}", image_size=setting.image_size)
 
 
 def our_batches(

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yosinski_tf import surgery
-from yosinski_tf.data import cache
-from yosinski_tf.data.image_set import half_view
-from yosinski_tf.networks import CaffeConv, Conv, Network
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.threads import Threads, set_threads
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources.image_set import half_view
+from yosinski_tf.experiment.networks import CaffeConv, Conv, Network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.machine.threads import Threads, set_threads
+from yosinski_tf.models import surgery
 
 _SLOPE = 0.1
 
@@ -175,7 +175,7 @@ def train_alone(task: Task) -> float:
     """
     set_threads(task.threads)
     recipe, treatment = task.recipe, parse_treatment(task.treatment)
-    images = cache.load(task.images)
+    images = study_copy.load(task.images)
     chosen, labels = half_view(np.asarray(images.train_labels), task.classes)
     pixels = images.train_images[chosen]
     mean = pixels.mean(axis=(0, 1, 2), dtype=np.float64)

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from yosinski_tf.errors import UserError
+from yosinski_tf.system.errors import UserError
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:

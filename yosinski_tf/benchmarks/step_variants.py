@@ -4,17 +4,19 @@ import dataclasses
 import pathlib
 from collections.abc import Iterator
 
-from yosinski_tf import preparation, threads, training
 from yosinski_tf.benchmarks import keras_baseline
 from yosinski_tf.benchmarks.measuring import Sample, measure
-from yosinski_tf.data import pipeline
-from yosinski_tf.jobs import Job
-from yosinski_tf.networks import Network
-from yosinski_tf.plan import Cohort, Run
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import Split
-from yosinski_tf.threads import Threads
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.data.batches import pipeline
+from yosinski_tf.experiment.cohorts import Cohort
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import Split
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.machine import threads
+from yosinski_tf.machine.threads import Threads
+from yosinski_tf.training import cohort_setup, trainer
+from yosinski_tf.training.job import Job
 
 OURS, PLAIN = "ours", "plain Keras"
 
@@ -88,8 +90,8 @@ class _Ours:
             _threads(setting),
         )
         threads.set_up(self._job.threads)
-        self._prepared = preparation.prepare(self._job)
-        training.compile_models(self._job, self._prepared.model)
+        self._prepared = cohort_setup.prepare(self._job)
+        trainer.compile_models(self._job, self._prepared.model)
         self._part = pipeline.on_host(self._prepared.train_part)
         self._done = 0
 
@@ -129,7 +131,7 @@ class _Plain:
             setting.images,
             "yosinski-benchmark train",
         )
-        part = preparation.prepare(job).train_part
+        part = cohort_setup.prepare(job).train_part
         self._x = keras_baseline.as_numbers(
             part.images[part.indices],
             pipeline.mean_pixel(part),

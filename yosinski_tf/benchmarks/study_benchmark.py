@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks import half_runs
 from yosinski_tf.benchmarks.measuring import Sample, ratios, summary
-from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
-from yosinski_tf.plan import Run, make_cohorts, make_runs, multiply_accumulates
-from yosinski_tf.progress import duration
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatments
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import make_cohorts, multiply_accumulates
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run, make_runs
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatments
+from yosinski_tf.scheduling.progress import duration
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import write_atomically
 
 COHORTS, ALONE, PLAIN = "cohorts", "alone", "plain Keras, alone"
 # Each step computes the frozen layers, too; at the first precision only.

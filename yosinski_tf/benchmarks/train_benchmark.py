@@ -10,24 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks import cohort_growth, input_benchmark
 from yosinski_tf.benchmarks.measuring import Sample, rates, ratios, summary
 from yosinski_tf.benchmarks.own_process import apart
-from yosinski_tf.data import cache, sources
-from yosinski_tf.data.image_set import (
+from yosinski_tf.data.sources import by_name, study_copy
+from yosinski_tf.data.sources.image_set import (
     ImageSet,
     half_view,
     make_image_set,
     stored_image_set,
 )
-from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
-from yosinski_tf.networks import Network
-from yosinski_tf.plan import Run, multiply_accumulates
-from yosinski_tf.recipes import Recipe
-from yosinski_tf.splits import make_split
-from yosinski_tf.treatments import parse_treatment
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.cohorts import multiply_accumulates
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import write_atomically
 
 PARTS = ("step", "growth", "input")
 PRECISIONS = ("float32", "bfloat16")
@@ -134,7 +135,7 @@ def _step(
 ) -> dict[str, Any]:
     from yosinski_tf.benchmarks import step_variants
 
-    split = make_split("random:0", cache.load(images).class_names)
+    split = make_split("random:0", study_copy.load(images).class_names)
     few = network.name == "caffenet"
     steps = recipe.steps if few else request.steps
     setting = step_variants.Setting(
@@ -209,7 +210,7 @@ def _growing(
         rate_drops=(),
         learning_rate=0.001,
     )
-    split = make_split("random:0", cache.load(images).class_names)
+    split = make_split("random:0", study_copy.load(images).class_names)
     bases = request.work / f"bases_{images.name}"
     return cohort_growth.Setting(images, bases, split, network, recipe, request.threads)
 
@@ -233,7 +234,7 @@ def _input(request: Request, report: Report) -> dict[str, Any]:
     )
     store = input_benchmark.make_stores(pictures, report, ("jpeg",))["jpeg"]
     images = request.work / "jpeg_store"
-    cache.save(images, stored_image_set(store))
+    study_copy.save(images, stored_image_set(store))
     recipe = Recipe(image_size=256, crop_size=227, mirror=True)
     network = get_network("caffenet", widths=_NARROW, lrn=False)
     setting = _growing(request, images, network, recipe)
@@ -252,7 +253,7 @@ def _input_alone(
     request: input_benchmark.Request, folder: pathlib.Path, threads: int
 ) -> list[Sample]:
     from yosinski_tf.benchmarks import input_variants, measuring
-    from yosinski_tf.threads import Threads, set_threads
+    from yosinski_tf.machine.threads import Threads, set_threads
 
     set_threads(Threads(threads, threads))
     names = tuple(range(50))
@@ -271,12 +272,12 @@ def _times(values: dict[str, Any], factor: float) -> dict[str, Any]:
 def _embedded(request: Request, report: Report) -> pathlib.Path:
     """The embedded images, of which few are validated on."""
     folder = request.work / "embedded"
-    if cache.load(folder) is None:
+    if study_copy.load(folder) is None:
         report("drawing the embedded images")
-        drawn = sources.load("embedded", image_size=Recipe().image_size)
+        drawn = by_name.load("embedded", image_size=Recipe().image_size)
         labels = np.asarray(drawn.validation_labels)
         few, _ = half_view(labels, range(len(drawn.class_names)), _VALIDATION_PER_CLASS)
-        cache.save(
+        study_copy.save(
             folder,
             make_image_set(
                 drawn.name,
@@ -292,9 +293,9 @@ def _embedded(request: Request, report: Report) -> pathlib.Path:
 def _synthetic(request: Request, report: Report) -> pathlib.Path:
     """Noise of the size of ImageNet's images as they are warped."""
     folder = request.work / "synthetic"
-    if cache.load(folder) is None:
+    if study_copy.load(folder) is None:
         report("drawing noise")
-        cache.save(folder, _noise(count=256, side=256, classes=4))
+        study_copy.save(folder, _noise(count=256, side=256, classes=4))
     return folder
 
 

@@ -1,6 +1,6 @@
 """Trains base networks: from random weights, on one half or the whole set."""
 
-from yosinski_tf.binaries import command_line, job_flags, jobs
+from yosinski_tf.binaries.job import command_line, shared_flags, treatments_job
 
 _SUMMARY = """yosinski-base: train base networks from random weights.
 
@@ -9,8 +9,10 @@ Example: yosinski-base --runs=runs/mine --split=random:0 --treatments=baseA,base
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_all(treatments=["baseA", "baseB"])
-    command_line.run(lambda: jobs.train({"base"}, False), _SUMMARY, jobs.groups())
+    shared_flags.define_all(treatments=["baseA", "baseB"])
+    command_line.run(
+        lambda: treatments_job.train({"base"}, False), _SUMMARY, treatments_job.groups()
+    )
 
 
 if __name__ == "__main__":

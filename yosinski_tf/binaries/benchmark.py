@@ -10,11 +10,12 @@ from typing import Any
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import benchmark_study, benchmark_train, command_line
+from yosinski_tf.binaries import benchmark_study, benchmark_train
 from yosinski_tf.binaries.benchmark_train import described, say
-from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
-from yosinski_tf.forecast import gigabytes
+from yosinski_tf.binaries.job import command_line
+from yosinski_tf.study.forecast import gigabytes
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import write_atomically
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-benchmark input: the input pipeline against the bare decoder and

@@ -6,15 +6,15 @@ import pathlib
 
 from absl import flags, logging
 
-from yosinski_tf import threads
-from yosinski_tf.architectures import get_network
 from yosinski_tf.benchmarks import study_benchmark
 from yosinski_tf.benchmarks.study_table import table
 from yosinski_tf.binaries.benchmark_train import described, say
-from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
-from yosinski_tf.machine import cores, default_processes
-from yosinski_tf.recipes import PRECISIONS, Recipe
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
+from yosinski_tf.machine import threads
+from yosinski_tf.machine.hardware import cores, default_processes
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import write_atomically
 
 FLAGS = flags.FLAGS
 NAMES = (

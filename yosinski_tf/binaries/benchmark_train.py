@@ -9,10 +9,10 @@ import sys
 from absl import flags, logging
 
 from yosinski_tf.benchmarks.train_benchmark import PARTS
-from yosinski_tf.binaries import command_line
-from yosinski_tf.errors import UserError
-from yosinski_tf.files import write_atomically
-from yosinski_tf.machine import cores
+from yosinski_tf.binaries.job import command_line
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import write_atomically
 
 FLAGS = flags.FLAGS
 NAMES = ("measure", "rounds", "steps", "work_dir", "out")
@@ -72,7 +72,7 @@ def main() -> None:
 
 def described(settings: dict) -> dict:
     """Command, date, device, versions and settings, as JSON takes them."""
-    from yosinski_tf.provenance import describe_device, versions
+    from yosinski_tf.training.provenance import describe_device, versions
 
     return {
         "command": command_line.command(),

@@ -34,9 +34,9 @@ def transfer() -> None:
 def random() -> None:
     """yosinski-random."""
     with _interruptible():
-        from yosinski_tf.binaries import random
+        from yosinski_tf.binaries.random import run
 
-        random.run()
+        run()
 
 
 def study() -> None:

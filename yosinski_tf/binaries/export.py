@@ -5,10 +5,11 @@ import pathlib
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import command_line, job_flags
-from yosinski_tf.errors import UserError
-from yosinski_tf.exported import LABELS_NAME
-from yosinski_tf.finished_run import read_finished_run
+from yosinski_tf.binaries.job import command_line
+from yosinski_tf.binaries.job.shared_flags import define_all
+from yosinski_tf.export.description import LABELS_NAME
+from yosinski_tf.study.finished_run import read_finished_run
+from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
@@ -32,9 +33,9 @@ def _main() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
-    from yosinski_tf import export
+    from yosinski_tf.export import saved_model
 
-    folder = export.export(runs, FLAGS.run, out)
+    folder = saved_model.export(runs, FLAGS.run, out)
     print(f"SavedModel  {folder}")
     print(f"Classes     {folder / LABELS_NAME}\n")
     print(_usage(folder))
@@ -53,7 +54,7 @@ def _usage(folder: pathlib.Path) -> str:
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_all()
+    define_all()
     flags.DEFINE_string("run", None, "Id of the run: the name of its folder.")
     flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
     command_line.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])

@@ -6,10 +6,10 @@ import sys
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import command_line
-from yosinski_tf.errors import UserError
-from yosinski_tf.machine import cores
-from yosinski_tf.progress import ImageCount
+from yosinski_tf.binaries.job import command_line
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.scheduling.progress import ImageCount
+from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
 _SHOWN = 20
@@ -87,21 +87,21 @@ def _main() -> int:
 
 
 def _prepare() -> int:
-    from yosinski_tf.data import prepare
+    from yosinski_tf.data.prepare import make_store
 
     display = ImageCount()
     try:
-        store = prepare.prepare(
+        store = make_store.prepare(
             _request(), report=display.show, warn=_warn, runner=_runner()
         )
-    except prepare.Unreadable as error:
+    except make_store.Unreadable as error:
         for name, reason in error.images[:_SHOWN]:
             print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
         if len(error.images) > _SHOWN:
             print(f"... and {len(error.images) - _SHOWN} more", file=sys.stderr)
         raise
     print(f"Store        {store.folder}, {_size(store.folder)}")
-    counts = prepare.class_counts(store)
+    counts = make_store.class_counts(store)
     for name, split in store.splits.items():
         least, most = counts[name]
         classes = len(store.class_names)
@@ -118,8 +118,8 @@ def _prepare() -> int:
 
 
 def _request():
-    from yosinski_tf.data import prepare
-    from yosinski_tf.data.shard_work import Settings
+    from yosinski_tf.data.prepare import make_store
+    from yosinski_tf.data.prepare.shards import Settings
 
     for name, example in (("source", "folder:DIR"), ("out", "STORE")):
         if not FLAGS[name].value:
@@ -129,7 +129,7 @@ def _request():
         raise UserError("--encoding=raw has no --quality: leave one of them out")
     if FLAGS.encoding == "jpeg" and quality is None:
         quality = _QUALITY
-    return prepare.Request(
+    return make_store.Request(
         source=FLAGS.source,
         data_dir=FLAGS.data_dir,
         manual_dir=FLAGS.manual_dir,
@@ -148,14 +148,14 @@ def _runner():
         if FLAGS.beam_options:
             raise UserError("--beam_options wants --beam_runner: give it too")
         return None
-    from yosinski_tf.data.beam_shards import beam_runner
+    from yosinski_tf.data.prepare.beam_shards import beam_runner
 
     return beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
 
 
 def _verify() -> int:
-    from yosinski_tf.data.store_format import open_store
-    from yosinski_tf.data.verify import verify
+    from yosinski_tf.data.prepare.verify import verify
+    from yosinski_tf.data.store.format import open_store
 
     folder = pathlib.Path(FLAGS.verify).expanduser()
     display = ImageCount()
@@ -183,7 +183,7 @@ def _warn(warning: str) -> None:
 
 
 def _size(folder: pathlib.Path) -> str:
-    from yosinski_tf.data.disk_space import megabytes
+    from yosinski_tf.data.prepare.disk_space import megabytes
 
     files = (path for path in folder.rglob("*") if path.is_file())
     return megabytes(sum(path.stat().st_size for path in files))

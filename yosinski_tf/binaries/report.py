@@ -4,10 +4,11 @@ import pathlib
 
 from absl import flags
 
-from yosinski_tf import published_report, report
-from yosinski_tf.binaries import closing, command_line, job_flags
-from yosinski_tf.files import make_folder
-from yosinski_tf.points import MEASURES
+from yosinski_tf.binaries.job import command_line, messages
+from yosinski_tf.binaries.job.shared_flags import define_all
+from yosinski_tf.report import published_report, write_report
+from yosinski_tf.results.network_result import MEASURES
+from yosinski_tf.system.files import make_folder
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-report: tables and figures from the records of a study.
@@ -29,17 +30,17 @@ def _main() -> int:
         return 0
     runs = pathlib.Path(FLAGS.runs)
     # Refuses a folder without a record, or with something in the report's place.
-    report.read_study(runs)
-    make_folder(runs / report.REPORT_FOLDER)
-    with closing.reporting(runs):
-        paths = report.write_report(runs, FLAGS.measure)
-        _, selection = report.read_study(runs)
+    write_report.read_study(runs)
+    make_folder(runs / write_report.REPORT_FOLDER)
+    with messages.reporting(runs):
+        paths = write_report.write_report(runs, FLAGS.measure)
+        _, selection = write_report.read_study(runs)
         comparison = (
             published_report.write_comparison(runs, FLAGS.measure)
             if FLAGS.published
             else None
         )
-    print(report.results_table(selection.points, FLAGS.measure))
+    print(write_report.results_table(selection.points, FLAGS.measure))
     show_paths(paths)
     if comparison:
         print(f"\n{comparison.summary.read_text()}")
@@ -47,13 +48,13 @@ def _main() -> int:
     return 0
 
 
-def show_paths(paths: report.ReportPaths) -> None:
+def show_paths(paths: write_report.ReportPaths) -> None:
     """Prints where the files of a report are."""
     _show(paths, "results", paths.results)
 
 
 def _show(
-    paths: report.ReportPaths | published_report.ComparisonPaths,
+    paths: write_report.ReportPaths | published_report.ComparisonPaths,
     name: str,
     table: pathlib.Path | None,
 ) -> None:
@@ -67,7 +68,7 @@ def _show(
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_all()
+    define_all()
     flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
     flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
     command_line.run(

@@ -6,22 +6,24 @@ import pathlib
 
 from absl import flags
 
-from yosinski_tf import designs, report, study
-from yosinski_tf.binaries import (
-    closing,
+from yosinski_tf.binaries.job import (
     command_line,
     execution,
-    job_flags,
-    jobs,
+    messages,
     plan_text,
     planning,
+    treatments_job,
 )
+from yosinski_tf.binaries.job.shared_flags import STUDY, define_all
 from yosinski_tf.binaries.report import show_paths
-from yosinski_tf.errors import UserError
-from yosinski_tf.exported import is_export_of
-from yosinski_tf.files import make_folder
-from yosinski_tf.records import Record
-from yosinski_tf.treatments import all_treatments, parse_treatments
+from yosinski_tf.experiment import paper_plans
+from yosinski_tf.experiment.treatments import all_treatments, parse_treatments
+from yosinski_tf.export.description import is_export_of
+from yosinski_tf.report import write_report
+from yosinski_tf.study.folder import finished
+from yosinski_tf.study.records import Record
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.files import make_folder
 
 FLAGS = flags.FLAGS
 _BEST = "best"
@@ -30,18 +32,18 @@ _SUMMARY = """yosinski-study: train everything that a study lacks, then report.
 Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart"""
 
 
-def _parts() -> list[designs.Part]:
+def _parts() -> list[paper_plans.Part]:
     if not FLAGS.plan:
         if FLAGS.treatments == ["all"]:
-            return designs.parts_of(FLAGS.split, all_treatments())
-        return designs.parts_of(FLAGS.split, parse_treatments(FLAGS.treatments))
+            return paper_plans.parts_of(FLAGS.split, all_treatments())
+        return paper_plans.parts_of(FLAGS.split, parse_treatments(FLAGS.treatments))
     for flag in ("split", "treatments"):
         if FLAGS[flag].present:
             raise UserError(
                 f"--plan={FLAGS.plan} says itself what is trained on which split:"
                 f" leave out --{flag}, or --plan"
             )
-    return designs.named_plan(FLAGS.plan)
+    return paper_plans.named_plan(FLAGS.plan)
 
 
 def _main() -> int:
@@ -59,12 +61,12 @@ def _main() -> int:
     code = execution.execute(plan)
     if code in command_line.STOPPED or plan.distribution.follows:
         return code
-    if not study.finished(plan.runs):
+    if not finished(plan.runs):
         return code
-    with closing.reporting(plan.runs):
-        paths = report.write_report(plan.runs, FLAGS.measure)
-        records, selection = report.read_study(plan.runs)
-    print(f"\n{report.results_table(selection.points, FLAGS.measure)}")
+    with messages.reporting(plan.runs):
+        paths = write_report.write_report(plan.runs, FLAGS.measure)
+        records, selection = write_report.read_study(plan.runs)
+    print(f"\n{write_report.results_table(selection.points, FLAGS.measure)}")
     show_paths(paths)
     print(f"TensorBoard  tensorboard --logdir {plan.runs / 'tensorboard'}")
     if FLAGS.export:
@@ -116,10 +118,10 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
     with open(runs / "logs" / "export.log", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    from yosinski_tf import export
+    from yosinski_tf.export import saved_model
 
     try:
-        export.export(runs, run_id, folder)
+        saved_model.export(runs, run_id, folder)
     except UserError as error:
         print(error, file=terminal)
         terminal.flush()
@@ -128,8 +130,8 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_all(treatments=["all"])
-    command_line.run(_main, _SUMMARY, jobs.groups(*job_flags.STUDY))
+    define_all(treatments=["all"])
+    command_line.run(_main, _SUMMARY, treatments_job.groups(*STUDY))
 
 
 if __name__ == "__main__":

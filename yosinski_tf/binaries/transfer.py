@@ -2,7 +2,8 @@
 
 from absl import flags
 
-from yosinski_tf.binaries import command_line, job_flags, jobs
+from yosinski_tf.binaries.job import command_line, treatments_job
+from yosinski_tf.binaries.job.shared_flags import define_all
 
 _SUMMARY = """yosinski-transfer: copy the first n layers of a base network, train.
 
@@ -13,11 +14,11 @@ Example: yosinski-transfer --runs=runs/mine --treatments=A3B,A3B+ --with_bases""
 
 def run() -> None:
     """Entry point."""
-    job_flags.define_all()
+    define_all()
     command_line.run(
-        lambda: jobs.train({"selffer", "transfer"}, flags.FLAGS.with_bases),
+        lambda: treatments_job.train({"selffer", "transfer"}, flags.FLAGS.with_bases),
         _SUMMARY,
-        jobs.groups("with_bases"),
+        treatments_job.groups("with_bases"),
     )
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from yosinski_tf.errors import UserError
-from yosinski_tf.machine import cores
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.system.errors import UserError
 
 # Pixel formats only: Pillow's EPS reader, for one, would start Ghostscript.
 _FORMATS = (

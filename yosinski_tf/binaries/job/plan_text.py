@@ -1,0 +1,102 @@
+"""A plan in words: runs, cohorts, their order, time and disk."""
+
+from yosinski_tf.binaries.job import messages
+from yosinski_tf.binaries.job.planning import Plan
+from yosinski_tf.experiment.treatments import brief
+from yosinski_tf.scheduling.progress import duration
+from yosinski_tf.study import folder, forecast
+from yosinski_tf.study.forecast import gigabytes
+
+
+def describe(plan: Plan, rate: float | None) -> str:
+    """What is to be trained in which order, how long it takes, what it fills.
+
+    Args:
+      plan: The plan.
+      rate: Images per second times networks, to estimate time with; None for
+        the rate of the cohorts that are done.
+    """
+    left = [len(cohort.runs) for cohort in plan.cohorts]
+    failed = sum(run.run_id in plan.failed for run in plan.wanted)
+    splits = dict.fromkeys(run.split.name for run in plan.wanted)
+    lines = [
+        f"{messages.summary(len(plan.wanted), left, failed)}.",
+        f"Splits: {', '.join(splits)}.",
+        f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
+        f" {plan.data.num_images:,} images.",
+        *([f"Note: {plan.note}"] if plan.note else []),
+        *plan.decisions,
+        "",
+        *_cohorts(plan),
+        "",
+        _time(plan, rate),
+        *_disk(plan),
+    ]
+    return "\n".join(lines)
+
+
+def _cohorts(plan: Plan) -> list[str]:
+    """A line per cohort, in order, with the numbers of those it waits for."""
+    if not plan.cohorts:
+        return ["Nothing is left to train."]
+    number = {
+        run.run_id: place
+        for place, cohort in enumerate(plan.cohorts, start=1)
+        for run in cohort.runs
+    }
+    width = max(len(cohort.cohort_id) for cohort in plan.cohorts)
+    lines = [f"{'':>4}  {'cohort':<{width}}  networks  (after cohorts) treatments"]
+    for place, cohort in enumerate(plan.cohorts, start=1):
+        needed = {number[base.run_id] for base in cohort.bases if base.run_id in number}
+        after = f"({', '.join(map(str, sorted(needed)))}) " if needed else ""
+        treatments = brief(run.treatment for run in cohort.runs)
+        lines.append(
+            f"{place:>4}  {cohort.cohort_id:<{width}}  {len(cohort.runs):>8}"
+            f"  {after}{treatments}"
+        )
+    return lines
+
+
+def _time(plan: Plan, rate: float | None) -> str:
+    steps, batch = plan.recipe.steps, plan.recipe.batch_size
+    left = sum(len(cohort.runs) for cohort in plan.cohorts)
+    if not left:
+        return "Time: none."
+    work = f"{left} networks x {steps:,} steps x {batch} images"
+    if rate is not None:
+        seconds = forecast.seconds_at(plan.cohorts, steps, batch, rate)
+        return (
+            f"Time: about {duration(seconds)} at the given {rate:,g} images/s times"
+            f" networks ({work}; validation comes on top)."
+        )
+    measured = forecast.seconds_as_measured(
+        plan.cohorts,
+        plan.wanted,
+        folder.finished(plan.runs).values(),
+        plan.cost,
+        plan.processes,
+    )
+    if measured is None:
+        return (
+            f"Time: unknown for {work}: give --rate=IMAGES_PER_SECOND, or train a"
+            " first cohort."
+        )
+    return f"Time: about {duration(measured)} at the rate measured so far ({work})."
+
+
+def _disk(plan: Plan) -> list[str]:
+    size = plan.recipe.image_size
+    found = forecast.disk(
+        plan.wanted,
+        plan.cohorts,
+        plan.network,
+        input_size=plan.recipe.crop_size,
+        image_bytes=0 if plan.data.stored else plan.data.num_images * size * size * 3,
+        processes=plan.processes,
+    )
+    return [
+        f"Disk: about {gigabytes(found.total)}: {gigabytes(found.weights)} weights,"
+        f" {gigabytes(found.checkpoints)} checkpoints while training,"
+        f" {gigabytes(found.images)} images of {size} x {size}"
+        f"{', which stay in their store' if plan.data.stored else ''}."
+    ]

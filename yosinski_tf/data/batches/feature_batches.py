@@ -1,0 +1,88 @@
+"""Batches of what was computed once for every view of every image.
+
+They follow the same stateless order as the images themselves.
+"""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from yosinski_tf.data.batches.order import Order
+
+
+def training_features(
+    features: Sequence[tf.Tensor],
+    labels: tf.Tensor,
+    order: Order,
+    *,
+    batch_size: int,
+    first_step: int,
+    last_step: int,
+) -> tf.data.Dataset:
+    """Features of the images that `pipeline.training_batches` gives.
+
+    Args:
+      features: Each [images * views, ...], in the order of `EveryView`.
+      labels: Of the images, int32 [images].
+      order: The order of the training.
+      batch_size: Images per batch.
+      first_step: Number of the first batch.
+      last_step: Number after the last batch.
+
+    Returns:
+      Batches of (features, labels); features a tuple unless there is only one.
+    """
+    in_batch = tf.range(batch_size, dtype=tf.int64)
+
+    def batch(step):
+        chosen, top, left, flip = order.draw(step * batch_size + in_batch)
+        rows = chosen * order.views + order.view(top, left, flip)
+        return _rows(features, rows), tf.gather(labels, chosen)
+
+    steps = tf.data.Dataset.range(first_step, last_step)
+    return steps.map(batch, num_parallel_calls=2).prefetch(4)
+
+
+def validation_features(
+    features: Sequence[tf.Tensor], labels: tf.Tensor, *, batch_size: int
+) -> tf.data.Dataset:
+    """Features of the images that `pipeline.validation_batches` gives.
+
+    Args:
+      features: Each [images, ...].
+      labels: Of the images, int32 [images].
+      batch_size: Images per batch; the last one is short.
+    """
+
+    def batch(rows):
+        return _rows(features, rows), tf.gather(labels, rows)
+
+    rows = tf.data.Dataset.range(len(labels)).batch(batch_size)
+    return rows.map(batch, num_parallel_calls=2).prefetch(2)
+
+
+def beside(images: tf.data.Dataset, features: tf.data.Dataset) -> tf.data.Dataset:
+    """Images and features of the same batches together.
+
+    Args:
+      images: Batches of (images, labels) or ((images, places), labels).
+      features: Batches of (features, labels).
+
+    Returns:
+      Batches of ((images, [places,] *features), labels).
+    """
+
+    def join(one, other):
+        (inputs, labels), (found, _) = one, other
+        return (*_as_tuple(inputs), *_as_tuple(found)), labels
+
+    return tf.data.Dataset.zip(images, features).map(join)
+
+
+def _rows(features, rows):
+    found = tuple(tf.gather(values, rows) for values in features)
+    return found if len(found) > 1 else found[0]
+
+
+def _as_tuple(value):
+    return value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,71 @@
+"""The shards of a store made by an Apache Beam pipeline, on many machines.
+
+Apache Beam is the extra `beam` and imported only here. Every machine must see the
+source and the store's folder under the same paths: what a shard holds is decided
+by its task alone, so the records are those that one machine makes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from yosinski_tf.data.prepare import shards
+from yosinski_tf.data.prepare.shards import ShardTask
+from yosinski_tf.system.errors import UserError
+
+
+def beam_runner(
+    runner: str, options: Sequence[str]
+) -> Callable[[Iterable[ShardTask], Callable[[int], None]], None]:
+    """What makes shards by a pipeline, as `prepare.prepare` wants it.
+
+    Args:
+      runner: Name of a Beam runner, for example `DirectRunner`.
+      options: Pipeline options, `name=value` or `name`, handed on to Beam.
+
+    Raises:
+      UserError: If Apache Beam is not installed or does not know the runner.
+    """
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.runners import create_runner
+    except ImportError:
+        raise UserError(
+            "--beam_runner wants Apache Beam, which is not installed: install it with"
+            " pip install 'yosinski_tf[beam]'"
+        ) from None
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(
+            f"--beam_runner={runner} is no runner that Apache Beam can start"
+            f" ({' '.join(str(error).split())[:200]}): wanted, for example,"
+            " DirectRunner, FlinkRunner or SparkRunner"
+        ) from None
+
+    def run(tasks: Iterable[ShardTask], advance: Callable[[int], None]) -> None:
+        flags = [f"--{option.lstrip('-')}" for option in options]
+        tasks = list(tasks)
+        try:
+            with beam.Pipeline(runner, PipelineOptions(flags)) as pipeline:
+                _ = (
+                    pipeline
+                    | "Shards" >> beam.Create(tasks)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Make" >> beam.Map(_make)
+                )
+        # A runner wraps what happened on a machine in an error of its own.
+        except Exception as error:
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            reason = lines[-1].strip()[:300] if lines else ""
+            raise UserError(
+                f"the Beam pipeline failed ({type(error).__name__}: {reason}): see its"
+                " log, then start the same command again, it goes on with what is done"
+            ) from None
+        advance(sum(len(task.images) for task in tasks))
+
+    return run
+
+
+def _make(task: ShardTask) -> int:
+    # What became of it is in its manifest, which the waiting machine reads.
+    return shards.make_shard(task).num_records

@@ -1,0 +1,146 @@
+"""Runs that are trained together, and in which order."""
+
+import dataclasses
+import math
+from collections.abc import Collection, Iterable
+
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import Split
+
+
+@dataclasses.dataclass(frozen=True)
+class Cohort:
+    """Runs trained together: same split, target half and seed.
+
+    Attributes:
+      cohort_id: Its identity.
+      runs: At least one; either all or none of them copy from a base.
+    """
+
+    cohort_id: str
+    runs: tuple[Run, ...]
+
+    @property
+    def split(self) -> Split:
+        """The split that all runs share."""
+        return self.runs[0].split
+
+    @property
+    def target(self) -> str:
+        """The half that all runs are trained on."""
+        return self.runs[0].treatment.target
+
+    @property
+    def seed(self) -> int:
+        """The seed that all runs share."""
+        return self.runs[0].seed
+
+    @property
+    def bases(self) -> tuple[Run, ...]:
+        """The base runs that must be finished before this cohort starts."""
+        return tuple(dict.fromkeys(run.base for run in self.runs if run.base))
+
+
+def make_cohorts(
+    runs: Iterable[Run], cohort_size: int | None = None
+) -> tuple[Cohort, ...]:
+    """Packs runs into cohorts, in an order in which bases come first.
+
+    Args:
+      runs: The runs; those that copy from a base form other cohorts than
+        those that start at random, since they must wait.
+      cohort_size: Most runs in one cohort; None for no limit.
+    """
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        copies = run.base is not None
+        key = (copies, run.seed, run.split.slug, run.treatment.target)
+        groups.setdefault(key, []).append(run)
+    cohorts = []
+    for (copies, seed, slug, target), members in groups.items():
+        parts = math.ceil(len(members) / (cohort_size or len(members)))
+        stage = "copies" if copies else "first"
+        for part in range(parts):
+            name = f"{slug}_{target}_seed{seed}_{stage}"
+            if parts > 1:
+                name += f"_{part}"
+            # As even as can be: the last would otherwise be any small rest.
+            start, end = (-(-len(members) * i // parts) for i in (part, part + 1))
+            cohorts.append((copies, Cohort(name, tuple(members[start:end]))))
+    return tuple(cohort for _, cohort in sorted(cohorts, key=lambda item: item[0]))
+
+
+def without(cohorts: Iterable[Cohort], done: Collection[str]) -> tuple[Cohort, ...]:
+    """The cohorts less the runs whose ids are in `done`."""
+    left = []
+    for cohort in cohorts:
+        runs = tuple(run for run in cohort.runs if run.run_id not in done)
+        if runs:
+            left.append(dataclasses.replace(cohort, runs=runs))
+    return tuple(left)
+
+
+def apart(
+    cohorts: Iterable[Cohort], held: Iterable[Collection[str]]
+) -> tuple[Cohort, ...]:
+    """Cuts cohorts so that what was begun together can go on together.
+
+    Networks are added to a study, and the size of cohorts changes: no
+    checkpoint then holds all of a cohort, and one that holds a part would be of
+    no use to it. How runs are packed changes no result.
+
+    Args:
+      cohorts: The cohorts.
+      held: Ids of the runs that each checkpoint holds, the preferred one first.
+
+    Returns:
+      The cohorts in the same order; of those that are cut the first part keeps
+      the id, and the others are named after their first treatment too.
+    """
+    held, parts = [frozenset(each) for each in held], []
+    for cohort in cohorts:
+        begun: dict[int, list[Run]] = {}
+        for run in cohort.runs:
+            places = (i for i, each in enumerate(held) if run.run_id in each)
+            begun.setdefault(next(places, len(held)), []).append(run)
+        for runs in begun.values():
+            first = runs[0] == cohort.runs[0]
+            name = cohort.cohort_id + ("" if first else f"_{runs[0].treatment}")
+            parts.append(Cohort(name, tuple(runs)))
+    return tuple(parts)
+
+
+def ready(
+    cohorts: Iterable[Cohort], waiting_for: Collection[str]
+) -> tuple[Cohort, ...]:
+    """The cohorts none of whose bases is among the runs `waiting_for`."""
+    return tuple(
+        cohort
+        for cohort in cohorts
+        if not any(base.run_id in waiting_for for base in cohort.bases)
+    )
+
+
+def multiply_accumulates(
+    runs: Iterable[Run], network: Network, input_size: int, num_classes: int
+) -> int:
+    """Multiply-accumulates of one training step on one image, for all runs.
+
+    A trained layer counts three times: forward, and the gradients of its
+    weights and of its input (which the lowest trained layer does not need).
+    Frozen layers are counted once, forward, for each source: a cohort shares
+    them.
+    """
+    layers = [
+        layer.multiply_accumulates for layer in network.count(input_size, num_classes)
+    ]
+    total = 0
+    trunks: dict[str | None, int] = {}
+    for run in runs:
+        frozen = run.treatment.frozen_layers
+        source = run.treatment.source
+        if frozen:
+            trunks[source] = max(trunks.get(source, 0), frozen)
+        total += 3 * sum(layers[frozen:]) - layers[frozen]
+    return total + sum(sum(layers[:depth]) for depth in trunks.values())

@@ -1,0 +1,282 @@
+"""How the classes of a data set fall into two halves, A and B.
+
+The paper draws the halves at random and, for the harder case, separates
+natural from man-made classes (sections 3.1 and 3.2). A half is a list of class
+indices; no image is copied.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from yosinski_tf.experiment import ilsvrc
+from yosinski_tf.system.errors import UserError
+
+_RANDOM = re.compile(r"random:([0-9]{1,10})")
+_FIRST = re.compile(r"first:([0-9]{1,9})")
+_MAX_SEED = 2**32 - 1
+_FAMILIES = ("natural", "manmade")
+_WANTED = (
+    "wanted random:SEED, natural_manmade, manmade_natural, file:PATH, whole or first:N"
+)
+_FILE_FORM = "wanted a line [A], its class names one per line, then [B] and its own"
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The classes of a data set in two halves.
+
+    Attributes:
+      name: As given, for example `random:0`.
+      half_a: Class indices of half A, ascending.
+      half_b: Class indices of half B, ascending.
+      digest: SHA-256, in hexadecimal, of the class names of both halves in the
+        order of the class index and of `examples_per_class`; nothing else
+        enters it.
+      undivided: Class indices that belong to no half, ascending: every class
+        for the splits `whole` and `first:N`, none for the others.
+      examples_per_class: Only the first so many training images of each class,
+        in list order, are trained on; None for all. Validation is on all.
+    """
+
+    name: str
+    half_a: tuple[int, ...]
+    half_b: tuple[int, ...]
+    digest: str
+    undivided: tuple[int, ...] = ()
+    examples_per_class: int | None = None
+
+    def classes(self, half: str) -> tuple[int, ...]:
+        """Class indices of `A`, `B`, or `W` for all of them, ascending.
+
+        Raises:
+          UserError: If the half is none of these, or the split has no halves.
+        """
+        if half == "W":
+            return tuple(sorted(self.half_a + self.half_b + self.undivided))
+        if half not in ("A", "B"):
+            raise UserError(f"unknown half {half!r}: wanted A, B or W")
+        if self.undivided:
+            raise UserError(
+                f"split {self.name} has no half {half}: choose another split, or"
+                " treatments of the whole set such as baseW"
+            )
+        return self.half_a if half == "A" else self.half_b
+
+    @property
+    def slug(self) -> str:
+        """The name in letters fit for a folder: `random-0`, `file-pets-1a2b3c`."""
+        if self.name.startswith("file:"):
+            stem = pathlib.PurePath(self.name.removeprefix("file:")).stem
+            stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:40]
+            return f"file-{stem}-{self.digest[:6]}"
+        return re.sub(r"[:_]", "-", self.name)
+
+
+def make_split(
+    spec: str, class_names: Sequence[str], families: Sequence[str] | None = None
+) -> Split:
+    """Divides the classes of a data set.
+
+    Args:
+      spec: One of
+        `random:SEED`: half A is
+          `numpy.random.RandomState([SEED]).choice(C, C // 2, replace=False)`
+          for C classes, B the rest: for 1000 classes and SEED 0..3 the authors'
+          own halves;
+        `natural_manmade`: A natural, B man-made, as in the authors' files;
+        `manmade_natural`: A man-made, B natural, as in the paper's text;
+        `file:PATH`: A and B listed by class name, see `read_halves`;
+        `whole`: all classes together, no halves (treatments baseW and RnW);
+        `first:N`: as `whole`, with the first N training images of each class in
+          list order (the authors' reduced data sets, not in the paper).
+      class_names: Names in the order of the class index.
+      families: `natural` or `manmade` for each class; None to take them from
+        the ILSVRC lists, if the names are WordNet ids.
+
+    Raises:
+      UserError: If the spec is in none of these forms, or the classes cannot
+        be divided so.
+    """
+    names = list(class_names)
+    first = _FIRST.fullmatch(spec)
+    undivided = spec == "whole" or first is not None
+    _check_names(names, smallest=2 if undivided else 4)
+    if undivided:
+        return _undivided(names, int(first[1]) if first else None)
+    if match := _RANDOM.fullmatch(spec):
+        seed = int(match[1])
+        name, half_a = f"random:{seed}", _random_half(seed, len(names))
+    elif spec in ("natural_manmade", "manmade_natural"):
+        name, half_a = spec, _family_half(spec.split("_")[0], names, families)
+    elif spec.startswith("file:"):
+        name, half_a = spec, _file_half(spec.removeprefix("file:"), names)
+    else:
+        raise UserError(f"unknown split {spec!r}: {_WANTED}")
+    in_a = set(half_a)
+    a = tuple(sorted(in_a))
+    b = tuple(index for index in range(len(names)) if index not in in_a)
+    for half, members in (("A", a), ("B", b)):
+        if len(members) < 2:
+            raise UserError(
+                f"split {spec} puts {len(members)} of {len(names)} classes into"
+                f" half {half}: wanted at least 2 in each half; choose another"
+                " split or add classes"
+            )
+    halves = {"A": [names[i] for i in a], "B": [names[i] for i in b]}
+    return Split(name, a, b, _digest(halves))
+
+
+def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
+    """Reads the class names of two halves from a text file.
+
+    The form: a line `[A]`, the class names of half A one per line, a line
+    `[B]`, the class names of half B. Space around a name does not count, nor do
+    blank lines, lines that start with `#`, and what follows a ` #`.
+
+    Returns:
+      The names under `A` and `B` in the order of the file.
+
+    Raises:
+      UserError: If the file is missing, is no text, or has another form.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"split file {path} is no UTF-8 text: {_FILE_FORM}") from None
+    # A ValueError for a path that no file can have.
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"cannot read split file {path} ({reason}): give file:PATH of"
+            " a text file with the classes of both halves"
+        ) from None
+    halves: dict[str, list[str]] = {}
+    members = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        if not line:
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            half = line[1:-1].strip()
+            if half not in ("A", "B") or half in halves:
+                raise UserError(
+                    f"split file {path} has {line!r} in line {number}: {_FILE_FORM}"
+                )
+            members = halves[half] = []
+        elif members is None:
+            raise UserError(
+                f"split file {path} has {line!r} in line {number} before any"
+                f" half: {_FILE_FORM}"
+            )
+        else:
+            members.append(line)
+    for half in ("A", "B"):
+        if not halves.get(half):
+            raise UserError(
+                f"split file {path} names no class of half {half}: {_FILE_FORM}"
+            )
+    return halves
+
+
+def _undivided(names: Sequence[str], examples: int | None) -> Split:
+    everything = tuple(range(len(names)))
+    if examples is None:
+        return Split("whole", (), (), _digest({"W": names}), everything)
+    if examples < 1:
+        raise UserError(
+            "split first:0 leaves no training image: wanted at least 1 of each class"
+        )
+    digest = _digest({"W": names, "first": examples})
+    return Split(f"first:{examples}", (), (), digest, everything, examples)
+
+
+def _random_half(seed: int, num_classes: int) -> Sequence[int]:
+    if seed > _MAX_SEED:
+        raise UserError(
+            f"split seed {seed} is too large: wanted a number from 0 to {_MAX_SEED}"
+        )
+    # The seed is a list of one number: a plain integer draws other halves.
+    random = np.random.RandomState([seed])
+    return random.choice(num_classes, num_classes // 2, replace=False).tolist()
+
+
+def _family_half(
+    first: str, names: Sequence[str], families: Sequence[str] | None
+) -> Sequence[int]:
+    if families is None:
+        families = ilsvrc.families(names)
+    if families is None:
+        raise UserError(
+            "cannot tell natural from man-made classes: wanted ILSVRC WordNet ids"
+            f" such as n01440764 as class names, got {_some(names)}; list the"
+            " halves in a file and give file:PATH"
+        )
+    if len(families) != len(names):
+        raise UserError(
+            f"wanted natural or manmade for each of {len(names)} classes, got"
+            f" {len(families)} words: give one per class"
+        )
+    for name, family in zip(names, families, strict=True):
+        if family not in _FAMILIES:
+            raise UserError(
+                f"class {name!r} is said to be {family!r}: wanted natural or manmade"
+            )
+    return [index for index, family in enumerate(families) if family == first]
+
+
+def _file_half(path: str, names: Sequence[str]) -> Sequence[int]:
+    halves = read_halves(pathlib.Path(os.path.expanduser(path)))
+    index = {name: i for i, name in enumerate(names)}
+    seen: dict[str, str] = {}
+    for half, members in halves.items():
+        for name in members:
+            if name in seen:
+                places = f"half {half}" if seen[name] == half else "A and B"
+                raise UserError(
+                    f"split file {path} names class {name!r} twice, in {places}:"
+                    " name every class once"
+                )
+            seen[name] = half
+    if unknown := [name for name in seen if name not in index]:
+        raise UserError(
+            f"split file {path} names {len(unknown)} classes that the data set does"
+            f" not have, {_some(unknown)}: its classes are {_some(names)}"
+        )
+    if missing := [name for name in names if name not in seen]:
+        raise UserError(
+            f"split file {path} puts {len(missing)} classes of the data set into"
+            f" neither half, {_some(missing)}: name every class once"
+        )
+    return [index[name] for name in halves["A"]]
+
+
+def _check_names(names: Sequence[str], smallest: int) -> None:
+    if len(names) < smallest:
+        raise UserError(
+            f"the data set has {len(names)} classes: wanted at least {smallest}"
+            + (", two for each half" if smallest > 2 else "")
+            + "; choose a larger data set"
+        )
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise UserError(
+            f"the data set has two classes named {double!r}: wanted a name of its"
+            " own for each; rename one"
+        )
+
+
+def _digest(parts: Mapping[str, Sequence[str] | int]) -> str:
+    text = json.dumps(parts, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _some(names: Sequence[str], count: int = 3) -> str:
+    more = ", ..." if len(names) > count else ""
+    return ", ".join(repr(name) for name in names[:count]) + more

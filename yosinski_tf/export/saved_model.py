@@ -1,0 +1,262 @@
+"""A finished run as a TensorFlow SavedModel that needs nothing of this package.
+
+Preprocessing is inside: images of any size, or the bytes of image files, go in
+and become the pixels that `data.decoding` and `data.pipeline` would have made
+of them; probabilities and class names come out.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import shutil
+
+import keras
+import tensorflow as tf
+
+from yosinski_tf.export.description import (
+    DESCRIPTION_NAME,
+    LABELS_NAME,
+    identity,
+    is_export_of,
+)
+from yosinski_tf.models.cohort import build_network
+from yosinski_tf.study.finished_run import FinishedRun, read_finished_run
+from yosinski_tf.study.records import Record
+from yosinski_tf.system import files
+from yosinski_tf.system.errors import UserError
+
+# As in `data.decoding`: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size
+# as long as that is at least this many times the wanted size.
+_DRAFT_FACTOR = 3
+
+
+def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
+    """Writes a run's network as a SavedModel, all of it or nothing.
+
+    Signatures, both with the outputs `probabilities` and `logits`, float32
+    [batch, classes], `predicted_class`, string [batch], and `class_names`,
+    string [classes]:
+
+    * `serving_default`: `images`, uint8 [batch, height, width, 3], RGB, of any
+      height and width.
+    * `jpeg_bytes`: `jpeg`, string [batch], the contents of JPEG, PNG, GIF or
+      BMP files, of various sizes.
+
+    A network with more outputs than the half has classes is cut to these:
+    `logits` holds theirs, and `probabilities` sum to 1 over them.
+
+    It computes in float32, also for a run trained in bfloat16 or float16, whose
+    numbers it therefore meets only to that precision. Beside the model lie
+    `labels.txt`, one class name per line in the order of the outputs, and
+    `export.json`, which says what it is an export of.
+
+    Args:
+      runs: The study folder.
+      run_id: The run, a folder in it.
+      out: Folder to make. If it is an export of the same weights already,
+        nothing is done.
+
+    Returns:
+      The folder, `out`.
+
+    Raises:
+      UserError: If there is no such run, it diverged, its weights are missing
+        or are not those of its record, `out` holds something else or cannot
+        be written to, or Keras runs on another backend than TensorFlow.
+    """
+    run = read_finished_run(runs, run_id)
+    record = run.record
+    if is_export_of(out, record):
+        return out
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(
+            f"{out} holds something else than an export of {run_id}: move it away,"
+            " or export to another folder"
+        )
+    module = _Classifier(_build(run), record)
+    signatures = {
+        "serving_default": module.images,
+        "jpeg_bytes": module.files,
+    }
+    temporary = files.temporary_beside(out)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with files.room_for(out):
+            temporary.mkdir(parents=True)
+            tf.saved_model.save(module, str(temporary), signatures=signatures)
+            _describe(temporary, record)
+            os.replace(temporary, out)
+    except (OSError, tf.errors.OpError) as error:
+        # Another process may have been faster.
+        if not is_export_of(out, record):
+            raise UserError(
+                f"cannot write the export to {out} ({_reason(error)}): name a folder"
+                " on a disk with room that may be written to"
+            ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return out
+
+
+def warp(images: tf.Tensor, image_size: int) -> tf.Tensor:
+    """Resizes images to a square, ignoring their aspect ratio, as Pillow does.
+
+    `data.decoding.warp` in TensorFlow: Lanczos with antialiasing, first along
+    the rows, then along the columns, rounded to whole numbers after each. The
+    mean absolute difference to Pillow is 0.001 of 255 levels or less, no value
+    differing by more than 1 (ImageNet photographs, to 32 and 64 pixels).
+    Pillow from 13 on shrinks some tall images along the columns first: for
+    these up to 0.15 of 255 with 64 pixels, 0.3 with 256.
+
+    Args:
+      images: uint8 [..., height, width, 3], at most one more dimension.
+      image_size: Height and width of the result.
+
+    Returns:
+      uint8 [..., image_size, image_size, 3]; the same pixels if that was
+      their size.
+    """
+
+    def resize(pixels, height, width):
+        resized = tf.image.resize(
+            pixels, [height, width], tf.image.ResizeMethod.LANCZOS3, antialias=True
+        )
+        return tf.clip_by_value(tf.round(resized), 0, 255)
+
+    def resized():
+        rows = resize(images, tf.shape(images)[-3], image_size)
+        return tf.cast(resize(rows, image_size, image_size), tf.uint8)
+
+    same = tf.reduce_all(tf.shape(images)[-3:-1] == image_size)
+    result = tf.cond(same, lambda: images, resized)
+    return tf.ensure_shape(result, [*images.shape[:-3], image_size, image_size, 3])
+
+
+def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
+    """Decodes one image file and warps it: `data.decoding.decode_image`.
+
+    JPEG files are decoded to the very pixels that Pillow decodes, at reduced
+    size if they are large; all differences come from `warp`.
+
+    Args:
+      data: string [], the content of a JPEG, PNG, GIF (first frame) or BMP
+        file.
+      image_size: Height and width of the result.
+
+    Returns:
+      uint8 [image_size, image_size, 3], RGB.
+    """
+
+    def decode_jpeg(ratio):
+        return tf.io.decode_jpeg(
+            data, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+        )
+
+    def jpeg():
+        smaller = tf.reduce_min(tf.io.extract_jpeg_shape(data)[:2])
+        scale = smaller // (image_size * _DRAFT_FACTOR)
+        ratios = [
+            (scale >= ratio, functools.partial(decode_jpeg, ratio))
+            for ratio in (8, 4, 2)
+        ]
+        return tf.case(ratios, default=functools.partial(decode_jpeg, 1))
+
+    def other():
+        return tf.io.decode_image(data, channels=3, expand_animations=False)
+
+    pixels = tf.cond(tf.io.is_jpeg(data), jpeg, other)
+    return warp(tf.ensure_shape(pixels, [None, None, 3]), image_size)
+
+
+class _Classifier(tf.Module):
+    """What is saved: variables by layer name and two functions.
+
+    The Keras model stays out of the object: only what it computes is saved.
+    """
+
+    def __init__(self, model: keras.Model, record: Record):
+        super().__init__(name=record.network)
+        recipe = record.recipe
+        image_size, crop_size = recipe["image_size"], recipe["crop_size"]
+        margin = (image_size - crop_size) // 2
+        inside = slice(margin, margin + crop_size)
+        self.weights = {
+            f"{layer.name}/{variable.name}": variable.value
+            for layer in model.layers
+            for variable in layer.weights
+            if variable.name in ("kernel", "bias")
+        }
+
+        def answers(pixels):
+            logits = model(pixels[:, inside, inside], training=False)
+            logits = logits[:, : len(record.class_names)]
+            class_names = tf.constant(record.class_names)
+            return {
+                "probabilities": tf.nn.softmax(logits),
+                "logits": tf.identity(logits),
+                "predicted_class": tf.gather(class_names, tf.argmax(logits, axis=1)),
+                "class_names": class_names,
+            }
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")]
+        )
+        def images(images):
+            return answers(warp(images, image_size))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "jpeg")])
+        def files(jpeg):
+            pixels = tf.map_fn(
+                lambda data: decode(data, image_size),
+                jpeg,
+                fn_output_signature=tf.TensorSpec(
+                    [image_size, image_size, 3], tf.uint8
+                ),
+            )
+            return answers(pixels)
+
+        self.images, self.files = images, files
+
+
+def _build(run: FinishedRun) -> keras.Model:
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "a SavedModel wants Keras on TensorFlow, got"
+            f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
+            " trained on any backend will do)"
+        )
+    return build_network(
+        run.network,
+        run.weights,
+        input_size=run.record.recipe["crop_size"],
+        mean=run.mean,
+    )
+
+
+def _description(record: Record) -> dict:
+    return {
+        **identity(record),
+        "treatment": record.treatment,
+        "split": record.split,
+        "dataset": record.dataset,
+        "network": record.network,
+        "top1": record.top1,
+        "precision_in_training": record.recipe.get("precision", "float32"),
+        "image_size": record.recipe["image_size"],
+        "crop_size": record.recipe["crop_size"],
+        "signatures": {"serving_default": "images", "jpeg_bytes": "jpeg"},
+        "tensorflow": tf.__version__,
+    }
+
+
+def _describe(folder: pathlib.Path, record: Record) -> None:
+    text = json.dumps(_description(record), indent=1)
+    (folder / DESCRIPTION_NAME).write_text(text)
+    labels = "".join(f"{name}\n" for name in record.class_names)
+    (folder / LABELS_NAME).write_text(labels, "utf-8")
+
+
+def _reason(error: OSError | tf.errors.OpError) -> str:
+    text = error.strerror if isinstance(error, OSError) else error.message
+    return text or type(error).__name__

@@ -1,0 +1,164 @@
+"""The Keras layers of a network, as a chain of blocks.
+
+One block per layer with weights: the layer, its activation, pooling and
+normalisation (convolutions), or its activation and dropout (fully connected).
+"""
+
+from collections.abc import Sequence
+
+import keras
+
+from yosinski_tf.experiment.networks import CaffeConv, Conv, Network
+from yosinski_tf.models.layers import (
+    CaffeMaxPooling2D,
+    GroupedConv2D,
+    IndexedDropout,
+    LocalResponseNormalization,
+)
+from yosinski_tf.models.surgery import derive_seed
+
+LEAKY_SLOPE = 0.1
+
+Block = list[keras.layers.Layer]
+
+
+def make_blocks(
+    network: Network,
+    num_classes: int,
+    layers: Sequence[str],
+    *,
+    trainable: bool,
+    identity: str,
+    precision: str = "float32",
+) -> dict[str, Block]:
+    """Unbuilt Keras layers for some consecutive layers of a network.
+
+    Args:
+      network: The network's description.
+      num_classes: Classes; fc8 has one output for each if the network gives no
+        number of its own.
+      layers: Names of the layers wanted, consecutive.
+      trainable: False freezes them: it is set on the layers here, before any
+        model is compiled.
+      identity: What dropout masks are derived from.
+      precision: `float32`, or `bfloat16` or `float16` for mixed precision;
+        variables are float32, and fc8 and normalisation compute in it, either way.
+
+    Returns:
+      For every layer, the Keras layers to call in order; the one with weights
+      bears the layer's name.
+    """
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    blocks: dict[str, Block] = {}
+    first_dense = True
+    for layer in network.layers:
+        name, last = layer.name, layer is network.layers[-1]
+        options = {"trainable": trainable, "kernel_initializer": "zeros"}
+        block: Block = []
+        if isinstance(layer, Conv):
+            block += _convolution(layer, dtype=policy, **options)
+        else:
+            if first_dense:
+                block.append(keras.layers.Flatten(name=f"{name}_flatten", dtype=policy))
+                first_dense = False
+            block.append(
+                keras.layers.Dense(
+                    network.outputs(num_classes) if last else layer.units,
+                    name=name,
+                    dtype="float32" if last else policy,
+                    **options,
+                )
+            )
+        if not last:
+            slope = LEAKY_SLOPE if network.activation == "leaky_relu" else 0.0
+            block.append(
+                keras.layers.ReLU(
+                    negative_slope=slope, name=f"{name}_activation", dtype=policy
+                )
+            )
+        if isinstance(layer, Conv):
+            if layer.pool:
+                block.append(_pooling(layer, name=f"{name}_pool", dtype=policy))
+            if layer.lrn:
+                block.append(
+                    LocalResponseNormalization(name=f"{name}_norm", dtype=policy)
+                )
+        elif layer.dropout:
+            block.append(
+                IndexedDropout(
+                    layer.dropout,
+                    seed=derive_seed("dropout", identity, name),
+                    name=f"{name}_dropout",
+                    dtype=policy,
+                )
+            )
+        if name in layers:
+            blocks[name] = block
+    return blocks
+
+
+def _convolution(layer: Conv, **options) -> Block:
+    """The convolution, after a layer of padding if it cannot pad by itself."""
+    block: Block = []
+    padding, make = "same", keras.layers.Conv2D
+    if isinstance(layer, CaffeConv):
+        if layer.stride > 1 or 2 * layer.padding != layer.kernel - 1:
+            padding = "valid"
+            if layer.padding:
+                name = f"{layer.name}_padding"
+                block.append(
+                    keras.layers.ZeroPadding2D(
+                        layer.padding, name=name, dtype=options["dtype"]
+                    )
+                )
+        if layer.groups > 1:
+            make, options = GroupedConv2D, {**options, "groups": layer.groups}
+    block.append(
+        make(
+            layer.filters,
+            layer.kernel,
+            layer.stride,
+            padding=padding,
+            name=layer.name,
+            **options,
+        )
+    )
+    return block
+
+
+def _pooling(layer: Conv, **options) -> keras.layers.Layer:
+    if isinstance(layer, CaffeConv):
+        return CaffeMaxPooling2D(layer.pool, 2, **options)
+    return keras.layers.MaxPooling2D(layer.pool, 2, padding="same", **options)
+
+
+def apply_block(block: Block, value, indices=None):
+    """Calls the layers of a block one after the other.
+
+    Args:
+      block: The layers.
+      value: Input of the first.
+      indices: Step and position of each image, int32 [batch, 2], for dropout
+        in training; None leaves dropout out.
+    """
+    for layer in block:
+        if isinstance(layer, IndexedDropout) and indices is not None:
+            value = layer(value, indices)
+        else:
+            value = layer(value)
+    return value
+
+
+def constant_part(block: Block) -> Block:
+    """The layers of a block whose output is the same every time: up to dropout."""
+    return [layer for layer in block if not isinstance(layer, IndexedDropout)]
+
+
+def random_part(block: Block) -> Block:
+    """The rest of a block: its dropout, if it has any."""
+    return [layer for layer in block if isinstance(layer, IndexedDropout)]
+
+
+def weighted_layer(block: Block, name: str) -> keras.layers.Layer:
+    """The layer of a block that bears the given name and has the weights."""
+    return next(layer for layer in block if layer.name == name)

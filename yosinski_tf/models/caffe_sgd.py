@@ -1,0 +1,102 @@
+"""Stochastic gradient descent in the form that the authors' software has."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from yosinski_tf.experiment.recipes import Recipe
+
+
+@keras.saving.register_keras_serializable("yosinski_tf")
+class CaffeSGD(keras.optimizers.Optimizer):
+    """Momentum with L2 on kernels only and another rate for biases.
+
+    g <- gradient + weight_decay * w for kernels, the gradient for biases;
+    v <- momentum * v + rate * g, with rate times `bias_rate` for biases;
+    w <- w - v. (Released solver and network files of the paper.)
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        bias_rate: float = 2.0,
+        name: str = "caffe_sgd",
+        **kwargs,
+    ):
+        """Makes the optimizer.
+
+        Args:
+          learning_rate: A float or a Keras schedule.
+          momentum: Share of the velocity kept.
+          weight_decay: L2 factor for variables named `kernel`.
+          bias_rate: Factor of the rate for variables named `bias`.
+          name: Of the optimizer.
+          **kwargs: As for any Keras optimizer.
+        """
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.momentum = momentum
+        self.l2 = weight_decay
+        self.bias_rate = bias_rate
+        self._velocities: list = []
+        self._is_bias: list[bool] = []
+
+    def build(self, variables):
+        if not self.built:
+            super().build(variables)
+            self._velocities = self.add_optimizer_variables(variables, "velocity")
+            # TensorFlow hands `update_step` its own variables, named by path.
+            self._is_bias = [variable.name == "bias" for variable in variables]
+
+    def velocity(self, variable):
+        """The velocity of a variable; `build` must have been called."""
+        return self._velocities[self._get_variable_index(variable)]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        moved = self.next_velocity(index, gradient, variable, learning_rate)
+        self.assign(self._velocities[index], moved)
+        self.assign_sub(variable, moved)
+
+    def next_velocity(self, index: int, gradient, variable, learning_rate):
+        """What the velocity of the variable with this index becomes."""
+        rate = ops.cast(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        if self._is_bias[index]:
+            rate = rate * self.bias_rate
+        elif self.l2:
+            gradient = gradient + self.l2 * variable
+        return self.momentum * self._velocities[index] + rate * gradient
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "weight_decay": self.l2,
+            "bias_rate": self.bias_rate,
+        }
+
+
+def make_optimizer(recipe: Recipe) -> CaffeSGD:
+    """The optimizer of a recipe, with its step schedule of rates."""
+    return CaffeSGD(**arguments(recipe))
+
+
+def arguments(recipe: Recipe) -> dict[str, Any]:
+    """What `CaffeSGD` is made with for a recipe."""
+    rate = recipe.learning_rate
+    if recipe.rate_drops:
+        values = [
+            rate * recipe.drop_factor**k for k in range(len(recipe.rate_drops) + 1)
+        ]
+        # Keras changes the value after its boundary, a drop takes effect at it.
+        boundaries = [drop - 1 for drop in recipe.rate_drops]
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    return {
+        "learning_rate": rate,
+        "momentum": recipe.momentum,
+        "weight_decay": recipe.weight_decay,
+        "bias_rate": recipe.bias_rate,
+    }

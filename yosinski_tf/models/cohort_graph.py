@@ -1,0 +1,173 @@
+"""The functional graph of a cohort: frozen trunks, what is tapped of them, heads."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from yosinski_tf.models.blocks import Block, apply_block, constant_part, random_part
+from yosinski_tf.models.feature_rule import Kept, segments
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One network of a cohort.
+
+    Attributes:
+      name: Its treatment, unique in the cohort.
+      trunk: Which frozen trunk it stands on, in words that the trunk's dropout
+        masks are derived from; None if nothing is frozen.
+      frozen_layers: How many layers of the trunk it uses.
+      identity: What the dropout masks of its own layers are derived from.
+    """
+
+    name: str
+    trunk: str | None
+    frozen_layers: int
+    identity: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """What of frozen trunks is computed beforehand.
+
+    Attributes:
+      points: Trunk and number of the layer, for each output.
+      model: From images, and places with a mean image, to a list of what these
+        layers make of them, up to dropout; None without points.
+      wants_images: Whether the cohort looks at images all the same.
+    """
+
+    points: tuple[tuple[str, int], ...]
+    model: keras.Model | None
+    wants_images: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """How the blocks of a cohort are put together.
+
+    Attributes:
+      members: The networks, in the order of every per-network result.
+      trunks: Blocks of each frozen trunk, by layer.
+      heads: Blocks of each network above its trunk, by layer.
+    """
+
+    members: Sequence[Member]
+    trunks: Mapping[str, dict[str, Block]]
+    heads: Mapping[str, dict[str, Block]]
+
+    def extractor(self, inputs: list, pixels, kept: Kept) -> Extractor:
+        """Computes outputs of trunks from images.
+
+        Args:
+          inputs: Keras inputs that pixels are made of.
+          pixels: What networks look at, float32 [batch, size, size, 3].
+          kept: For trunks the numbers of layers whose outputs are wanted.
+        """
+        points, outputs = [], []
+        for number, (trunk, blocks) in enumerate(self.trunks.items()):
+            wanted = kept.get(trunk, ())
+            if not wanted:
+                continue
+
+            def chain(value, _, blocks=blocks, wanted=wanted):
+                found = []
+                for n, block in enumerate(blocks.values(), start=1):
+                    value = apply_block(constant_part(block), value)
+                    if n in wanted:
+                        found.append(value)
+                    if n == max(wanted):
+                        return found
+
+            points += [(trunk, n) for n in sorted(wanted)]
+            outputs += _scoped(f"trunk_{number}", chain, pixels, None)
+        model = keras.Model(inputs, outputs, name="extractor") if points else None
+        wants_images = any(
+            m.trunk is None
+            or not any(n <= m.frozen_layers for n in kept.get(m.trunk, ()))
+            for m in self.members
+        )
+        return Extractor(tuple(points), model, wants_images)
+
+    def logits(
+        self, pixels, given: Mapping[tuple[str, int], object], indices
+    ) -> dict[str, object]:
+        """Every member's logits, float32 [batch, classes].
+
+        Args:
+          pixels: What networks look at, float32 [batch, size, size, 3].
+          given: Outputs of trunks that need not be computed, by trunk and number
+            of the layer.
+          indices: Step and position of each image, int32 [batch, 2]; without
+            them, None, nothing is dropped.
+        """
+        features: dict[tuple[str, int], object] = {}
+        for number, trunk in enumerate(self.trunks):
+            depths = {m.frozen_layers for m in self.members if m.trunk == trunk}
+            kept = [n for name, n in given if name == trunk]
+            for start, reached in segments(depths, kept).items():
+                below = given[trunk, start] if start else pixels
+                found = self._taps(number, trunk, start, reached, below, indices)
+                for n, value in zip(reached, found, strict=True):
+                    features[trunk, n] = value
+        logits = {}
+        for index, member in enumerate(self.members):
+
+            def chain(value, indices, blocks=self.heads[member.name]):
+                for block in blocks.values():
+                    value = apply_block(block, value, indices)
+                return [value]
+
+            below = (
+                features[member.trunk, member.frozen_layers] if member.trunk else pixels
+            )
+            # Scope names allow no plus sign; the number keeps the order.
+            (value,) = _scoped(f"network_{index}", chain, below, indices)
+            logits[f"{index:03d}"] = value
+        return logits
+
+    def _taps(self, number, trunk, start, depths, below, indices) -> list:
+        """Outputs of a trunk's layers, from that of an earlier one or from pixels."""
+        blocks = list(self.trunks[trunk].values())
+        rest = random_part(blocks[start - 1]) if start else []
+        if not rest and max(depths) == start:
+            return [below]
+
+        def taps(value, indices):
+            value = apply_block(rest, value, indices)
+            found = [value] if start in depths else []
+            for n in range(start + 1, max(depths) + 1):
+                value = apply_block(blocks[n - 1], value, indices)
+                if n in depths:
+                    found.append(value)
+            return found
+
+        name = f"trunk_{number}" + (f"_{start}" if start else "")
+        return _scoped(name, taps, below, indices)
+
+
+def features_of(images: list, extractor: Extractor) -> list:
+    """What a model is given: images, places and outputs of trunks."""
+    outputs = extractor.model.outputs if extractor.points else []
+    features = [
+        keras.Input(value.shape[1:], dtype=value.dtype, name=f"features_{number}")
+        for number, value in enumerate(outputs)
+    ]
+    return [*images, *features] if extractor.wants_images else features
+
+
+def given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
+    """The outputs of trunks among a model's inputs."""
+    points = extractor.points
+    return dict(zip(points, inputs[len(inputs) - len(points) :], strict=True))
+
+
+def _scoped(name: str, function, value, indices) -> list:
+    """Calls a function as a model of its own, whose name its layers then bear."""
+    start = keras.Input(value.shape[1:], dtype=value.dtype)
+    if indices is None:
+        return keras.Model([start], function(start, None), name=name)([value])
+    image = keras.Input((2,), dtype="int32")
+    model = keras.Model([start, image], function(start, image), name=name)
+    return model([value, indices])

@@ -1,0 +1,250 @@
+"""Which outputs of frozen layers are computed once and kept, and whether any.
+
+A frozen layer's output for an image is the same in every epoch, up to the first
+dropout, which acts in frozen layers too. What is kept costs memory, one pass over
+the images, and reading it for every batch. (Not in the paper.)
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+
+from yosinski_tf.experiment.networks import Dense, Network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.treatments import Treatment
+
+MODES = ("auto", "on", "off")
+# Of the memory that is free: four processes at a time then take what the sizes of
+# cohorts leave, a fifth.
+SHARE = 0.05
+# Of a cohort's work, for each trunk: saving less brought nothing on a processor,
+# where fetching costs as much (8%: 0.98 times the speed; two trunks of 2%: 1.00;
+# but half of a network alone: 1.97).
+LEAST_SAVED = 0.15
+# Multiply-accumulates that take as long as a byte fetched for a batch, as a byte
+# computed and stored, and as compiling what computes it.
+_FETCHED, _STORED, _COMPILED = 8, 8, 1e10
+
+Kept = Mapping[str, tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What of a trunk is kept.
+
+    Attributes:
+      kept: Numbers of layers, 1 for conv1, rising; none if none pays.
+      reason: Why, in some words.
+    """
+
+    kept: tuple[int, ...]
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Trunk:
+    """The frozen layers that some networks stand on.
+
+    Attributes:
+      work: Multiply-accumulates of each layer for one image, conv1 first.
+      sizes: Bytes of each layer's output for one image.
+      depths: After how many layers a network stands on it; the largest is the
+        number of layers.
+      constant: How many of the layers do not depend on dropout; the last of
+        them up to its own.
+    """
+
+    work: tuple[int, ...]
+    sizes: tuple[int, ...]
+    depths: tuple[int, ...]
+    constant: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Passes:
+    """How often images go through a trunk.
+
+    Attributes:
+      seen: Images that go through it if nothing is kept, each time counted.
+      computed: Images, and views of them, that go through it if all is kept.
+      work: Multiply-accumulates of everything that is done to an image each time
+        it is seen, by all networks that are trained together.
+    """
+
+    seen: int
+    computed: int
+    work: int = 0
+
+
+def make_trunk(
+    network: Network, input_size: int, depths: Iterable[int], value_bytes: int
+) -> Trunk:
+    """What the rule has to know of the frozen layers of a network.
+
+    Args:
+      network: The network.
+      input_size: Side of the crops, pixels.
+      depths: After how many layers networks stand on them, each from 1 to 7.
+      value_bytes: Bytes of one activation.
+    """
+    depths = tuple(sorted(set(depths)))
+    layers = network.count(input_size, num_classes=1)[: depths[-1]]
+    dropping = [
+        number
+        for number, layer in enumerate(network.layers, start=1)
+        if isinstance(layer, Dense) and layer.dropout
+    ]
+    return Trunk(
+        work=tuple(layer.multiply_accumulates for layer in layers),
+        sizes=tuple(math.prod(layer.output_shape) * value_bytes for layer in layers),
+        depths=depths,
+        constant=min([*dropping, len(layers)]),
+    )
+
+
+def choose(
+    trunk: Trunk, passes: Passes, most_bytes: float, mode: str = "auto"
+) -> Choice:
+    """The layers whose outputs are best computed once and kept.
+
+    Of all sets of layers that fit, that one which saves most work in the whole
+    training; none if none saves any.
+
+    Args:
+      trunk: The frozen layers.
+      passes: How often images go through it.
+      most_bytes: Memory that may be taken.
+      mode: `auto`; `off` for none; `on` to count only what is saved, not what
+        it costs.
+    """
+    if mode == "off":
+        return Choice((), "off")
+    if mode == "auto" and passes.computed >= passes.seen:
+        return Choice(
+            (), f"{passes.computed:,} views for {passes.seen:,} that are looked at"
+        )
+    best: tuple[float, tuple[int, ...]] = (0.0, ())
+    fits = False
+    for choice in range(1, 2**trunk.constant):
+        kept = tuple(n for n in range(1, trunk.constant + 1) if choice >> (n - 1) & 1)
+        size = kept_bytes(trunk, kept)
+        if size * passes.computed > most_bytes:
+            continue
+        fits = True
+        saved = passes.seen * (sum(trunk.work) - work_left(trunk, kept))
+        if mode == "auto":
+            saved -= passes.seen * size * _FETCHED
+            saved -= passes.computed * (sum(trunk.work[: kept[-1]]) + size * _STORED)
+            saved -= _COMPILED
+        # Of two that save the same, the smaller.
+        best = max(best, (saved, kept), key=lambda found: found[0])
+    saved, kept = best
+    if not fits:
+        return Choice((), f"none fits into {most_bytes / 1e6:,.0f} MB")
+    if not kept:
+        return Choice((), "it takes more than it saves")
+    gain = sum(trunk.work) - work_left(trunk, kept)
+    if mode == "auto" and gain < LEAST_SAVED * passes.work:
+        return Choice((), f"it would save {gain / passes.work:.0%} of all work")
+    size = kept_bytes(trunk, kept) * passes.computed
+    share = 1 - work_left(trunk, kept) / sum(trunk.work)
+    return Choice(kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB")
+
+
+def kept_bytes(trunk: Trunk, kept: Iterable[int]) -> int:
+    """Bytes that the outputs of some layers take for one image."""
+    return sum(trunk.sizes[n - 1] for n in kept)
+
+
+def work_left(trunk: Trunk, kept: Iterable[int]) -> int:
+    """Multiply-accumulates for one image if the outputs of some layers are there."""
+    needed = set()
+    for start, depths in segments(trunk.depths, kept).items():
+        needed |= set(range(start, max(depths)))
+    return sum(trunk.work[n] for n in needed)
+
+
+def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]:
+    """What is computed from what.
+
+    Args:
+      depths: After how many layers networks stand on a trunk.
+      kept: The layers whose outputs are kept.
+
+    Returns:
+      For each kept layer that is used, or 0 for the images, the depths that are
+      reached from there: those up to the next kept layer.
+    """
+    found: dict[int, list[int]] = {}
+    for depth in sorted(depths):
+        start = max((n for n in kept if n <= depth), default=0)
+        found.setdefault(start, []).append(depth)
+    return found
+
+
+def choose_all(
+    treatments: Iterable[Treatment],
+    network: Network,
+    recipe: Recipe,
+    *,
+    num_views: int,
+    num_validation: int,
+    available_bytes: int | None,
+    mode: str = "auto",
+) -> tuple[dict[str, Choice], dict[str, Choice]]:
+    """What is kept of the trunks of a cohort.
+
+    Args:
+      treatments: Of the cohort's networks.
+      network: Their description.
+      recipe: How they are trained.
+      num_views: All views of all training images.
+      num_validation: Validation images.
+      available_bytes: Memory that is free; None if it cannot be told, and then
+        nothing is kept.
+      mode: See `choose`.
+
+    Returns:
+      For training and for validation, by half of the source (`A`, `B` or `R`).
+    """
+    treatments = tuple(treatments)
+    depths: dict[str, list[int]] = {}
+    for treatment in treatments:
+        if treatment.source and treatment.frozen_layers:
+            depths.setdefault(treatment.source, []).append(treatment.frozen_layers)
+    work = [
+        layer.multiply_accumulates
+        for layer in network.count(recipe.crop_size, num_classes=1)
+    ]
+    heads = sum(sum(work[treatment.frozen_layers :]) for treatment in treatments)
+    below = sum(sum(work[: max(each)]) for each in depths.values())
+    # A trained layer's gradients take twice what its output takes.
+    training = Passes(recipe.steps * recipe.batch_size, num_views, 3 * heads + below)
+    validations = len(recipe.validation_steps())
+    validation = Passes(validations * num_validation, num_validation, heads + below)
+    value_bytes = 4 if recipe.precision == "float32" else 2
+    most_bytes = (available_bytes or 0) * SHARE / (2 * max(1, len(depths)))
+    trunks = {
+        source: make_trunk(network, recipe.crop_size, each, value_bytes)
+        for source, each in depths.items()
+    }
+    for_training, for_validation = (
+        {source: choose(t, passes, most_bytes, mode) for source, t in trunks.items()}
+        for passes in (training, validation)
+    )
+    return for_training, for_validation
+
+
+def layers_kept(choices: Mapping[str, Choice], network: Network) -> dict[str, list]:
+    """Names of the layers whose outputs are kept, by half of the source."""
+    names = network.layer_names
+    return {source: [names[n - 1] for n in c.kept] for source, c in choices.items()}
+
+
+def explain(choices: Mapping[str, Choice], network: Network) -> str:
+    """One line on what is kept of each trunk, and why; empty without trunks."""
+    parts = []
+    for source, layers in layers_kept(choices, network).items():
+        what = ", ".join(layers) or "nothing"
+        parts.append(f"{what} of {source} ({choices[source].reason})")
+    return f"frozen layers computed once: {'; '.join(parts)}" if parts else ""

@@ -1,0 +1,79 @@
+"""The networks of the paper whose logs its authors released.
+
+`published_runs.csv` holds facts read off the 148 logs at
+github.com/yosinski/convnet_transfer (Yosinski, Clune, Bengio and Lipson,
+"How transferable are features in deep neural networks?", NIPS 2014): one row
+per network, with the last of its validations and the mean of the ten highest,
+which is the number the paper reports. The logs of 22 fine-tuned networks were
+not released; which ones is told by the authors' plotting notebook, whose output
+lists every run it read (see `designs`).
+
+How its names map to ours:
+
+- split s of `random_split` is `random:s`;
+- `natural_manmade` has half A natural and half B man-made, as in the released
+  files (the paper's text calls man-made A);
+- `random_filters` ran on all 1000 classes: split `whole`, target half `W`;
+- `reduced_data`, also on all classes, with the first N images of each: split
+  `first:N`; they are kept apart, see `reduced_points`.
+
+The logs name no seed. Every network was trained once, so all have seed 0.
+"""
+
+import csv
+import pathlib
+
+from yosinski_tf.results.network_result import DISTANT, RANDOM, REDUCED, WHOLE, Point
+
+_CSV = pathlib.Path(__file__).with_name("published_runs.csv")
+_HALVES = {"natural": "A", "manmade": "B", "whole": "W", "A": "A", "B": "B"}
+_FAMILIES = {"base": "base", "random": "RnB", "selffer": "BnB", "transfer": "AnB"}
+
+# Table 1 of the paper, as printed, in percentage points.
+PRINTED_TABLE_1 = {
+    ((1, 7), "AnB+ over base"): 1.6,
+    ((3, 7), "AnB+ over base"): 1.8,
+    ((5, 7), "AnB+ over base"): 2.1,
+    ((1, 7), "AnB+ over BnB+"): 1.4,
+    ((3, 7), "AnB+ over BnB+"): 1.4,
+    ((5, 7), "AnB+ over BnB+"): 1.7,
+}
+
+
+def rows() -> list[dict[str, str]]:
+    """All 148 rows as they stand in the file."""
+    with open(_CSV, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def points() -> list[Point]:
+    """The 136 networks that are a base or a treatment."""
+    return [_point(row) for row in rows() if row["experiment"] != "reduced_data"]
+
+
+def reduced_points() -> list[Point]:
+    """The 12 networks on reduced data, fewest examples first."""
+    reduced = [row for row in rows() if row["experiment"] == "reduced_data"]
+    return sorted(map(_point, reduced), key=lambda point: point.examples_per_class)
+
+
+def _point(row: dict[str, str]) -> Point:
+    splits = {
+        "random_split": f"{RANDOM}:{row['split']}",
+        "natural_manmade": DISTANT,
+        "random_filters": WHOLE,
+        "reduced_data": f"{REDUCED}:{row['examples_per_class']}",
+    }
+    family = _FAMILIES[row["treatment"]] + ("+" if row["fine_tuned"] == "1" else "")
+    source = _HALVES.get(row["source_half"])
+    return Point(
+        split=splits[row["experiment"]],
+        family=family,
+        n=int(row["n"] or 0),
+        source_half="R" if family == "RnB" else source,
+        target_half=_HALVES[row["target_half"]],
+        seed=0,
+        top1=float(row["top1_last"]),
+        top1_mean_of_10_best=float(row["top1_mean_of_10_best"]),
+        run_id=row["run"],
+    )

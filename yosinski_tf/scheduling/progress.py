@@ -1,0 +1,174 @@
+"""What is running, its rate and the time left, on one line of the terminal."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from yosinski_tf.scheduling.events import Event
+from yosinski_tf.system.errors import one_line
+
+_PLAIN_EVERY = 30.0
+
+
+class Display:
+    """Turns events into a line that is redrawn, or, without a terminal, logged.
+
+    Attributes:
+      finished: Networks trained so far.
+    """
+
+    def __init__(
+        self,
+        costs: Mapping[str, float],
+        steps: int,
+        stream: TextIO | None = None,
+    ):
+        """Starts the clock.
+
+        Args:
+          costs: How much work each cohort is, in any unit, by cohort id.
+          steps: Steps that each of them takes.
+          stream: Where to write; standard error if None.
+        """
+        self._stream = stream or sys.stderr
+        self._steps = steps
+        self._cost = dict(costs)
+        self._done = dict.fromkeys(self._cost, 0.0)
+        # What was there before this start must not count as speed.
+        self._resumed: dict[str, float] = {}
+        self._rates: dict[str, str] = {}
+        self._started = time.monotonic()
+        # When steps began: starting up says nothing of their speed.
+        self._training: float | None = None
+        self._drawn = 0.0
+        self.finished = 0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the start."""
+        return time.monotonic() - self._started
+
+    def show(self, event: Event) -> None:
+        """Takes one event of the scheduler."""
+        name = event.cohort.cohort_id
+        networks = f"{len(event.cohort.runs)} network" + "s" * (
+            len(event.cohort.runs) > 1
+        )
+        if event.kind == "started":
+            self._rates[name] = f"{name} starting"
+            self._line(f"start {name}: {networks}")
+        elif event.kind == "progress" and event.progress is not None:
+            step, rate = event.progress.step, event.progress.images_per_second
+            if event.progress.note:
+                self._line(f"{name}: {event.progress.note}")
+            share = step / self._steps
+            self._training = self._training or time.monotonic()
+            self._resumed.setdefault(name, share)
+            self._done[name] = share
+            self._rates[name] = (
+                f"{name} step {step}/{self._steps}"
+                f" {rate * len(event.cohort.runs):,.0f} network-images/s"
+            )
+        else:
+            self._rates.pop(name, None)
+            if event.kind == "finished":
+                self._done[name] = 1.0
+                self.finished += len(event.cohort.runs)
+            elif event.kind in ("elsewhere", "failed", "dropped"):
+                # Neither work that is left nor work that was done here.
+                self._cost.pop(name, None)
+            self._line(one_line(f"{event.kind} {name}: {event.message or networks}"))
+        self._status()
+
+    def _status(self) -> None:
+        terminal = self._stream.isatty()
+        if not terminal and self.seconds - self._drawn < _PLAIN_EVERY:
+            return
+        self._drawn = self.seconds
+        text = " | ".join([*self._rates.values(), f"time left {self._left()}"])
+        say(f"\r\x1b[K{text}" if terminal else f"{text}\n", self._stream)
+
+    def _line(self, text: str) -> None:
+        start = "\r\x1b[K" if self._stream.isatty() else ""
+        say(f"{start}[{duration(self.seconds):>6}] {text}\n", self._stream)
+
+    def _left(self) -> str:
+        done = sum(
+            cost * (self._done[name] - self._resumed.get(name, 0.0))
+            for name, cost in self._cost.items()
+        )
+        left = sum(cost * (1 - self._done[name]) for name, cost in self._cost.items())
+        if done <= 0 or self._training is None:
+            return "unknown yet"
+        return duration(left * (time.monotonic() - self._training) / done)
+
+
+class ImageCount:
+    """How many images are done, their rate and the time left, on one line."""
+
+    def __init__(self, stream: TextIO | None = None):
+        """Writes to a stream; standard error if None."""
+        self._stream = stream or sys.stderr
+        self._what = ""
+        self._first = 0
+        self._started = 0.0
+        self._drawn = 0.0
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Takes what is being done, and how many of how many images are done.
+
+        What was done before the first call for `what` does not count as speed.
+        """
+        now = time.monotonic()
+        begins, ends = what != self._what, done >= total
+        if begins:
+            self._what, self._first, self._started = what, done, now
+        terminal = self._stream.isatty()
+        pause = 0.2 if terminal else _PLAIN_EVERY
+        if not (begins or ends) and now - self._drawn < pause:
+            return
+        self._drawn = now
+        text = f"{what} {done:,}/{total:,} images"
+        seconds, new = now - self._started, done - self._first
+        if new and seconds > 0:
+            rate = new / seconds
+            left = "" if ends else f", time left {duration((total - done) / rate)}"
+            text += f", {rate:,.0f} images/s{left}"
+        line = f"\r\x1b[K{text}" + "\n" * ends if terminal else f"{text}\n"
+        say(line, self._stream)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Writes to the user at once; one who is gone ends nothing.
+
+    Ctrl-C reaches the `tee` behind a pipe too, and terminals are closed.
+
+    Args:
+      text: What to write, with its line ends.
+      stream: Where to; standard output if None.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        # What is left in its buffer would fail again when Python ends.
+        with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def duration(seconds: float) -> str:
+    """A length of time to read: `45s`, `3m20s`, `2h05m`, `12d07h`, `90 days`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    if seconds < 4 * 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    if seconds < 30 * 86400:
+        return f"{seconds // 86400}d{seconds % 86400 // 3600:02d}h"
+    return f"{seconds / 86400:,.0f} days"

@@ -1,0 +1,295 @@
+"""Data parallel training: every device has the whole model and a part of each batch.
+
+The batches, the dropout masks (which come with the images) and the sums over a
+batch are those of one device; what differs is the order of additions. TensorFlow
+shares out with `tf.distribute`, JAX with Keras' `DataParallel`. (Not in the paper.)
+"""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yosinski_tf.models.cohort import Cohort
+from yosinski_tf.models.training_model import Replicas
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training.callbacks import StepWatch, ValidationWatch
+from yosinski_tf.training.clusters import Distribution
+
+
+class Devices:
+    """What a cohort is trained on: here, whatever Keras would use.
+
+    Attributes:
+      replicas: How many copies of the model share a batch.
+      chief: Whether this process writes what comes out.
+      in_step: Whether other processes must take every step that this one takes.
+      note: What the user should hear of them; mostly nothing.
+    """
+
+    replicas = 1
+    chief = True
+    in_step = False
+    note = ""
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """In which models are built and compiled."""
+        return contextlib.nullcontext()
+
+    def adopt(self, cohort: Cohort) -> None:
+        """Readies a cohort that was built and compiled in the scope."""
+
+    def fit(
+        self,
+        model: keras.Model,
+        batches: tf.data.Dataset,
+        begin: int,
+        end: int,
+        after_steps: Callable[[int], None],
+    ) -> None:
+        """Trains a compiled model.
+
+        Args:
+          model: A cohort's training model.
+          batches: Those of the steps to take, each of them whole.
+          begin: Steps taken already.
+          end: The last step.
+          after_steps: Called now and then with the steps taken by then.
+        """
+        watch = StepWatch(begin, end, after_steps)
+        model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch])
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        batches: tf.data.Dataset,
+        after_batch: Callable[[], None],
+    ) -> None:
+        """Validates on batches, the last of which may be short.
+
+        Args:
+          model: A cohort's validation model.
+          batches: Every image once.
+          after_batch: Called now and then; it may end the validation by raising.
+        """
+        watch = ValidationWatch(after_batch)
+        model.evaluate(batches, verbose=0, callbacks=[watch])
+
+    def from_chief(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The chief's arrays, of the same names, shapes and types, everywhere."""
+        return dict(arrays)
+
+
+class _KerasParallel(Devices):
+    """Keras' own `DataParallel`, under JAX: the compiler shares out the batch."""
+
+    def __init__(self, wanted: int | None):
+        import jax
+
+        if wanted:
+            # Where there are accelerators the parts of the processor stay unused.
+            jax.config.update("jax_num_cpu_devices", wanted)
+        devices = keras.distribution.list_devices()
+        devices = devices[: _checked(wanted, len(devices))]
+        self.replicas = len(devices)
+        self.note = _note(self.replicas)
+        # Before anything is built, and for good: a process trains one cohort.
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(devices=devices)
+        )
+
+    def evaluate(self, model, batches, after_batch):
+        super().evaluate(model, _filled_up(batches, self.replicas), after_batch)
+
+
+def _sum(values):
+    """A tensor's sum over all replicas, in a step of each of them."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+class _Replicas(Replicas):
+    def __init__(self, count: int):
+        self.count = count
+
+    def totals(self, values, count):
+        # One message, in a type that every device can add.
+        names, sizes = list(values), [1]
+        sizes += [int(value.shape[0]) for value in values.values()]
+        count = tf.reshape(tf.cast(count, tf.float32), [1])
+        count, *sums = tf.split(_sum(tf.concat([count, *values.values()], 0)), sizes)
+        return dict(zip(names, sums, strict=True)), tf.cast(count[0], tf.int32)
+
+
+class _Strategy(Devices):
+    """A strategy of `tf.distribute`.
+
+    The loop is our own: that of Keras 3 reduces its logs in a way that several
+    workers cannot.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy, rank: int = 0):
+        self._strategy = strategy
+        self._functions: dict[keras.Model, Callable] = {}
+        self.replicas = strategy.num_replicas_in_sync
+        self.note = _note(self.replicas)
+        local = len(strategy.extended.worker_devices)
+        self._first, self._local = rank * local, local
+        self.chief = rank == 0
+        self.in_step = local < self.replicas
+
+    def scope(self):
+        return self._strategy.scope()
+
+    def adopt(self, cohort):
+        for model in (cohort.training, cohort.validation):
+            model.replicas = _Replicas(self.replicas)
+
+    def fit(self, model, batches, begin, end, after_steps):
+        iterator = iter(self._shared_out(batches))
+        take = self._function(model, model.train_step)
+        step = begin
+        while step < end:
+            count = min(model.steps_per_execution, end - step)
+            take(iterator, tf.constant(count))
+            step += count
+            after_steps(step)
+
+    def evaluate(self, model, batches, after_batch):
+        batches = _filled_up(batches, self.replicas)
+        count = int(batches.cardinality())
+        iterator = iter(self._shared_out(batches))
+        take = self._function(model, model.test_step)
+        model.reset_metrics()
+        for _ in range(count):
+            take(iterator, tf.constant(1))
+            after_batch()
+
+    def from_chief(self, arrays):
+        if not self.in_step:
+            return dict(arrays)
+        return {name: self._sent(np.asarray(values)) for name, values in arrays.items()}
+
+    def _sent(self, values: np.ndarray) -> np.ndarray:
+        if values.dtype != np.float32:
+            # Byte by byte, since every device adds float32, and exactly so.
+            numbers = np.frombuffer(values.tobytes(), np.uint8).astype(np.float32)
+            numbers = self._sent(numbers).astype(np.uint8)
+            return np.frombuffer(numbers.tobytes(), values.dtype).reshape(values.shape)
+        sent = self._strategy.run(self._send, args=(tf.constant(values),))
+        return self._strategy.experimental_local_results(sent)[0].numpy()
+
+    @functools.cached_property
+    def _send(self) -> Callable:
+        @tf.function
+        def send(values):
+            # One replica, the chief's first, has it, all others zeros.
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return _sum(tf.where(tf.equal(replica, 0), values, tf.zeros_like(values)))
+
+        return send
+
+    def _shared_out(self, batches: tf.data.Dataset):
+        """Every replica's part of each batch, in the order of the replicas."""
+
+        def parts(*batch):
+            def cut(values):
+                shape = tf.concat([[self.replicas, -1], tf.shape(values)[1:]], axis=0)
+                cut = tf.reshape(values, shape)
+                cut = cut[self._first : self._first + self._local]
+                cut.set_shape([self._local, None, *values.shape[1:]])
+                return cut
+
+            return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
+
+        # Without an end: the steps are counted, and TensorFlow need not look
+        # before each of them whether every replica has a part.
+        return self._strategy.distribute_datasets_from_function(
+            lambda context: batches.flat_map(parts).repeat().prefetch(2 * self._local)
+        )
+
+    def _function(self, model: keras.Model, step: Callable) -> Callable:
+        if model not in self._functions:
+            strategy = self._strategy
+
+            @tf.function
+            def take(iterator, count):
+                for _ in tf.range(count):
+                    strategy.run(step, args=(next(iterator),))
+
+            self._functions[model] = take
+        return self._functions[model]
+
+
+def _filled_up(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Batches that divide by the number of replicas, with images that count for
+    nothing: (inputs, labels, weights), weights int32 [batch], 1 or 0."""
+
+    def fill(inputs, labels):
+        size = tf.shape(labels)[0]
+        short = -size % replicas
+
+        def filled(values):
+            padding = [[0, short]] + [[0, 0]] * (values.shape.rank - 1)
+            return tf.pad(values, padding)
+
+        inputs = tf.nest.map_structure(filled, inputs)
+        return inputs, filled(labels), filled(tf.ones([size], tf.int32))
+
+    return batches.map(fill)
+
+
+def make_devices(distribution: Distribution) -> Devices:
+    """Takes the devices of a distribution, before anything is built on them.
+
+    Raises:
+      UserError: If there are not so many.
+    """
+    kind, wanted = distribution.kind, distribution.devices
+    if kind == "none":
+        return Devices()
+    if keras.backend.backend() == "jax":
+        return _KerasParallel(wanted)
+    if kind == "multi_worker":
+        os.environ["TF_CONFIG"] = distribution.tf_config
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        return _Strategy(strategy, distribution.rank)
+    gpus = tf.config.list_physical_devices("GPU")
+    count = _checked(wanted, len(gpus)) if gpus else wanted or 1
+    if not gpus:
+        processor = tf.config.list_physical_devices("CPU")[0]
+        parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+        tf.config.set_logical_device_configuration(processor, parts)
+    names = [f"{'GPU' if gpus else 'CPU'}:{index}" for index in range(count)]
+    return _Strategy(tf.distribute.MirroredStrategy(names))
+
+
+def _note(replicas: int) -> str:
+    return "there is one device, so one replica" if replicas == 1 else ""
+
+
+def _checked(wanted: int | None, found: int) -> int:
+    if wanted is not None and wanted > found:
+        raise UserError(
+            f"--devices={wanted} wants as many devices, got {found}: give --devices="
+            f"{found}, or leave it out"
+        )
+    return wanted or found
+
+
+def check_batch(batch_size: int, replicas: int) -> None:
+    """Refuses a batch that does not fall into equal parts.
+
+    Raises:
+      UserError: If it does not.
+    """
+    if batch_size % replicas:
+        raise UserError(
+            f"--batch_size={batch_size} wants to be shared out evenly among"
+            f" {replicas} devices: give a multiple of {replicas}, or --devices that"
+            " divide it"
+        )

@@ -1,0 +1,142 @@
+"""TensorBoard: one run folder per network, comparable by their treatment."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.study.records import Record
+
+_SCALARS = {
+    "training/loss": "train_loss",
+    "training/learning_rate": "learning_rate",
+    "training/images_per_second": "images_per_second",
+    "validation/loss": "loss",
+    "validation/top1": "top1",
+    "validation/top5": "top5",
+}
+_FINAL = {"final/top1": "top-1", "final/top1_mean_of_10_best": "top-1, ten best"}
+
+
+class CohortLog:
+    """Event files of all networks of a cohort; a context manager."""
+
+    def __init__(self, folder: pathlib.Path, runs: Sequence[Run]):
+        """Opens the files.
+
+        Args:
+          folder: What `--logdir` is pointed at.
+          runs: One sub-folder is written for each.
+        """
+        if not any(folder.glob("events*")):
+            _write_overview(folder)
+        self._writers = [
+            tf.summary.create_file_writer(str(folder / run.run_id)) for run in runs
+        ]
+
+    def __enter__(self) -> "CohortLog":
+        return self
+
+    def __exit__(self, *unused) -> None:
+        for writer in self._writers:
+            writer.close()
+
+    def scalars(self, step: int, entries: Sequence[Mapping | None]) -> None:
+        """Logs one validation of every network.
+
+        Args:
+          step: Steps taken.
+          entries: The newest entry of each network's history, None for one that
+            diverged.
+        """
+        for writer, entry in zip(self._writers, entries, strict=True):
+            if entry is None:
+                continue
+            with writer.as_default(step=step):
+                for tag, key in _SCALARS.items():
+                    if entry[key] is not None:
+                        tf.summary.scalar(tag, entry[key])
+            writer.flush()
+
+    def finished(
+        self,
+        records: Sequence[Record],
+        weights: Sequence[Mapping[str, np.ndarray]],
+    ) -> None:
+        """Logs conv1's filters, the hyper-parameters and the final numbers."""
+        for writer, record, values in zip(self._writers, records, weights, strict=True):
+            with writer.as_default(step=record.steps):
+                if record.status == "finished":
+                    grid = filter_grid(values["conv1/kernel"])
+                    # Its group is shown after those of the curves.
+                    tf.summary.image("weights/conv1_filters", grid[None])
+                name = f"{record.treatment} {record.split} seed {record.seed}"
+                hparams.hparams(_hyper_parameters(record), trial_id=name)
+                for tag in _FINAL:
+                    tf.summary.scalar(tag, getattr(record, tag.split("/")[1]))
+
+
+def _hyper_parameters(record: Record) -> dict:
+    recipe = record.recipe
+    return {
+        "treatment": record.treatment,
+        "kind": record.kind + ("+" if record.fine_tuned else ""),
+        "n": record.n,
+        "split": record.split,
+        "source_half": record.source_half or "",
+        "target_half": record.target_half,
+        "seed": record.seed,
+        "network": record.network,
+        "batch_size": recipe["batch_size"],
+        "learning_rate": recipe["learning_rate"],
+        "weight_decay": recipe["weight_decay"],
+        "steps": record.steps,
+    }
+
+
+def _write_overview(folder: pathlib.Path) -> None:
+    """Tells the HParams dashboard which numbers to put into its table."""
+    with tf.summary.create_file_writer(str(folder)).as_default():
+        hparams.hparams_config(
+            hparams=[
+                hparams.HParam("treatment"),
+                hparams.HParam("kind"),
+                hparams.HParam("n"),
+                hparams.HParam("split"),
+                hparams.HParam("target_half"),
+                hparams.HParam("seed"),
+            ],
+            metrics=[
+                hparams.Metric(tag, display_name=name) for tag, name in _FINAL.items()
+            ],
+        )
+
+
+def filter_grid(kernel: np.ndarray, zoom: int = 8) -> np.ndarray:
+    """The filters of a first layer as one picture.
+
+    Args:
+      kernel: float [side, side, 3, filters].
+      zoom: Pixels per weight.
+
+    Returns:
+      float32 [height, width, 3] in 0..1, each filter stretched to its own
+      range, in rows of about equal length, with a white line between.
+    """
+    low = kernel.min(axis=(0, 1, 2), keepdims=True)
+    high = kernel.max(axis=(0, 1, 2), keepdims=True)
+    tiles = (kernel - low) / np.maximum(high - low, 1e-12)
+    tiles = np.moveaxis(tiles, -1, 0).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    edges = ((0, 0), (2, 2), (2, 2), (0, 0))
+    tiles = np.pad(tiles, edges, constant_values=1.0)
+    columns = int(np.ceil(np.sqrt(len(tiles))))
+    missing = -len(tiles) % columns
+    tiles = np.concatenate([tiles, np.ones((missing, *tiles.shape[1:]))])
+    rows = [
+        np.concatenate(tiles[start : start + columns], axis=1)
+        for start in range(0, len(tiles), columns)
+    ]
+    return np.concatenate(rows, axis=0).astype(np.float32)
