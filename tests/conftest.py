@@ -1,6 +1,7 @@
 """Surroundings of all tests, set before anything imports TensorFlow."""
 
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -12,18 +13,20 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # They train through the binaries or for long: begun first, neither of two workers is
 # left alone with one of them in the end.
 LONG = (
-    "binaries_test training_test stored_study_test jax_backend_test"
-    " mixed_precision_test feature_cache_test distribution_test resume_test"
-    " bad_input_test loss_scaling_test deciding_test divergence_test"
-    " imagenet_tars_test prepare_binary_test train_benchmark_test scheduler_test"
+    "binaries/end_to_end training/trainer binaries/stored_study training/jax_backend"
+    " training/mixed_precision training/feature_cache training/distribution"
+    " training/resume binaries/bad_input models/loss_scaling binaries/job/auto_settings"
+    " training/divergence data/prepare/imagenet_tars binaries/prepare"
+    " benchmarks/train_benchmark scheduling/scheduler"
 ).split()
 
 
 def pytest_collection_modifyitems(items):
     """Puts the tests of long files first, all else in its order."""
+    folder = pathlib.Path(__file__).parent
 
     def place(item):
-        name = item.path.stem
+        name = item.path.relative_to(folder).as_posix().removesuffix("_test.py")
         return LONG.index(name) if name in LONG else len(LONG)
 
     items.sort(key=place)

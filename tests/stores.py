@@ -8,14 +8,11 @@ import tarfile
 import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
+from places import PHOTOGRAPHS
 
 from yosinski_tf.data.prepare import make_store
 from yosinski_tf.data.prepare.shards import Settings
 from yosinski_tf.data.store.format import Store
-
-ARCHIVE = (
-    pathlib.Path(__file__).resolve().parents[2] / "shared/data/imagenet_sample_100.tar"
-)
 
 
 def draw(folder: pathlib.Path, train: int = 5, validation: int = 2) -> pathlib.Path:
@@ -82,7 +79,7 @@ def content(folder: pathlib.Path) -> dict[str, bytes]:
 def photographs() -> dict[str, bytes]:
     """WordNet id to a full-size ImageNet photograph of that class."""
     found = {}
-    with tarfile.open(ARCHIVE) as tar:
+    with tarfile.open(PHOTOGRAPHS) as tar:
         for member in sorted((m for m in tar if m.isfile()), key=lambda m: m.name):
             name = re.match(r"n\d{8}", pathlib.Path(member.name).name)[0]
             found[name] = tar.extractfile(member).read()

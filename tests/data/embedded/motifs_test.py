@@ -13,7 +13,7 @@ SMALL_SHA256 = "13094d59592abf692a33937a0136818ab4930eab881186f772b221dd80cfd613
 DEFAULT_SHA256 = "a4c1e96bd96a7deebe6271a09ae59a5fa67418024d07db7eacbee326e6dec73d"
 
 PRINT_SMALL = """
-from tests.motifs_test import digest
+from motifs_test import digest
 from yosinski_tf.data.embedded import motifs
 print(digest(motifs.generate(0, 3, 2)))
 """
@@ -83,7 +83,7 @@ def test_bytes_are_the_same_without_vector_instructions():
     finished = subprocess.run(
         [sys.executable, "-c", PRINT_SMALL],
         env={**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(features)},
-        cwd=os.path.dirname(os.path.dirname(__file__)),
+        cwd=os.path.dirname(__file__),
         capture_output=True,
         text=True,
         check=True,

@@ -1,7 +1,6 @@
 """Data sets in folders, one folder per class."""
 
 import os
-import pathlib
 import subprocess
 import sys
 import tarfile
@@ -9,15 +8,12 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
+from places import TINY_IMAGENET
 
 from yosinski_tf.data.sources.by_name import load
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment import ilsvrc
 from yosinski_tf.system.errors import UserError
-
-REAL_IMAGES = (
-    pathlib.Path(__file__).resolve().parents[2] / "shared/data/tiny_imagenet_100.tar"
-)
 
 
 def save(path, colour=(200, 100, 50), size=(6, 4), **options):
@@ -309,9 +305,9 @@ def test_loading_a_folder_imports_no_tensorflow(tmp_path):
 
 
 def test_real_images(tmp_path):
-    if not REAL_IMAGES.exists():
+    if not TINY_IMAGENET.exists():
         pytest.skip("no Tiny ImageNet images here")
-    with tarfile.open(REAL_IMAGES) as tar:
+    with tarfile.open(TINY_IMAGENET) as tar:
         members = tar.getmembers()
         names = sorted({m.name.split("/")[1] for m in members if m.isfile()})
         chosen = (names[0], names[1], names[-2], names[-1])

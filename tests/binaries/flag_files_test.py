@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
-import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
+from places import ROOT
 
 from yosinski_tf.experiment.architectures import get_network, usual_images
 from yosinski_tf.experiment.cohorts import make_cohorts
@@ -17,7 +17,7 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatments
 
-FLAGS = pathlib.Path(__file__).parents[1] / "flags"
+FLAGS = ROOT / "flags"
 PAPER = ("paper", "paper_complete", "paper_preserve", "paper_reduced")
 # In what the paper's flag files may differ.
 OWN = {"runs", "plan", "split", "treatments"}

@@ -10,7 +10,8 @@ import pytest
 import tensorflow_datasets as tfds
 from commands import TINY, run
 from PIL import Image
-from stores import ARCHIVE, make, photographs
+from places import PHOTOGRAPHS
+from stores import make, photographs
 
 from yosinski_tf.data import decoding
 from yosinski_tf.data.prepare import imagenet_tars, verify
@@ -58,7 +59,7 @@ def make_tars(folder, images):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    if not ARCHIVE.exists():
+    if not PHOTOGRAPHS.exists():
         pytest.skip("wants 100 ImageNet photographs, which are not in the project")
     root = tmp_path_factory.mktemp("imagenet")
     train, labels = make_tars(root / "tars", list(photographs().values()))

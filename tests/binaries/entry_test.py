@@ -1,15 +1,14 @@
 """The installed commands from their first moment on."""
 
 import configparser
-import pathlib
 import signal
 import subprocess
 import sys
 
 import pytest
 from commands import ENVIRONMENT
+from places import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 NAMES = ("base", "transfer", "random", "study", "report", "export", "prepare")
 # Ctrl-C just when the command's own modules are being loaded.
 START = """

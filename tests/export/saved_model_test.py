@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fabricate import record
 from PIL import Image
+from places import PHOTOGRAPHS
 
 from yosinski_tf.data import decoding
 from yosinski_tf.experiment.architectures import get_network
@@ -22,7 +23,6 @@ tf = pytest.importorskip("tensorflow")
 export = pytest.importorskip("yosinski_tf.export.saved_model")
 models = pytest.importorskip("yosinski_tf.models.cohort")
 
-PHOTOGRAPHS = pathlib.Path(__file__).parents[2] / "shared/data"
 NAMES = ["tench", "cup", "électron", "café noir", "dog"]
 RUN = "random-0-A3B-s0"
 NETWORK = get_network("mini", widths=(4, 6, 6, 6, 6, 12, 8), lrn=True)
@@ -253,10 +253,9 @@ def test_the_first_frame_of_an_animation_counts():
 
 
 def test_real_photographs():
-    archive = PHOTOGRAPHS / "imagenet_sample_100.tar"
-    if not archive.exists():
+    if not PHOTOGRAPHS.exists():
         pytest.skip("wants ImageNet photographs, which are not part of the project")
-    with tarfile.open(archive) as tar:
+    with tarfile.open(PHOTOGRAPHS) as tar:
         members = [member for member in tar.getmembers() if member.isfile()][:12]
         files = [tar.extractfile(member).read() for member in members]
     for data in files:

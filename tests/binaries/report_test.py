@@ -8,11 +8,9 @@ import sys
 
 import fabricate
 import pytest
+from places import ROOT
 
-import yosinski_tf
 from yosinski_tf.study.records import write_record
-
-ROOT = pathlib.Path(yosinski_tf.__file__).parents[1]
 
 
 def report(folder, *arguments):

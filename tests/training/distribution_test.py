@@ -3,10 +3,14 @@
 import contextlib
 import importlib.util
 import json
+import os
+import signal
 import socket
+import time
 
 import commands
 import numpy as np
+import psutil
 import pytest
 
 # Where a step is large, rounding grows to anything; here it stays rounding.
@@ -134,3 +138,83 @@ def test_what_several_workers_cannot_do_is_one_sentence(tmp_path, environment, w
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+TREATMENTS = ("baseB", "B3B")
+STEPS = 200
+KILLED = [
+    *commands.TINY,
+    "--treatments=B3B",
+    "--with_bases",
+    f"--steps={STEPS}",
+    "--validate_every=100",
+    "--learning_rate=0.0005",
+    "--dropout=0.4",
+    "--threads=1",
+    "--checkpoint_every=5steps",
+]
+
+
+def start_killed(rank, ports, runs, images):
+    options = [f"--runs={runs}", f"--dataset=folder:{images}", *KILLED]
+    return start_worker(rank, ports, "transfer", *options)
+
+
+def kill(process):
+    """Everything at once, as when its machine stops."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    for pid in [process.pid, *(child.pid for child in below)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def alone_killed(tmp_path_factory, images):
+    runs = tmp_path_factory.mktemp("alone")
+    done = commands.run(
+        "transfer", f"--runs={runs}", f"--dataset=folder:{images}", *KILLED
+    )
+    assert done.returncode == 0, done.stderr
+    return runs
+
+
+def steps_saved(runs):
+    saved = (runs / "cohorts").glob("*_first.*.checkpoint")
+    return {int(path.name.split(".")[-2]) for path in saved}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [1, 0])
+def test_a_worker_that_was_killed_is_waited_for(tmp_path, images, alone_killed, victim):
+    ports = free_ports(2)
+    running = [start_killed(rank, ports, tmp_path, images) for rank in (0, 1)]
+    deadline = time.monotonic() + 200
+    while not steps_saved(tmp_path):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    kill(running[victim])
+    # The other notices by itself, in bounded time, before anyone comes back.
+    name = "random-0_B_seed0_first" + (".worker1" if victim == 0 else "")
+    log = tmp_path / "logs" / f"{name}.log"
+    deadline = time.monotonic() + 120
+    while "UnavailableError" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    last = max(steps_saved(tmp_path))
+    assert 0 < last < STEPS
+    assert not list(tmp_path.glob("*/record.json"))
+
+    running[victim] = start_killed(victim, ports, tmp_path, images)
+    # What was trained before is not trained again.
+    later: set[int] = set()
+    while not later:
+        assert running[0].poll() is None
+        later = {step for step in steps_saved(tmp_path) if step not in (last, last - 5)}
+    assert min(later) == last + 5
+    printed = [process.communicate(timeout=400) for process in running]
+    assert [process.returncode for process in running] == [0, 0], printed
+    survivor = printed[1 - victim]
+    assert "alone random-0_B_seed0_first: another worker has ended" in survivor[1]
+    for treatment in TREATMENTS:
+        assert_close(read(tmp_path, treatment), read(alone_killed, treatment))

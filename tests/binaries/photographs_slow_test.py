@@ -17,17 +17,16 @@ import time
 
 import numpy as np
 import pytest
+from places import PHOTOGRAPHS, ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = pathlib.Path(__file__).parents[1]
-ARCHIVE = ROOT.parent / "shared/data/imagenet_sample_100.tar"
 TREATMENTS = ("baseA", "A3B", "A3B+")
 
 
 def _unpack(folder: pathlib.Path, every: int) -> pathlib.Path:
     """One class per photograph, named by its WordNet id; val is train again."""
-    with tarfile.open(ARCHIVE) as tar:
+    with tarfile.open(PHOTOGRAPHS) as tar:
         members = sorted((m for m in tar if m.isfile()), key=lambda m: m.name)
         for member in members[::every]:
             data = tar.extractfile(member).read()
@@ -57,7 +56,7 @@ def _run(binary: str, *arguments: str) -> None:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """The records of a base network and of two that copy from it."""
-    if not ARCHIVE.exists():
+    if not PHOTOGRAPHS.exists():
         pytest.skip("wants 100 ImageNet photographs, which are not in the project")
     folder = tmp_path_factory.mktemp("photographs")
     images, runs = _unpack(folder / "images", every=5), folder / "runs"

@@ -13,10 +13,10 @@ import time
 
 import pytest
 from commands import ENVIRONMENT
+from places import ROOT
 
 pytestmark = pytest.mark.slow
 
-ROOT = pathlib.Path(__file__).parents[1]
 SECONDS = 10
 FIRST, COPIES = "_first: 8 networks", "_copies: 28 networks"
 # A line of the output, what to wait for after it, and seconds after that.
