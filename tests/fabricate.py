@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from yosinski_tf.data.store.format import Split, Store, description
+from yosinski_tf.data.store.format import Store, StoredSplit, description
 from yosinski_tf.experiment.treatments import parse_treatment
-from yosinski_tf.results.network_result import Point
+from yosinski_tf.results.network_result import NetworkResult
 from yosinski_tf.study.records import Record
 
 
-def point(treatment: str, top1: float, split: str = "random:0", seed: int = 0) -> Point:
+def point(
+    treatment: str, top1: float, split: str = "random:0", seed: int = 0
+) -> NetworkResult:
     """A network whose ten best validations are 0.01 above its last one."""
     parsed = parse_treatment(treatment)
-    return Point(
+    return NetworkResult(
         split=split,
         family=parsed.family,
         n=parsed.n,
@@ -115,8 +117,8 @@ def store(
         class_names=class_names,
         families=None,
         splits={
-            "train": Split("train", (2, 1), 500, "a" * 64),
-            "validation": Split("validation", (2,), 300, "b" * 64),
+            "train": StoredSplit("train", (2, 1), 500, "a" * 64),
+            "validation": StoredSplit("validation", (2,), 300, "b" * 64),
         },
         skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
         warnings=("few images",),

@@ -20,7 +20,7 @@ from yosinski_tf.study import records
 from yosinski_tf.study.folder import (
     check_folder,
     finished,
-    prepare_folder,
+    make_study_folder,
     settings,
     sign,
 )
@@ -129,7 +129,7 @@ def _images():
 def _whole_study(runs):
     """All that a study writes, but for what TensorFlow writes."""
     check_folder(runs, SETTINGS)
-    prepare_folder(runs, SETTINGS, _images(), sign(SETTINGS))
+    make_study_folder(runs, SETTINGS, _images(), sign(SETTINGS))
     remove_leftovers(runs)
     for cohort in stub_training.cohorts("A1B,B1B"):
         done = finished(runs)

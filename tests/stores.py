@@ -11,7 +11,7 @@ from PIL import Image
 from places import PHOTOGRAPHS
 
 from yosinski_tf.data.prepare import make_store
-from yosinski_tf.data.prepare.shards import Settings
+from yosinski_tf.data.prepare.shards import StoreSettings
 from yosinski_tf.data.store.format import Store
 
 
@@ -29,20 +29,20 @@ def draw(folder: pathlib.Path, train: int = 5, validation: int = 2) -> pathlib.P
     return folder
 
 
-def request(source: str, out: pathlib.Path, **changes) -> make_store.Request:
+def request(source: str, out: pathlib.Path, **changes) -> make_store.StoreRequest:
     """Raw 16 x 16 in one process, unless `changes` say otherwise."""
     settings = {
         name: changes.pop(name, default)
         for name, default in (("image_size", 16), ("encoding", "raw"))
     }
     quality = changes.pop("quality", 90 if settings["encoding"] == "jpeg" else None)
-    made = make_store.Request(
+    made = make_store.StoreRequest(
         source=source,
         data_dir=None,
         manual_dir=None,
         held_out=None,
         out=out,
-        settings=Settings(**settings, quality=quality),
+        settings=StoreSettings(**settings, quality=quality),
         skip_corrupt=False,
         processes=1,
         shard_records=4,
@@ -53,7 +53,7 @@ def request(source: str, out: pathlib.Path, **changes) -> make_store.Request:
 
 def make(source: str, out: pathlib.Path, **changes) -> Store:
     """A store, prepared in this process."""
-    return make_store.prepare(request(source, out, **changes))
+    return make_store.make_store(request(source, out, **changes))
 
 
 def pixels(store: Store, split: str) -> tuple[list[int], list[str], np.ndarray]:

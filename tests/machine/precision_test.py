@@ -44,7 +44,7 @@ def test_the_decision_is_said_with_its_reason():
     assert str(precision.choose((), (), "tensorflow")) == (
         "Precision: float32 (this processor has no instructions for bfloat16)."
     )
-    assert str(precision.Choice("float16", "")) == ""
+    assert str(precision.PrecisionChoice("float16", "")) == ""
 
 
 def test_gpus_are_read_from_what_the_driver_says():

@@ -8,7 +8,7 @@ from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models.feature_rule import (
-    Choice,
+    KeptFeatures,
     Passes,
     Trunk,
     choose,
@@ -63,12 +63,12 @@ def test_what_takes_longer_to_fetch_than_to_compute_is_not_kept():
     # A million bytes for a million multiply-accumulates: only layer 3.
     assert choose(PLAIN, OFTEN, ROOM).kept == (3,)
     assert choose(PLAIN, OFTEN, ROOM, "on").kept == (1, 3)
-    assert choose(PLAIN, OFTEN, ROOM, "off") == Choice((), "off")
+    assert choose(PLAIN, OFTEN, ROOM, "off") == KeptFeatures((), "off")
 
 
 def test_only_what_fits_is_kept():
     assert choose(PLAIN, OFTEN, 1000 * 1000, "on").kept == (3,)
-    assert choose(PLAIN, OFTEN, 1000 * 1000 - 1, "on") == Choice(
+    assert choose(PLAIN, OFTEN, 1000 * 1000 - 1, "on") == KeptFeatures(
         (), "none fits into 1 MB"
     )
     # Without room for all, what saves most.
@@ -80,14 +80,14 @@ def test_only_what_fits_is_kept():
 
 def test_images_must_come_again():
     views = Passes(seen=1000, computed=1000)
-    assert choose(PLAIN, views, ROOM) == Choice(
+    assert choose(PLAIN, views, ROOM) == KeptFeatures(
         (), "1,000 views for 1,000 that are looked at"
     )
     assert choose(PLAIN, views, ROOM, "on").kept == (1, 3)
 
 
 def test_a_training_too_short_to_compile_for_keeps_nothing():
-    assert choose(PLAIN, Passes(100, 10), ROOM) == Choice(
+    assert choose(PLAIN, Passes(100, 10), ROOM) == KeptFeatures(
         (), "it takes more than it saves"
     )
 
@@ -119,7 +119,7 @@ def test_where_trained_layers_are_most_of_the_work_nothing_is_kept(
     names, source, share
 ):
     training, validation = chosen(names)
-    assert training[source] == Choice((), f"it would save {share} of all work")
+    assert training[source] == KeptFeatures((), f"it would save {share} of all work")
     assert chosen(names, mode="on")[0][source].kept == (1, 2, 3, 4, 5, 6)
     assert validation.keys() == training.keys()
 
@@ -181,5 +181,5 @@ def test_memory_is_shared_by_trunks():
     # 5% of 300 MB for two trunks, in training and in validation: 3.75 MB each.
     training, _ = chosen(["A5B", "B6B"], available_bytes=3 * 10**8)
     assert training["A"].kept == (5,)
-    assert training["B"] == Choice((5,), training["B"].reason)
+    assert training["B"] == KeptFeatures((5,), training["B"].reason)
     assert chosen(["B6B"], available_bytes=3 * 10**8)[0]["B"].kept == (6,)

@@ -74,8 +74,10 @@ def test_a_network_without_its_base_is_named_and_left_out():
 
 def test_measure_is_a_choice_of_two():
     made = [
-        network_result.Point("random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"),
-        network_result.Point("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
+        network_result.NetworkResult(
+            "random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"
+        ),
+        network_result.NetworkResult("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
     ]
     (last,) = analysis.relative_to_base(made, LAST)
     (best,) = analysis.relative_to_base(made, TEN)

@@ -64,7 +64,7 @@ def test_a_study_is_prepared_once_and_its_images_read_once(tmp_path, load, image
     first = study_folder.load_images(runs, wanted())
     # Nothing is written until it is asked for.
     assert not runs.exists()
-    study_folder.prepare_folder(runs, wanted(), first)
+    study_folder.make_study_folder(runs, wanted(), first)
     study_folder.check_folder(runs, wanted())
     second = study_folder.load_images(runs, wanted())
     assert second.fingerprint == images.fingerprint
@@ -85,7 +85,7 @@ def test_classes_are_told_without_reading_an_image(tmp_path, load, images):
     assert described.num_images == 40 * 500
     assert set(described.families) == {"natural", "manmade"}
     assert note == "" and load == []
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     stored, note = study_folder.describe_images(tmp_path, wanted())
     assert stored == study_folder.description_of(images)
     assert (stored.class_names, stored.num_images) == (("cat", "cup"), 4 + 4)
@@ -112,17 +112,17 @@ def test_other_data_must_be_there_to_be_described(tmp_path, spec):
 def test_images_of_a_folder_that_was_not_finished_are_read_again(
     tmp_path, load, images
 ):
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     (tmp_path / "study.json").unlink()
     study_folder.load_images(tmp_path, wanted())
     assert len(load) == 1
 
 
 def test_images_that_were_deleted_are_read_and_stored_again(tmp_path, load, images):
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     (tmp_path / "dataset" / "dataset.json").unlink()
     found = study_folder.load_images(tmp_path, wanted())
-    study_folder.prepare_folder(tmp_path, wanted(), found)
+    study_folder.make_study_folder(tmp_path, wanted(), found)
     study_folder.load_images(tmp_path, wanted())
     assert len(load) == 1
 
@@ -151,13 +151,13 @@ def test_images_that_were_deleted_are_read_and_stored_again(tmp_path, load, imag
     ],
 )
 def test_other_settings_are_refused_by_name(tmp_path, images, changes, complaint):
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     with pytest.raises(UserError, match=f"other settings: {complaint}: use"):
         study_folder.check_folder(tmp_path, wanted(**changes))
 
 
 def test_every_difference_is_named(tmp_path, images):
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     other = wanted(
         recipe=dataclasses.replace(RECIPE, steps=200, momentum=0.5), held_out=0.25
     )
@@ -197,7 +197,7 @@ def test_settings_of_another_kind_are_refused(tmp_path, text):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path, images):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write to the study folder"):
-        study_folder.prepare_folder(tmp_path / "file" / "runs", wanted(), images)
+        study_folder.make_study_folder(tmp_path / "file" / "runs", wanted(), images)
 
 
 def test_finished_runs_by_their_ids(tmp_path):
@@ -209,12 +209,12 @@ def test_finished_runs_by_their_ids(tmp_path):
 
 
 def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
-    held = study_folder.prepare_folder(
+    held = study_folder.make_study_folder(
         tmp_path, wanted(), images, threads=Threads(3, 1)
     )
     assert (held["threads"], held["threads_per_operation"]) == (3, 1)
     # Whoever comes later, with other processes to share the cores among.
-    again = study_folder.prepare_folder(
+    again = study_folder.make_study_folder(
         tmp_path, wanted(), images, threads=Threads(1, 1)
     )
     assert again == held
@@ -226,7 +226,7 @@ def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
 
 def test_threads_that_are_given_are_taken(tmp_path, images):
     settings = wanted(threads=2)
-    held = study_folder.prepare_folder(
+    held = study_folder.make_study_folder(
         tmp_path, settings, images, threads=Threads(1, 1)
     )
     assert held["threads"] == 2
@@ -234,7 +234,7 @@ def test_threads_that_are_given_are_taken(tmp_path, images):
 
 def made_without(name, folder, images):
     """A study folder of three threads whose settings lack a name."""
-    study_folder.prepare_folder(folder, wanted(), images, threads=Threads(3, 1))
+    study_folder.make_study_folder(folder, wanted(), images, threads=Threads(3, 1))
     path = folder / "study.json"
     stored = json.loads(path.read_text())
     del stored[name]
@@ -246,7 +246,7 @@ def test_threads_of_earlier_versions_share_all_operations(tmp_path, images):
     made = made_without("threads_per_operation", tmp_path, images)
     assert study_folder.check_folder(made, wanted())["threads_per_operation"] == 3
     # Nor does whoever goes on with the folder change that.
-    held = study_folder.prepare_folder(made, wanted(), images, threads=Threads(2, 1))
+    held = study_folder.make_study_folder(made, wanted(), images, threads=Threads(2, 1))
     assert held["threads_per_operation"] == 3
 
 
@@ -267,19 +267,21 @@ def test_one_folder_of_images_may_be_spelled_in_many_ways(
     (tmp_path / "other").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    study_folder.prepare_folder(tmp_path / "runs", wanted(spec="folder:data"), images)
+    study_folder.make_study_folder(
+        tmp_path / "runs", wanted(spec="folder:data"), images
+    )
     spec = f"folder:{place.format(tmp_path)}"
     study_folder.check_folder(tmp_path / "runs", wanted(spec=spec))
     assert not study_folder.moved_from(tmp_path / "runs", wanted(spec=spec))
 
 
 def test_the_seed_of_the_embedded_images_may_be_left_out(tmp_path, images):
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     study_folder.check_folder(tmp_path, wanted(spec="embedded:0"))
 
 
 def test_a_source_that_looks_as_it_did_is_not_read_again(tmp_path, load, images):
-    study_folder.prepare_folder(tmp_path, wanted(), images, "looks")
+    study_folder.make_study_folder(tmp_path, wanted(), images, "looks")
     study_folder.load_images(tmp_path, wanted(), "looks")
     # Nor is one that is gone: the images are here.
     study_folder.load_images(tmp_path, wanted(), None)
@@ -287,10 +289,10 @@ def test_a_source_that_looks_as_it_did_is_not_read_again(tmp_path, load, images)
 
 
 def test_a_source_that_looks_different_is_read_again_once(tmp_path, load, images):
-    study_folder.prepare_folder(tmp_path, wanted(), images, "looks")
+    study_folder.make_study_folder(tmp_path, wanted(), images, "looks")
     found = study_folder.load_images(tmp_path, wanted(), "changed")
     assert len(load) == 1
-    study_folder.prepare_folder(tmp_path, wanted(), found, "changed")
+    study_folder.make_study_folder(tmp_path, wanted(), found, "changed")
     for known in ("looks", "changed"):
         study_folder.load_images(tmp_path, wanted(), known)
     assert len(load) == 1
@@ -299,7 +301,7 @@ def test_a_source_that_looks_different_is_read_again_once(tmp_path, load, images
 def test_a_source_that_has_changed_is_refused_though_its_images_are_stored(
     tmp_path, monkeypatch, images
 ):
-    study_folder.prepare_folder(tmp_path, wanted(), images, "looks")
+    study_folder.make_study_folder(tmp_path, wanted(), images, "looks")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     other = dataclasses.replace(images, fingerprint="e" * 64)
     monkeypatch.setattr(by_name, "load", lambda **unused: other)
@@ -308,14 +310,14 @@ def test_a_source_that_has_changed_is_refused_though_its_images_are_stored(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
     # Neither by a process that read it before another one made the folder.
     with pytest.raises(UserError, match="has changed"):
-        study_folder.prepare_folder(tmp_path, wanted(), other, "changed")
+        study_folder.make_study_folder(tmp_path, wanted(), other, "changed")
 
 
 def test_a_folder_made_by_another_process_meanwhile_must_be_the_same(tmp_path, images):
-    study_folder.prepare_folder(tmp_path, wanted(), images)
+    study_folder.make_study_folder(tmp_path, wanted(), images)
     other = wanted(recipe=dataclasses.replace(RECIPE, steps=200))
     with pytest.raises(UserError, match="recipe.steps was 100, now 200"):
-        study_folder.prepare_folder(tmp_path, other, images)
+        study_folder.make_study_folder(tmp_path, other, images)
 
 
 @pytest.fixture
@@ -324,7 +326,9 @@ def made(tmp_path, monkeypatch):
     draw_folder(tmp_path / "here", 4)
     here = wanted(spec=f"folder:{tmp_path}/here", image_size=16)
     found = study_folder.load_images(tmp_path / "runs", here)
-    study_folder.prepare_folder(tmp_path / "runs", here, found, study_folder.sign(here))
+    study_folder.make_study_folder(
+        tmp_path / "runs", here, found, study_folder.sign(here)
+    )
     return tmp_path / "runs"
 
 
@@ -347,7 +351,7 @@ def _again(runs, place):
     study_folder.describe_images(runs, there)
     signed = study_folder.sign(there)
     images = study_folder.load_images(runs, there, signed)
-    study_folder.prepare_folder(runs, there, images, signed)
+    study_folder.make_study_folder(runs, there, images, signed)
     return images
 
 

@@ -103,7 +103,7 @@ def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step)
 
 
 def prepare(job):
-    prepared = cohort_setup.prepare(job)
+    prepared = cohort_setup.set_up(job)
     return prepared.model, {s: c.kept for s, c in prepared.choices.items()}
 
 

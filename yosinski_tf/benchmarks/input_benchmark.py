@@ -23,7 +23,7 @@ from yosinski_tf.benchmarks.measuring import (
 )
 from yosinski_tf.benchmarks.own_process import apart
 from yosinski_tf.data.prepare import make_store
-from yosinski_tf.data.prepare.shards import Settings
+from yosinski_tf.data.prepare.shards import StoreSettings
 from yosinski_tf.data.sources.image_set import half_view
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.experiment.paper_plans import REDUCED_COUNTS
@@ -111,14 +111,16 @@ def make_stores(
     stores = {}
     for encoding in encodings:
         report(f"preparing the store {request.work / encoding}")
-        stores[encoding] = make_store.prepare(
-            make_store.Request(
+        stores[encoding] = make_store.make_store(
+            make_store.StoreRequest(
                 source=f"tfds:{photographs.NAME}",
                 data_dir=str(request.full),
                 manual_dir=None,
                 held_out=None,
                 out=request.work / encoding,
-                settings=Settings(request.image_size, encoding, _QUALITIES[encoding]),
+                settings=StoreSettings(
+                    request.image_size, encoding, _QUALITIES[encoding]
+                ),
                 skip_corrupt=False,
                 processes=cores(),
                 shard_records=None,

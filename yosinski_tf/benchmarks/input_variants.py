@@ -36,10 +36,10 @@ class Setting:
     classes: tuple[int, ...]
 
 
-def part_of(images: ImageSet, setting: Setting) -> pipeline.Part:
+def part_of(images: ImageSet, setting: Setting) -> pipeline.HalfImages:
     """The training images of the half."""
     labels = np.asarray(images.train_labels)
-    return pipeline.Part(images.train_images, *half_view(labels, setting.classes))
+    return pipeline.HalfImages(images.train_images, *half_view(labels, setting.classes))
 
 
 def open_images(store: pathlib.Path, setting: Setting) -> ImageSet:
@@ -48,7 +48,7 @@ def open_images(store: pathlib.Path, setting: Setting) -> ImageSet:
 
 
 def our_batches(
-    part: pipeline.Part, setting: Setting, first: int, steps: int
+    part: pipeline.HalfImages, setting: Setting, first: int, steps: int
 ) -> tf.data.Dataset:
     """The program's own training batches."""
     batches = pipeline.training_batches(
@@ -65,7 +65,7 @@ def our_batches(
 
 
 def ours(
-    part: pipeline.Part, setting: Setting, first: int, steps: int
+    part: pipeline.HalfImages, setting: Setting, first: int, steps: int
 ) -> Iterator[int]:
     """Sizes of the program's own batches as they come.
 
@@ -76,7 +76,7 @@ def ours(
         yield len(labels)
 
 
-def encoded(part: pipeline.Part, count: int) -> tf.Tensor:
+def encoded(part: pipeline.HalfImages, count: int) -> tf.Tensor:
     """JPEG files of some images of the part, in memory."""
     chosen = np.random.default_rng(_SEED).permutation(part.indices)[:count]
     with tf.device("CPU:0"):

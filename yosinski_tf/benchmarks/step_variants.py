@@ -90,7 +90,7 @@ class _Ours:
             _threads(setting),
         )
         threads.set_up(self._job.threads)
-        self._prepared = cohort_setup.prepare(self._job)
+        self._prepared = cohort_setup.set_up(self._job)
         trainer.compile_models(self._job, self._prepared.model)
         self._part = pipeline.on_host(self._prepared.train_part)
         self._done = 0
@@ -131,7 +131,7 @@ class _Plain:
             setting.images,
             "yosinski-benchmark train",
         )
-        part = cohort_setup.prepare(job).train_part
+        part = cohort_setup.set_up(job).train_part
         self._x = keras_baseline.as_numbers(
             part.images[part.indices],
             pipeline.mean_pixel(part),

@@ -1,1 +1,4 @@
-"""One thin absl main per job."""
+"""The commands, each a thin main.
+
+Comes in: flags. Goes out: what the command prints, and its exit code.
+"""

@@ -91,7 +91,7 @@ def _prepare() -> int:
 
     display = ImageCount()
     try:
-        store = make_store.prepare(
+        store = make_store.make_store(
             _request(), report=display.show, warn=_warn, runner=_runner()
         )
     except make_store.Unreadable as error:
@@ -119,7 +119,7 @@ def _prepare() -> int:
 
 def _request():
     from yosinski_tf.data.prepare import make_store
-    from yosinski_tf.data.prepare.shards import Settings
+    from yosinski_tf.data.prepare.shards import StoreSettings
 
     for name, example in (("source", "folder:DIR"), ("out", "STORE")):
         if not FLAGS[name].value:
@@ -129,13 +129,13 @@ def _request():
         raise UserError("--encoding=raw has no --quality: leave one of them out")
     if FLAGS.encoding == "jpeg" and quality is None:
         quality = _QUALITY
-    return make_store.Request(
+    return make_store.StoreRequest(
         source=FLAGS.source,
         data_dir=FLAGS.data_dir,
         manual_dir=FLAGS.manual_dir,
         held_out=FLAGS.held_out,
         out=pathlib.Path(os.path.abspath(pathlib.Path(FLAGS.out).expanduser())),
-        settings=Settings(FLAGS.image_size, FLAGS.encoding, quality),
+        settings=StoreSettings(FLAGS.image_size, FLAGS.encoding, quality),
         skip_corrupt=FLAGS.skip_corrupt,
         processes=FLAGS.processes or cores(),
         shard_records=FLAGS.shard_records,

@@ -32,7 +32,7 @@ _SUMMARY = """yosinski-study: train everything that a study lacks, then report.
 Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart"""
 
 
-def _parts() -> list[paper_plans.Part]:
+def _parts() -> list[paper_plans.PlanPart]:
     if not FLAGS.plan:
         if FLAGS.treatments == ["all"]:
             return paper_plans.parts_of(FLAGS.split, all_treatments())

@@ -32,7 +32,7 @@ _BASES = ("baseA", "baseB")
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class PlanPart:
     """What is trained on one split.
 
     Attributes:
@@ -44,12 +44,12 @@ class Part:
     treatments: tuple[Treatment, ...]
 
 
-def parts_of(splits: Sequence[str], treatments: Sequence[Treatment]) -> list[Part]:
+def parts_of(splits: Sequence[str], treatments: Sequence[Treatment]) -> list[PlanPart]:
     """The same treatments on every split."""
-    return [Part(split, tuple(treatments)) for split in splits]
+    return [PlanPart(split, tuple(treatments)) for split in splits]
 
 
-def named_plan(name: str) -> list[Part]:
+def named_plan(name: str) -> list[PlanPart]:
     """The networks of a plan, on ImageNet's classes.
 
     Args:
@@ -72,11 +72,11 @@ def named_plan(name: str) -> list[Part]:
         ]
     if name == "reduced":
         base = parse_treatments(["baseW"])
-        return [Part(f"first:{count}", base) for count in REDUCED_COUNTS]
+        return [PlanPart(f"first:{count}", base) for count in REDUCED_COUNTS]
     raise UserError(f"unknown plan {name!r}: wanted one of {', '.join(PLANS)}")
 
 
-def _released() -> list[Part]:
+def _released() -> list[PlanPart]:
     frozen = _curves("AnA", "AnB", "BnA")
     fine_tuned = _curves("AnA+", "AnB+", "BnA+")
     return [
@@ -92,9 +92,9 @@ def _curves(*names: str) -> list[str]:
     return [name.replace("n", str(n)) for name in names for n in layers]
 
 
-def _part(split: str, names: list[str]) -> Part:
-    return Part(split, parse_treatments([*_BASES, *names]))
+def _part(split: str, names: list[str]) -> PlanPart:
+    return PlanPart(split, parse_treatments([*_BASES, *names]))
 
 
-def _whole() -> Part:
-    return Part("whole", parse_treatments([*_curves("RnW"), "baseW"]))
+def _whole() -> PlanPart:
+    return PlanPart("whole", parse_treatments([*_curves("RnW"), "baseW"]))

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from yosinski_tf.results.analysis import by_family_and_n, relative_to_base
-from yosinski_tf.results.network_result import LAYERS, Point
+from yosinski_tf.results.network_result import LAYERS, NetworkResult
 from yosinski_tf.system.files import make_folder, write_atomically
 
 DPI = 115
@@ -122,7 +122,7 @@ def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def spread(points: Sequence[Point], width: float = 0.1) -> list[float]:
+def spread(points: Sequence[NetworkResult], width: float = 0.1) -> list[float]:
     """Shifts along x so that networks of one family and n do not hide another.
 
     The shift depends on the split, half and seed, so that one half's networks
@@ -243,7 +243,7 @@ def place_badges(
     return placed
 
 
-def means_by_family(points: Sequence[Point], measure: str) -> Means:
+def means_by_family(points: Sequence[NetworkResult], measure: str) -> Means:
     """Mean accuracy by family and n, with the base as n = 0 of every curve."""
     groups: dict[str, dict[int, list[float]]] = {}
     for point in points:
@@ -257,7 +257,7 @@ def means_by_family(points: Sequence[Point], measure: str) -> Means:
     return {family: start | curve for family, curve in means.items()}
 
 
-def relative_means(points: Sequence[Point], measure: str) -> Means:
+def relative_means(points: Sequence[NetworkResult], measure: str) -> Means:
     """Mean difference to the own base, in points, by family and n."""
     means: Means = {}
     for (family, n), values in by_family_and_n(

@@ -7,7 +7,12 @@ from matplotlib.figure import Figure
 
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import STYLES, Means, Style, style_of
-from yosinski_tf.results.network_result import LAYERS, MEASURE_NAMES, Point, families_of
+from yosinski_tf.results.network_result import (
+    LAYERS,
+    MEASURE_NAMES,
+    NetworkResult,
+    families_of,
+)
 
 _CURVES = ("BnB", "BnB+", "AnB", "AnB+")
 _READING = {
@@ -19,12 +24,14 @@ _READING = {
 }
 
 
-def _curves(points: Sequence[Point]) -> list[str]:
+def _curves(points: Sequence[NetworkResult]) -> list[str]:
     """The curves of Figure 2 that there are, with preserved layers."""
     return [f for f in families_of(points) if f not in ("base", "RnB")]
 
 
-def _scatter(axes: Axes, points: Sequence[Point], look: Style, measure: str) -> None:
+def _scatter(
+    axes: Axes, points: Sequence[NetworkResult], look: Style, measure: str
+) -> None:
     shifts = drawing.spread(points)
     axes.plot(
         [p.n + look.offset + s for p, s in zip(points, shifts, strict=True)],
@@ -36,7 +43,10 @@ def _scatter(axes: Axes, points: Sequence[Point], look: Style, measure: str) -> 
 
 
 def every_network(
-    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+    axes: Axes,
+    points: Sequence[NetworkResult],
+    theirs: Sequence[NetworkResult],
+    measure: str,
 ) -> None:
     """Draws one mark per network, and the means of `theirs` as dashed lines."""
     families = ("base", *_CURVES)
@@ -79,7 +89,7 @@ def _fill(axes: Axes, upper: dict, lower: dict, color: str) -> dict[int, float]:
 
 
 def interpretation(
-    figure: Figure, axes: Axes, points: Sequence[Point], measure: str
+    figure: Figure, axes: Axes, points: Sequence[NetworkResult], measure: str
 ) -> None:
     """Draws plain means, the shaded areas and what the paper reads in them."""
     means = drawing.means_by_family(points, measure)
@@ -152,7 +162,10 @@ def _badges(
 
 
 def both_relative(
-    axes: Axes, ours: Sequence[Point], theirs: Sequence[Point], measure: str
+    axes: Axes,
+    ours: Sequence[NetworkResult],
+    theirs: Sequence[NetworkResult],
+    measure: str,
 ) -> None:
     """Draws the means of two studies relative to their own bases."""
     axes.axhline(0, color="#222222", linewidth=1)

@@ -13,7 +13,7 @@ from yosinski_tf.results.network_result import (
     DISTANT,
     MEASURE_NAMES,
     RANDOM,
-    Point,
+    NetworkResult,
     direction,
     of_kind,
     random_layers_kind,
@@ -28,7 +28,10 @@ _LOOKS = {
 
 
 def distant(
-    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+    axes: Axes,
+    points: Sequence[NetworkResult],
+    theirs: Sequence[NetworkResult],
+    measure: str,
 ) -> None:
     """Draws AnB between natural and man-made classes, one line a direction.
 
@@ -74,7 +77,7 @@ def _finish(axes: Axes, ours: bool, theirs: bool, title: str | None = None) -> N
 
 
 def _their_means(
-    axes: Axes, points: Sequence[Point], family: str, look: Style, measure: str
+    axes: Axes, points: Sequence[NetworkResult], family: str, look: Style, measure: str
 ) -> None:
     curve = drawing.means_by_family(points, measure).get(family)
     if curve:
@@ -82,7 +85,11 @@ def _their_means(
 
 
 def _dots(
-    axes: Axes, points: Sequence[Point], look: Style, measure: str, name: str | None
+    axes: Axes,
+    points: Sequence[NetworkResult],
+    look: Style,
+    measure: str,
+    name: str | None,
 ) -> None:
     """Networks at their n; the line is drawn by others."""
     shifts = drawing.spread(points)
@@ -96,7 +103,10 @@ def _dots(
 
 
 def random(
-    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+    axes: Axes,
+    points: Sequence[NetworkResult],
+    theirs: Sequence[NetworkResult],
+    measure: str,
 ) -> None:
     """Draws RnB and the bases of the same halves; `theirs` are dashed."""
     axes.set_title("Random frozen layers")
@@ -117,7 +127,7 @@ def random(
     _finish(axes, bool(chosen), bool(published), title)
 
 
-def _with_bases(points: Sequence[Point]) -> list[Point]:
+def _with_bases(points: Sequence[NetworkResult]) -> list[NetworkResult]:
     """The networks on random layers, of one kind of split, and their bases."""
     points = of_kind(points, random_layers_kind(points))
     units = {point.unit for point in points if point.family == "RnB"}
@@ -125,8 +135,8 @@ def _with_bases(points: Sequence[Point]) -> list[Point]:
 
 
 def _curves(
-    points: Sequence[Point],
-) -> list[tuple[Style, list[Point]]]:
+    points: Sequence[NetworkResult],
+) -> list[tuple[Style, list[NetworkResult]]]:
     near = Style("AnB, random halves", STYLES["AnB"].color, "D", True, -0.22)
     far = dataclasses.replace(DISTANT_STYLE, offset=0.22)
     copies = [p for p in points if p.family in ("AnB", "base")]
@@ -137,14 +147,17 @@ def _curves(
     ]
 
 
-def _look(point: Point, look: Style) -> Style:
+def _look(point: NetworkResult, look: Style) -> Style:
     """That of its curve, or of its direction between distant classes."""
     distant_copy = point.family == "AnB" and point.kind == DISTANT
     return _LOOKS[direction(point)] if distant_copy else look
 
 
 def relative(
-    axes: Axes, points: Sequence[Point], theirs: Sequence[Point], measure: str
+    axes: Axes,
+    points: Sequence[NetworkResult],
+    theirs: Sequence[NetworkResult],
+    measure: str,
 ) -> None:
     """Draws how far networks are from their own bases; `theirs` as means."""
     axes.axhline(0, color="#222222", linewidth=1)

@@ -11,18 +11,18 @@ from yosinski_tf.results.network_result import (
     DISTANT,
     FROM_FILE,
     RANDOM,
-    Point,
+    NetworkResult,
     check_measure,
     of_kind,
 )
 
 
 def figure2(
-    points: Sequence[Point],
+    points: Sequence[NetworkResult],
     path: pathlib.Path,
     measure: str,
     title: str | None = None,
-    published_points: Sequence[Point] | None = None,
+    published_points: Sequence[NetworkResult] | None = None,
 ) -> pathlib.Path:
     """Draws the paper's Figure 2: every treatment, on random splits.
 
@@ -60,11 +60,11 @@ def figure2(
 
 
 def figure3(
-    points: Sequence[Point],
+    points: Sequence[NetworkResult],
     path: pathlib.Path,
     measure: str,
     title: str | None = None,
-    published_points: Sequence[Point] | None = None,
+    published_points: Sequence[NetworkResult] | None = None,
 ) -> pathlib.Path:
     """Draws the paper's Figure 3: distant classes, and random features.
 

@@ -18,7 +18,7 @@ from yosinski_tf.figures.drawing import STYLES, Style
 from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     MEASURES,
-    Point,
+    NetworkResult,
     check_measure,
 )
 from yosinski_tf.results.tables import markdown, signed
@@ -29,7 +29,7 @@ _STUCK = 0.01
 Curve = dict[int, float]
 
 
-def curve(points: Sequence[Point], measure: str) -> Curve:
+def curve(points: Sequence[NetworkResult], measure: str) -> Curve:
     """Mean top-1 of the base networks, 0..1, by training images per class."""
     groups: dict[int, list[float]] = {}
     for point in points:
@@ -38,7 +38,9 @@ def curve(points: Sequence[Point], measure: str) -> Curve:
     return {count: float(np.mean(groups[count])) for count in sorted(groups)}
 
 
-def rows(points: Sequence[Point], with_seed: bool = True) -> list[dict[str, Any]]:
+def rows(
+    points: Sequence[NetworkResult], with_seed: bool = True
+) -> list[dict[str, Any]]:
     """One row per network, as CSV fields; accuracies 0..1.
 
     Args:
@@ -58,11 +60,11 @@ def rows(points: Sequence[Point], with_seed: bool = True) -> list[dict[str, Any]
     ]
 
 
-def _name(point: Point) -> str:
+def _name(point: NetworkResult) -> str:
     return "base" if point.family == "base" else f"R{point.n}W"
 
 
-def table(points: Sequence[Point], with_seed: bool = True) -> str:
+def table(points: Sequence[NetworkResult], with_seed: bool = True) -> str:
     """Both measures in per cent, a row per network, in Markdown; see `rows`."""
     names = ["treatment", "seed"] if with_seed else ["treatment"]
     lines = [["images per class", *names, *MEASURE_NAMES.values()]]
@@ -74,7 +76,7 @@ def table(points: Sequence[Point], with_seed: bool = True) -> str:
 
 
 def comparison_table(
-    ours: Sequence[Point], theirs: Sequence[Point], measure: str
+    ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult], measure: str
 ) -> str:
     """Base networks of two studies by images per class, in Markdown."""
     first, second = curve(ours, measure), curve(theirs, measure)
@@ -91,11 +93,11 @@ def comparison_table(
 
 
 def figure(
-    points: Sequence[Point],
+    points: Sequence[NetworkResult],
     path: pathlib.Path,
     measure: str,
     title: str = "Base networks on fewer images",
-    published_points: Sequence[Point] | None = None,
+    published_points: Sequence[NetworkResult] | None = None,
 ) -> pathlib.Path:
     """Draws accuracy against training images per class (not in the paper).
 
@@ -116,7 +118,10 @@ def figure(
 
 
 def draw(
-    axes: Axes, points: Sequence[Point], published_points: Sequence[Point], measure: str
+    axes: Axes,
+    points: Sequence[NetworkResult],
+    published_points: Sequence[NetworkResult],
+    measure: str,
 ) -> None:
     """Draws both studies into axes, see `figure`."""
     axes.set_xlabel("training images per class (log scale)")

@@ -19,7 +19,7 @@ _CPUINFO = pathlib.Path("/proc/cpuinfo")
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class PrecisionChoice:
     """A precision and why.
 
     Attributes:
@@ -35,12 +35,14 @@ class Choice:
         return f"Precision: {self.precision} ({self.reason})." if self.reason else ""
 
 
-def here() -> Choice:
+def here() -> PrecisionChoice:
     """The choice for this machine and the Keras backend that is set."""
     return choose(gpus.visible(), processor_flags(), keras_backend())
 
 
-def choose(visible: Sequence[Gpu], flags: Collection[str], backend: str) -> Choice:
+def choose(
+    visible: Sequence[Gpu], flags: Collection[str], backend: str
+) -> PrecisionChoice:
     """The fast number format of some hardware, float32 where none is known to be.
 
     Args:
@@ -53,16 +55,20 @@ def choose(visible: Sequence[Gpu], flags: Collection[str], backend: str) -> Choi
         capability = gpu.compute_capability
         has = f"{gpu.name}, compute capability {capability:.1f}"
         if capability >= _FAST_BFLOAT16:
-            return Choice("bfloat16", has)
+            return PrecisionChoice("bfloat16", has)
         if capability >= _FAST_FLOAT16:
-            return Choice("float16", f"{has}: bfloat16 from 8.0 on")
-        return Choice("float32", f"{has}: faster formats from 7.0 on")
+            return PrecisionChoice("float16", f"{has}: bfloat16 from 8.0 on")
+        return PrecisionChoice("float32", f"{has}: faster formats from 7.0 on")
     found = [flag for flag in _BFLOAT16_FLAGS if flag in flags]
     if not found:
-        return Choice("float32", "this processor has no instructions for bfloat16")
+        return PrecisionChoice(
+            "float32", "this processor has no instructions for bfloat16"
+        )
     if backend != "tensorflow":
-        return Choice("float32", f"bfloat16 is not faster on a processor in {backend}")
-    return Choice("bfloat16", f"this processor has {found[0]}")
+        return PrecisionChoice(
+            "float32", f"bfloat16 is not faster on a processor in {backend}"
+        )
+    return PrecisionChoice("bfloat16", f"this processor has {found[0]}")
 
 
 def processor_flags() -> frozenset[str]:

@@ -24,7 +24,7 @@ from yosinski_tf.models.training_model import TrainingModel, ValidationModel
 NOTHING: Kept = types.MappingProxyType({})
 
 
-class Cohort:
+class CohortModel:
     """Networks built as one model, to be trained on the same batches.
 
     Attributes:
@@ -236,7 +236,7 @@ def build_network(
       [batch, classes], its layers with weights named conv1..fc8.
     """
     trunk = "frozen" if frozen_layers else None
-    cohort = Cohort(
+    cohort = CohortModel(
         network,
         [Member("single", trunk, frozen_layers, "single")],
         input_size=input_size,

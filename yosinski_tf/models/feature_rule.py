@@ -29,7 +29,7 @@ Kept = Mapping[str, tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class KeptFeatures:
     """What of a trunk is kept.
 
     Attributes:
@@ -104,7 +104,7 @@ def make_trunk(
 
 def choose(
     trunk: Trunk, passes: Passes, most_bytes: float, mode: str = "auto"
-) -> Choice:
+) -> KeptFeatures:
     """The layers whose outputs are best computed once and kept.
 
     Of all sets of layers that fit, that one which saves most work in the whole
@@ -118,9 +118,9 @@ def choose(
         it costs.
     """
     if mode == "off":
-        return Choice((), "off")
+        return KeptFeatures((), "off")
     if mode == "auto" and passes.computed >= passes.seen:
-        return Choice(
+        return KeptFeatures(
             (), f"{passes.computed:,} views for {passes.seen:,} that are looked at"
         )
     best: tuple[float, tuple[int, ...]] = (0.0, ())
@@ -140,15 +140,17 @@ def choose(
         best = max(best, (saved, kept), key=lambda found: found[0])
     saved, kept = best
     if not fits:
-        return Choice((), f"none fits into {most_bytes / 1e6:,.0f} MB")
+        return KeptFeatures((), f"none fits into {most_bytes / 1e6:,.0f} MB")
     if not kept:
-        return Choice((), "it takes more than it saves")
+        return KeptFeatures((), "it takes more than it saves")
     gain = sum(trunk.work) - work_left(trunk, kept)
     if mode == "auto" and gain < LEAST_SAVED * passes.work:
-        return Choice((), f"it would save {gain / passes.work:.0%} of all work")
+        return KeptFeatures((), f"it would save {gain / passes.work:.0%} of all work")
     size = kept_bytes(trunk, kept) * passes.computed
     share = 1 - work_left(trunk, kept) / sum(trunk.work)
-    return Choice(kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB")
+    return KeptFeatures(
+        kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB"
+    )
 
 
 def kept_bytes(trunk: Trunk, kept: Iterable[int]) -> int:
@@ -191,7 +193,7 @@ def choose_all(
     num_validation: int,
     available_bytes: int | None,
     mode: str = "auto",
-) -> tuple[dict[str, Choice], dict[str, Choice]]:
+) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
     """What is kept of the trunks of a cohort.
 
     Args:
@@ -235,13 +237,15 @@ def choose_all(
     return for_training, for_validation
 
 
-def layers_kept(choices: Mapping[str, Choice], network: Network) -> dict[str, list]:
+def layers_kept(
+    choices: Mapping[str, KeptFeatures], network: Network
+) -> dict[str, list]:
     """Names of the layers whose outputs are kept, by half of the source."""
     names = network.layer_names
     return {source: [names[n - 1] for n in c.kept] for source, c in choices.items()}
 
 
-def explain(choices: Mapping[str, Choice], network: Network) -> str:
+def explain(choices: Mapping[str, KeptFeatures], network: Network) -> str:
     """One line on what is kept of each trunk, and why; empty without trunks."""
     parts = []
     for source, layers in layers_kept(choices, network).items():

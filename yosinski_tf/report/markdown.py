@@ -12,7 +12,7 @@ from yosinski_tf.results.analysis import decomposition
 from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     MEASURES,
-    Point,
+    NetworkResult,
     check_measure,
     of_kind,
 )
@@ -31,7 +31,7 @@ def chosen_first(measure: str) -> list[str]:
     return [measure, *(other for other in MEASURES if other != measure)]
 
 
-def section(points: Sequence[Point], measure: str) -> dict[str, Any]:
+def section(points: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
     """What a template needs for one measure."""
     kinds = tables.kinds(points)
     return {

@@ -13,7 +13,7 @@ from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     MEASURES,
     REDUCED,
-    Point,
+    NetworkResult,
     of_kind,
     without_reduced,
 )
@@ -89,7 +89,7 @@ def write_published_report(
     )
 
 
-def _why_different(points: Sequence[Point], measure: str) -> str:
+def _why_different(points: Sequence[NetworkResult], measure: str) -> str:
     """Why the released logs and the printed Table 1 need not agree."""
     own = {
         boost.comparison: boost.estimate.mean

@@ -8,7 +8,7 @@ from yosinski_tf.results.analysis import MIN_PAIRS, decomposition
 from yosinski_tf.results.network_result import (
     MEASURES,
     RANDOM,
-    Point,
+    NetworkResult,
     Selection,
     of_kind,
     without_base,
@@ -132,7 +132,7 @@ def _key(name: str, settings: dict[str, Any]) -> str:
     return name + json.dumps(settings, sort_keys=True, default=str)
 
 
-def caveats(records: Sequence[Record], points: Sequence[Point]) -> list[str]:
+def caveats(records: Sequence[Record], points: Sequence[NetworkResult]) -> list[str]:
     """What to keep in mind when reading the tables."""
     found = [
         "Part of what AnB+ gains over the base comes from training once more, not"
@@ -174,7 +174,7 @@ def caveats(records: Sequence[Record], points: Sequence[Point]) -> list[str]:
     return found
 
 
-def _unbalanced(points: Sequence[Point]) -> bool:
+def _unbalanced(points: Sequence[NetworkResult]) -> bool:
     halves = of_kind(points, RANDOM)
     units = {point.unit for point in halves}
     cells: dict[tuple[str, int], set] = {}

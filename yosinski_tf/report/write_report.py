@@ -14,7 +14,7 @@ from yosinski_tf.results import tables
 from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     REDUCED,
-    Point,
+    NetworkResult,
     Selection,
     of_kind,
     points_from_records,
@@ -119,7 +119,7 @@ def write_report(
     )
 
 
-def results_table(points: Sequence[Point], measure: str) -> str:
+def results_table(points: Sequence[NetworkResult], measure: str) -> str:
     """The tables for the terminal: both measures, the chosen one first."""
     blocks = [
         tables.results_table(without_reduced(points), each)

@@ -15,7 +15,7 @@ import scipy.stats
 from yosinski_tf.results.network_result import (
     LAYERS,
     RANDOM,
-    Point,
+    NetworkResult,
     Unit,
     bases,
     of_kind,
@@ -29,7 +29,7 @@ BOOST_RANGES = ((1, 7), (3, 7), (5, 7))
 class Difference:
     """A network and how far it is from its own base, in percentage points."""
 
-    point: Point
+    point: NetworkResult
     value: float
 
 
@@ -101,7 +101,7 @@ def estimate(values: Collection[float]) -> Estimate:
     return Estimate(mean, count, std, mean - half, mean + half)
 
 
-def relative_to_base(points: Sequence[Point], measure: str) -> list[Difference]:
+def relative_to_base(points: Sequence[NetworkResult], measure: str) -> list[Difference]:
     """Each network minus its own base, in percentage points.
 
     Its own base is that of the same split, target half and seed (for random
@@ -128,7 +128,7 @@ def by_family_and_n(
 
 
 def _paired(
-    points: Sequence[Point], measure: str, over: str, under: str, n: int
+    points: Sequence[NetworkResult], measure: str, over: str, under: str, n: int
 ) -> dict[Unit, float]:
     """`over` minus `under` at n, for each unit that has both, in points."""
 
@@ -145,7 +145,7 @@ def _paired(
 
 
 def decomposition(
-    points: Sequence[Point], measure: str, splits: str = RANDOM
+    points: Sequence[NetworkResult], measure: str, splits: str = RANDOM
 ) -> list[Component]:
     """Takes the effect of copying n layers apart (paper, section 4.1).
 
@@ -175,7 +175,7 @@ def decomposition(
 
 
 def _boost_of_means(
-    points: Sequence[Point],
+    points: Sequence[NetworkResult],
     measure: str,
     layers: range,
     over: str,
@@ -201,7 +201,7 @@ def _boost_of_means(
 
 
 def _boost_over_own(
-    points: Sequence[Point], measure: str, layers: range, over: str, under: str
+    points: Sequence[NetworkResult], measure: str, layers: range, over: str, under: str
 ) -> Estimate:
     per_unit: dict[Unit, list[float]] = {}
     for n in layers:
@@ -211,7 +211,7 @@ def _boost_over_own(
 
 
 def boost_table(
-    points: Sequence[Point], measure: str, splits: str = RANDOM
+    points: Sequence[NetworkResult], measure: str, splits: str = RANDOM
 ) -> list[Boost]:
     """Table 1 of the paper: the boost of AnB+, averaged over layers.
 

@@ -10,7 +10,7 @@ from yosinski_tf.results.network_result import (
     LAYERS,
     RANDOM,
     WHOLE,
-    Point,
+    NetworkResult,
     direction,
     families_of,
     of_kind,
@@ -70,7 +70,7 @@ def _minus(first: float | None, second: float | None) -> float | None:
 
 
 def _both_kinds(
-    ours: Sequence[Point], theirs: Sequence[Point]
+    ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult]
 ) -> list[tuple[str, str, tuple[str, ...]]]:
     """Our kind of split, theirs, and the families to compare there.
 
@@ -85,8 +85,10 @@ def _both_kinds(
 
 
 def _blocks(
-    ours: Sequence[Point], theirs: Sequence[Point]
-) -> Iterator[tuple[str, str, tuple[str, ...], tuple[list[Point], list[Point]]]]:
+    ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult]
+) -> Iterator[
+    tuple[str, str, tuple[str, ...], tuple[list[NetworkResult], list[NetworkResult]]]
+]:
     """Kind of split, target, families, and the networks of both studies.
 
     Natural and man-made classes are not equally hard, and a study may have one
@@ -104,7 +106,9 @@ def _blocks(
             yield our_kind, target, families, (own, published)
 
 
-def compare(ours: Sequence[Point], theirs: Sequence[Point], measure: str) -> list[Row]:
+def compare(
+    ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult], measure: str
+) -> list[Row]:
     """Compares the means of every treatment that at least one study has.
 
     The natural and man-made split has rows of its own for each direction.

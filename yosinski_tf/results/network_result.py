@@ -28,7 +28,7 @@ Unit = tuple[str, str, int]
 
 
 @dataclasses.dataclass(frozen=True)
-class Point:
+class NetworkResult:
     """The result of one network.
 
     Attributes:
@@ -78,7 +78,7 @@ class Point:
 class Selection:
     """The points of finished runs, and the ids of the runs left out."""
 
-    points: tuple[Point, ...]
+    points: tuple[NetworkResult, ...]
     left_out: tuple[str, ...]
 
 
@@ -109,13 +109,13 @@ def points_from_records(records: Iterable[Record]) -> Selection:
       UserError: If a treatment is unknown, or two runs are the same network of
         the same split and seed, so that pairing would be ambiguous.
     """
-    points: dict[tuple, Point] = {}
+    points: dict[tuple, NetworkResult] = {}
     left_out = []
     for record in records:
         if record.status != "finished":
             left_out.append(record.run_id)
             continue
-        point = Point(
+        point = NetworkResult(
             split=record.split,
             family=parse_treatment(record.treatment).family,
             n=record.n,
@@ -138,7 +138,7 @@ def points_from_records(records: Iterable[Record]) -> Selection:
     return Selection(tuple(points.values()), tuple(left_out))
 
 
-def families_of(points: Iterable[Point]) -> list[str]:
+def families_of(points: Iterable[NetworkResult]) -> list[str]:
     """The families that have a point, as the paper orders them.
 
     Preserved layers, `BnB~1`, `BnB~2`, ..., follow the frozen copies they go
@@ -153,12 +153,12 @@ def families_of(points: Iterable[Point]) -> list[str]:
     return ordered
 
 
-def of_kind(points: Iterable[Point], kind: str) -> list[Point]:
+def of_kind(points: Iterable[NetworkResult], kind: str) -> list[NetworkResult]:
     """The points whose split is of that kind."""
     return [point for point in points if point.kind == kind]
 
 
-def random_layers_kind(points: Iterable[Point]) -> str:
+def random_layers_kind(points: Iterable[NetworkResult]) -> str:
     """The kind of split whose networks on random layers stand for a study's.
 
     The paper's were trained on all classes. A study may have them on random
@@ -169,23 +169,23 @@ def random_layers_kind(points: Iterable[Point]) -> str:
     return (known or sorted(found) or [WHOLE])[0]
 
 
-def without_reduced(points: Iterable[Point]) -> list[Point]:
+def without_reduced(points: Iterable[NetworkResult]) -> list[NetworkResult]:
     """The points that belong into tables and figures by n."""
     return [point for point in points if point.kind != REDUCED]
 
 
-def bases(points: Iterable[Point]) -> dict[Unit, Point]:
+def bases(points: Iterable[NetworkResult]) -> dict[Unit, NetworkResult]:
     """The base network of each split, target half and seed."""
     return {point.unit: point for point in points if point.family == "base"}
 
 
-def without_base(points: Sequence[Point]) -> list[Point]:
+def without_base(points: Sequence[NetworkResult]) -> list[NetworkResult]:
     """The networks that no base of their own can be compared with."""
     own = bases(points)
     return [point for point in points if point.unit not in own]
 
 
-def direction(point: Point) -> str:
+def direction(point: NetworkResult) -> str:
     """What a network on the natural and man-made split was trained on.
 
     Returns:

@@ -23,7 +23,13 @@ The logs name no seed. Every network was trained once, so all have seed 0.
 import csv
 import pathlib
 
-from yosinski_tf.results.network_result import DISTANT, RANDOM, REDUCED, WHOLE, Point
+from yosinski_tf.results.network_result import (
+    DISTANT,
+    RANDOM,
+    REDUCED,
+    WHOLE,
+    NetworkResult,
+)
 
 _CSV = pathlib.Path(__file__).with_name("published_runs.csv")
 _HALVES = {"natural": "A", "manmade": "B", "whole": "W", "A": "A", "B": "B"}
@@ -46,18 +52,18 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def points() -> list[Point]:
+def points() -> list[NetworkResult]:
     """The 136 networks that are a base or a treatment."""
     return [_point(row) for row in rows() if row["experiment"] != "reduced_data"]
 
 
-def reduced_points() -> list[Point]:
+def reduced_points() -> list[NetworkResult]:
     """The 12 networks on reduced data, fewest examples first."""
     reduced = [row for row in rows() if row["experiment"] == "reduced_data"]
     return sorted(map(_point, reduced), key=lambda point: point.examples_per_class)
 
 
-def _point(row: dict[str, str]) -> Point:
+def _point(row: dict[str, str]) -> NetworkResult:
     splits = {
         "random_split": f"{RANDOM}:{row['split']}",
         "natural_manmade": DISTANT,
@@ -66,7 +72,7 @@ def _point(row: dict[str, str]) -> Point:
     }
     family = _FAMILIES[row["treatment"]] + ("+" if row["fine_tuned"] == "1" else "")
     source = _HALVES.get(row["source_half"])
-    return Point(
+    return NetworkResult(
         split=splits[row["experiment"]],
         family=family,
         n=int(row["n"] or 0),

@@ -29,7 +29,7 @@ from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     RANDOM,
     WHOLE,
-    Point,
+    NetworkResult,
     check_measure,
     families_of,
     of_kind,
@@ -47,7 +47,7 @@ TOO_SMALL = "n too small for an interval"
 Cells = dict[tuple[str, int], Estimate]
 
 
-def kinds(points: Iterable[Point]) -> list[str]:
+def kinds(points: Iterable[NetworkResult]) -> list[str]:
     """The kinds of split that have a network, random ones first."""
     found = {point.kind for point in points}
     known = [kind for kind in KIND_NAMES if kind in found]
@@ -59,7 +59,7 @@ def kind_name(kind: str) -> str:
     return KIND_NAMES.get(kind, f"{kind} splits")
 
 
-def absolute_cells(points: Sequence[Point], measure: str) -> Cells:
+def absolute_cells(points: Sequence[NetworkResult], measure: str) -> Cells:
     """Accuracy in per cent, by family and n."""
     groups: dict[tuple[str, int], list[float]] = {}
     for point in points:
@@ -68,13 +68,13 @@ def absolute_cells(points: Sequence[Point], measure: str) -> Cells:
     return {key: estimate(values) for key, values in groups.items()}
 
 
-def relative_cells(points: Sequence[Point], measure: str) -> Cells:
+def relative_cells(points: Sequence[NetworkResult], measure: str) -> Cells:
     """Difference to the own base in percentage points, by family and n."""
     groups = by_family_and_n(relative_to_base(points, measure))
     return {key: estimate(values) for key, values in groups.items()}
 
 
-def results_table(points: Sequence[Point], measure: str) -> str:
+def results_table(points: Sequence[NetworkResult], measure: str) -> str:
     """The table that a terminal shows: differences to the own base.
 
     One block per kind of split, a row per family, a column per n. The base has
@@ -123,7 +123,10 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _family_markdown(
-    points: Sequence[Point], cells: Cells, first: int, show: Callable[[Estimate], str]
+    points: Sequence[NetworkResult],
+    cells: Cells,
+    first: int,
+    show: Callable[[Estimate], str],
 ) -> str:
     layers = range(first, LAYERS.stop)
     rows = [["", *("base" if n == 0 else f"n = {n}" for n in layers)]]
@@ -135,7 +138,7 @@ def _family_markdown(
     return markdown(rows)
 
 
-def relative_markdown(points: Sequence[Point], measure: str) -> str:
+def relative_markdown(points: Sequence[NetworkResult], measure: str) -> str:
     """Mean difference to the own base ± standard deviation (networks)."""
 
     def show(cell: Estimate) -> str:
@@ -144,7 +147,7 @@ def relative_markdown(points: Sequence[Point], measure: str) -> str:
     return _family_markdown(points, relative_cells(points, measure), 1, show)
 
 
-def absolute_markdown(points: Sequence[Point], measure: str) -> str:
+def absolute_markdown(points: Sequence[NetworkResult], measure: str) -> str:
     """Mean top-1 in per cent ± standard deviation (networks)."""
 
     def show(cell: Estimate) -> str:
@@ -175,7 +178,9 @@ def _with_interval(cell: Estimate, count: str, too_small: str) -> str:
     return f"{signed(cell.mean)} [{signed(cell.low)}, {signed(cell.high)}], {count}"
 
 
-def decomposition_markdown(points: Sequence[Point], measure: str, kind: str) -> str:
+def decomposition_markdown(
+    points: Sequence[NetworkResult], measure: str, kind: str
+) -> str:
     """The decomposition of one kind of split, a row per n."""
     found = {(c.name, c.n): c.estimate for c in decomposition(points, measure, kind)}
     rows = [["n", *COMPONENTS]]
@@ -184,7 +189,7 @@ def decomposition_markdown(points: Sequence[Point], measure: str, kind: str) -> 
     return markdown(rows)
 
 
-def decomposition_rows(points: Sequence[Point]) -> list[dict[str, Any]]:
+def decomposition_rows(points: Sequence[NetworkResult]) -> list[dict[str, Any]]:
     """Every component for every measure and kind of split that has a pair."""
     rows = []
     for measure in MEASURE_NAMES:
@@ -203,7 +208,7 @@ def decomposition_rows(points: Sequence[Point]) -> list[dict[str, Any]]:
     return rows
 
 
-def table1_markdown(points: Sequence[Point], measure: str) -> str:
+def table1_markdown(points: Sequence[NetworkResult], measure: str) -> str:
     """Table 1 in its three ways of averaging, next to the printed one."""
     found = {
         (boost.layers, boost.comparison, boost.method): boost.estimate
@@ -242,7 +247,7 @@ def _own_base(cell: Estimate, seeds: int) -> str:
     return _with_interval(cell, count, "too few for an interval")
 
 
-def table1_rows(points: Sequence[Point]) -> list[dict[str, Any]]:
+def table1_rows(points: Sequence[NetworkResult]) -> list[dict[str, Any]]:
     """Table 1 for every measure and way of averaging."""
     return [
         {

@@ -1,1 +1,5 @@
-"""Room."""
+"""Which cohort is trained when and by whom, and what the user sees meanwhile.
+
+Comes in: the cohorts of a plan. Goes out: processes that train them, bases first, and
+events that say what happens to each cohort.
+"""

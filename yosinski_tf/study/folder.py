@@ -42,7 +42,7 @@ __all__ = [
     "finished",
     "load_images",
     "moved_from",
-    "prepare_folder",
+    "make_study_folder",
     "settings",
     "sign",
 ]
@@ -159,7 +159,7 @@ def description_of(images: ImageSet) -> Description:
     return Description(images.name, images.class_names, images.families, count)
 
 
-def prepare_folder(
+def make_study_folder(
     runs: pathlib.Path,
     wanted: dict[str, Any],
     images: ImageSet,

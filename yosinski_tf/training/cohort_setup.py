@@ -14,20 +14,20 @@ from yosinski_tf.data.sources.image_set import ImageSet, half_view
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine.memory import available_memory
 from yosinski_tf.models import surgery
-from yosinski_tf.models.cohort import Cohort as CohortModel
+from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.cohort_graph import Member
-from yosinski_tf.models.feature_rule import Choice, choose_all
+from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
 from yosinski_tf.study.finished_run import read_run_weights
 from yosinski_tf.study.records import RECORD_NAME, find_record, read_record
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.provenance import describe_device
 
-Choices = Mapping[str, Choice]
+Choices = Mapping[str, KeptFeatures]
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class CohortSetup:
     """A cohort before its first step.
 
     Attributes:
@@ -44,8 +44,8 @@ class Prepared:
     """
 
     images: ImageSet
-    train_part: pipeline.Part
-    validation_part: pipeline.Part
+    train_part: pipeline.HalfImages
+    validation_part: pipeline.HalfImages
     mean_pixel: tuple[float, float, float]
     mean_image: np.ndarray | None
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ class Prepared:
     choices: Choices
 
 
-def prepare(job: Job) -> Prepared:
+def set_up(job: Job) -> CohortSetup:
     """Reads the data set and the base networks of a job and builds its model.
 
     Raises:
@@ -76,7 +76,7 @@ def prepare(job: Job) -> Prepared:
         mean_pixel if mean_image is None else mean_image,
         choices,
     )
-    return Prepared(
+    return CohortSetup(
         images,
         train_part,
         validation_part,
@@ -88,7 +88,7 @@ def prepare(job: Job) -> Prepared:
     )
 
 
-def frozen_digests(job: Job, prepared: Prepared) -> list[str | None]:
+def frozen_digests(job: Job, prepared: CohortSetup) -> list[str | None]:
     """Digest of each network's frozen layers as they are now, None without any."""
     layers = job.network.layer_names
     return [
@@ -111,7 +111,7 @@ def base_digests(job: Job) -> list[str | None]:
     ]
 
 
-def settings_digest(job: Job, prepared: Prepared) -> str:
+def settings_digest(job: Job, prepared: CohortSetup) -> str:
     """What a training must have in common with one that goes on from it."""
     values = {
         "network": job.network.settings(),
@@ -128,15 +128,15 @@ def _classes(job: Job) -> tuple[int, ...]:
     return job.cohort.split.classes(job.cohort.target)
 
 
-def _part(job: Job, images: ImageSet, name: str) -> pipeline.Part:
+def _part(job: Job, images: ImageSet, name: str) -> pipeline.HalfImages:
     labels = np.asarray(getattr(images, f"{name}_labels"))
     limit = job.cohort.split.examples_per_class if name == "train" else None
     indices, new_labels = half_view(labels, _classes(job), limit)
-    return pipeline.Part(getattr(images, f"{name}_images"), indices, new_labels)
+    return pipeline.HalfImages(getattr(images, f"{name}_images"), indices, new_labels)
 
 
 def _choices(
-    job: Job, train_part: pipeline.Part, validation_part: pipeline.Part
+    job: Job, train_part: pipeline.HalfImages, validation_part: pipeline.HalfImages
 ) -> tuple[Choices, Choices]:
     """What of frozen layers is computed once, for training and for validation."""
     recipe, mode = job.recipe, job.feature_cache

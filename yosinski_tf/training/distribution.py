@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yosinski_tf.models.cohort import Cohort
+from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.training_model import Replicas
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.callbacks import StepWatch, ValidationWatch
@@ -40,7 +40,7 @@ class Devices:
         """In which models are built and compiled."""
         return contextlib.nullcontext()
 
-    def adopt(self, cohort: Cohort) -> None:
+    def adopt(self, cohort: CohortModel) -> None:
         """Readies a cohort that was built and compiled in the scope."""
 
     def fit(

@@ -15,7 +15,7 @@ from yosinski_tf.data.batches import feature_batches, pipeline
 from yosinski_tf.data.batches.order import EveryView
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models.cohort_graph import Extractor
-from yosinski_tf.training.cohort_setup import Prepared
+from yosinski_tf.training.cohort_setup import CohortSetup
 
 
 class FeatureCache:
@@ -23,10 +23,10 @@ class FeatureCache:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: CohortSetup,
         recipe: Recipe,
-        train_part: pipeline.Part,
-        validation_part: pipeline.Part,
+        train_part: pipeline.HalfImages,
+        validation_part: pipeline.HalfImages,
         validation_batch: int,
         seed: int,
         after_batch: Callable[[], None] = lambda: None,

@@ -16,11 +16,11 @@ from yosinski_tf.models.feature_rule import layers_kept
 from yosinski_tf.study.records import MEAN_NAME, WEIGHTS_NAME, Record, mean_of_best
 from yosinski_tf.system.files import make_folder, write_atomically
 from yosinski_tf.training.checkpoints import to_bytes
-from yosinski_tf.training.cohort_setup import Prepared, frozen_digests
+from yosinski_tf.training.cohort_setup import CohortSetup, frozen_digests
 from yosinski_tf.training.history import diverged
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.provenance import describe_device, versions
-from yosinski_tf.training.train_state import Progression
+from yosinski_tf.training.train_state import TrainingState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,8 +156,8 @@ def store_weights(
 
 def conclude(
     job: Job,
-    prepared: Prepared,
-    progress: Progression,
+    prepared: CohortSetup,
+    progress: TrainingState,
     frozen_before: Sequence[str | None],
     replicas: int = 1,
 ) -> tuple[list[Record], list[surgery.Weights]]:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from yosinski_tf.models.cohort import Cohort
+from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import checkpoints
 from yosinski_tf.training.checkpoints import Checkpoint
@@ -25,7 +25,7 @@ _IMAGES = "totals/images"
 
 
 @dataclasses.dataclass
-class Progression:
+class TrainingState:
     """How far a training is; what the arrays do not tell.
 
     Attributes:
@@ -62,12 +62,12 @@ class Keeper:
     folder: pathlib.Path
     cohort_id: str
     runs: tuple[str, ...]
-    cohort: Cohort
+    cohort: CohortModel
     settings: str
     frozen: Sequence[str | None]
     bases: Sequence[str | None]
 
-    def save(self, progress: Progression) -> None:
+    def save(self, progress: TrainingState) -> None:
         """Writes a checkpoint.
 
         Raises:
@@ -87,7 +87,7 @@ class Keeper:
             Checkpoint(self.runs, self.settings, progress.step, fields, arrays),
         )
 
-    def restore(self) -> tuple[Progression | None, str]:
+    def restore(self) -> tuple[TrainingState | None, str]:
         """Puts the newest checkpoint that can be used into the cohort.
 
         Returns:
@@ -111,9 +111,9 @@ class Keeper:
 
     def agree(
         self,
-        progress: Progression | None,
+        progress: TrainingState | None,
         from_chief: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
-    ) -> Progression | None:
+    ) -> TrainingState | None:
         """Puts the state of one process, the chief, into the cohorts of all.
 
         Args:
@@ -142,10 +142,10 @@ class Keeper:
         if values["progress"] is None:
             return None
         restore(self.cohort, self.runs, from_chief(capture(self.cohort, self.runs)))
-        agreed = Progression(**values["progress"])
+        agreed = TrainingState(**values["progress"])
         return dataclasses.replace(agreed, cohort_runs=tuple(agreed.cohort_runs))
 
-    def _put(self, stored: Checkpoint) -> Progression:
+    def _put(self, stored: Checkpoint) -> TrainingState:
         meta = stored.meta
         for run, digest in zip(self.runs, self.frozen, strict=True):
             if meta["frozen"][run] != digest:
@@ -153,7 +153,7 @@ class Keeper:
         for run, digest in zip(self.runs, self.bases, strict=True):
             if meta["bases"][run] != digest:
                 raise ValueError(f"the base of {run} was trained again since")
-        progress = Progression(
+        progress = TrainingState(
             step=stored.step,
             validated=meta["validated"],
             histories=[meta["histories"][run] for run in self.runs],
@@ -165,7 +165,7 @@ class Keeper:
         return progress
 
 
-def capture(cohort: Cohort, runs: Sequence[str]) -> dict[str, np.ndarray]:
+def capture(cohort: CohortModel, runs: Sequence[str]) -> dict[str, np.ndarray]:
     """The state of a compiled cohort.
 
     Args:
@@ -190,7 +190,7 @@ def capture(cohort: Cohort, runs: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def restore(
-    cohort: Cohort, runs: Sequence[str], arrays: Mapping[str, np.ndarray]
+    cohort: CohortModel, runs: Sequence[str], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """Puts a state into a compiled cohort, of these runs or of more.
 
@@ -220,7 +220,7 @@ def restore(
         totals.assign(np.stack([arrays[one] for one in sums[name]]))
 
 
-def _variables(cohort: Cohort, runs: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _variables(cohort: CohortModel, runs: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """What changes while training, by name; a shared trunk's once for each run."""
     model, optimizer = cohort.training, cohort.training.optimizer
     yield _ITERATIONS, optimizer.iterations
@@ -234,7 +234,7 @@ def _variables(cohort: Cohort, runs: Sequence[str]) -> Iterator[tuple[str, Any]]
                     yield f"{name}/velocity", optimizer.velocity(variable)
 
 
-def _totals(cohort: Cohort) -> dict[str, Any]:
+def _totals(cohort: CohortModel) -> dict[str, Any]:
     """Sums, and how losses are scaled: one number of each kind for each network."""
     scaling = getattr(cohort.training.optimizer, "per_network", {})
     return {**cohort.training.totals.per_network, **scaling}

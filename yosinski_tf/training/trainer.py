@@ -14,7 +14,7 @@ import tensorflow as tf
 from yosinski_tf.data.batches import pipeline, stored_batches
 from yosinski_tf.experiment.cohorts import multiply_accumulates
 from yosinski_tf.models import surgery
-from yosinski_tf.models.cohort import Cohort as CohortModel
+from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.feature_rule import explain
 from yosinski_tf.models.loss_scaling import optimizer_for
 from yosinski_tf.study.records import Record, write_record
@@ -22,7 +22,7 @@ from yosinski_tf.training import checkpoints, distribution
 from yosinski_tf.training.cohort_setup import (
     base_digests,
     frozen_digests,
-    prepare,
+    set_up,
     settings_digest,
 )
 from yosinski_tf.training.feature_cache import FeatureCache
@@ -31,7 +31,7 @@ from yosinski_tf.training.job import Job, Progress, Stopped
 from yosinski_tf.training.run_results import conclude
 from yosinski_tf.training.save_clock import SaveClock
 from yosinski_tf.training.tensorboard_log import CohortLog
-from yosinski_tf.training.train_state import Keeper, Progression
+from yosinski_tf.training.train_state import Keeper, TrainingState
 
 # Between two looks at the clock; also the longest wait after Ctrl-C.
 _SECONDS_PER_CALL = 1.0
@@ -87,7 +87,7 @@ class _Training:
         self.devices = distribution.make_devices(job.distribution)
         distribution.check_batch(self.recipe.batch_size, self.devices.replicas)
         with self.devices.scope():
-            self.prepared = prepare(job)
+            self.prepared = set_up(job)
             self.model = self.prepared.model
             compile_models(job, self.model)
         self.devices.adopt(self.model)
@@ -286,10 +286,10 @@ class _Training:
         with self.saves.saving(self.step):
             self.keeper.save(self._progress())
 
-    def _progress(self) -> Progression:
+    def _progress(self) -> TrainingState:
         now = time.monotonic()
         stepping = 0.0 if self.stepping is None else now - self.stepping
-        return Progression(
+        return TrainingState(
             step=self.step,
             validated=self.validated,
             histories=self.histories,

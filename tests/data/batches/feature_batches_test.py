@@ -14,7 +14,7 @@ COUNT, SIZE, CROP, BATCH = 7, 6, 5, 4
 def part():
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
     labels = np.arange(COUNT, dtype=np.int32) % 3
-    return pipeline.on_host(pipeline.Part(images, np.arange(COUNT), labels))
+    return pipeline.on_host(pipeline.HalfImages(images, np.arange(COUNT), labels))
 
 
 def every_view(part, order, crop, places=False):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from yosinski_tf.data.batches.pipeline import (
-    Part,
+    HalfImages,
     mean_image,
     mean_pixel,
     on_host,
@@ -32,7 +32,7 @@ def part():
     images[..., 1] = np.arange(SIZE)[None, :, None] + 100
     images[..., 2] = np.arange(SIZE)[None, None, :] + 100
     indices = np.random.default_rng(0).permutation(2 * COUNT)[:COUNT]
-    return Part(images, indices, (indices % 5).astype(np.int32))
+    return HalfImages(images, indices, (indices % 5).astype(np.int32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +188,7 @@ def test_mean_pixel_of_many_images():
     random = np.random.default_rng(1)
     images = random.integers(0, 256, (5000, 8, 8, 3), np.uint8)
     indices = np.arange(0, 5000, 2)
-    part = Part(images, indices, np.zeros(2500, np.int32))
+    part = HalfImages(images, indices, np.zeros(2500, np.int32))
     wanted = images[::2].astype(np.int64).sum((0, 1, 2)) / (2500 * 64)
     assert mean_pixel(part) == tuple(wanted.tolist())
 
@@ -250,7 +250,7 @@ def test_mean_image_is_exact_and_of_the_part_alone(part):
 def test_mean_image_of_many_images():
     random = np.random.default_rng(1)
     images = random.integers(0, 256, (5000, 8, 8, 3), np.uint8)
-    part = Part(images, np.arange(0, 5000, 2), np.zeros(2500, np.int32))
+    part = HalfImages(images, np.arange(0, 5000, 2), np.zeros(2500, np.int32))
     wanted = images[::2].mean(axis=0, dtype=np.float64)
     np.testing.assert_allclose(mean_image(part), wanted, rtol=1e-6)
 

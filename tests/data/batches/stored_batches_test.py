@@ -61,7 +61,7 @@ def half(data, part="train", classes=(0, 2, 3), first=None):
         indices, labels = half_view(
             np.asarray(getattr(data, f"{part}_labels")), classes, first
         )
-    return pipeline.Part(getattr(data, f"{part}_images"), indices, labels)
+    return pipeline.HalfImages(getattr(data, f"{part}_images"), indices, labels)
 
 
 def training(part, first=0, last=20, crop=17, mirror=True, places=True, **changes):

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
-tfds = pytest.importorskip("tensorflow_datasets")
-
-from yosinski_tf.data.embedded import motifs, tfds_builder  # noqa: E402
+from yosinski_tf.data.embedded import motifs, tfds_builder
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def test_the_same_records_byte_for_byte(tmp_path, encoding):
     wanted = request(source, tmp_path / "beam", encoding=encoding)
     seen = []
     runner = beam_runner("DirectRunner", ["direct_num_workers=1"])
-    piped = make_store.prepare(
+    piped = make_store.make_store(
         wanted, runner=runner, report=lambda *now: seen.append(now)
     )
     assert len(alone.shard_paths("train")) == 5
@@ -33,7 +33,7 @@ def test_images_that_cannot_be_read_are_named(tmp_path):
     (folder / "train/bee/0.png").write_text("no image")
     wanted = request(f"folder:{folder}", tmp_path / "beam")
     with pytest.raises(make_store.Unreadable) as told:
-        make_store.prepare(wanted, runner=beam_runner("DirectRunner", []))
+        make_store.make_store(wanted, runner=beam_runner("DirectRunner", []))
     assert [name for name, _ in told.value.images] == ["train/bee/0.png"]
 
 
@@ -46,7 +46,7 @@ def test_a_pipeline_that_fails_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(record_files.Writer, "write", full)
     wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "beam")
     with pytest.raises(UserError, match="the Beam pipeline failed .*No space left"):
-        make_store.prepare(wanted, runner=beam_runner("DirectRunner", []))
+        make_store.make_store(wanted, runner=beam_runner("DirectRunner", []))
     assert not (tmp_path / "beam").exists()
 
 

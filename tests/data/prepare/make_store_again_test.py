@@ -39,7 +39,7 @@ def test_images_that_cannot_be_read_are_named_once_all_others_are_done(tmp_path)
     with pytest.raises(
         make_store.Unreadable, match=r"3 image\(s\) cannot be read"
     ) as told:
-        make_store.prepare(wanted)
+        make_store.make_store(wanted)
     assert [name for name, _ in told.value.images] == broken
     assert all(name in why for name, why in told.value.images)
     assert "runcated" in told.value.images[0][1]
@@ -58,12 +58,12 @@ def test_a_repaired_source_goes_on(tmp_path):
     break_images(folder)
     wanted = request(f"folder:{folder}", tmp_path / "store")
     with pytest.raises(make_store.Unreadable):
-        make_store.prepare(wanted)
+        make_store.make_store(wanted)
     for path, data in kept.items():
         if path.read_bytes() != data:
             path.write_bytes(data)
     seen = []
-    store = make_store.prepare(wanted, report=lambda *now: seen.append(now))
+    store = make_store.make_store(wanted, report=lambda *now: seen.append(now))
     # The 9 training and 6 validation images of the other files are not read again.
     assert seen[0] == ("preparing", 17, 27)
     assert content(store.folder) == content(whole.folder)
@@ -106,12 +106,12 @@ def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
         raise UserError("stopped here")
 
     with pytest.raises(UserError, match="stopped here"):
-        make_store.prepare(wanted, runner=two_files)
+        make_store.make_store(wanted, runner=two_files)
     first, second = sorted((tmp_path / "store.partial/store").glob("*-0000[01]-of-*"))
     before = [path.stat().st_mtime_ns for path in (first, second)]
     Image.new("RGB", (20, 20), (1, 2, 3)).save(folder / "train/ant/0.png")
     (tmp_path / "store.partial/store/.left.part").write_bytes(b"of a killed start")
-    store = make_store.prepare(wanted)
+    store = make_store.make_store(wanted)
     after = [(store.folder / p.name).stat().st_mtime_ns for p in (first, second)]
     assert after[0] != before[0] and after[1] == before[1]
     assert pixels(store, "train")[2][0, 0, 0].tolist() == [1, 2, 3]
@@ -127,13 +127,13 @@ def test_what_a_process_elsewhere_left_half_written_is_no_part_of_the_store(tmp_
         left = tasks[0].path.with_name(".images.0000000a-1.part")
         left.write_bytes(b"of a machine that was lost")
 
-    store = make_store.prepare(wanted, runner=interrupted)
+    store = make_store.make_store(wanted, runner=interrupted)
     assert not list(store.folder.rglob("*.part"))
 
 
 def test_the_same_again_and_another(tmp_path, folder, raw):
     wanted = request(raw.source, raw.folder)
-    assert make_store.prepare(wanted) == open_store(raw.folder)
+    assert make_store.make_store(wanted) == open_store(raw.folder)
     with pytest.raises(UserError, match="16 x 16 pixels as raw, wanted .* 8 x 8"):
         make(raw.source, raw.folder, image_size=8)
     (tmp_path / "taken").mkdir()
@@ -155,10 +155,10 @@ def test_two_at_a_time_in_one_folder_are_refused(tmp_path, folder):
     wanted = request(f"folder:{folder}", tmp_path / "store")
 
     def second(tasks, advance):
-        make_store.prepare(wanted)
+        make_store.make_store(wanted)
 
     with pytest.raises(UserError, match="another yosinski-prepare works in .*partial"):
-        make_store.prepare(wanted, runner=second)
+        make_store.make_store(wanted, runner=second)
 
 
 def test_a_disk_that_is_too_small_is_noticed_before(tmp_path, folder, monkeypatch):
@@ -239,7 +239,7 @@ def test_what_is_not_as_promised_is_told_and_recorded(tmp_path):
     name = folder / "train/n01440764/n01443537_7.png"
     (folder / "train/n01440764/0.png").rename(name)
     told = []
-    store = make_store.prepare(
+    store = make_store.make_store(
         request(f"folder:{folder}", tmp_path / "b"), warn=told.append
     )
     assert store.warnings == tuple(told)

@@ -43,7 +43,7 @@ def prepare(root, file_format, *, named=True, labels=(2, 0, 2, 0, 0, 2, 2, 0)):
 def test_images_are_sorted_by_class_and_name(tmp_path, file_format):
     options = prepare(tmp_path, file_format)
     seen = []
-    store = preparing.prepare(
+    store = preparing.make_store(
         request("tfds:pets", tmp_path / "store", **options),
         report=lambda *now: seen.append(now),
     )

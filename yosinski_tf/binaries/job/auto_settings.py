@@ -20,16 +20,16 @@ from yosinski_tf.study import settings
 FLAGS = flags.FLAGS
 
 
-def number_format(runs: pathlib.Path) -> precision.Choice:
+def number_format(runs: pathlib.Path) -> precision.PrecisionChoice:
     """What `--precision` stands for: what is said, or the folder's, or the machine's.
 
     Args:
       runs: The study folder, which need not exist.
     """
     if FLAGS.precision != AUTO:
-        return precision.Choice(FLAGS.precision, "")
+        return precision.PrecisionChoice(FLAGS.precision, "")
     if found := settings.noted_precision(runs):
-        return precision.Choice(found, "as this folder was made with")
+        return precision.PrecisionChoice(found, "as this folder was made with")
     return precision.here()
 
 

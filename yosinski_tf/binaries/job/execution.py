@@ -108,7 +108,7 @@ def _prepare(plan: Plan) -> dict[str, Any]:
         plan.processes,
         FLAGS.threads,
     )
-    settings = folder.prepare_folder(
+    settings = folder.make_study_folder(
         plan.runs, plan.settings, images, signed, threads, messages.tell_waiting
     )
     files.remove_leftovers(plan.runs)

@@ -17,7 +17,7 @@ from yosinski_tf.experiment.cohorts import (
     without,
 )
 from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.paper_plans import Part
+from yosinski_tf.experiment.paper_plans import PlanPart
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
@@ -82,7 +82,7 @@ class Plan:
         return one * recipe.batch_size * recipe.steps
 
 
-def make_plan(parts: Sequence[Part], with_bases: bool) -> Plan:
+def make_plan(parts: Sequence[PlanPart], with_bases: bool) -> Plan:
     """Reads flags and folder and looks at the data set; trains nothing.
 
     Args:

@@ -16,7 +16,7 @@ from yosinski_tf.data.store.stored_images import StoredImages
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class HalfImages:
     """The images of one half that are used for one purpose, as an index list.
 
     The arrays are numpy's or, after `on_host`, tensors.
@@ -34,7 +34,7 @@ class Part:
 
 
 def training_batches(
-    part: Part,
+    part: HalfImages,
     *,
     batch_size: int,
     crop_size: int,
@@ -76,14 +76,14 @@ def training_batches(
     )
 
 
-def order_of(part: Part, *, crop_size: int, mirror: bool, seed: int) -> Order:
+def order_of(part: HalfImages, *, crop_size: int, mirror: bool, seed: int) -> Order:
     """The order in which `training_batches` gives a part's images."""
     free = part.images.shape[1] - crop_size + 1
     return Order(len(part.indices), free, mirror, seed)
 
 
 def ordered_batches(
-    part: Part,
+    part: HalfImages,
     order: Order,
     *,
     batch_size: int,
@@ -144,7 +144,7 @@ def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
 
 
 def validation_batches(
-    part: Part, *, batch_size: int, crop_size: int, places: bool = False
+    part: HalfImages, *, batch_size: int, crop_size: int, places: bool = False
 ) -> tf.data.Dataset:
     """Every image once, in order, at its central crop; the last batch is short.
 
@@ -201,7 +201,7 @@ def without_autotuning(batches: tf.data.Dataset) -> tf.data.Dataset:
     return batches.with_options(options)
 
 
-def mean_pixel(part: Part) -> tuple[float, float, float]:
+def mean_pixel(part: HalfImages) -> tuple[float, float, float]:
     """Mean of each channel over all pixels of the part, 0..255."""
     sums = _pixel_sums(part).sum(axis=(0, 1))
     pixels = len(part.indices) * part.images.shape[1] * part.images.shape[2]
@@ -209,12 +209,12 @@ def mean_pixel(part: Part) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def mean_image(part: Part) -> np.ndarray:
+def mean_image(part: HalfImages) -> np.ndarray:
     """Mean of the part's images, float32 [size, size, 3], 0..255."""
     return (_pixel_sums(part) / len(part.indices)).astype(np.float32)
 
 
-def _pixel_sums(part: Part) -> np.ndarray:
+def _pixel_sums(part: HalfImages) -> np.ndarray:
     """Sum of the part's images, exactly, int64 [size, size, 3]."""
     if isinstance(part.images, StoredImages):
         return part.images.pixel_sums(part.indices)
@@ -224,7 +224,7 @@ def _pixel_sums(part: Part) -> np.ndarray:
     return sums
 
 
-def on_host(part: Part) -> Part:
+def on_host(part: HalfImages) -> HalfImages:
     """The part's own images as tensors in the CPU's memory, copied once.
 
     Images of a store stay where they are.
@@ -232,7 +232,7 @@ def on_host(part: Part) -> Part:
     if isinstance(part.images, StoredImages):
         return part
     with tf.device("CPU:0"):
-        return Part(
+        return HalfImages(
             tf.constant(part.images[part.indices]),
             tf.range(len(part.indices), dtype=tf.int64),
             tf.constant(part.labels, tf.int32),

@@ -9,7 +9,7 @@ import numpy as np
 from yosinski_tf.data import decoding
 from yosinski_tf.data.prepare.listing import Images, Listing
 from yosinski_tf.data.prepare.read_back import sums_bytes
-from yosinski_tf.data.prepare.shards import Settings, ShardTask, encode
+from yosinski_tf.data.prepare.shards import ShardTask, StoreSettings, encode
 from yosinski_tf.data.store import record_files
 from yosinski_tf.system.errors import UserError
 
@@ -25,7 +25,7 @@ _FILE_BYTES = 2**18
 def check_space(
     listing: Listing,
     tasks: Sequence[ShardTask],
-    settings: Settings,
+    settings: StoreSettings,
     folder: pathlib.Path,
 ) -> None:
     """Refuses to begin what the disk has no room for.
@@ -62,7 +62,7 @@ def megabytes(count: float) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def image_bytes(images: Images, settings: Settings) -> float:
+def image_bytes(images: Images, settings: StoreSettings) -> float:
     """How large an encoded image is likely to be, from a few of them."""
     if settings.encoding == "raw":
         return settings.image_size**2 * 3

@@ -18,9 +18,9 @@ from yosinski_tf.data.prepare.disk_space import check_space
 from yosinski_tf.data.prepare.listing import Listing
 from yosinski_tf.data.prepare.process_pool import run_all
 from yosinski_tf.data.prepare.shards import (
-    Settings,
     ShardResult,
     ShardTask,
+    StoreSettings,
     is_made,
     make_shard,
     result_of,
@@ -40,7 +40,7 @@ Runner = Callable[[Iterable[ShardTask], Callable[[int], None]], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class StoreRequest:
     """What to prepare.
 
     Attributes:
@@ -62,7 +62,7 @@ class Request:
     manual_dir: str | None
     held_out: float | None
     out: pathlib.Path
-    settings: Settings
+    settings: StoreSettings
     skip_corrupt: bool
     processes: int
     shard_records: int | None
@@ -77,8 +77,8 @@ class Unreadable(UserError):
         self.images = images
 
 
-def prepare(
-    request: Request,
+def make_store(
+    request: StoreRequest,
     *,
     report: Report = lambda what, done, total: None,
     warn: Callable[[str], None] = lambda warning: None,
@@ -120,7 +120,7 @@ def prepare(
 
 
 def _prepare(
-    request: Request,
+    request: StoreRequest,
     partial: PartialStore,
     report: Report,
     warn: Callable[[str], None],
@@ -191,14 +191,14 @@ def _prepare(
     return open_store(request.out)
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: StoreSettings) -> None:
     if settings.image_size < 1:
         raise UserError(f"image size {settings.image_size}: wanted at least 1 pixel")
     if settings.quality is not None and not 1 <= settings.quality <= 100:
         raise UserError(f"JPEG quality {settings.quality}: wanted 1 to 100")
 
 
-def _matching(request: Request, folder: pathlib.Path) -> Store:
+def _matching(request: StoreRequest, folder: pathlib.Path) -> Store:
     """The store that is there already, if it is the one that is wanted."""
     store = open_store(folder)
     found = (store.source, store.image_size, store.encoding, store.quality)
@@ -217,7 +217,7 @@ def _words(source: str, image_size: int, encoding: str, quality: int | None) -> 
 
 
 def _tasks(
-    request: Request, listing: Listing, partial: PartialStore
+    request: StoreRequest, listing: Listing, partial: PartialStore
 ) -> list[ShardTask]:
     tasks = []
     for split, images in listing.splits.items():

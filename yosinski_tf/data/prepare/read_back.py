@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from yosinski_tf.data.prepare import process_pool
-from yosinski_tf.data.prepare.shards import Settings, decode
+from yosinski_tf.data.prepare.shards import StoreSettings, decode
 from yosinski_tf.data.store import record_files, tf_example
 from yosinski_tf.data.store.format import (
     FILE_NAME,
@@ -39,7 +39,7 @@ class _Task:
 
     paths: tuple[pathlib.Path, ...]
     lengths: tuple[int, ...]
-    settings: Settings
+    settings: StoreSettings
     split: str
     labels: np.ndarray
     first_row: int
@@ -113,7 +113,7 @@ def _new_sums(sums: pathlib.Path, classes: int, ranks: int, size: int) -> None:
 def _tasks(
     store: Store, processes: int, sums: pathlib.Path, compare: bool
 ) -> Iterator[_Task]:
-    settings = Settings(store.image_size, store.encoding, store.quality)
+    settings = StoreSettings(store.image_size, store.encoding, store.quality)
     for split in store.splits:
         labels = np.asarray(store.labels(split))
         digests, names = store.digests(split), store.file_names(split)

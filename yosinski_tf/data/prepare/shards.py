@@ -26,7 +26,7 @@ from yosinski_tf.system.files import temporary_beside, write_atomically
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class StoreSettings:
     """What is done to every image.
 
     Attributes:
@@ -54,7 +54,7 @@ class ShardTask:
     """
 
     images: Images
-    settings: Settings
+    settings: StoreSettings
     path: pathlib.Path
     manifest: pathlib.Path
     skip_corrupt: bool
@@ -90,7 +90,7 @@ class ShardResult:
         return len(self.digests) // 64
 
 
-def encode(pixels: np.ndarray, settings: Settings) -> bytes:
+def encode(pixels: np.ndarray, settings: StoreSettings) -> bytes:
     """The bytes of the image feature for uint8 pixels [S, S, 3]."""
     if settings.encoding == "raw":
         return pixels.tobytes()
@@ -99,7 +99,7 @@ def encode(pixels: np.ndarray, settings: Settings) -> bytes:
     return file.getvalue()
 
 
-def decode(data: bytes, settings: Settings) -> np.ndarray:
+def decode(data: bytes, settings: StoreSettings) -> np.ndarray:
     """The uint8 pixels [S, S, 3] of an image feature.
 
     Raises:

@@ -13,12 +13,12 @@ import numpy as np
 from yosinski_tf.data.embedded import motifs
 from yosinski_tf.data.prepare import read_back, tfds_metadata
 from yosinski_tf.data.prepare.listing import Listing
-from yosinski_tf.data.prepare.shards import Settings, ShardResult, ShardTask
+from yosinski_tf.data.prepare.shards import ShardResult, ShardTask, StoreSettings
 from yosinski_tf.data.prepare.work_folder import sync_folder
 from yosinski_tf.data.store.format import (
     DESCRIPTION_NAME,
-    Split,
     Store,
+    StoredSplit,
     description,
     fingerprint,
 )
@@ -38,7 +38,7 @@ def write(
     listing: Listing,
     made: Sequence[tuple[ShardTask, ShardResult]],
     *,
-    settings: Settings,
+    settings: StoreSettings,
     skipped: list[dict[str, str]],
     warnings: list[str],
     command: str,
@@ -133,7 +133,7 @@ def _write_split(
     listing: Listing,
     split: str,
     made: Sequence[tuple[ShardTask, ShardResult]],
-) -> Split:
+) -> StoredSplit:
     labels, names, digests, lengths, num_bytes = [], [], [], [], 0
     for task, result in made:
         if task.images.split != split:
@@ -164,7 +164,9 @@ def _write_split(
     _save(folder / f"digests/{split}.npy", rows)
     text = b"".join(os.fsencode(name) + b"\n" for name in names)
     _write(folder / f"file_names/{split}.txt", text)
-    return Split(split, tuple(lengths), num_bytes, hashlib.sha256(joined).hexdigest())
+    return StoredSplit(
+        split, tuple(lengths), num_bytes, hashlib.sha256(joined).hexdigest()
+    )
 
 
 def _save(path: pathlib.Path, array: np.ndarray) -> None:

@@ -62,7 +62,7 @@ _BROKEN = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Split:
+class StoredSplit:
     """One part of a store.
 
     Attributes:
@@ -116,7 +116,7 @@ class Store:
     quality: int | None
     class_names: tuple[str, ...]
     families: tuple[str, ...] | None
-    splits: dict[str, Split]
+    splits: dict[str, StoredSplit]
     skipped: tuple[dict[str, str], ...]
     warnings: tuple[str, ...]
     side_files: dict[str, str]
@@ -267,7 +267,7 @@ def _parsed(root: pathlib.Path, fields: dict[str, Any]) -> Store:
     for name in ("class_names", "families", "skipped", "warnings"):
         fields[name] = None if fields[name] is None else tuple(fields[name])
     splits = [
-        Split(**{**split, "shard_lengths": tuple(split["shard_lengths"])})
+        StoredSplit(**{**split, "shard_lengths": tuple(split["shard_lengths"])})
         for split in fields.pop("splits")
     ]
     store = Store(folder=root, splits={s.name: s for s in splits}, **fields)
