@@ -265,7 +265,7 @@ def _work(job: Job, work: Work, connection, log: pathlib.Path) -> None:
         tell("full", str(error))
     except OSError as error:
         message = f"cannot write to {job.runs} ({error.strerror})"
-        full = files.is_full(error)
+        full = files.full_reason(error)
         tell("full" if full else "failed", _no_room(error, job) if full else message)
     connection.close()
 
@@ -298,7 +298,7 @@ def _locked(job, work, log, tell, held, stopped) -> tuple[str, object]:
     except UserError as error:
         message = str(error)
     except Exception as error:
-        if files.is_full(error):
+        if files.full_reason(error):
             return "full", _no_room(error, job)
         traceback.print_exc()
         first = next(iter(str(error).splitlines()), "")
