@@ -1,4 +1,4 @@
-"""A data set too large for the memory is refused."""
+"""Data sets that are too large for the memory are refused."""
 
 import os
 
@@ -23,12 +23,12 @@ def test_available_memory_is_less_than_the_machine_has():
 
 
 def test_every_process_holds_the_images_of_its_half():
-    # Of classes 0 to 3, with 1, 2, 3 and 4 training images and as many others.
+    # Classes 0 to 3 have 1, 2, 3 and 4 training images and as many validation images.
     labels = np.repeat(np.arange(4), [1, 2, 3, 4])
     part = np.zeros((10, 10, 10, 3), np.uint8), labels
     images = make_image_set("made up", ["a", "b", "c", "d"], None, part, part)
     halves = [(0, 1), (2, 3), (2, 3)]
-    # 14, 14 and 6 images of 300 bytes, 60% of what is free.
+    # The halves have 6, 14 and 14 images of 300 bytes; 60% of the memory may be used.
     for processes, needed in ((1, 7_000), (2, 14_000), (3, 17_000), (9, 17_000)):
         memory_check.check_halves(images, halves, processes, needed)
         with pytest.raises(UserError, match="choose fewer --processes"):

@@ -4,8 +4,6 @@ import os
 import pathlib
 
 _MEMINFO = pathlib.Path("/proc/meminfo")
-
-
 _CONTAINER_LIMITS = (
     pathlib.Path("/sys/fs/cgroup/memory.max"),
     pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -13,10 +11,10 @@ _CONTAINER_LIMITS = (
 
 
 def available_memory() -> int | None:
-    """Bytes that a process may still take, None where it cannot be told.
+    """Bytes that a process may still take; None if unknown.
 
-    Linux tells what is free (`MemAvailable`) and what a container may take;
-    elsewhere all of the machine's memory is taken to be free.
+    On Linux the smaller of the free memory (`MemAvailable`) and the container's
+    limit; elsewhere all memory of the machine.
     """
     free = _machine_memory()
     if free is None:

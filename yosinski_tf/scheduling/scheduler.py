@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from yosinski_tf.experiment.cohorts import Cohort, without
-from yosinski_tf.machine.hardware import default_processes
 from yosinski_tf.scheduling import multi_worker
 from yosinski_tf.scheduling.backlog import Backlog
 from yosinski_tf.scheduling.events import Event
@@ -28,8 +27,6 @@ from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import DiskFull
 from yosinski_tf.system.signals import StopRequest, terminate
 from yosinski_tf.training.job import Job, Progress, Stopped
-
-__all__ = ["Event", "default_processes", "train_all"]
 
 _LOGS = "logs"
 # Between two looks at what others have done.
