@@ -89,7 +89,9 @@ def main() -> None:
         functools.partial(job, runs),
         runs=runs,
         processes=1,
-        report=lambda event: print(event.kind, event.cohort.cohort_id, flush=True),
+        report=lambda event: print(
+            event.kind.words, event.cohort.cohort_id, flush=True
+        ),
         work=stub_training.train,
     )
     sys.exit(1 if lost else 0)

@@ -10,8 +10,8 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatments
 from yosinski_tf.scheduling import progress
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display, duration
-from yosinski_tf.scheduling.scheduler import Event
 from yosinski_tf.training.job import Progress
 
 NAMES = [f"class{index}" for index in range(8)]
@@ -47,14 +47,14 @@ def clock(monkeypatch):
 
 
 def step(cohort, number, rate=64.0):
-    return Event("progress", cohort, progress=Progress(number, rate))
+    return Event(EventKind.PROGRESS, cohort, progress=Progress(number, rate))
 
 
 def test_what_the_user_should_know_has_a_line_of_its_own(clock):
     stream = io.StringIO()
     display = Display(COSTS, steps=100, stream=stream)
     note = "the checkpoint x is damaged: training starts again"
-    display.show(Event("progress", ONE, progress=Progress(0, 0.0, note)))
+    display.show(Event(EventKind.PROGRESS, ONE, progress=Progress(0, 0.0, note)))
     assert f"{ONE.cohort_id}: {note}\n" in stream.getvalue()
     shown = stream.getvalue().count("damaged")
     display.show(step(ONE, 10))
@@ -89,16 +89,16 @@ def test_lengths_of_time(seconds, text):
 def test_without_a_terminal_there_are_plain_lines_and_few(clock):
     stream = io.StringIO()
     display = Display(COSTS, 100, stream)
-    display.show(Event("started", TWO))
+    display.show(Event(EventKind.STARTED, TWO))
     for number in range(1, 100):
         clock.now += 1
         display.show(step(TWO, number))
     clock.now += 1
-    display.show(Event("finished", TWO))
+    display.show(Event(EventKind.FINISHED, TWO))
     text = stream.getvalue()
     assert "\x1b" not in text and "\r" not in text
     lines = text.splitlines()
-    assert lines[0] == "[    0s] start random-0_B_seed0_first: 2 networks"
+    assert lines[0] == "[    0s] started random-0_B_seed0_first: 2 networks"
     assert "[ 1m40s] finished random-0_B_seed0_first: 2 networks" in lines
     assert sum("time left" in line for line in lines) == 3
 
@@ -106,25 +106,25 @@ def test_without_a_terminal_there_are_plain_lines_and_few(clock):
 def test_a_terminal_shows_what_runs_with_its_rate(clock):
     stream = Terminal()
     display = Display(COSTS, 100, stream)
-    display.show(Event("started", ONE))
+    display.show(Event(EventKind.STARTED, ONE))
     assert last_line(stream) == (
         "random-0_A_seed0_first starting | time left unknown yet"
     )
-    display.show(Event("started", TWO))
+    display.show(Event(EventKind.STARTED, TWO))
     clock.now += 5
     display.show(step(TWO, 10, rate=1000.0))
     # Two networks see each image.
     line = last_line(stream)
     assert "random-0_A_seed0_first starting" in line
     assert "random-0_B_seed0_first step 10/100 2,000 network-images/s" in line
-    display.show(Event("finished", TWO))
+    display.show(Event(EventKind.FINISHED, TWO))
     assert "random-0_B" not in last_line(stream)
 
 
 def test_the_time_left_follows_the_work_done(clock):
     stream = Terminal()
     display = Display(COSTS, 10, stream)
-    display.show(Event("started", ONE))
+    display.show(Event(EventKind.STARTED, ONE))
     clock.now += 10
     display.show(step(ONE, 1))
     clock.now += 10
@@ -132,7 +132,7 @@ def test_the_time_left_follows_the_work_done(clock):
     # 40 of 400 units in the 10 s since the first look; 350 are left.
     assert last_line(stream).endswith("time left 1m28s")
     clock.now += 10
-    display.show(Event("finished", ONE))
+    display.show(Event(EventKind.FINISHED, ONE))
     # 90 in 20 s, 300 left.
     assert last_line(stream).endswith("time left 1m07s")
 
@@ -140,7 +140,7 @@ def test_the_time_left_follows_the_work_done(clock):
 def test_what_was_done_before_a_resumption_is_no_speed(clock):
     stream = Terminal()
     display = Display({ONE.cohort_id: 100.0}, 100, stream)
-    display.show(Event("started", ONE))
+    display.show(Event(EventKind.STARTED, ONE))
     clock.now += 10
     display.show(step(ONE, 80))
     assert last_line(stream).endswith("time left unknown yet")
@@ -152,9 +152,9 @@ def test_what_was_done_before_a_resumption_is_no_speed(clock):
 def test_finished_networks_are_counted_and_failures_told(clock):
     stream = io.StringIO()
     display = Display(COSTS, 10, stream)
-    display.show(Event("failed", ONE, message="its process ended with code -9"))
+    display.show(Event(EventKind.FAILED, ONE, message="its process ended with code -9"))
     assert display.finished == 0
-    display.show(Event("finished", TWO))
+    display.show(Event(EventKind.FINISHED, TWO))
     assert display.finished == 2
     assert (
         "failed random-0_A_seed0_first: its process ended with code -9"
@@ -167,8 +167,8 @@ def test_a_reader_that_is_gone_ends_nothing(clock):
     os.close(read)
     with open(write, "w") as stream:
         display = Display(COSTS, 10, stream)
-        display.show(Event("started", ONE))
-        display.show(Event("finished", TWO))
+        display.show(Event(EventKind.STARTED, ONE))
+        display.show(Event(EventKind.FINISHED, TWO))
         progress.say("Stopped.\n", stream)
         # Nothing is left to fail when the stream is closed.
         stream.flush()

@@ -11,7 +11,7 @@ import stub_training
 from stub_training import cohorts
 
 from yosinski_tf.scheduling import scheduler
-from yosinski_tf.scheduling.events import Event
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import failures, records
 from yosinski_tf.system import locks
 from yosinski_tf.system.files import DiskFull
@@ -55,7 +55,7 @@ A, B = "random-0_baseA_seed0", "random-0_baseB_seed0"
 def test_bases_first_then_copies_and_no_lock_is_left(tmp_path):
     happened, lost = train(tmp_path, cohorts("A1B,B1B"))
     assert lost == []
-    started = [name for kind, name in happened if kind == "started"]
+    started = [name for kind, name in happened if kind is EventKind.STARTED]
     assert set(started[:2]) == {"random-0_A_seed0_first", "random-0_B_seed0_first"}
     assert started[2:] == ["random-0_B_seed0_copies"]
     assert trained(tmp_path) == sorted(
@@ -69,13 +69,16 @@ def test_an_exception_is_noted_and_the_rest_goes_on(tmp_path):
     happened, lost = train(tmp_path, cohorts("A1B,B1B"))
     assert trained(tmp_path) == sorted([B, "random-0_B1B_seed0"])
     # Its note may be seen before its process has said so.
-    dropped, failed = sorted(lost, key=lambda event: event.kind)
-    assert (failed.kind, names([failed])) == ("failed", [A])
+    failed, dropped = sorted(lost, key=lambda event: event.kind.words)
+    assert (failed.kind, names([failed])) == (EventKind.FAILED, [A])
     log = tmp_path / "logs" / "random-0_A_seed0_first.log"
     assert failed.message == f"RuntimeError: a wheel came off; see {log}"
     assert "rolled away" in log.read_text()
-    assert (dropped.kind, names([dropped])) == ("dropped", ["random-0_A1B_seed0"])
-    assert dropped.message == f"the base {A} failed"
+    assert (dropped.kind, names([dropped])) == (
+        EventKind.LEFT_OUT,
+        ["random-0_A1B_seed0"],
+    )
+    assert dropped.message == f"its base network {A} failed"
     note = json.loads((tmp_path / A / "failure.json").read_text())
     assert note["message"] == failed.message
     assert note["log"] == str(log)
@@ -95,7 +98,7 @@ def test_copies_of_a_base_that_diverged_are_left_out(tmp_path):
     mark(tmp_path, A, "diverge")
     happened, lost = train(tmp_path, cohorts("A1B,A2B+,B1B"))
     (dropped,) = lost
-    assert dropped.message == f"the base {A} diverged"
+    assert dropped.message == f"its base network {A} diverged"
     assert names(lost) == ["random-0_A1B_seed0", "random-0_A2B+_seed0"]
     assert trained(tmp_path) == sorted([A, B, "random-0_B1B_seed0"])
     # The same on the next start, when its record is there from the beginning.
@@ -125,7 +128,7 @@ def test_what_another_process_finished_in_the_meantime_is_not_trained(tmp_path):
     train(tmp_path, cohorts("R1A"))
     (tmp_path / "trained.txt").write_text("")
     happened, lost = train(tmp_path, made)
-    assert ("elsewhere", "random-0_A_seed0_first") in happened
+    assert (EventKind.TRAINED_ELSEWHERE, "random-0_A_seed0_first") in happened
     assert trained(tmp_path) == ["random-0_R2A_seed0", A]
 
 
@@ -140,7 +143,7 @@ def test_what_was_begun_together_goes_on_together_and_the_rest_apart(tmp_path):
     happened, lost = train(tmp_path, cohorts("baseA,R1A,R2A,R3A"), processes=1)
     name = "random-0_A_seed0_first"
     assert lost == []
-    started = [cohort for kind, cohort in happened if kind == "started"]
+    started = [cohort for kind, cohort in happened if kind is EventKind.STARTED]
     assert sorted(started) == [name, f"{name}_R1A", f"{name}_R3A"]
     assert len(trained(tmp_path)) == 4
     assert started[0] == name
@@ -151,10 +154,10 @@ def test_a_checkpoint_of_a_process_that_was_killed_since_is_seen(tmp_path):
     backlog = scheduler.Backlog(made, tmp_path)
     hold(tmp_path, 50, "random-0_R1A_seed0")
     first = backlog.take()
-    assert names([Event("started", first)]) == [A]
+    assert names([Event(EventKind.STARTED, first)]) == [A]
     backlog.put_back(first)
     second = backlog.take()
-    assert names([Event("started", second)]) == ["random-0_R1A_seed0"]
+    assert names([Event(EventKind.STARTED, second)]) == ["random-0_R1A_seed0"]
     assert second.cohort_id == "random-0_A_seed0_first_R1A"
     assert backlog.take() is None and backlog
     backlog.close(second)
@@ -201,7 +204,7 @@ def saved(runs):
 
 def test_a_terminal_that_is_lost_kills_nobody_who_is_saving(tmp_path):
     def report(event):
-        if event.kind == "stopped":
+        if event.kind is EventKind.STOPPED:
             raise BrokenPipeError(32, "Broken pipe")
 
     with pytest.raises(KeyboardInterrupt):
@@ -225,10 +228,10 @@ def test_a_crash_that_cannot_be_noted_lets_the_others_save(tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         stop_all(tmp_path, events.append)
     assert saved(tmp_path) == ["saved A", "saved B"]
-    ended = [event for event in events if event.kind != "started"]
+    ended = [event for event in events if event.kind is not EventKind.STARTED]
     assert [(event.kind, event.message) for event in ended] == [
-        ("full", "no room"),
-        ("stopped", ""),
+        (EventKind.DISK_FULL, "no room"),
+        (EventKind.STOPPED, ""),
     ]
 
 

@@ -40,12 +40,7 @@ def full_reason(error: BaseException) -> str:
 
 
 def disk_full(path: pathlib.Path, reason: str) -> DiskFull:
-    """The error for a write that found no room.
-
-    Args:
-      path: The file that was being written.
-      reason: The system's words for it.
-    """
+    """The error for a write to `path` that found no room, in the system's words."""
     return DiskFull(
         f"no room on the disk of {path.parent} to write {path.name} ({reason}):"
         " free some space, then start the same command again; finished work is kept"
@@ -54,10 +49,7 @@ def disk_full(path: pathlib.Path, reason: str) -> DiskFull:
 
 @contextlib.contextmanager
 def room_for(path: pathlib.Path) -> Iterator[None]:
-    """A `with` block that turns errors about a full disk into `DiskFull`.
-
-    Args:
-      path: The file that is being written.
+    """A `with` block that writes `path`; a full disk raises `DiskFull` there.
 
     Raises:
       DiskFull: In place of an error of the system or of TensorFlow.
