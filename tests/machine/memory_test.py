@@ -7,7 +7,7 @@ import pytest
 
 from yosinski_tf.data.sources import memory_check
 from yosinski_tf.data.sources.image_set import make_image_set
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.system.errors import UserError
 
 

@@ -28,7 +28,7 @@ from yosinski_tf.data.sources.image_set import half_view
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.experiment.paper_plans import REDUCED_COUNTS
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 

@@ -14,7 +14,7 @@ from yosinski_tf.data.batches.batch_map import map_batch
 from yosinski_tf.data.batches.stored_batches import decoded_windows, keep_freed_memory
 from yosinski_tf.data.sources import by_name
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 
 _SEED = 1
 

@@ -19,7 +19,7 @@ from etils import epath
 from PIL import Image
 
 from yosinski_tf.data.decoding import looks_like_image
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 from yosinski_tf.system.errors import UserError
 
 NAME = "yosinski_photographs"

@@ -10,7 +10,7 @@ from absl import flags, logging
 
 from yosinski_tf.benchmarks.train_benchmark import PARTS
 from yosinski_tf.binaries.job import command_line
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 

@@ -7,7 +7,7 @@ import sys
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 from yosinski_tf.scheduling.progress import ImageCount
 from yosinski_tf.system.errors import UserError
 

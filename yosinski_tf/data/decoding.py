@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 from yosinski_tf.system.errors import UserError
 
 # Pixel formats only: Pillow's EPS reader, for one, would start Ghostscript.

@@ -129,13 +129,13 @@ def process_bytes(
     num_classes: int,
     image_bytes: int = 0,
 ) -> int:
-    """Estimates the bytes of a process that trains some runs together.
+    """Estimates the bytes of a process that trains some runs of a half together.
 
     Args:
       runs: The runs.
       network: Their network.
       recipe: Their recipe.
-      num_classes: Classes of their half.
+      num_classes: Classes of the half.
       image_bytes: Bytes of the half's images in memory.
     """
     runs = tuple(runs)

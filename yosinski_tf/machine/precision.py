@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Collection, Sequence
 
-from yosinski_tf.machine import gpus, processor
+from yosinski_tf.machine import gpus, hardware
 from yosinski_tf.machine.gpus import Gpu
 
 # From these compute capabilities on, a GPU multiplies many times faster in the
@@ -36,7 +36,7 @@ class PrecisionChoice:
 
 def here() -> PrecisionChoice:
     """The choice for this machine and the current Keras backend."""
-    return choose(gpus.visible(), processor.flags(), keras_backend())
+    return choose(gpus.visible(), hardware.processor_flags(), keras_backend())
 
 
 def choose(

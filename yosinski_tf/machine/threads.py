@@ -6,7 +6,7 @@ import os
 from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine import gpus
-from yosinski_tf.machine.processor import cores
+from yosinski_tf.machine.hardware import cores
 
 _MOST_PROCESSES = 4
 # Multiply-accumulates of the largest layer on a batch, about a millisecond of one

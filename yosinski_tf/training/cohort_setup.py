@@ -12,7 +12,7 @@ from yosinski_tf.data.batches import pipeline
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
 from yosinski_tf.experiment.runs import Run
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.models import surgery
 from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.cohort_graph import Member

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from yosinski_tf.machine import processor
+from yosinski_tf.machine import hardware
 from yosinski_tf.system.versions import installed
 
 _PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
@@ -31,7 +31,7 @@ def describe_device() -> str:
     """The accelerators in use, or else the processor and its cores, for people."""
     if found := accelerators():
         return f"{len(found)} x {_name(found[0])}"
-    return f"CPU, {processor.name()}, {processor.cores()} cores"
+    return f"CPU, {hardware.processor_name()}, {hardware.cores()} cores"
 
 
 def _name(accelerator: Any) -> str:

@@ -12,7 +12,7 @@ from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine import cohort_memory, gpus, precision
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.machine.threads import choose_threads, default_processes
 from yosinski_tf.study import settings
 
