@@ -5,27 +5,15 @@ import pytest
 from yosinski_tf.machine import gpus, precision
 from yosinski_tf.machine.gpus import Gpu, parse, without_hidden
 
-SMI = """GPU-1a, 8.0, 40960, 40000, NVIDIA A100-SXM4-40GB
-GPU-2b, 7.5, 15360, 15000, Tesla T4
-GPU-3c, [N/A], [N/A], [N/A], Broken
-GPU-4d, 9.0, 81559, 81000, NVIDIA H100, 80GB
+SMI = """GPU-1a, 8.0, 40000, NVIDIA A100-SXM4-40GB
+GPU-2b, 7.5, 15000, Tesla T4
+GPU-3c, [N/A], [N/A], Broken
+GPU-4d, 9.0, 81000, NVIDIA H100, 80GB
 """
-
-
-def gpu(uuid, capability, total, free, name):
-    return Gpu(
-        uuid=uuid,
-        compute_capability=capability,
-        total_bytes=total << 20,
-        free_bytes=free << 20,
-        name=name,
-    )
-
-
-A100 = gpu("GPU-1a", 8.0, 40960, 40000, "NVIDIA A100-SXM4-40GB")
-T4 = gpu("GPU-2b", 7.5, 15360, 15000, "Tesla T4")
-H100 = gpu("GPU-4d", 9.0, 81559, 81000, "NVIDIA H100, 80GB")
-OLD = gpu("GPU-5e", 6.1, 1, 1, "GeForce GTX 1080")
+A100 = Gpu("GPU-1a", 8.0, 40000 << 20, "NVIDIA A100-SXM4-40GB")
+T4 = Gpu("GPU-2b", 7.5, 15000 << 20, "Tesla T4")
+H100 = Gpu("GPU-4d", 9.0, 81000 << 20, "NVIDIA H100, 80GB")
+OLD = Gpu("GPU-5e", 6.1, 1 << 20, "GeForce GTX 1080")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ changes no result (not in the paper, which trained each network alone).
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from yosinski_tf.experiment.cohorts import Cohort, make_cohorts
 from yosinski_tf.experiment.networks import Conv, Network
@@ -107,40 +107,34 @@ def pack(
         # With fewer cohorts, some processes would wait for the base networks.
         share = math.ceil(len(runs) / (turns * processes))
         wanted = min(wanted, max(_WORTHWHILE, share))
-    without_limit, _ = together(wanted)
-    for size in range(wanted, 0, -1):
+    size, (total, count) = wanted, together(wanted)
+    without_limit = total
+    while total > room and size > 1:
+        size -= 1
         total, count = together(size)
-        if total <= room or size == 1:
-            return Packing(
-                size=size,
-                wanted=wanted,
-                wanted_bytes=without_limit,
-                needed_bytes=total,
-                room=room,
-                processes=count,
-            )
-    raise AssertionError("a size of 1 is always returned")
+    return Packing(
+        size=size,
+        wanted=wanted,
+        wanted_bytes=without_limit,
+        needed_bytes=total,
+        room=room,
+        processes=count,
+    )
 
 
 def process_bytes(
-    runs: Iterable[Run],
+    runs: Sequence[Run],
     network: Network,
     recipe: Recipe,
     num_classes: int,
     image_bytes: int = 0,
 ) -> int:
-    """Estimates the bytes of a process that trains some runs of a half together.
+    """Estimates the bytes of a process that trains some runs together.
 
-    Args:
-      runs: The runs.
-      network: Their network.
-      recipe: Their recipe.
-      num_classes: Classes of the half.
-      image_bytes: Bytes of the half's images in memory.
+    Their half has `num_classes` classes; its images take `image_bytes` in memory.
     """
-    runs = tuple(runs)
-    layers = _layers(network, recipe, num_classes)
-    batch, trunks = recipe.batch_size, {}
+    layers, trunks = _layers(network, recipe, num_classes), {}
+    # For copies in the lower precision.
     half = 0 if recipe.precision == "float32" else _FLOAT32 // 2
     weights = kept = passing = 0
     for run in runs:
@@ -160,15 +154,10 @@ def process_bytes(
         # The activations that the trained layers start from.
         kept += sum(layer.kept for layer in trunk)
     pixels = 2 * _FLOAT32 * 3 * recipe.crop_size**2
-    training = batch * (kept + 2 * passing + pixels)
+    training = recipe.batch_size * (kept + 2 * passing + pixels)
     validation = recipe.validation_batch_size * (2 * passing + pixels)
-    return (
-        _PROCESS
-        + _MODEL * len(runs)
-        + weights
-        + max(training, validation)
-        + image_bytes
-    )
+    fixed = _PROCESS + _MODEL * len(runs) + image_bytes
+    return fixed + weights + max(training, validation)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-_QUERY = "--query-gpu=uuid,compute_cap,memory.total,memory.free,name"
+_QUERY = "--query-gpu=uuid,compute_cap,memory.free,name"
 _TIMEOUT_SECONDS = 20
 
 
@@ -22,14 +22,12 @@ class Gpu:
     Attributes:
       uuid: Its identity, `GPU-...`.
       compute_capability: NVIDIA's number for its features, for example 8.0.
-      total_bytes: Its memory.
       free_bytes: The part of its memory that nobody used when it was asked for.
       name: Its name, for people.
     """
 
     uuid: str
     compute_capability: float
-    total_bytes: int
     free_bytes: int
     name: str
 
@@ -60,18 +58,11 @@ def parse(text: str) -> tuple[Gpu, ...]:
     found = []
     for line in text.splitlines():
         try:
-            uuid, capability, total, free, name = line.split(",", maxsplit=4)
-            gpu = Gpu(
-                uuid=uuid.strip(),
-                compute_capability=float(capability),
-                # From MiB.
-                total_bytes=int(total) << 20,
-                free_bytes=int(free) << 20,
-                name=name.strip(),
-            )
+            uuid, capability, free, name = line.split(",", maxsplit=3)
+            free_bytes = int(free) << 20  # From MiB.
+            found.append(Gpu(uuid.strip(), float(capability), free_bytes, name.strip()))
         except ValueError:  # such as [N/A]
             continue
-        found.append(gpu)
     return tuple(found)
 
 

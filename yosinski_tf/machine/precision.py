@@ -42,12 +42,9 @@ def here() -> PrecisionChoice:
 def choose(
     visible: Sequence[Gpu], flags: Collection[str], backend: str
 ) -> PrecisionChoice:
-    """The fastest number format of some hardware; float32 if none is known to be.
+    """The fastest number format for some GPUs, processor flags and Keras backend.
 
-    Args:
-      visible: The GPUs.
-      flags: The processor's instruction sets, as Linux names them.
-      backend: The Keras backend.
+    It is float32 if no other format is known to be faster.
     """
     if visible:
         gpu = min(visible, key=lambda each: each.compute_capability)

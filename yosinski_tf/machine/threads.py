@@ -44,13 +44,12 @@ def choose_threads(
 ) -> Threads:
     """Chooses the threads of each process of a new study.
 
-    If the matrix products of a network are small, threads that share a product wait
-    for each other longer than they compute; the networks of a cohort, and the two
-    products of every layer's gradients, occupy threads that share none. The rule
-    looks at the network alone, so that results do not depend on the other networks
-    of the cohort. Processes whose threads share no operation get twice their part of
-    the cores, which keeps the cores busy while another process starts or ends. In a
-    process with more than two cores, or with a GPU, threads share every operation:
+    Threads that share a small matrix product wait for each other longer than they
+    compute; the networks of a cohort, and the two products of every gradient, can
+    occupy them instead. The rule looks at one network, so that results do not depend
+    on the others of its cohort. Processes whose threads share no operation get twice
+    their part of the cores, which keeps cores busy while another process starts or
+    ends. With a GPU, or more than two cores a process, threads share every operation:
     nothing else was measured there.
 
     Args:

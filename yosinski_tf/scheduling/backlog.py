@@ -86,8 +86,8 @@ class Backlog:
         events = []
         for cohort in self._pending:
             done = [r for r in cohort.runs if self._is_done(r)]
-            failed = [r for r in cohort.runs if failures.failed(self._runs, r.run_id)]
-            failed = [run for run in failed if run not in done]
+            left = [r for r in cohort.runs if r not in done]
+            failed = [r for r in left if failures.failed(self._runs, r.run_id)]
             self._broken |= dict.fromkeys(_ids(failed), "failed")
             if done:
                 events.append(Event(EventKind.TRAINED_ELSEWHERE, _only(cohort, done)))

@@ -26,8 +26,10 @@ from yosinski_tf.training.job import Job, Progress, Stopped
 # Exit codes that say nothing about the cohort: a user killed the process, or the
 # system did because memory ran out.
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+Report = Callable[[Progress], None]
+ShouldStop = Callable[[], bool]
 # Trains a job as `train` does; a new process must be able to import it.
-Work = Callable[[Job, Callable[[Progress], None], Callable[[], bool]], object]
+Work = Callable[[Job, Report, ShouldStop], object]
 
 
 class CohortProcess:
@@ -61,7 +63,7 @@ class CohortProcess:
                 pass
         self.process.join()
         with contextlib.suppress(OSError, UserError):
-            self._release_locks()
+            locks.sweep(self._runs, _ids(self.cohort))
         # SIGTERM ends a process that had not begun to train: nothing to save.
         return stopped if self.process.exitcode == -signal.SIGTERM else event
 
@@ -77,7 +79,7 @@ class CohortProcess:
     def _ended(self) -> Event:
         """The event for a process that ended without reporting."""
         self.process.join()
-        self._release_locks()
+        locks.sweep(self._runs, _ids(self.cohort))
         code = self.process.exitcode
         if code == worker_files.LOST:
             message = f"{worker_files.WORKER_ENDED}; see {self._log}"
@@ -88,9 +90,6 @@ class CohortProcess:
             return Event(EventKind.FAILED, self.cohort, message=message)
         return self.fail(message)
 
-    def _release_locks(self) -> None:
-        locks.sweep(self._runs, _ids(self.cohort))
-
 
 def log_of(job: Job, suffix: str = "") -> pathlib.Path:
     """The file to which the process of a job prints."""
@@ -98,11 +97,9 @@ def log_of(job: Job, suffix: str = "") -> pathlib.Path:
 
 
 def start(body: Callable, *arguments: object) -> tuple[BaseProcess, Connection]:
-    """Starts a process; returns it and the connection from which to read its events.
+    """Starts a process; returns it and the connection to read its events from.
 
-    Args:
-      body: Runs in the process, with the arguments and a connection to send events.
-      *arguments: Values that can be pickled.
+    It calls `body` with the arguments and a connection to send events to.
     """
     context = multiprocessing.get_context("spawn")
     connection, theirs = context.Pipe(duplex=False)
@@ -125,9 +122,7 @@ def print_to(log: pathlib.Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def train(
-    job: Job, report: Callable[[Progress], None], should_stop: Callable[[], bool]
-) -> None:
+def train(job: Job, report: Report, should_stop: ShouldStop) -> None:
     """Sets up TensorFlow in this process and trains a job: see `trainer.train`."""
     # Imported here: the parent never imports TensorFlow, which reads threads once.
     from yosinski_tf.machine import threads

@@ -22,11 +22,9 @@ class Fate(enum.Enum):
 
 @enum.unique
 class EventKind(enum.Enum):
-    """What can happen to a cohort.
+    """What can happen to a cohort, and what follows.
 
-    Attributes:
-      fate: What becomes of the cohort.
-      words: What the user reads before the cohort's name.
+    `fate` is what becomes of the cohort; the user reads `words` before its name.
     """
 
     # Its process has started.
@@ -46,7 +44,7 @@ class EventKind(enum.Enum):
     # Another worker has ended: training begins again with all workers.
     WORKER_LOST = Fate.PUT_BACK, "interrupted"
     # Another worker did not start in time: the study ends.
-    WORKER_MISSING = Fate.PUT_BACK, "gave up"
+    WORKER_MISSING = Fate.PUT_BACK, "gave up on"
     # The disk is full: the study ends.
     DISK_FULL = Fate.PUT_BACK, "disk full"
     # It cannot be trained because of an error, here or in another process.

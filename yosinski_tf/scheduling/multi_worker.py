@@ -9,9 +9,11 @@ import os
 import pathlib
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 
 from yosinski_tf.scheduling import cohort_process, worker_files
+from yosinski_tf.scheduling.cohort_process import Report, ShouldStop
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.worker_files import Call, PeerLost
 from yosinski_tf.system.errors import UserError
@@ -34,26 +36,21 @@ class Attempts:
     """Counts how often a worker ended before a cohort got further than before."""
 
     def __init__(self) -> None:
-        self._furthest: dict[str, int] = {}
-        self._lost: dict[str, int] = {}
+        self._furthest: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
 
     def reached(self, cohort: str, step: int) -> None:
         """Notes the step that a cohort has reached."""
-        if step > self._furthest.get(cohort, 0):
-            self._furthest[cohort] = step
-            self._lost.pop(cohort, None)
+        if step > self._furthest[cohort]:
+            self._furthest[cohort], self._lost[cohort] = step, 0
 
     def lost(self, cohort: str) -> bool:
         """Notes that a worker ended; returns whether to give up."""
-        self._lost[cohort] = self._lost.get(cohort, 0) + 1
+        self._lost[cohort] += 1
         return self._lost[cohort] >= MOST_ATTEMPTS
 
 
-def lead(
-    job: Job,
-    report: Callable[[Progress], None],
-    should_stop: Callable[[], bool],
-) -> None:
+def lead(job: Job, report: Report, should_stop: ShouldStop) -> None:
     """Trains a cohort with all workers; the chief's part.
 
     Raises:
@@ -74,11 +71,11 @@ def lead(
     )
     if standing is None:
         raise Stopped
-    worker_files.watch(job.runs, standing, 0, len(workers))
+    worker_files.watch(job.runs, standing, job.distribution)
     _train(job, report, should_stop)
 
 
-def _train(job, report, should_stop) -> None:
+def _train(job: Job, report: Report, should_stop: ShouldStop) -> None:
     try:
         cohort_process.train(job, report, should_stop)
     except Exception as error:
@@ -155,8 +152,10 @@ class _Follower:
         self.stop()
         self._call, self._job = call, self._make_job(call)
         self._report(Event(EventKind.STARTED, self._job.cohort))
+        rank = self._job.distribution.rank
+        self._log = cohort_process.log_of(self._job, f".worker{rank}")
         self._process, self._connection = cohort_process.start(
-            _take_part, self._job, call, _log_of(self._job)
+            _take_part, self._job, call, self._log
         )
         # The process of an earlier training has ended.
         self._presence.ready_for(call.id)
@@ -186,7 +185,7 @@ class _Follower:
             self._process.join()
             message = f"its process ended with code {self._process.exitcode}"
             if self._process.exitcode == worker_files.LOST:
-                message = f"{worker_files.WORKER_ENDED}; see {_log_of(self._job)}"
+                message = f"{worker_files.WORKER_ENDED}; see {self._log}"
             return Event(EventKind.WORKER_LOST, self._job.cohort, message=message)
 
     def stop(self) -> None:
@@ -197,16 +196,10 @@ class _Follower:
             self._process = None
 
 
-def _log_of(job: Job) -> pathlib.Path:
-    return cohort_process.log_of(job, f".worker{job.distribution.rank}")
-
-
 def _take_part(job: Job, call: Call, log: pathlib.Path, connection) -> None:
     """Runs in the new process."""
     cohort_process.print_to(log)
-    distribution = job.distribution
-    size = len(distribution.workers)
-    worker_files.watch(job.runs, call, distribution.rank, size)
+    worker_files.watch(job.runs, call, job.distribution)
     kind, message = EventKind.FINISHED, ""
     try:
         _train(job, lambda progress: None, lambda: False)

@@ -114,13 +114,9 @@ class ImageCount:
         self._drawn = 0.0
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Shows how far a task is.
+        """Shows that a task, such as `preparing`, is done for some of all images.
 
-        Args:
-          what: The task, such as `preparing`. Images that were done before its first
-            call do not count in the rate.
-          done: Images done.
-          total: All images of the task.
+        Images done before the first call for a task do not count in its rate.
         """
         now = time.monotonic()
         begins, ends = what != self._what, done >= total
@@ -145,10 +141,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
     """Writes and flushes text; a reader that has gone is ignored.
 
     Ctrl-C also ends the `tee` at the other end of a pipe, and users close terminals.
-
-    Args:
-      text: What to write, line ends included.
-      stream: Where to write; standard output if None.
+    Writes to standard output if `stream` is None.
     """
     stream = stream or sys.stdout
     try:

@@ -19,6 +19,7 @@ from typing import Any
 
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import make_folder, write_atomically
+from yosinski_tf.training.clusters import Distribution
 
 FOLDER = "workers"
 BEAT_SECONDS = 2.0
@@ -205,14 +206,14 @@ def gather(
         time.sleep(_LOOK_SECONDS)
 
 
-def watch(runs: pathlib.Path, standing: Call, rank: int, size: int) -> None:
+def watch(runs: pathlib.Path, standing: Call, distribution: Distribution) -> None:
     """Starts a thread that ends this process when the training cannot succeed.
 
     TensorFlow notices most such cases by itself, but may also wait forever. `standing`
-    is the call that worker `rank` of `size` has joined; the exit code is `LOST`.
+    is the call that this worker has joined; the exit code is `LOST`.
     """
-    parent = os.getppid()
-    others = range(1, size) if rank == 0 else [0]
+    parent, rank = os.getppid(), distribution.rank
+    others = [0] if distribution.follows else range(1, len(distribution.workers))
     peers = {other: Peer(runs, other) for other in others}
 
     def reason() -> str:

@@ -87,11 +87,7 @@ def is_listed(path: pathlib.Path) -> bool:
 def write_atomically(
     path: pathlib.Path, data: bytes | Callable[[BinaryIO], None]
 ) -> None:
-    """Writes a file so that a reader sees all of it or nothing.
-
-    Args:
-      path: The file.
-      data: Its content, or a function that writes it to an open file.
+    """Writes a file, or has `data` write it, so that a reader sees all or nothing.
 
     Raises:
       DiskFull: If there is no room; the old file is kept.

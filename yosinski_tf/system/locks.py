@@ -132,7 +132,9 @@ def take(
         try:
             for path, name in zip(paths, names, strict=True):
                 # Each lock is a new file, so that each has its own time of touch.
-                _write(mine)
+                with files.room_for(mine):
+                    mine.unlink(missing_ok=True)
+                    mine.write_text(_text())
                 found = _find(path, stale_seconds)
                 if found is not None and not found.stale:
                     raise Busy(name, found.holder)
@@ -160,11 +162,7 @@ def held(
 ) -> Iterator[None]:
     """Waits for a lock and holds it for a `with` block.
 
-    Args:
-      runs: The study folder.
-      name: What to lock.
-      waiting: Called once after waiting for `patience` seconds.
-      patience: Seconds to wait silently.
+    Calls `waiting` once if the lock is still busy after `patience` seconds.
     """
     begun, told = time.monotonic(), False
     while True:
@@ -213,12 +211,6 @@ def sweep(runs: pathlib.Path, names: Sequence[str]) -> None:
 
 def _text() -> str:
     return json.dumps(dataclasses.asdict(processes.this_process()))
-
-
-def _write(path: pathlib.Path) -> None:
-    with files.room_for(path):
-        path.unlink(missing_ok=True)
-        path.write_text(_text())
 
 
 def _link(source: pathlib.Path, path: pathlib.Path) -> bool:

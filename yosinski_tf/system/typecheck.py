@@ -9,17 +9,13 @@ from typing import Any
 
 
 def wrong_fields(kind: type, values: Mapping[str, Any]) -> list[str]:
-    """Lists the values that do not have the type of their field.
+    """Lists the fields of the dataclass `kind` whose value has another type.
 
     An int counts as a float and a list as a tuple; a bool is not a number. Numbers
     must be finite and strings valid Unicode, at any depth.
 
-    Args:
-      kind: A dataclass.
-      values: Values of all or some of its fields.
-
     Returns:
-      For every wrong field its name, the type needed and the value found.
+      For every such field its name, the type needed and the value found.
     """
     hints = typing.get_type_hints(kind)
     return [

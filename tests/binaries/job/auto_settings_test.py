@@ -6,7 +6,7 @@ import re
 import pytest
 from commands import TINY, draw_folder, run
 
-SMI = "GPU-2b, 7.5, 15360, {free}, Tesla T4"
+SMI = "GPU-2b, 7.5, {free}, Tesla T4"
 
 
 @pytest.fixture(scope="module")
