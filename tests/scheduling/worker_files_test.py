@@ -6,7 +6,7 @@ import time
 import pytest
 import stub_training
 
-from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling import multi_worker, worker_files
 from yosinski_tf.scheduling.events import EventKind
 from yosinski_tf.scheduling.worker_files import Call, Deserted, PeerLost, Presence
 from yosinski_tf.study import failures, records
@@ -171,14 +171,8 @@ def leave(job, report, should_stop):
 
 
 def train(runs, work, events):
-    return scheduler.train_all(
-        stub_training.cohorts("baseA"),
-        lambda cohort: stub_training.job(runs, cohort),
-        runs=runs,
-        processes=1,
-        report=events.append,
-        work=work,
-    )
+    made = stub_training.cohorts("baseA")
+    return stub_training.train_all(runs, made, events.append, work=work)
 
 
 def test_what_lost_a_worker_is_trained_again(tmp_path):

@@ -12,6 +12,13 @@ from yosinski_tf.system import files
 from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
 
 
+def failing(*arguments):
+    def fail(*unused):
+        raise OSError(*arguments)
+
+    return fail
+
+
 def test_an_atomic_write_replaces(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, b"one")
@@ -27,10 +34,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     path = tmp_path / "file"
     write_atomically(path, b"old")
 
-    def fail(*unused):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(files.os, step, fail)
+    monkeypatch.setattr(files.os, step, failing("no space left"))
     with pytest.raises(OSError, match="no space left"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
@@ -45,18 +49,12 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
     path = tmp_path / "record.json"
     write_atomically(path, b"old")
 
-    def fail(*unused):
-        raise OSError(number, os.strerror(number))
-
-    if step == "open":
-        monkeypatch.setattr("builtins.open", fail)
-    else:
-        monkeypatch.setattr(files.os, step, fail)
+    target = "builtins.open" if step == "open" else f"os.{step}"
+    monkeypatch.setattr(target, failing(number, os.strerror(number)))
     with pytest.raises(DiskFull) as caught:
         write_atomically(path, b"new")
     monkeypatch.undo()
-    text = str(caught.value)
-    assert text == (
+    assert str(caught.value) == (
         f"no room on the disk of {tmp_path} to write record.json"
         f" ({os.strerror(number)}): free some space, then start the same command"
         " again; finished work is kept"
@@ -122,10 +120,7 @@ def test_a_folder_that_another_process_removed_lists_nothing(
     assert not files.is_listed(tmp_path / "other.json")
     assert not files.is_listed(tmp_path / "nowhere" / "record.json")
 
-    def fail(path):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(files.os, "scandir", fail)
+    monkeypatch.setattr(files.os, "scandir", failing(number, os.strerror(number)))
     assert not files.is_listed(tmp_path / "record.json")
 
 

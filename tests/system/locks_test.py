@@ -17,29 +17,36 @@ from yosinski_tf.system import locks, processes
 from yosinski_tf.system.locks import Busy, take
 
 HOLD = """
-import pathlib, sys, time
-from yosinski_tf.system import locks
-held = locks.take(pathlib.Path(sys.argv[1]), sys.argv[2:])
+held = locks.take(runs, sys.argv[2:])
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 @contextlib.contextmanager
-def other_process(runs, *names):
-    """Another process that holds some locks until it is killed."""
+def python(code, runs, *arguments):
+    """A process that runs some code until the block ends."""
+    imports = "import pathlib, sys, time; from yosinski_tf.system import locks\n"
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, runs, *names],
+        [sys.executable, "-c", f"{imports}runs = pathlib.Path(sys.argv[1])\n{code}"]
+        + [runs, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        assert process.stdout.readline() == "held\n"
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+@contextlib.contextmanager
+def other_process(runs, *names):
+    """A process that holds some locks until it is killed."""
+    with python(HOLD, runs, *names) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def lock_file(runs, name):
@@ -198,9 +205,6 @@ def test_a_lock_that_another_machine_removed_is_not_held(tmp_path, monkeypatch):
 
 
 RACE = """
-import pathlib, sys, time
-from yosinski_tf.system import locks
-runs = pathlib.Path(sys.argv[1])
 won = 0
 for number in range(60):
     while time.time() < float(sys.argv[2]) + 0.02 * number:
@@ -219,19 +223,6 @@ def test_of_processes_that_race_for_stale_locks_one_gets_each(tmp_path):
     for number in range(60):
         age(foreign(tmp_path, str(number)), 1000)
     begin = str(time.time() + 1.5)
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACE, tmp_path, begin],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    try:
-        won = [int(racer.stdout.readline()) for racer in racers]
-    finally:
-        for racer in racers:
-            racer.kill()
-            racer.communicate()
-    assert sum(won) == 60
+    with contextlib.ExitStack() as stack:
+        racers = [stack.enter_context(python(RACE, tmp_path, begin)) for _ in range(3)]
+        assert sum(int(racer.stdout.readline()) for racer in racers) == 60
