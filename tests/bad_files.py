@@ -388,16 +388,16 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
 
     field("without a field", ("missing fields ['top1']",), top1=...)
     field("with an unknown field", ("unknown fields ['top9']",), top9=1)
-    field("with a text for a number", ("top1 (wanted float, got '0.5')",), top1="0.5")
-    field("with no number", ("top1 (wanted float, got nan)",), top1=float("nan"))
-    field("with infinity", ("loss (wanted float | None, got inf)",), loss=float("inf"))
-    field("with true", ("seed (wanted int, got True)",), seed=True)
-    field("with null", ("treatment (wanted str, got None)",), treatment=None)
-    field("with an odd history", ("history (wanted list",), history=[{"step": "x"}])
-    field("with numbers for names", ("class_names (wanted list",), class_names=[1, 2])
-    field("with an odd recipe", ("recipe (wanted dict", "got [1]"), recipe=[1])
+    field("with a text for a number", ("top1 (needs float, found '0.5')",), top1="0.5")
+    field("with no number", ("top1 (needs float, found nan)",), top1=float("nan"))
+    field("with infinity", ("loss (needs float | None, found inf)",), loss=float("inf"))
+    field("with true", ("seed (needs int, found True)",), seed=True)
+    field("with null", ("treatment (needs str, found None)",), treatment=None)
+    field("with an odd history", ("history (needs list",), history=[{"step": "x"}])
+    field("with numbers for names", ("class_names (needs list",), class_names=[1, 2])
+    field("with an odd recipe", ("recipe (needs dict", "found [1]"), recipe=[1])
     field(
-        "with half a letter", ("device (wanted str, got '\\ud800')",), device="\ud800"
+        "with half a letter", ("device (needs str, found '\\ud800')",), device="\ud800"
     )
     field("of another folder", ("run_id (wanted the folder", "../x"), run_id="../x")
     field("of no treatment", ("'A9B' copies 9", "from 1 to 7"), treatment="A9B")
@@ -555,7 +555,7 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
         ),
         "export of an odd network": export(
             "odd",
-            "filters (wanted int, got '4')",
+            "filters (needs int, found '4')",
             network_settings={
                 "name": "mini",
                 "layers": [{"name": "conv1", "filters": "4", "kernel": 3}],

@@ -68,7 +68,7 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_with_room(tmp_path, leave):
         assert full.returncode == 2, full.stderr
         last = full.stderr.strip().splitlines()[-1]
         assert f"no room on the disk of {disk}" in last
-        assert "what is finished is kept" in last
+        assert "finished work is kept" in last
         assert "Traceback" not in full.stderr
         assert not list(runs.glob("*/failure.json"))
         records = {path: path.read_bytes() for path in runs.glob("*/record.json")}

@@ -6,7 +6,8 @@ import time
 import pytest
 import stub_training
 
-from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling import multi_worker, worker_files
+from yosinski_tf.scheduling.events import EventKind
 from yosinski_tf.scheduling.worker_files import Call, Deserted, PeerLost, Presence
 from yosinski_tf.study import failures, records
 from yosinski_tf.system.errors import UserError
@@ -60,7 +61,7 @@ def test_the_chief_waits_until_all_are_ready_for_this_very_call(tmp_path):
     earlier = worker_files.call(tmp_path, "cohort", ["run"])
     with Presence(tmp_path, 1) as presence:
         presence.ready_for(earlier.id)
-        with pytest.raises(Deserted, match=r"nothing from 1 \(host1:1\) for 0 minutes"):
+        with pytest.raises(Deserted, match=r"no sign of worker 1 \(host1:1\) for 0 m"):
             gather(tmp_path, patience=0.3)
         before = worker_files.last_call(tmp_path)
         thread = answer(tmp_path, presence, lambda call: call != before)
@@ -73,7 +74,7 @@ def test_who_is_waited_for_is_said_once_and_waiting_can_be_stopped(tmp_path):
     began = time.monotonic()
     stop = lambda: time.monotonic() > began + 1  # noqa: E731
     assert gather(tmp_path, said.append, stop) is None
-    assert said == ["waits for worker 1 (host1:1), up to 0 minutes"]
+    assert said == ["waiting for worker 1 (host1:1), up to 0 minutes"]
 
 
 def test_a_worker_lives_while_its_file_changes(tmp_path):
@@ -112,11 +113,9 @@ def test_a_worker_does_not_wait_for_its_chief_forever(tmp_path):
     said = []
     # What a chief said that has ended counts for nothing.
     worker_files.call(tmp_path, end="finished")
-    with pytest.raises(
-        Deserted, match="wants worker 0, the chief, got nothing from it"
-    ):
+    with pytest.raises(Deserted, match=r"no sign of worker 0 \(the chief\) for 0 m"):
         follow(tmp_path, patience=0.5, said=said)
-    assert said == ["waits for worker 0, the chief, up to 0 minutes"]
+    assert said == ["waiting for worker 0 (the chief), up to 0 minutes"]
     assert list((tmp_path / worker_files.FOLDER).iterdir()) == [
         tmp_path / worker_files.FOLDER / "call.json"
     ]
@@ -172,21 +171,15 @@ def leave(job, report, should_stop):
 
 
 def train(runs, work, events):
-    return scheduler.train_all(
-        stub_training.cohorts("baseA"),
-        lambda cohort: stub_training.job(runs, cohort),
-        runs=runs,
-        processes=1,
-        report=events.append,
-        work=work,
-    )
+    made = stub_training.cohorts("baseA")
+    return stub_training.train_all(runs, made, events.append, work=work)
 
 
 def test_what_lost_a_worker_is_trained_again(tmp_path):
     (tmp_path / "losses").write_text("1")
     events = []
     assert train(tmp_path, lose, events) == []
-    assert "alone" in [event.kind for event in events]
+    assert EventKind.WORKER_LOST in [event.kind for event in events]
     assert not failures.read(tmp_path)
     assert [r.treatment for r in records.read_records(tmp_path)] == ["baseA"]
 
@@ -196,7 +189,7 @@ def test_what_loses_a_worker_again_and_again_fails(tmp_path, monkeypatch):
     (tmp_path / "losses").write_text("9")
     (lost,) = train(tmp_path, lose, [])
     assert "another worker has ended" in lost.message
-    assert "1 times before it got any further" in lost.message
+    assert "1 times without a step further" in lost.message
     assert list(failures.read(tmp_path)) == [lost.cohort.runs[0].run_id]
 
 

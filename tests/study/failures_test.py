@@ -53,7 +53,7 @@ def test_a_note_that_is_none_is_refused_by_name(tmp_path, text, told):
 
 def test_a_note_of_odd_values_is_refused(tmp_path):
     noted(tmp_path, message=1, failed_at=[])
-    with pytest.raises(UserError, match=r"message .wanted str, got 1.*failed_at"):
+    with pytest.raises(UserError, match=r"message .needs str, found 1.*failed_at"):
         failures.read(tmp_path)
 
 

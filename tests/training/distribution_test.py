@@ -215,6 +215,6 @@ def test_a_worker_that_was_killed_is_waited_for(tmp_path, images, alone_killed, 
     printed = [process.communicate(timeout=400) for process in running]
     assert [process.returncode for process in running] == [0, 0], printed
     survivor = printed[1 - victim]
-    assert "alone random-0_B_seed0_first: another worker has ended" in survivor[1]
+    assert "interrupted random-0_B_seed0_first: another worker has ended" in survivor[1]
     for treatment in TREATMENTS:
         assert_close(read(tmp_path, treatment), read(alone_killed, treatment))

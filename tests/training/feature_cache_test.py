@@ -145,7 +145,7 @@ def test_an_accelerator_keeps_nothing_unless_told(tmp_path, images, monkeypatch)
     )
     job = make_job(tmp_path, images, ["R5B"], recipe)
     assert prepare(job)[1] == {"R": (5,)}
-    monkeypatch.setattr(cohort_setup, "describe_device", lambda: "1 x GPU")
+    monkeypatch.setattr(cohort_setup, "accelerators", lambda: ["GPU"])
     assert prepare(job)[1] == {"R": ()}
     job = dataclasses.replace(job, feature_cache="on")
     assert prepare(job)[1] == {"R": (5,)}

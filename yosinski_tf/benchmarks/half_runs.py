@@ -15,7 +15,7 @@ from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatment
-from yosinski_tf.machine.threads import choose as choose_threads
+from yosinski_tf.machine.threads import choose_threads
 from yosinski_tf.study.folder import IMAGES_FOLDER
 from yosinski_tf.study.records import RECORD_NAME, read_records
 from yosinski_tf.system.errors import UserError

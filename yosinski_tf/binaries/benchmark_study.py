@@ -12,7 +12,8 @@ from yosinski_tf.binaries.benchmark_train import described, say
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
 from yosinski_tf.machine import threads
-from yosinski_tf.machine.hardware import cores, default_processes
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 

@@ -12,7 +12,7 @@ from yosinski_tf.data.batches import pipeline
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
 from yosinski_tf.experiment.runs import Run
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.models import surgery
 from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.cohort_graph import Member
@@ -21,7 +21,7 @@ from yosinski_tf.study.finished_run import read_run_weights
 from yosinski_tf.study.records import RECORD_NAME, find_record, read_record
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.job import Job
-from yosinski_tf.training.provenance import describe_device
+from yosinski_tf.training.provenance import accelerators
 
 Choices = Mapping[str, KeptFeatures]
 
@@ -141,7 +141,7 @@ def _choices(
     """What of frozen layers is computed once, for training and for validation."""
     recipe, mode = job.recipe, job.feature_cache
     # Where frozen layers are fast, fetching what they make is what takes time.
-    fast = not describe_device().startswith("CPU")
+    fast = bool(accelerators())
     if mode == "auto" and (fast or job.distribution.kind != "none"):
         mode = "off"
     order = pipeline.order_of(

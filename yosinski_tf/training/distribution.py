@@ -19,6 +19,7 @@ from yosinski_tf.models.training_model import Replicas
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.callbacks import StepWatch, ValidationWatch
 from yosinski_tf.training.clusters import Distribution
+from yosinski_tf.training.provenance import accelerators
 
 
 class Devices:
@@ -258,7 +259,7 @@ def make_devices(distribution: Distribution) -> Devices:
         os.environ["TF_CONFIG"] = distribution.tf_config
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         return _Strategy(strategy, distribution.rank)
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = accelerators()
     count = _checked(wanted, len(gpus)) if gpus else wanted or 1
     if not gpus:
         processor = tf.config.list_physical_devices("CPU")[0]

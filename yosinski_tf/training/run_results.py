@@ -19,7 +19,7 @@ from yosinski_tf.training.checkpoints import to_bytes
 from yosinski_tf.training.cohort_setup import CohortSetup, frozen_digests
 from yosinski_tf.training.history import diverged
 from yosinski_tf.training.job import Job
-from yosinski_tf.training.provenance import describe_device, versions
+from yosinski_tf.training.provenance import accelerators, describe_device, versions
 from yosinski_tf.training.train_state import TrainingState
 
 
@@ -75,7 +75,7 @@ def make_record(job: Job, run: Run, images: ImageSet, outcome: Outcome) -> Recor
     classes = run.split.classes(treatment.target)
     now = datetime.datetime.now(datetime.UTC)
     device = describe_device()
-    if job.deterministic and not device.startswith("CPU"):
+    if job.deterministic and accelerators():
         device += ", deterministic kernels"
     return Record(
         run_id=run.run_id,

@@ -28,6 +28,7 @@ from yosinski_tf.training.cohort_setup import (
 from yosinski_tf.training.feature_cache import FeatureCache
 from yosinski_tf.training.history import History, add_validation, diverged, end_diverged
 from yosinski_tf.training.job import Job, Progress, Stopped
+from yosinski_tf.training.provenance import accelerators
 from yosinski_tf.training.run_results import conclude
 from yosinski_tf.training.save_clock import SaveClock
 from yosinski_tf.training.tensorboard_log import CohortLog
@@ -65,7 +66,7 @@ def train(
         # It would take the memory of devices on which another library computes.
         tf.config.set_visible_devices([], "GPU")
     # A processor gives the same bits anyway, and would with this give others.
-    if job.deterministic and tf.config.list_physical_devices("GPU"):
+    elif job.deterministic and accelerators():
         tf.config.experimental.enable_op_determinism()
     training = _Training(job, report, should_stop)
     try:
@@ -336,6 +337,5 @@ def _steps_per_call(job: Job) -> int:
         job.cohort.runs, job.network, job.recipe.crop_size, len(classes)
     )
     most = min(64, job.checkpoint_every.steps or 64)
-    fast = bool(tf.config.list_physical_devices("GPU"))
-    rate = _ASSUMED_GPU_RATE if fast else _ASSUMED_RATE
+    rate = _ASSUMED_GPU_RATE if accelerators() else _ASSUMED_RATE
     return max(1, min(most, round(_SECONDS_PER_CALL * rate / work)))

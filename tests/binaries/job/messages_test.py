@@ -20,7 +20,7 @@ from yosinski_tf.binaries.job import (
     treatments_job,
 )
 from yosinski_tf.report import published_report
-from yosinski_tf.scheduling.events import Event
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import records
 from yosinski_tf.system import locks
 from yosinski_tf.system.errors import UserError
@@ -75,7 +75,8 @@ def test_who_is_waited_for_is_told(capsys):
 
 def test_what_failed_is_told_without_letters_that_a_terminal_obeys(capsys):
     run = types.SimpleNamespace(run_id="run")
-    event = Event("failed", types.SimpleNamespace(runs=(run,)), message="a\x1b[2Jb")
+    cohort = types.SimpleNamespace(runs=(run,))
+    event = Event(EventKind.FAILED, cohort, message="a\x1b[2Jb")
     messages.tell_lost([event], [])
     told = capsys.readouterr().err
     assert told == "Failed: a\\x1b[2Jb (not trained: run)\n"

@@ -12,9 +12,8 @@ from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine import cohort_memory, gpus, precision
-from yosinski_tf.machine.memory import available_memory
-from yosinski_tf.machine.threads import choose as choose_threads
-from yosinski_tf.scheduling import scheduler
+from yosinski_tf.machine.hardware import available_memory
+from yosinski_tf.machine.threads import choose_threads, default_processes
 from yosinski_tf.study import settings
 
 FLAGS = flags.FLAGS
@@ -74,7 +73,7 @@ def cohort_size(
             images * recipe.image_size**2 * 3 if in_memory else 0,
         )
 
-    processes = at_once or FLAGS.processes or scheduler.default_processes()
+    processes = at_once or FLAGS.processes or default_processes()
     classes = (len(run.split.classes(run.treatment.target)) for run in wanted)
     threads = choose_threads(network, recipe, max(classes, default=1), processes)
     packing = cohort_memory.pack(

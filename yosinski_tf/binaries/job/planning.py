@@ -21,7 +21,7 @@ from yosinski_tf.experiment.paper_plans import PlanPart
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.scheduling import scheduler
+from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.failures import Failure
 from yosinski_tf.system.errors import UserError
@@ -70,9 +70,7 @@ class Plan:
         """How many cohorts are trained at a time."""
         if self.distribution.kind != "none":
             return 1
-        return FLAGS.processes or max(
-            1, min(scheduler.default_processes(), len(self.cohorts))
-        )
+        return FLAGS.processes or max(1, min(default_processes(), len(self.cohorts)))
 
     def cost(self, runs: Sequence[Run]) -> int:
         """Multiply-accumulates of training some runs of one cohort together."""

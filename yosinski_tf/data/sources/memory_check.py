@@ -6,7 +6,7 @@ import numpy as np
 
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.data.store.stored_images import StoredImages
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.system.errors import UserError
 
 # Above this share of what is free, the network and its batches have no room.
