@@ -61,21 +61,21 @@ def test_what_is_computed_from_what(kept, found, left):
 
 def test_what_takes_longer_to_fetch_than_to_compute_is_not_kept():
     # A million bytes for a million multiply-accumulates: only layer 3.
-    assert choose(PLAIN, OFTEN, ROOM).kept == (3,)
-    assert choose(PLAIN, OFTEN, ROOM, "on").kept == (1, 3)
+    assert choose(PLAIN, OFTEN, ROOM).layers == (3,)
+    assert choose(PLAIN, OFTEN, ROOM, "on").layers == (1, 3)
     assert choose(PLAIN, OFTEN, ROOM, "off") == KeptFeatures((), "off")
 
 
 def test_only_what_fits_is_kept():
-    assert choose(PLAIN, OFTEN, 1000 * 1000, "on").kept == (3,)
+    assert choose(PLAIN, OFTEN, 1000 * 1000, "on").layers == (3,)
     assert choose(PLAIN, OFTEN, 1000 * 1000 - 1, "on") == KeptFeatures(
         (), "none fits into 1 MB"
     )
     # Without room for all, what saves most.
     trunk = Trunk((10**6, 10**6, 10**6), (10, 10, 10), (1, 2, 3), 3)
-    assert choose(trunk, OFTEN, 30 * 1000).kept == (1, 2, 3)
-    assert choose(trunk, OFTEN, 10 * 1000).kept == (1,)
-    assert choose(dataclasses.replace(trunk, depths=(3,)), OFTEN, ROOM).kept == (3,)
+    assert choose(trunk, OFTEN, 30 * 1000).layers == (1, 2, 3)
+    assert choose(trunk, OFTEN, 10 * 1000).layers == (1,)
+    assert choose(dataclasses.replace(trunk, depths=(3,)), OFTEN, ROOM).layers == (3,)
 
 
 def test_images_must_come_again():
@@ -83,7 +83,7 @@ def test_images_must_come_again():
     assert choose(PLAIN, views, ROOM) == KeptFeatures(
         (), "1,000 views for 1,000 that are looked at"
     )
-    assert choose(PLAIN, views, ROOM, "on").kept == (1, 3)
+    assert choose(PLAIN, views, ROOM, "on").layers == (1, 3)
 
 
 def test_a_training_too_short_to_compile_for_keeps_nothing():
@@ -120,18 +120,18 @@ def test_where_trained_layers_are_most_of_the_work_nothing_is_kept(
 ):
     training, validation = chosen(names)
     assert training[source] == KeptFeatures((), f"it would save {share} of all work")
-    assert chosen(names, mode="on")[0][source].kept == (1, 2, 3, 4, 5, 6)
+    assert chosen(names, mode="on")[0][source].layers == (1, 2, 3, 4, 5, 6)
     assert validation.keys() == training.keys()
 
 
 @pytest.mark.parametrize("n", [4, 5, 6, 7])
 def test_a_deep_trunk_of_a_network_alone_is_kept(n):
-    assert chosen([f"A{n}B"])[0]["A"].kept == (min(n, 6),)
+    assert chosen([f"A{n}B"])[0]["A"].layers == (min(n, 6),)
 
 
 def test_what_is_kept_of_two_trunks():
     training, _ = chosen(["A2B", "A7B", "B7B", "B3B+", "baseB"], mode="on")
-    assert {source: choice.kept for source, choice in training.items()} == {
+    assert {source: kept.layers for source, kept in training.items()} == {
         "A": (2, 6),
         "B": (6,),
     }
@@ -166,20 +166,20 @@ def test_crops_of_the_released_recipe_have_too_many_views():
         num_validation=25_000,
         available_bytes=10**11,
     )
-    assert training["A"].kept == ()
+    assert training["A"].layers == ()
     assert "views" in training["A"].reason
     # Central crops are validated 450 times.
-    assert validation["A"].kept == (5,)
+    assert validation["A"].layers == (5,)
 
 
 def test_unknown_memory_keeps_nothing():
     training, validation = chosen(["A3B"], available_bytes=None)
-    assert training["A"].kept == validation["A"].kept == ()
+    assert training["A"].layers == validation["A"].layers == ()
 
 
 def test_memory_is_shared_by_trunks():
     # 5% of 300 MB for two trunks, in training and in validation: 3.75 MB each.
     training, _ = chosen(["A5B", "B6B"], available_bytes=3 * 10**8)
-    assert training["A"].kept == (5,)
+    assert training["A"].layers == (5,)
     assert training["B"] == KeptFeatures((5,), training["B"].reason)
-    assert chosen(["B6B"], available_bytes=3 * 10**8)[0]["B"].kept == (6,)
+    assert chosen(["B6B"], available_bytes=3 * 10**8)[0]["B"].layers == (6,)

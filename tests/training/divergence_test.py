@@ -22,7 +22,7 @@ from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.models import surgery
 from yosinski_tf.models.training_model import TrainingModel
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import checkpoints, trainer
+from yosinski_tf.training import checkpoints, stopwatch, trainer
 from yosinski_tf.training.job import Stopped
 
 OTHERS = ("R7B", "R3B")
@@ -109,7 +109,7 @@ def _settings(folder):
 
 
 def test_a_cohort_of_which_all_have_diverged_ends_early(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(stopwatch, "SECONDS_PER_REPORT", 1e-9)
     recipe = dataclasses.replace(LONG_RECIPE, learning_rate=1e30)
     steps = []
     records = trainer.train(

@@ -102,9 +102,9 @@ def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step)
         assert_same_run(job.runs, plain, name)
 
 
-def prepare(job):
-    prepared = cohort_setup.set_up(job)
-    return prepared.model, {s: c.kept for s, c in prepared.choices.items()}
+def set_up(job):
+    setup = cohort_setup.set_up(job)
+    return setup.model, {s: kept.layers for s, kept in setup.kept_features.items()}
 
 
 def test_who_needs_no_image_is_given_none(tmp_path, images, bases):
@@ -114,7 +114,7 @@ def test_who_needs_no_image_is_given_none(tmp_path, images, bases):
     job = dataclasses.replace(job, feature_cache="on")
     names = ["features_0", "features_1", "indices"]
     for described, kept in ((NETWORK, (2, 6)), (network, (2, 7))):
-        model, found = prepare(dataclasses.replace(job, network=described))
+        model, found = set_up(dataclasses.replace(job, network=described))
         assert found == {"A": kept}
         assert [value.name for value in model.training.inputs] == names
         assert not model.extractors[0].wants_images
@@ -122,7 +122,7 @@ def test_who_needs_no_image_is_given_none(tmp_path, images, bases):
         make_job(tmp_path / "runs", images, ["R1B", "baseB"], IMAGE_MEAN),
         feature_cache="on",
     )
-    model, _ = prepare(job)
+    model, _ = set_up(job)
     names = ["images", "places", "features_0", "indices"]
     assert [value.name for value in model.training.inputs] == names
 
@@ -132,7 +132,7 @@ def test_a_network_is_whole_whatever_is_kept(tmp_path, images, bases):
     job = make_job(tmp_path / "runs", images, ["A7B"], IMAGE_MEAN)
     found = []
     for mode in ("on", "off"):
-        model, _ = prepare(dataclasses.replace(job, feature_cache=mode))
+        model, _ = set_up(dataclasses.replace(job, feature_cache=mode))
         pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3), np.uint8)
         found.append(np.asarray(model.single("A7B")(pixels)))
         assert set(model.weights("A7B")) == set(weights_of(bases, "baseA"))
@@ -144,11 +144,11 @@ def test_an_accelerator_keeps_nothing_unless_told(tmp_path, images, monkeypatch)
         RECIPE, steps=10**7, rate_drops=(), validate_every=10**6
     )
     job = make_job(tmp_path, images, ["R5B"], recipe)
-    assert prepare(job)[1] == {"R": (5,)}
+    assert set_up(job)[1] == {"R": (5,)}
     monkeypatch.setattr(cohort_setup, "describe_device", lambda: "1 x GPU")
-    assert prepare(job)[1] == {"R": ()}
+    assert set_up(job)[1] == {"R": ()}
     job = dataclasses.replace(job, feature_cache="on")
-    assert prepare(job)[1] == {"R": (5,)}
+    assert set_up(job)[1] == {"R": (5,)}
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from tiny import (
 )
 
 from yosinski_tf.experiment.cohorts import Cohort, apart
-from yosinski_tf.training import checkpoints, trainer
+from yosinski_tf.training import checkpoints, stopwatch, trainer
 from yosinski_tf.training.job import Stopped
 from yosinski_tf.training.save_clock import Interval
 
@@ -53,7 +53,7 @@ def assert_same_study(whole, other, names=NAMES):
 
 def steps_of(job, monkeypatch):
     """Trains; the steps that were reported and the notes."""
-    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(stopwatch, "SECONDS_PER_REPORT", 1e-9)
     # Calls as long as they get, all the same.
     monkeypatch.setattr(trainer, "_ASSUMED_RATE", 1e30)
     told = []

@@ -10,6 +10,7 @@ from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.training import tensorboard_log
 
 _ENTRY = {
+    "step": 10,
     "train_loss": 2.5,
     "learning_rate": 0.015,
     "top1": 0.25,
@@ -59,7 +60,7 @@ def test_every_network_has_a_folder_with_curves_filters_and_hyper_parameters(tmp
     records[1].recipe.update(batch_size=32, weight_decay=0.001)
     kernel = {"conv1/kernel": np.random.default_rng(0).normal(size=(5, 5, 3, 16))}
     with tensorboard_log.CohortLog(tmp_path, runs) as log:
-        log.scalars(10, [_ENTRY, {**_ENTRY, "top1": 0.5, "loss": None}])
+        log.scalars(10, [[_ENTRY], [{**_ENTRY, "top1": 0.5, "loss": None}]])
         log.finished(records, [kernel, kernel])
 
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == [

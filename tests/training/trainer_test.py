@@ -8,7 +8,6 @@ import dataclasses
 import json
 import math
 import shutil
-import types
 
 import numpy as np
 import pytest
@@ -41,7 +40,7 @@ from yosinski_tf.experiment.treatments import all_treatments
 from yosinski_tf.models import surgery, training_model
 from yosinski_tf.study import records
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import cohort_setup, trainer
+from yosinski_tf.training import cohort_setup, stopwatch, trainer
 from yosinski_tf.training.job import Job, Stopped
 
 
@@ -355,7 +354,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path, images):
 def test_progress_never_passes_the_last_step(
     tmp_path, images, monkeypatch, rate, wanted
 ):
-    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
+    monkeypatch.setattr(stopwatch, "SECONDS_PER_REPORT", 1e-9)
     monkeypatch.setattr(trainer, "_ASSUMED_RATE", rate)
     steps = []
     trainer.train(
@@ -392,12 +391,11 @@ def test_a_copy_does_not_go_on_from_what_another_base_gave(tmp_path, images, stu
 
 
 def test_a_training_goes_on_with_the_same_backend_only(monkeypatch, images):
-    job = make_job(images, images, ["baseA"])
-    prepared = types.SimpleNamespace(images=types.SimpleNamespace(fingerprint="f"))
-    one = cohort_setup.settings_digest(job, prepared)
-    assert cohort_setup.settings_digest(job, prepared) == one
+    job, stored = make_job(images, images, ["baseA"]), study_copy.load(images)
+    one = cohort_setup.settings_digest(job, stored)
+    assert cohort_setup.settings_digest(job, stored) == one
     monkeypatch.setattr(cohort_setup.keras.backend, "backend", lambda: "jax")
-    assert cohort_setup.settings_digest(job, prepared) != one
+    assert cohort_setup.settings_digest(job, stored) != one
 
 
 def test_a_missing_base_network_is_refused(tmp_path, images):

@@ -33,11 +33,11 @@ class KeptFeatures:
     """What of a trunk is kept.
 
     Attributes:
-      kept: Numbers of layers, 1 for conv1, rising; none if none pays.
+      layers: Numbers of layers, 1 for conv1, rising; none if none pays.
       reason: Why, in some words.
     """
 
-    kept: tuple[int, ...]
+    layers: tuple[int, ...]
     reason: str
 
 
@@ -238,17 +238,20 @@ def choose_all(
 
 
 def layers_kept(
-    choices: Mapping[str, KeptFeatures], network: Network
+    kept_features: Mapping[str, KeptFeatures], network: Network
 ) -> dict[str, list]:
     """Names of the layers whose outputs are kept, by half of the source."""
     names = network.layer_names
-    return {source: [names[n - 1] for n in c.kept] for source, c in choices.items()}
+    return {
+        source: [names[n - 1] for n in kept.layers]
+        for source, kept in kept_features.items()
+    }
 
 
-def explain(choices: Mapping[str, KeptFeatures], network: Network) -> str:
+def explain(kept_features: Mapping[str, KeptFeatures], network: Network) -> str:
     """One line on what is kept of each trunk, and why; empty without trunks."""
     parts = []
-    for source, layers in layers_kept(choices, network).items():
+    for source, layers in layers_kept(kept_features, network).items():
         what = ", ".join(layers) or "nothing"
-        parts.append(f"{what} of {source} ({choices[source].reason})")
+        parts.append(f"{what} of {source} ({kept_features[source].reason})")
     return f"frozen layers computed once: {'; '.join(parts)}" if parts else ""

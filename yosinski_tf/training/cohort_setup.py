@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -23,8 +23,6 @@ from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.provenance import describe_device
 
-Choices = Mapping[str, KeptFeatures]
-
 
 @dataclasses.dataclass(frozen=True)
 class CohortSetup:
@@ -32,72 +30,66 @@ class CohortSetup:
 
     Attributes:
       images: The whole data set.
-      train_part: The half's training images.
-      validation_part: The half's validation images.
+      train_images: Training images of the target half.
+      validation_images: Validation images of the target half.
       mean_pixel: Mean of each channel over the training images, 0..255.
-      mean_image: Their mean image, float32 [size, size, 3], for a recipe that
-        subtracts it; else None.
-      names: The networks' names in the model, in the order of the runs.
-      model: The cohort's networks, with the weights they start from; not yet
-        compiled.
-      choices: What of frozen layers training is given, by half of the source.
+      mean_image: Mean of the training images, float32 [size, size, 3], for a recipe
+        that subtracts it; else None.
+      model: The networks, with the weights they start from; not yet compiled.
+      kept_features: Which outputs of frozen layers are kept for training, by half of
+        the source.
     """
 
     images: ImageSet
-    train_part: pipeline.HalfImages
-    validation_part: pipeline.HalfImages
+    train_images: pipeline.HalfImages
+    validation_images: pipeline.HalfImages
     mean_pixel: tuple[float, float, float]
     mean_image: np.ndarray | None
-    names: tuple[str, ...]
     model: CohortModel
-    choices: Choices
+    kept_features: Mapping[str, KeptFeatures]
 
 
 def set_up(job: Job) -> CohortSetup:
     """Reads the data set and the base networks of a job and builds its model.
 
     Raises:
-      UserError: If the data set or a base network is not there, or is not what
-        its record says.
+      UserError: If the data set or a base network is missing, or is not what its
+        record says.
     """
     images = study_copy.load(job.images)
     if images is None:
         raise UserError(f"no data set at {job.images}: start the study again")
-    train_part, validation_part = (
-        _part(job, images, name) for name in ("train", "validation")
+    train_images, validation_images = (
+        _half_images(job, images, name) for name in ("train", "validation")
     )
-    mean_pixel = pipeline.mean_pixel(train_part)
-    mean_image = pipeline.mean_image(train_part) if job.recipe.mean == "image" else None
-    names = tuple(str(run.treatment) for run in job.cohort.runs)
-    choices = _choices(job, train_part, validation_part)
-    model = _model(
-        job,
-        names,
-        mean_pixel if mean_image is None else mean_image,
-        choices,
-    )
+    mean = mean_pixel = pipeline.mean_pixel(train_images)
+    mean_image = None
+    if job.recipe.mean == "image":
+        mean = mean_image = pipeline.mean_image(train_images)
+    kept, kept_in_validation = _kept_features(job, train_images, validation_images)
+    model = _model(job, mean, kept, kept_in_validation)
+    _assign_weights(job, model)
     return CohortSetup(
-        images,
-        train_part,
-        validation_part,
-        mean_pixel,
-        mean_image,
-        names,
-        model,
-        choices[0],
+        images=images,
+        train_images=train_images,
+        validation_images=validation_images,
+        mean_pixel=mean_pixel,
+        mean_image=mean_image,
+        model=model,
+        kept_features=kept,
     )
 
 
-def frozen_digests(job: Job, prepared: CohortSetup) -> list[str | None]:
+def frozen_digests(job: Job, model: CohortModel) -> list[str | None]:
     """Digest of each network's frozen layers as they are now, None without any."""
-    layers = job.network.layer_names
     return [
         surgery.digest(
-            prepared.model.weights(name), layers[: run.treatment.frozen_layers]
+            model.weights(str(run.treatment)),
+            job.network.layer_names[: run.treatment.frozen_layers],
         )
         if run.treatment.frozen_layers
         else None
-        for run, name in zip(job.cohort.runs, prepared.names, strict=True)
+        for run in job.cohort.runs
     ]
 
 
@@ -111,13 +103,13 @@ def base_digests(job: Job) -> list[str | None]:
     ]
 
 
-def settings_digest(job: Job, prepared: CohortSetup) -> str:
-    """What a training must have in common with one that goes on from it."""
+def settings_digest(job: Job, images: ImageSet) -> str:
+    """Digest of what a training has in common with one that it continues."""
     values = {
         "network": job.network.settings(),
         "recipe": job.recipe.settings(),
         "split": job.cohort.split.digest,
-        "images": prepared.images.fingerprint,
+        "images": images.fingerprint,
         "backend": keras.backend.backend(),
     }
     text = json.dumps(values, sort_keys=True)
@@ -128,62 +120,72 @@ def _classes(job: Job) -> tuple[int, ...]:
     return job.cohort.split.classes(job.cohort.target)
 
 
-def _part(job: Job, images: ImageSet, name: str) -> pipeline.HalfImages:
+def _half_images(job: Job, images: ImageSet, name: str) -> pipeline.HalfImages:
     labels = np.asarray(getattr(images, f"{name}_labels"))
     limit = job.cohort.split.examples_per_class if name == "train" else None
     indices, new_labels = half_view(labels, _classes(job), limit)
     return pipeline.HalfImages(getattr(images, f"{name}_images"), indices, new_labels)
 
 
-def _choices(
-    job: Job, train_part: pipeline.HalfImages, validation_part: pipeline.HalfImages
-) -> tuple[Choices, Choices]:
-    """What of frozen layers is computed once, for training and for validation."""
+def _kept_features(
+    job: Job,
+    train_images: pipeline.HalfImages,
+    validation_images: pipeline.HalfImages,
+) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
+    """Which outputs are kept for training and for validation, see `choose_all`."""
     recipe, mode = job.recipe, job.feature_cache
-    # Where frozen layers are fast, fetching what they make is what takes time.
+    # Where frozen layers are fast, reading their outputs is what takes time.
     fast = not describe_device().startswith("CPU")
     if mode == "auto" and (fast or job.distribution.kind != "none"):
         mode = "off"
     order = pipeline.order_of(
-        train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
+        train_images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
     )
     return choose_all(
         [run.treatment for run in job.cohort.runs],
         job.network,
         recipe,
         num_views=order.count * order.views,
-        num_validation=len(validation_part.indices),
+        num_validation=len(validation_images.indices),
         available_bytes=available_memory(),
         mode=mode,
     )
 
 
 def _model(
-    job: Job, names: tuple[str, ...], mean, choices: tuple[Choices, Choices]
+    job: Job,
+    mean: Sequence[float] | np.ndarray,
+    kept: Mapping[str, KeptFeatures],
+    kept_in_validation: Mapping[str, KeptFeatures],
 ) -> CohortModel:
-    members, trunks = [], {}
-    for run, name in zip(job.cohort.runs, names, strict=True):
-        frozen = run.treatment.frozen_layers
-        # Nothing of the network itself, so that company changes nothing.
-        half = f"{run.treatment.source}{job.cohort.target}"
-        trunk = f"{run.split.digest} {half} {run.seed}" if frozen else None
-        members.append(Member(name, trunk, frozen, _identity(run)))
+    members, sources = [], {}
+    for run in job.cohort.runs:
+        trunk, frozen = None, run.treatment.frozen_layers
         if frozen:
-            trunks[trunk] = run.treatment.source
-    model = CohortModel(
+            # Nothing of the run itself, so that results do not depend on the other
+            # networks of the cohort.
+            half = f"{run.treatment.source}{job.cohort.target}"
+            trunk = f"{run.split.digest} {half} {run.seed}"
+            sources[trunk] = run.treatment.source
+        members.append(Member(str(run.treatment), trunk, frozen, _identity(run)))
+    return CohortModel(
         job.network,
         members,
         input_size=job.recipe.crop_size,
         num_classes=len(_classes(job)),
         mean=mean,
         precision=job.recipe.precision,
-        kept={trunk: choices[0][source].kept for trunk, source in trunks.items()},
+        kept={trunk: kept[half].layers for trunk, half in sources.items()},
         kept_in_validation={
-            trunk: choices[1][source].kept for trunk, source in trunks.items()
+            trunk: kept_in_validation[half].layers for trunk, half in sources.items()
         },
     )
-    sources = {}
-    for run, name in zip(job.cohort.runs, names, strict=True):
+
+
+def _assign_weights(job: Job, model: CohortModel) -> None:
+    """Gives every network the weights that its treatment starts from."""
+    sources: dict[str, surgery.Weights] = {}
+    for run in job.cohort.runs:
         source = run.treatment.source
         if source and source not in sources:
             sources[source] = _source_weights(job, run)
@@ -193,8 +195,7 @@ def _model(
             _random_weights(job, _identity(run)),
             sources.get(source),
         )
-        model.assign(name, weights)
-    return model
+        model.assign(str(run.treatment), weights)
 
 
 def _identity(run: Run) -> str:

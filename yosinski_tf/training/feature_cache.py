@@ -23,10 +23,11 @@ class FeatureCache:
 
     def __init__(
         self,
-        prepared: CohortSetup,
+        setup: CohortSetup,
         recipe: Recipe,
-        train_part: pipeline.HalfImages,
-        validation_part: pipeline.HalfImages,
+        *,
+        train_images: pipeline.HalfImages,
+        validation_images: pipeline.HalfImages,
         validation_batch: int,
         seed: int,
         after_batch: Callable[[], None] = lambda: None,
@@ -34,28 +35,28 @@ class FeatureCache:
         """Computes what the cohort's model wants.
 
         Args:
-          prepared: The cohort, with the weights it starts from.
+          setup: The cohort, with the weights it starts from.
           recipe: How it is trained.
-          train_part: The training images.
-          validation_part: The validation images.
+          train_images: The training images.
+          validation_images: The validation images.
           validation_batch: How many of them are validated at a time.
           seed: Of the training's order.
           after_batch: Called after each batch; it may end all by raising.
         """
         self._recipe = recipe
-        self._labels = train_part.labels
+        self._labels = train_images.labels
         self._order = order = pipeline.order_of(
-            train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=seed
+            train_images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=seed
         )
-        self._train, self._validation = prepared.model.extractors
+        self._train, self._validation = setup.model.extractors
         self._validation_batch = validation_batch
-        self._validation_labels = validation_part.labels
-        places = prepared.mean_image is not None
+        self._validation_labels = validation_images.labels
+        places = setup.mean_image is not None
         self._features = self._validation_features = ()
         if self._train.points:
             number = order.count * order.views
             every = pipeline.ordered_batches(
-                train_part,
+                train_images,
                 EveryView(**dataclasses.asdict(order)),
                 # The training's own: rounding may depend on it.
                 batch_size=recipe.batch_size,
@@ -67,12 +68,12 @@ class FeatureCache:
             self._features = compute(self._train, every, number, after_batch)
         if self._validation.points:
             central = pipeline.validation_batches(
-                validation_part,
+                validation_images,
                 batch_size=validation_batch,
                 crop_size=recipe.crop_size,
                 places=places,
             )
-            number = len(validation_part.indices)
+            number = len(validation_images.indices)
             self._validation_features = compute(
                 self._validation, central, number, after_batch
             )

@@ -156,29 +156,29 @@ def store_weights(
 
 def conclude(
     job: Job,
-    prepared: CohortSetup,
-    progress: TrainingState,
+    setup: CohortSetup,
+    state: TrainingState,
+    *,
     frozen_before: Sequence[str | None],
-    replicas: int = 1,
+    replicas: int,
 ) -> tuple[list[Record], list[surgery.Weights]]:
     """Stores the weights of a cohort that has been trained.
 
     Args:
       job: What was trained.
-      prepared: Its networks, as they are now.
-      progress: How the training went.
-      frozen_before: Digests of the frozen layers before it.
+      setup: Its networks, as they are now, and its images.
+      state: How the training went.
+      frozen_before: Digest of each network's frozen layers before training.
       replicas: How many devices shared each batch.
 
     Returns:
       The records, which are yet to be written, and the weights.
     """
-    frozen_after = frozen_digests(job, prepared)
+    frozen_after = frozen_digests(job, setup.model)
     records, stored = [], []
-    for index, (run, name) in enumerate(
-        zip(job.cohort.runs, prepared.names, strict=True)
-    ):
-        history, weights = progress.histories[index], prepared.model.weights(name)
+    for index, run in enumerate(job.cohort.runs):
+        history = state.histories[index]
+        weights = setup.model.weights(str(run.treatment))
         finite = all(np.isfinite(values).all() for values in weights.values())
         useful = finite and not diverged(history)
         digest = surgery.digest(weights, job.network.layer_names) if useful else ""
@@ -188,19 +188,19 @@ def conclude(
             weights_sha256=digest,
             frozen_sha256_before=frozen_before[index],
             frozen_sha256_after=frozen_after[index],
-            mean_pixel=prepared.mean_pixel,
-            num_train_images=len(prepared.train_part.indices),
-            num_validation_images=len(prepared.validation_part.indices),
-            cohort_runs=progress.cohort_runs,
-            cohort_steps=progress.step,
-            train_seconds=progress.train_seconds,
-            total_seconds=progress.total_seconds,
+            mean_pixel=setup.mean_pixel,
+            num_train_images=len(setup.train_images.indices),
+            num_validation_images=len(setup.validation_images.indices),
+            cohort_runs=state.cohort_runs,
+            cohort_steps=state.step,
+            train_seconds=state.train_seconds,
+            total_seconds=state.total_seconds,
+            kept_layers=layers_kept(setup.kept_features, job.network),
             replicas=replicas,
-            kept_layers=layers_kept(prepared.choices, job.network),
         )
         store_weights(
-            job.runs / run.run_id, weights if useful else None, prepared.mean_image
+            job.runs / run.run_id, weights if useful else None, setup.mean_image
         )
-        records.append(make_record(job, run, prepared.images, outcome))
+        records.append(make_record(job, run, setup.images, outcome))
         stored.append(weights)
     return records, stored

@@ -9,6 +9,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.study.records import Record
+from yosinski_tf.training.history import History
 
 _SCALARS = {
     "training/loss": "train_loss",
@@ -44,16 +45,17 @@ class CohortLog:
         for writer in self._writers:
             writer.close()
 
-    def scalars(self, step: int, entries: Sequence[Mapping | None]) -> None:
-        """Logs one validation of every network.
+    def scalars(self, step: int, histories: Sequence[History]) -> None:
+        """Logs one validation of every network that has not diverged.
 
         Args:
           step: Steps taken.
-          entries: The newest entry of each network's history, None for one that
-            diverged.
+          histories: Validations of each network. One whose last entry is of an
+            earlier step has diverged.
         """
-        for writer, entry in zip(self._writers, entries, strict=True):
-            if entry is None:
+        for writer, history in zip(self._writers, histories, strict=True):
+            entry = history[-1]
+            if entry["step"] != step:
                 continue
             with writer.as_default(step=step):
                 for tag, key in _SCALARS.items():
