@@ -7,7 +7,7 @@ import pytest
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Network
 from yosinski_tf.models.blocks import make_blocks
-from yosinski_tf.models.cohort import CohortModel, build_network
+from yosinski_tf.models.cohort import build_cohort, build_network
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.surgery import initial_weights
 from yosinski_tf.models.training_model import label_ranks
@@ -34,7 +34,7 @@ def images(count=7):
 
 
 def make_cohort(precision="float32"):
-    cohort = CohortModel(
+    cohort = build_cohort(
         NETWORK,
         MEMBERS,
         input_size=SIZE,
@@ -152,7 +152,7 @@ def test_the_mean_and_the_scale_act_on_pixels():
 
 def test_another_shape_or_a_missing_layer_is_refused(cohort):
     wrong = initial_weights(NETWORK, SIZE, CLASSES + 1, "any")
-    with pytest.raises(ValueError, match=r"whole: fc8/kernel wants shape \(8, 6\)"):
+    with pytest.raises(ValueError, match=r"whole: fc8/kernel needs shape \(8, 6\)"):
         make_cohort().assign("whole", wrong)
     missing = weights_of("any")
     del missing["conv3/bias"]
@@ -188,7 +188,7 @@ def test_validating_again_starts_from_nothing(cohort):
 
 
 def test_top5_of_fewer_than_five_classes_is_all():
-    cohort = CohortModel(
+    cohort = build_cohort(
         NETWORK,
         MEMBERS[:1],
         input_size=SIZE,
@@ -253,7 +253,7 @@ def test_every_dropout_layer_has_masks_of_its_own(cohort):
 
 def test_dropout_goes_on_in_frozen_layers_and_stops_in_validation():
     frozen = Member("A7B", "base", 7, "own")
-    cohort = CohortModel(
+    cohort = build_cohort(
         NETWORK, [frozen], input_size=SIZE, num_classes=CLASSES, mean=(120, 110, 100)
     )
     cohort.assign("A7B", weights_of("base"))
@@ -374,7 +374,7 @@ def test_a_convolution_in_caffes_form_by_hand(padding, stride):
 def test_a_mean_image_makes_a_second_input():
     random = np.random.default_rng(2)
     mean = random.uniform(50, 150, (SIZE + 4, SIZE + 4, 3)).astype(np.float32)
-    cohort = CohortModel(
+    cohort = build_cohort(
         NETWORK, MEMBERS[:1], input_size=SIZE, num_classes=CLASSES, mean=mean
     )
     cohort.assign("whole", weights_of("one"))
@@ -403,7 +403,7 @@ def test_a_mean_image_makes_a_second_input():
 
 def test_outputs_that_no_class_has_take_part_in_validation():
     network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), num_outputs=9)
-    cohort = CohortModel(
+    cohort = build_cohort(
         network, MEMBERS[:1], input_size=SIZE, num_classes=3, mean=(0.0, 0.0, 0.0)
     )
     weights = initial_weights(network, SIZE, 3, "one")

@@ -147,7 +147,7 @@ def test_weights_that_are_no_numbers_are_no_finished_network(
 def test_losses_that_were_not_finite_stay_counted():
     value = keras.Input((1,))
     model = TrainingModel(inputs=value, outputs=value)
-    model.prepare(3)
+    model.make_totals(3)
     for losses in ([1, 1, 1], [1, np.inf, 1], [1, 1, np.nan], [1, -np.inf, 1]):
         model.totals.update_state({"loss": np.array(losses, np.float32)}, 4)
     assert np.array(model.totals.finite).tolist() == [4, 1, 2]

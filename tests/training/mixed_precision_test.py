@@ -11,7 +11,7 @@ from yosinski_tf.data.embedded import motifs
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models import loss_scaling, surgery
-from yosinski_tf.models.cohort import CohortModel
+from yosinski_tf.models.cohort import build_cohort
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.layers import LocalResponseNormalization
 from yosinski_tf.models.loss_scaling import optimizer_for
@@ -28,7 +28,7 @@ MEMBERS = tuple(
 
 
 def make_cohort(precision, members=MEMBERS, fc8=1.0):
-    cohort = CohortModel(
+    cohort = build_cohort(
         NETWORK,
         members,
         input_size=SIZE,

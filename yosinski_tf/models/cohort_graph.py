@@ -1,11 +1,20 @@
 """The functional graph of a cohort: frozen trunks, what is tapped of them, heads."""
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Mapping, Sequence
 
 import keras
 
-from yosinski_tf.models.blocks import Block, apply_block, constant_part, random_part
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.models.blocks import (
+    Block,
+    apply_block,
+    constant_part,
+    make_blocks,
+    random_part,
+)
 from yosinski_tf.models.feature_rule import Kept, segments
 
 
@@ -53,9 +62,16 @@ class Graph:
       heads: Blocks of each network above its trunk, by layer.
     """
 
-    members: Sequence[Member]
+    members: tuple[Member, ...]
     trunks: Mapping[str, dict[str, Block]]
     heads: Mapping[str, dict[str, Block]]
+
+    def blocks(self, name: str) -> dict[str, Block]:
+        """The blocks of one network, frozen ones included."""
+        member = next(m for m in self.members if m.name == name)
+        trunk = self.trunks[member.trunk] if member.trunk else {}
+        below = itertools.islice(trunk.items(), member.frozen_layers)
+        return {**dict(below), **self.heads[name]}
 
     def extractor(self, inputs: list, pixels, kept: Kept) -> Extractor:
         """Computes outputs of trunks from images.
@@ -145,6 +161,35 @@ class Graph:
 
         name = f"trunk_{number}" + (f"_{start}" if start else "")
         return _scoped(name, taps, below, indices)
+
+
+def make_graph(
+    network: Network, members: Sequence[Member], num_classes: int, precision: str
+) -> Graph:
+    """Makes the blocks of a cohort, unbuilt.
+
+    Args:
+      network: The description that all members share.
+      members: The networks.
+      num_classes: Classes of the half.
+      precision: See `make_blocks`.
+    """
+    names = network.layer_names
+    blocks = functools.partial(make_blocks, network, num_classes, precision=precision)
+    depths: dict[str, int] = {}
+    for member in members:
+        if member.trunk:
+            depth = max(member.frozen_layers, depths.get(member.trunk, 0))
+            depths[member.trunk] = depth
+    trunks = {
+        trunk: blocks(names[:depth], trainable=False, identity=f"trunk {trunk}")
+        for trunk, depth in depths.items()
+    }
+    heads = {
+        m.name: blocks(names[m.frozen_layers :], trainable=True, identity=m.identity)
+        for m in members
+    }
+    return Graph(tuple(members), trunks, heads)
 
 
 def features_of(images: list, extractor: Extractor) -> list:

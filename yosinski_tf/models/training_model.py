@@ -83,24 +83,33 @@ def _per_network(function, outputs: Mapping[str, object]):
     return keras.ops.stack([function(logits) for logits in outputs.values()])
 
 
-class TrainingModel(keras.Model):
-    """A cohort in training: the loss is the sum of the networks' losses.
-
-    The networks share no trainable weight, so the gradient of the sum is for
-    each network the gradient of its own loss.
+class _CohortModel(keras.Model):
+    """What training and validation share.
 
     Attributes:
-      replicas: How many copies share a batch; the gradients of all are added.
+      totals: Sums per network since the last reset.
+      replicas: How many copies of the model share a batch.
     """
 
-    def prepare(self, size: int) -> None:
+    def make_totals(self, networks: int) -> None:
         """Makes the sums for so many networks."""
-        self.totals = _TrainingTotals(size)
+        self.totals = self._new_totals(networks)
         self.replicas = Replicas()
 
     @property
     def metrics(self):
         return [self.totals]
+
+
+class TrainingModel(_CohortModel):
+    """A cohort in training: the loss is the sum of the networks' losses.
+
+    The networks share no trained weight. So the gradient of the sum is, for each
+    network, the gradient of its own loss. Gradients of all replicas are added.
+    """
+
+    def _new_totals(self, networks: int):
+        return _TrainingTotals(networks)
 
     def reset_metrics(self):
         """Nothing: the trainer resets totals, once a period, `fit` too often."""
@@ -123,23 +132,14 @@ class TrainingModel(keras.Model):
         return {"images": self.totals.result()}
 
 
-class ValidationModel(keras.Model):
+class ValidationModel(_CohortModel):
     """A cohort being validated: counts and summed losses per network.
 
     Batches may carry weights, int32 [batch]: 0 for an image that does not count.
-
-    Attributes:
-      replicas: How many copies share a batch.
     """
 
-    def prepare(self, size: int) -> None:
-        """Makes the sums for so many networks."""
-        self.totals = _Accumulator(size, ("loss", "top1", "top5"))
-        self.replicas = Replicas()
-
-    @property
-    def metrics(self):
-        return [self.totals]
+    def _new_totals(self, networks: int):
+        return _Accumulator(networks, ("loss", "top1", "top5"))
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=False

@@ -14,7 +14,7 @@ from yosinski_tf.data.sources.image_set import ImageSet, half_view
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine.memory import available_memory
 from yosinski_tf.models import surgery
-from yosinski_tf.models.cohort import CohortModel
+from yosinski_tf.models.cohort import CohortModel, build_cohort
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
 from yosinski_tf.study.finished_run import read_run_weights
@@ -168,7 +168,7 @@ def _model(
             trunk = f"{run.split.digest} {half} {run.seed}"
             sources[trunk] = run.treatment.source
         members.append(Member(str(run.treatment), trunk, frozen, _identity(run)))
-    return CohortModel(
+    return build_cohort(
         job.network,
         members,
         input_size=job.recipe.crop_size,
