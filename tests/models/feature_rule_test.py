@@ -81,14 +81,14 @@ def test_only_what_fits_is_kept():
 def test_images_must_come_again():
     views = Passes(seen=1000, computed=1000)
     assert choose(PLAIN, views, ROOM) == KeptFeatures(
-        (), "1,000 views for 1,000 that are looked at"
+        (), "1,000 views to compute, 1,000 are used"
     )
     assert choose(PLAIN, views, ROOM, "on").layers == (1, 3)
 
 
 def test_a_training_too_short_to_compile_for_keeps_nothing():
     assert choose(PLAIN, Passes(100, 10), ROOM) == KeptFeatures(
-        (), "it takes more than it saves"
+        (), "it costs more than it saves"
     )
 
 

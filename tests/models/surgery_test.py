@@ -100,7 +100,8 @@ def test_layers_that_are_not_copied_may_differ_or_be_missing():
 
 def test_another_shape_is_refused():
     source = fresh("source!", num_classes=7)
-    with pytest.raises(UserError, match=r"fc8/kernel of shape \(8, 5\), got \(8, 7\)"):
+    words = r"fc8/kernel .* found \(8, 5\) in the receiving one and \(8, 7\) in"
+    with pytest.raises(UserError, match=words):
         transplant(fresh("own"), source, ["fc8"])
 
 
@@ -109,7 +110,7 @@ def test_another_shape_is_refused():
 def test_a_missing_layer_is_refused(side, part):
     networks = {"receiving": fresh("own"), "source": fresh("source!")}
     del networks[side][f"conv2/{part}"]
-    with pytest.raises(UserError, match=f"conv2/{part}, but the {side} network"):
+    with pytest.raises(UserError, match=f"conv2/{part} .* None in the {side}"):
         transplant(networks["receiving"], networks["source"], LAYERS[:3])
 
 

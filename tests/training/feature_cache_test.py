@@ -117,7 +117,7 @@ def test_who_needs_no_image_is_given_none(tmp_path, images, bases):
         model, found = set_up(dataclasses.replace(job, network=described))
         assert found == {"A": kept}
         assert [value.name for value in model.training.inputs] == names
-        assert not model.extractors[0].wants_images
+        assert not model.extractors[0].needs_images
     job = dataclasses.replace(
         make_job(tmp_path / "runs", images, ["R1B", "baseB"], IMAGE_MEAN),
         feature_cache="on",

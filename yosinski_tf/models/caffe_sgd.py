@@ -1,4 +1,4 @@
-"""Stochastic gradient descent in the form that the authors' software has."""
+"""Stochastic gradient descent as Caffe, the authors' software, computes it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from yosinski_tf.experiment.recipes import Recipe
 
 @keras.saving.register_keras_serializable("yosinski_tf")
 class CaffeSGD(keras.optimizers.Optimizer):
-    """Momentum with L2 on kernels only and another rate for biases.
+    """Momentum, with weight decay for kernels only and another rate for biases.
 
     g <- gradient + weight_decay * w for kernels, the gradient for biases;
     v <- momentum * v + rate * g, with rate times `bias_rate` for biases;
@@ -30,10 +30,10 @@ class CaffeSGD(keras.optimizers.Optimizer):
 
         Args:
           learning_rate: A float or a Keras schedule.
-          momentum: Share of the velocity kept.
-          weight_decay: L2 factor for variables named `kernel`.
-          bias_rate: Factor of the rate for variables named `bias`.
-          name: Of the optimizer.
+          momentum: Share of the velocity that a step keeps.
+          weight_decay: L2 factor for kernels.
+          bias_rate: Factor of the rate for biases, the variables named `bias`.
+          name: Name of the optimizer.
           **kwargs: As for any Keras optimizer.
         """
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
@@ -47,11 +47,11 @@ class CaffeSGD(keras.optimizers.Optimizer):
         if not self.built:
             super().build(variables)
             self._velocities = self.add_optimizer_variables(variables, "velocity")
-            # TensorFlow hands `update_step` its own variables, named by path.
+            # TensorFlow passes `update_step` its own variables, named by path.
             self._is_bias = [variable.name == "bias" for variable in variables]
 
     def velocity(self, variable):
-        """The velocity of a variable; `build` must have been called."""
+        """The velocity of a variable, once `build` was called."""
         return self._velocities[self._get_variable_index(variable)]
 
     def update_step(self, gradient, variable, learning_rate):
@@ -61,7 +61,14 @@ class CaffeSGD(keras.optimizers.Optimizer):
         self.assign_sub(variable, moved)
 
     def next_velocity(self, index: int, gradient, variable, learning_rate):
-        """What the velocity of the variable with this index becomes."""
+        """The velocity of a variable after this step.
+
+        Args:
+          index: Number of the variable.
+          gradient: Its gradient.
+          variable: The variable before the step.
+          learning_rate: The rate for kernels.
+        """
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         if self._is_bias[index]:
@@ -85,7 +92,7 @@ def make_optimizer(recipe: Recipe) -> CaffeSGD:
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
-    """What `CaffeSGD` is made with for a recipe."""
+    """Arguments of `CaffeSGD` for a recipe."""
     rate = recipe.learning_rate
     if recipe.rate_drops:
         values = [

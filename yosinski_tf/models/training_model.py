@@ -1,7 +1,6 @@
-"""The Keras models that train and validate a cohort: what is minimised, counted.
+"""The Keras models that train and validate a cohort: loss and counts.
 
-Losses and counts are kept for each network, on the device, and read once a
-period.
+Losses and counts are summed per network on the device, and read at a validation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +11,20 @@ from yosinski_tf.models.loss_scaling import ScaledSGD
 
 
 class Replicas:
-    """How many copies of a model share a batch: here one, which sees all of it.
+    """The copies of a model that share a batch; here one, which has all of it.
 
     Attributes:
-      count: How many.
+      count: Number of copies.
     """
 
     count = 1
 
     def totals(self, values: Mapping[str, object], count):
-        """What was summed over a copy's images, summed over all copies.
+        """Adds the sums of all copies.
 
         Args:
-          values: float32 [networks] by name.
-          count: How many images.
+          values: Sums over the images of this copy, float32 [networks] by name.
+          count: Number of these images.
         """
         return values, count
 
@@ -39,14 +38,14 @@ class _Accumulator(keras.metrics.Metric):
         self.images = self._zeros((), "int32", "images")
 
     def _zeros(self, shape: tuple[int, ...], dtype: str, name: str):
-        # Every copy of a model adds the same sums over the whole batch.
+        # Every copy of a model adds the same sums, those of the whole batch.
         return self.add_variable(
             shape, "zeros", dtype, aggregation="only_first_replica", name=name
         )
 
     @property
     def per_network(self) -> dict:
-        """The variables that have one number for each network, by name."""
+        """The variables with one number per network, by name."""
         return dict(self.sums)
 
     def update_state(self, values: Mapping[str, object], count):
@@ -59,10 +58,10 @@ class _Accumulator(keras.metrics.Metric):
 
 
 class _TrainingTotals(_Accumulator):
-    """Summed losses, and for how many steps they have been finite.
+    """Summed losses, and the number of steps for which they were finite.
 
-    A sum that is not finite stays so until the reset: the count tells the very
-    step of the first such loss, and nobody has to look before the reset.
+    A sum that is not finite stays so until the reset. So the number tells the step
+    of the first such loss, even if it is read only before the reset.
     """
 
     def __init__(self, size: int):
@@ -112,17 +111,17 @@ class TrainingModel(_CohortModel):
         return _TrainingTotals(networks)
 
     def reset_metrics(self):
-        """Nothing: the trainer resets totals, once a period, `fit` too often."""
+        """Does nothing: `fit` would reset the totals too often, the trainer does."""
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         losses = [keras.ops.mean(_cross_entropy(y, z)) for z in y_pred.values()]
         if isinstance(self.optimizer, ScaledSGD):
-            loss = keras.ops.stack(losses)  # It adds them up, each times its scale.
+            loss = keras.ops.stack(losses)  # The optimizer scales and adds them.
         else:
             loss = sum(losses[1:], losses[0])
-        # The mean over a part of the batch is that much of the mean over all.
+        # Replicas add gradients: each counts for its part of the batch.
         return loss if self.replicas.count == 1 else loss / self.replicas.count
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -151,7 +150,7 @@ class ValidationModel(_CohortModel):
 
         def summed(values):
             if sample_weight is not None:
-                # Not a product: what does not count need not be a number.
+                # Not a product: a value that does not count may be NaN.
                 nothing = keras.ops.zeros_like(values)
                 values = keras.ops.where(sample_weight > 0, values, nothing)
             return keras.ops.sum(values)
@@ -178,11 +177,11 @@ def _cross_entropy(labels, logits):
 
 
 def label_ranks(labels, logits):
-    """How many classes a network holds likelier than the right one.
+    """Number of classes that a network ranks above the right one.
 
-    Equal logits rank in the order of the classes, so that a network which
-    answers the same for every class is not right every time (as it is for
-    `in_top_k`). A network with a logit that is not a number is never right.
+    Equal logits rank in the order of the classes. So a network with the same logits
+    for all classes is not right every time (for `in_top_k` it is). A network with a
+    logit that is NaN is never right.
 
     Args:
       labels: int [batch].

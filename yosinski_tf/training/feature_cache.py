@@ -98,7 +98,7 @@ class FeatureCache:
             first_step=first_step,
             last_step=last_step,
         )
-        if not self._train.wants_images:
+        if not self._train.needs_images:
             return features
         return feature_batches.beside(images, features)
 
@@ -115,7 +115,7 @@ class FeatureCache:
             self._validation_labels,
             batch_size=self._validation_batch,
         )
-        if not self._validation.wants_images:
+        if not self._validation.needs_images:
             return features
         return feature_batches.beside(images, features)
 
