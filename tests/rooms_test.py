@@ -35,7 +35,6 @@ KERAS_ONLY = (
     "models.layers",
     "models.loss_scaling",
     "models.training_model",
-    "training.callbacks",
     "training.train_state",
 )
 TENSORFLOW = (

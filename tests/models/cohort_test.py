@@ -76,13 +76,17 @@ def test_what_is_frozen_is_set_layer_by_layer(cohort):
     # 8 + 6 + 1 + 6 trained layers of a kernel and a bias.
     assert len(trainable) == 2 * (8 + 6 + 1 + 6)
     for member in MEMBERS:
-        for number, (layer, block) in enumerate(cohort.blocks(member.name).items()):
+        for number, (layer, block) in enumerate(
+            cohort.graph.blocks(member.name).items()
+        ):
             weighted = next(part for part in block if part.name == layer)
             assert weighted.trainable == (number >= member.frozen_layers)
 
 
 def test_frozen_layers_of_one_source_are_shared_and_of_two_are_not(cohort):
-    shallow, deep, other = (cohort.blocks(n) for n in ("shallow", "deep", "other"))
+    shallow, deep, other = (
+        cohort.graph.blocks(n) for n in ("shallow", "deep", "other")
+    )
     assert shallow["conv2"] is deep["conv2"]
     assert shallow["conv3"] is not deep["conv3"]
     assert shallow["conv2"] is not other["conv2"]
@@ -114,7 +118,7 @@ def test_a_network_taken_out_has_layers_by_the_papers_names(cohort):
     assert [layer.name for layer in model.layers if layer.weights] == list(LAYERS)
     assert model.input.dtype == "uint8"
     assert tuple(model.output.shape) == (None, CLASSES)
-    shares = cohort.blocks("deep")["fc8"][0]
+    shares = cohort.graph.blocks("deep")["fc8"][0]
     assert model.get_layer("fc8") is shares
 
 
@@ -239,7 +243,7 @@ def test_every_dropout_layer_has_masks_of_its_own(cohort):
     trunks = [
         block
         for name in ("whole", "shallow", "deep", "other")
-        for block in cohort.blocks(name).values()
+        for block in cohort.graph.blocks(name).values()
     ]
     layers = {
         id(layer): layer
@@ -287,7 +291,10 @@ def test_mixed_precision_keeps_variables_and_logits_in_float32():
         assert logits.dtype == np.float32
         difference = np.abs(logits - right).max()
         assert 0 < difference < 0.1 * np.abs(right).max()
-    conv1, fc8 = cohort.blocks("whole")["conv1"][0], cohort.blocks("whole")["fc8"][0]
+    conv1, fc8 = (
+        cohort.graph.blocks("whole")["conv1"][0],
+        cohort.graph.blocks("whole")["fc8"][0],
+    )
     assert (conv1.compute_dtype, fc8.compute_dtype) == ("bfloat16", "float32")
 
 

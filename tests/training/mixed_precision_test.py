@@ -92,7 +92,7 @@ def test_variables_logits_and_losses_are_float32(precision, monkeypatch):
     assert {v.dtype for v in kept if "float" in v.dtype} == {"float32"}
     computing = {
         layer.compute_dtype
-        for layers in cohort.blocks("base0").values()
+        for layers in cohort.graph.blocks("base0").values()
         for layer in layers
         if layer.name.startswith(("conv", "fc6", "fc7"))
     }

@@ -147,14 +147,10 @@ def apply_block(block: Block, value, indices=None):
     return value
 
 
-def constant_part(block: Block) -> Block:
-    """The layers of a block before its dropout: their output never changes."""
-    return [layer for layer in block if not isinstance(layer, IndexedDropout)]
-
-
-def random_part(block: Block) -> Block:
-    """The dropout of a block, if it has any."""
-    return [layer for layer in block if isinstance(layer, IndexedDropout)]
+def split_at_dropout(block: Block) -> tuple[Block, Block]:
+    """The layers of a block whose output never changes, and its dropout, if any."""
+    dropout = [layer for layer in block if isinstance(layer, IndexedDropout)]
+    return [layer for layer in block if layer not in dropout], dropout
 
 
 def weighted_layer(block: Block, name: str) -> keras.layers.Layer:

@@ -15,6 +15,14 @@ class CaffeSGD(keras.optimizers.Optimizer):
     g <- gradient + weight_decay * w for kernels, the gradient for biases;
     v <- momentum * v + rate * g, with rate times `bias_rate` for biases;
     w <- w - v. (Released solver and network files of the paper.)
+
+    Args:
+      learning_rate: A float or a Keras schedule.
+      momentum: Share of the velocity that a step keeps.
+      weight_decay: L2 factor for kernels.
+      bias_rate: Factor of the rate for biases, the variables named `bias`.
+      name: Name of the optimizer.
+      **kwargs: As for any Keras optimizer.
     """
 
     def __init__(
@@ -26,16 +34,6 @@ class CaffeSGD(keras.optimizers.Optimizer):
         name: str = "caffe_sgd",
         **kwargs,
     ):
-        """Makes the optimizer.
-
-        Args:
-          learning_rate: A float or a Keras schedule.
-          momentum: Share of the velocity that a step keeps.
-          weight_decay: L2 factor for kernels.
-          bias_rate: Factor of the rate for biases, the variables named `bias`.
-          name: Name of the optimizer.
-          **kwargs: As for any Keras optimizer.
-        """
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.momentum = momentum
         self.l2 = weight_decay
@@ -61,14 +59,7 @@ class CaffeSGD(keras.optimizers.Optimizer):
         self.assign_sub(variable, moved)
 
     def next_velocity(self, index: int, gradient, variable, learning_rate):
-        """The velocity of a variable after this step.
-
-        Args:
-          index: Number of the variable.
-          gradient: Its gradient.
-          variable: The variable before the step.
-          learning_rate: The rate for kernels.
-        """
+        """The velocity, after this step, of the variable with this number."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         if self._is_bias[index]:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models.blocks import Block, apply_block, weighted_layer
+from yosinski_tf.models.blocks import apply_block, weighted_layer
 from yosinski_tf.models.cohort_graph import (
     Extractor,
     Graph,
@@ -27,7 +27,7 @@ from yosinski_tf.models.layers import CropScaling, PixelScaling
 from yosinski_tf.models.surgery import Weights
 from yosinski_tf.models.training_model import TrainingModel, ValidationModel
 
-NOTHING: Kept = types.MappingProxyType({})
+_NOTHING: Kept = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,25 +59,16 @@ class CohortModel:
     extractors: tuple[Extractor, Extractor]
 
     @property
-    def members(self) -> tuple[Member, ...]:
-        """The networks, in the order of every result per network."""
-        return self.graph.members
-
-    def blocks(self, name: str) -> dict[str, Block]:
-        """The Keras layers of one network, frozen ones included."""
-        return self.graph.blocks(name)
-
-    @property
     def trained(self) -> list[list[keras.Variable]]:
-        """The trained variables of each network."""
+        """The trained variables of each network, in the order of the members."""
         return [
             [
-                variable
-                for block in self.graph.heads[member.name].values()
+                v
+                for block in head.values()
                 for layer in block
-                for variable in layer.trainable_variables
+                for v in layer.trainable_variables
             ]
-            for member in self.members
+            for head in self.graph.heads.values()
         ]
 
     def settle(self) -> None:
@@ -92,8 +83,7 @@ class CohortModel:
     def assign(self, name: str, weights: Mapping[str, np.ndarray]) -> None:
         """Sets one network's weights by layer name.
 
-        Networks on one trunk share its layers: they must get the same values for
-        these.
+        Networks on one trunk share its layers and need the same values for them.
 
         Raises:
           ValueError: If a shape differs.
@@ -115,7 +105,7 @@ class CohortModel:
         }
 
     def _variables(self, name: str) -> Iterator[tuple[str, keras.Variable]]:
-        for layer, block in self.blocks(name).items():
+        for layer, block in self.graph.blocks(name).items():
             keras_layer = weighted_layer(block, layer)
             for variable in (keras_layer.kernel, keras_layer.bias):
                 yield f"{layer}/{variable.name}", variable
@@ -129,7 +119,7 @@ class CohortModel:
         """
         images = _image_input(self.input_size)
         value = _central_scaling(self.network, self.input_size, self.mean)(images)
-        for block in self.blocks(name).values():
+        for block in self.graph.blocks(name).values():
             value = apply_block(block, value)
         return keras.Model(images, value, name=self.network.name)
 
@@ -142,8 +132,8 @@ def build_cohort(
     num_classes: int,
     mean: Sequence[float] | np.ndarray,
     precision: str = "float32",
-    kept: Kept = NOTHING,
-    kept_in_validation: Kept = NOTHING,
+    kept: Kept = _NOTHING,
+    kept_in_validation: Kept = _NOTHING,
 ) -> CohortModel:
     """Builds a cohort; every weight is zero until `assign` is called.
 

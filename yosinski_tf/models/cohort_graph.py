@@ -11,9 +11,8 @@ from yosinski_tf.experiment.networks import Network
 from yosinski_tf.models.blocks import (
     Block,
     apply_block,
-    constant_part,
     make_blocks,
-    random_part,
+    split_at_dropout,
 )
 from yosinski_tf.models.feature_rule import Kept, segments
 
@@ -90,7 +89,7 @@ class Graph:
             def chain(value, _, blocks=blocks, layers=layers):
                 found = []
                 for n, block in enumerate(blocks.values(), start=1):
-                    value = apply_block(constant_part(block), value)
+                    value = apply_block(split_at_dropout(block)[0], value)
                     if n in layers:
                         found.append(value)
                     if n == max(layers):
@@ -109,12 +108,11 @@ class Graph:
     def logits(
         self, pixels, given: Mapping[tuple[str, int], object], indices
     ) -> dict[str, object]:
-        """Every member's logits, float32 [batch, classes].
+        """The logits of every network, float32 [batch, classes].
 
         Args:
           pixels: Input of the networks, float32 [batch, size, size, 3].
-          given: Outputs of trunks that need not be computed, by trunk and number
-            of the layer.
+          given: Outputs of trunks that are not computed, by trunk and number of layer.
           indices: Step and position of each image, int32 [batch, 2]; with None
             there is no dropout.
         """
@@ -146,7 +144,7 @@ class Graph:
     def _taps(self, number, trunk, start, depths, below, indices) -> list:
         """Outputs of a trunk's layers, from that of layer `start` or from pixels."""
         blocks = list(self.trunks[trunk].values())
-        rest = random_part(blocks[start - 1]) if start else []
+        rest = split_at_dropout(blocks[start - 1])[1] if start else []
         if not rest and max(depths) == start:
             return [below]
 
@@ -166,14 +164,7 @@ class Graph:
 def make_graph(
     network: Network, members: Sequence[Member], num_classes: int, precision: str
 ) -> Graph:
-    """Makes the blocks of a cohort, unbuilt.
-
-    Args:
-      network: The description that all members share.
-      members: The networks.
-      num_classes: Classes of the half.
-      precision: See `make_blocks`.
-    """
+    """Makes the blocks of a cohort, see `make_blocks`."""
     names = network.layer_names
     blocks = functools.partial(make_blocks, network, num_classes, precision=precision)
     depths: dict[str, int] = {}
@@ -208,7 +199,7 @@ def given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
 
 
 def _scoped(name: str, function, value, indices) -> list:
-    """Calls a function as a model, so that the graph shows its layers together."""
+    """Calls a function as a model, which groups its layers under a name."""
     start = keras.Input(value.shape[1:], dtype=value.dtype)
     if indices is None:
         return keras.Model([start], function(start, None), name=name)([value])

@@ -84,7 +84,7 @@ def make_trunk(
     Args:
       network: The network.
       input_size: Side of the crops, pixels.
-      depths: After how many layers networks stand on them, each from 1 to 7.
+      depths: See `Trunk`, each from 1 to 7.
       value_bytes: Bytes of one activation.
     """
     depths = tuple(sorted(set(depths)))
@@ -105,10 +105,7 @@ def make_trunk(
 def choose(
     trunk: Trunk, passes: Passes, most_bytes: float, mode: str = "auto"
 ) -> KeptFeatures:
-    """Chooses the layers whose outputs are kept.
-
-    These are, of all sets of layers that fit into memory, the set that saves most
-    work in the whole training, if any does.
+    """Chooses the set of layers that saves most work, of those that fit into memory.
 
     Args:
       trunk: The frozen layers.
@@ -159,10 +156,8 @@ def kept_bytes(trunk: Trunk, kept: Iterable[int]) -> int:
 
 def work_left(trunk: Trunk, kept: Iterable[int]) -> int:
     """Multiply-accumulates for one image if the outputs of some layers are kept."""
-    needed = set()
-    for start, depths in segments(trunk.depths, kept).items():
-        needed |= set(range(start, max(depths)))
-    return sum(trunk.work[n] for n in needed)
+    found = segments(trunk.depths, kept).items()
+    return sum(sum(trunk.work[start : max(depths)]) for start, depths in found)
 
 
 def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]:

@@ -9,16 +9,9 @@ from keras import ops
 
 
 class _MeanLayer(keras.layers.Layer):
-    """Subtracts a mean from pixels, 0..255, and multiplies by a constant."""
+    """Subtracts a mean from pixels, 0..255, then multiplies by `scale`."""
 
     def __init__(self, mean: Sequence[float] | np.ndarray, scale: float, **kwargs):
-        """Makes the layer.
-
-        Args:
-          mean: The mean, 0..255; its shape is said by the layer.
-          scale: Factor after the subtraction.
-          **kwargs: As for any Keras layer.
-        """
         kwargs = {"dtype": "float32", "trainable": False, **kwargs}
         super().__init__(autocast=False, **kwargs)
         self.mean = np.asarray(mean, np.float32)
@@ -34,11 +27,16 @@ class _MeanLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("yosinski_tf")
 class PixelScaling(_MeanLayer):
-    """Subtracts one mean from all images.
+    """Subtracts one mean from all images, then multiplies by a constant.
 
-    The mean is one number per channel or an image, [height, width, 3]. Takes images
-    [batch, height, width, 3], uint8 or float, 0..255; returns float32 of the same
-    shape. (The paper subtracts the mean of the training images and does not scale.)
+    Takes images [batch, height, width, 3], uint8 or float, 0..255; returns float32
+    of the same shape. (The paper subtracts the mean of the training images and does
+    not scale.)
+
+    Args:
+      mean: One number per channel, 0..255, or an image of them, [height, width, 3].
+      scale: Factor after the subtraction.
+      **kwargs: As for any Keras layer.
     """
 
     def call(self, inputs):
@@ -52,10 +50,15 @@ class PixelScaling(_MeanLayer):
 class CropScaling(_MeanLayer):
     """Subtracts from each crop the part of the mean image that it was cut from.
 
-    The mean is an image, [side, side, 3]. Takes crops [batch, size, size, 3], uint8
-    or float, 0..255, and their places, int32 [batch, 3]: top row and left column in
-    the whole image, and 1 for a mirrored crop, for which the mean is mirrored too.
-    Returns float32 of the crops' shape. (Caffe subtracts before it mirrors.)
+    Takes crops [batch, size, size, 3], uint8 or float, 0..255, and their places,
+    int32 [batch, 3]: top row and left column in the whole image, and 1 for a mirrored
+    crop, for which the mean is mirrored too. Returns float32 of the crops' shape.
+    (Caffe subtracts before it mirrors.)
+
+    Args:
+      mean: Mean of the whole images, [side, side, 3], 0..255.
+      scale: Factor after the subtraction.
+      **kwargs: As for any Keras layer.
     """
 
     def call(self, inputs, places):
@@ -94,16 +97,14 @@ class CaffeMaxPooling2D(keras.layers.Layer):
 
     Takes [batch, height, width, channels]; a side of n becomes ceil((n - window)
     / step) + 1. The lower and right border cut off windows that reach over them.
+
+    Args:
+      window: Side of the square window, at least `step`.
+      step: Pixels from one window to the next.
+      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, window: int, step: int, **kwargs):
-        """Makes the layer.
-
-        Args:
-          window: Side of the square window, at least `step`.
-          step: Pixels from one window to the next.
-          **kwargs: As for any Keras layer.
-        """
         super().__init__(**{"trainable": False, **kwargs})
         self.window, self.step = window, step
 
@@ -143,17 +144,15 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     The sum over neighbouring channels is a product with a banded matrix of ones,
     which takes about half the time of TensorFlow's op on a CPU.
+
+    Args:
+      size: Number of channels in the sum, odd.
+      alpha: Caffe's alpha.
+      k: The constant in the denominator.
+      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, k: float = 1.0, **kwargs):
-        """Makes the layer.
-
-        Args:
-          size: Number of channels in the sum, odd.
-          alpha: Caffe's alpha.
-          k: The constant in the denominator.
-          **kwargs: As for any Keras layer.
-        """
         super().__init__(**{"trainable": False, **kwargs})
         self.size, self.alpha, self.k = size, alpha, k
 
@@ -171,12 +170,8 @@ class LocalResponseNormalization(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "alpha": self.alpha,
-            "k": self.k,
-        }
+        config = {"size": self.size, "alpha": self.alpha, "k": self.k}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("yosinski_tf")
@@ -190,16 +185,14 @@ class IndexedDropout(keras.layers.Layer):
     Takes activations [batch, units] and the index of each image, int32 [batch,
     2]: step and position in the batch. Activations that stay are multiplied by
     1 / (1 - rate). Without indices, and when not training, nothing is dropped.
+
+    Args:
+      rate: Share of activations to drop, at least 0 and under 1.
+      seed: Seed of the masks, 0..2^32 - 1, another for every layer.
+      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, rate: float, seed: int, **kwargs):
-        """Makes the layer.
-
-        Args:
-          rate: Share of activations to drop, at least 0 and under 1.
-          seed: Seed of the masks, 0..2^32 - 1, another for every layer.
-          **kwargs: As for any Keras layer.
-        """
         super().__init__(**{"trainable": False, **kwargs})
         self.rate, self.seed = rate, seed
 

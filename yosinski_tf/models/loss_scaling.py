@@ -34,16 +34,14 @@ class ScaledSGD(CaffeSGD):
     stay as they are, but the step counts, for the schedule of rates too. All state
     is kept per network, so that results do not depend on the other networks of the
     cohort.
+
+    Args:
+      networks: The trained variables of each network, at least one for each; no
+        variable twice.
+      **kwargs: As for `CaffeSGD`.
     """
 
     def __init__(self, networks: Sequence[Sequence[Any]], **kwargs):
-        """Makes the optimizer.
-
-        Args:
-          networks: The trained variables of each network, at least one for each;
-            no variable twice.
-          **kwargs: As for `CaffeSGD`.
-        """
         super().__init__(**kwargs)
         self._size = len(networks)
         self._network_of_variable = {
@@ -82,18 +80,10 @@ class ScaledSGD(CaffeSGD):
         if variables is None:
             variables = self._trainable_variables
         networks = [self._network[self._get_variable_index(v)] for v in variables]
-        finite = [
-            ops.all(
-                ops.stack(
-                    [
-                        ops.all(ops.isfinite(gradient))
-                        for gradient, network in zip(grads, networks, strict=True)
-                        if network == number
-                    ]
-                )
-            )
-            for number in range(self._size)
-        ]
+        finite = []
+        for number in range(self._size):
+            own = [g for g, n in zip(grads, networks, strict=True) if n == number]
+            finite.append(ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in own])))
         # If one gradient is not finite, all of this network become NaN. `update_step`
         # looks at them, when the gradients of all replicas have been added.
         grads = [
@@ -131,12 +121,7 @@ class ScaledSGD(CaffeSGD):
 
 
 def optimizer_for(recipe: Recipe, networks: Sequence[Sequence[Any]]) -> CaffeSGD:
-    """The optimizer of a recipe; in float16 it scales losses.
-
-    Args:
-      recipe: The recipe.
-      networks: The trained variables of each network.
-    """
+    """The optimizer of a recipe; in float16 a `ScaledSGD` of these networks."""
     if recipe.precision == "float16":
         return ScaledSGD(networks, **arguments(recipe))
     return make_optimizer(recipe)

@@ -37,8 +37,8 @@ def initial_weights(
       network: The network.
       input_size: Side of the square input, pixels.
       num_classes: Classes of the half.
-      identity: Name of this network alone; the values depend only on it and on the
-        name and shape of the layer.
+      identity: Name of this network alone. The values depend on it and on the name
+        and shape of the layer only.
     """
     weights: Weights = {}
     for name, shape in network.kernel_shapes(input_size, num_classes).items():
@@ -55,12 +55,7 @@ def transplant(
     source: Mapping[str, np.ndarray],
     layers: Collection[str],
 ) -> Weights:
-    """A network's weights with some layers copied from another network.
-
-    Args:
-      weights: The receiving network.
-      source: The network that the layers are copied from.
-      layers: Names of the layers to copy.
+    """The weights of a network, with the named layers copied from a source.
 
     Raises:
       UserError: If a layer is missing on either side or differs in shape.

@@ -20,12 +20,7 @@ class Replicas:
     count = 1
 
     def totals(self, values: Mapping[str, object], count):
-        """Adds the sums of all copies.
-
-        Args:
-          values: Sums over the images of this copy, float32 [networks] by name.
-          count: Number of these images.
-        """
+        """Adds the sums of all copies, float32 [networks] by name, and their counts."""
         return values, count
 
 
@@ -42,11 +37,6 @@ class _Accumulator(keras.metrics.Metric):
         return self.add_variable(
             shape, "zeros", dtype, aggregation="only_first_replica", name=name
         )
-
-    @property
-    def per_network(self) -> dict:
-        """The variables with one number per network, by name."""
-        return dict(self.sums)
 
     def update_state(self, values: Mapping[str, object], count):
         for name, variable in self.sums.items():
@@ -70,6 +60,7 @@ class _TrainingTotals(_Accumulator):
 
     @property
     def per_network(self) -> dict:
+        """The variables with one number per network, by name."""
         return {**self.sums, "finite": self.finite}
 
     def update_state(self, values: Mapping[str, object], count):

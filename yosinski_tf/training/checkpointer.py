@@ -22,7 +22,13 @@ from yosinski_tf.training.train_state import TrainingState
 
 
 class Checkpointer:
-    """Saves a cohort in training, and restores it. Only the chief writes and reads.
+    """Saves a cohort in training, and restores it; only the chief has files.
+
+    Args:
+      job: What is trained.
+      setup: The cohort, compiled, with the weights it starts from.
+      devices: What it is trained on.
+      stopwatch: Its times.
 
     Attributes:
       state: How far the training is.
@@ -32,16 +38,8 @@ class Checkpointer:
     def __init__(
         self, job: Job, setup: CohortSetup, devices: Devices, stopwatch: Stopwatch
     ):
-        """Describes a training that has not begun.
-
-        Args:
-          job: What is trained.
-          setup: The cohort, compiled, with the weights it starts from.
-          devices: What it is trained on.
-          stopwatch: Its times.
-        """
         self._job, self._devices, self._stopwatch = job, devices, stopwatch
-        self._model = setup.model
+        self._model, self._folder = setup.model, job.runs / checkpoints.FOLDER
         self._runs = tuple(run.run_id for run in job.cohort.runs)
         self.state = TrainingState(
             histories=[[] for _ in self._runs], cohort_runs=self._runs
@@ -56,23 +54,20 @@ class Checkpointer:
         """Continues from the newest checkpoint that can be used, if there is one.
 
         Returns:
-          A sentence on checkpoints that could not be used, empty without any.
+          What the user should know of devices and of checkpoints that cannot be
+          used; mostly empty.
 
         Raises:
-          UserError: If this process is about to train something else than the
-            chief.
+          UserError: If the chief trains something else.
         """
         found, note = self._newest() if self._devices.chief else (None, "")
         if self._devices.in_step:
             found = self._agree(found)
-        self.state = found or self.state
-        self._stopwatch.resume(
-            self.state.step, self.state.train_seconds, self.state.total_seconds
-        )
-        self._clock = SaveClock(
-            self._job.checkpoint_every, self.state.step, saved=found is not None
-        )
-        return note
+        state = self.state = found or self.state
+        self._stopwatch.resume(state.step, state.train_seconds, state.total_seconds)
+        every, saved = self._job.checkpoint_every, found is not None
+        self._clock = SaveClock(every, state.step, saved)
+        return "; ".join(filter(None, (self._devices.note, note)))
 
     def timed_state(self) -> TrainingState:
         """The state with the seconds up to now."""
@@ -103,33 +98,23 @@ class Checkpointer:
         with self._clock.saving(self.state.step):
             self._model.settle()
             meta = dataclasses.asdict(self.timed_state())
-            step, histories = meta.pop("step"), meta.pop("histories")
-            for name, values in (
-                ("histories", histories),
-                ("frozen", self.frozen),
-                ("bases", self._bases),
-            ):
-                meta[name] = dict(zip(self._runs, values, strict=True))
-            checkpoints.write(
-                self._job.runs / checkpoints.FOLDER,
-                self._job.cohort.cohort_id,
-                Checkpoint(
-                    runs=self._runs,
-                    settings=self._settings,
-                    step=step,
-                    meta=meta,
-                    arrays=train_state.capture(self._model, self._runs),
-                ),
+            meta |= {"frozen": self.frozen, "bases": self._bases}
+            for name in ("histories", "frozen", "bases"):
+                meta[name] = dict(zip(self._runs, meta[name], strict=True))
+            checkpoint = Checkpoint(
+                runs=self._runs,
+                settings=self._settings,
+                step=meta.pop("step"),
+                meta=meta,
+                arrays=train_state.capture(self._model, self._runs),
             )
+            cohort = self._job.cohort.cohort_id
+            checkpoints.write(self._folder, cohort, checkpoint)
 
     def _newest(self) -> tuple[TrainingState | None, str]:
         """Restores the newest checkpoint; its state, and a sentence on others."""
-        found = checkpoints.newest(
-            self._job.runs / checkpoints.FOLDER,
-            self._job.cohort.cohort_id,
-            self._runs,
-            self._settings,
-        )
+        cohort = self._job.cohort.cohort_id
+        found = checkpoints.newest(self._folder, cohort, self._runs, self._settings)
         problems, state = list(found.problems), None
         if found.checkpoint is not None:
             try:
@@ -171,9 +156,9 @@ class Checkpointer:
         values = json.loads(from_chief({"text": mine})["text"].tobytes())
         if any(values[name] != own[name] for name in own):
             raise UserError(
-                "multi_worker wants the same on every worker, got another network,"
-                " recipe, data set or base than worker 0: start the same command, with"
-                " the same --runs, on all workers"
+                "multi_worker needs the same training on every worker, found another"
+                " network, recipe, data set or base than that of worker 0: start the"
+                " same command, with the same --runs, on all workers"
             )
         if values["state"] is None:
             return None

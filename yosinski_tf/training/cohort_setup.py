@@ -59,15 +59,14 @@ def set_up(job: Job) -> CohortSetup:
     images = study_copy.load(job.images)
     if images is None:
         raise UserError(f"no data set at {job.images}: start the study again")
-    train_images, validation_images = (
-        _half_images(job, images, name) for name in ("train", "validation")
-    )
+    train_images = _half_images(job, images, "train")
+    validation_images = _half_images(job, images, "validation")
     mean = mean_pixel = pipeline.mean_pixel(train_images)
     mean_image = None
     if job.recipe.mean == "image":
         mean = mean_image = pipeline.mean_image(train_images)
-    kept, kept_in_validation = _kept_features(job, train_images, validation_images)
-    model = _model(job, mean, kept, kept_in_validation)
+    kept = _kept_features(job, train_images, len(validation_images.indices))
+    model = _model(job, mean, *kept)
     _assign_weights(job, model)
     return CohortSetup(
         images=images,
@@ -76,20 +75,18 @@ def set_up(job: Job) -> CohortSetup:
         mean_pixel=mean_pixel,
         mean_image=mean_image,
         model=model,
-        kept_features=kept,
+        kept_features=kept[0],
     )
 
 
 def frozen_digests(job: Job, model: CohortModel) -> list[str | None]:
     """Digest of each network's frozen layers as they are now, None without any."""
+    layers = job.network.layer_names
     return [
-        surgery.digest(
-            model.weights(str(run.treatment)),
-            job.network.layer_names[: run.treatment.frozen_layers],
-        )
-        if run.treatment.frozen_layers
+        surgery.digest(model.weights(str(t)), layers[: t.frozen_layers])
+        if t.frozen_layers
         else None
-        for run in job.cohort.runs
+        for t in (run.treatment for run in job.cohort.runs)
     ]
 
 
@@ -128,9 +125,7 @@ def _half_images(job: Job, images: ImageSet, name: str) -> pipeline.HalfImages:
 
 
 def _kept_features(
-    job: Job,
-    train_images: pipeline.HalfImages,
-    validation_images: pipeline.HalfImages,
+    job: Job, train_images: pipeline.HalfImages, num_validation: int
 ) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
     """Which outputs are kept for training and for validation, see `choose_all`."""
     recipe, mode = job.recipe, job.feature_cache
@@ -146,7 +141,7 @@ def _kept_features(
         job.network,
         recipe,
         num_views=order.count * order.views,
-        num_validation=len(validation_images.indices),
+        num_validation=num_validation,
         available_bytes=available_memory(),
         mode=mode,
     )
@@ -155,8 +150,8 @@ def _kept_features(
 def _model(
     job: Job,
     mean: Sequence[float] | np.ndarray,
-    kept: Mapping[str, KeptFeatures],
-    kept_in_validation: Mapping[str, KeptFeatures],
+    in_training: Mapping[str, KeptFeatures],
+    in_validation: Mapping[str, KeptFeatures],
 ) -> CohortModel:
     members, sources = [], {}
     for run in job.cohort.runs:
@@ -175,10 +170,8 @@ def _model(
         num_classes=len(_classes(job)),
         mean=mean,
         precision=job.recipe.precision,
-        kept={trunk: kept[half].layers for trunk, half in sources.items()},
-        kept_in_validation={
-            trunk: kept_in_validation[half].layers for trunk, half in sources.items()
-        },
+        kept={t: in_training[s].layers for t, s in sources.items()},
+        kept_in_validation={t: in_validation[s].layers for t, s in sources.items()},
     )
 
 
@@ -189,11 +182,9 @@ def _assign_weights(job: Job, model: CohortModel) -> None:
         source = run.treatment.source
         if source and source not in sources:
             sources[source] = _source_weights(job, run)
+        fresh = _random_weights(job, _identity(run))
         weights = surgery.starting_weights(
-            run.treatment,
-            job.network,
-            _random_weights(job, _identity(run)),
-            sources.get(source),
+            run.treatment, job.network, fresh, sources.get(source)
         )
         model.assign(str(run.treatment), weights)
 
@@ -213,7 +204,6 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
     if base is None:
         # All R treatments of a cohort share one random network.
         return _random_weights(job, f"{run.split.digest} random {run.seed}")
-    folder = job.runs / base.run_id
     record = find_record(job.runs, base.run_id)
     if record is None:
         raise UserError(
@@ -222,8 +212,8 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
     if record.status != "finished":
         raise UserError(
             f"cannot copy layers from {base.run_id}, its status is {record.status}:"
-            f" delete the folder {folder} to train it again"
+            f" delete the folder {job.runs / base.run_id} to train it again"
         )
     weights = read_run_weights(job.runs, record, job.network, job.recipe.crop_size)
-    # The classifiers of halves of unequal size differ; it is never copied.
+    # fc8 is never copied: the halves may have different numbers of classes.
     return {k: v for k, v in weights.items() if not k.startswith("fc8/")}

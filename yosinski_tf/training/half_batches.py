@@ -14,19 +14,17 @@ from yosinski_tf.training.job import Job
 class HalfBatches:
     """Batches of the target half, with the kept outputs of frozen layers.
 
+    Args:
+      job: What is trained.
+      setup: The cohort, with the weights it starts from.
+      after_batch: Called after each batch of kept outputs that is computed; it may
+        end all by raising.
+
     Attributes:
-      validation: Every validation image once, see `CohortModel.validation`.
+      validation: Every validation image once, as `CohortModel.validation` takes it.
     """
 
     def __init__(self, job: Job, setup: CohortSetup, after_batch: Callable[[], None]):
-        """Copies the half to memory and computes the kept outputs.
-
-        Args:
-          job: What is trained.
-          setup: The cohort, with the weights it starts from.
-          after_batch: Called after each batch of kept outputs; it may end all by
-            raising.
-        """
         self._job, self._recipe = job, job.recipe
         self._seed = surgery.derive_seed(
             "batches", job.cohort.split.digest, job.cohort.target, job.cohort.seed
@@ -54,8 +52,7 @@ class HalfBatches:
     def training(self, first_step: int, last_step: int) -> tf.data.Dataset:
         """Batches of the steps `first_step` to `last_step` - 1.
 
-        Returns:
-          Batches as `CohortModel.training` takes them.
+        They are those that `CohortModel.training` takes.
         """
         batches = pipeline.training_batches(
             self._train_images,

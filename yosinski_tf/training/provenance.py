@@ -1,4 +1,4 @@
-"""What a number was made with: versions and device."""
+"""What a result was computed with: versions and device."""
 
 import platform
 
@@ -11,13 +11,13 @@ _PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
+    """Versions of Python and of the packages that results depend on."""
     return installed(_PACKAGES)
 
 
 def describe_device() -> str:
-    """The accelerators Keras sees, or else the processor and its cores."""
-    # JAX refuses to list devices of a kind that it has not.
+    """The accelerators that Keras sees, or else the processor and its cores."""
+    # All devices: JAX raises if it is asked for a kind that it does not have.
     devices = keras.distribution.list_devices()
     accelerators = [name for name in devices if not name.startswith("cpu")]
     if accelerators:

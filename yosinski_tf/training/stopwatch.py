@@ -11,14 +11,13 @@ SECONDS_PER_REPORT = 1.0
 
 
 class Stopwatch:
-    """Times the training of a cohort, with the time before an interruption."""
+    """Times the training of a cohort, from its construction.
+
+    Args:
+      batch_size: Images per step.
+    """
 
     def __init__(self, batch_size: int):
-        """Starts to count the seconds of the cohort.
-
-        Args:
-          batch_size: Images per step.
-        """
         self._batch_size = batch_size
         self._started = time.monotonic()
         self._train_seconds = self._last_seconds = 0.0
@@ -27,13 +26,7 @@ class Stopwatch:
         self._reported = (0, self._started)
 
     def resume(self, step: int, train_seconds: float, total_seconds: float) -> None:
-        """Continues at a step, after the seconds of an earlier process.
-
-        Args:
-          step: Steps taken.
-          train_seconds: Time that these steps took.
-          total_seconds: Time that the earlier process spent on the cohort.
-        """
+        """Continues after a step, with the seconds of an earlier process."""
         self._train_seconds = train_seconds
         self._started -= total_seconds
         self._reported = (step, time.monotonic())
@@ -60,23 +53,16 @@ class Stopwatch:
         self._stepping = None
 
     def images_per_second(self, begin: int, end: int) -> float:
-        """The rate of the steps of the last `stepping` block.
+        """The rate of the last `stepping` block, which took steps from begin to end.
 
-        Args:
-          begin: Steps taken before the block.
-          end: Steps taken after it. If there were none in it, the rate is that of
-            the whole training.
+        Without a step in it, the rate is that of the whole training.
         """
         if end > begin:
             return (end - begin) * self._batch_size / self._last_seconds
         return end * self._batch_size / self._train_seconds
 
     def progress(self, step: int) -> Progress | None:
-        """The next report, or None if the last one is less than a second old.
-
-        Args:
-          step: Steps taken.
-        """
+        """A report on the steps taken; None if the last is less than a second old."""
         before, clock = self._reported
         now = time.monotonic()
         if now - clock < SECONDS_PER_REPORT:

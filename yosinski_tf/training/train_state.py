@@ -1,7 +1,7 @@
-"""The state of a cohort in training as plain arrays, by the name of the run.
+"""The state of a cohort in training, with its arrays by the name of the run.
 
-Weights, optimizer and sums: Keras' own backup repeats steps. Everything is kept
-for each run by itself, so that any of them can go on without the others. Frozen
+The arrays are weights, velocities and sums of losses. (Keras' own backup repeats
+steps.) Each run has its own, so that it can continue without the others. Frozen
 weights are left out: they are those of the source. Nothing random has a state.
 """
 
@@ -14,9 +14,6 @@ import numpy as np
 
 from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.training.history import History, diverged
-
-_ITERATIONS = "optimizer/iterations"
-_IMAGES = "totals/images"
 
 
 @dataclasses.dataclass
@@ -46,15 +43,10 @@ class TrainingState:
 
 
 def capture(cohort: CohortModel, runs: Sequence[str]) -> dict[str, np.ndarray]:
-    """The state of a compiled cohort.
+    """The arrays of a compiled cohort, whose members have these ids of runs.
 
-    Args:
-      cohort: The cohort.
-      runs: Ids of its runs, in the order of its members.
-
-    Returns:
-      Arrays by name: `<run>/<layer>/kernel`, `.../kernel/velocity`,
-      `<run>/totals/loss`, ...
+    Their names are `<run>/<layer>/kernel`, `<run>/<layer>/kernel/velocity`,
+    `<run>/totals/loss`, ...
     """
     arrays = {
         name: keras.ops.convert_to_numpy(variable)
@@ -72,28 +64,20 @@ def capture(cohort: CohortModel, runs: Sequence[str]) -> dict[str, np.ndarray]:
 def restore(
     cohort: CohortModel, runs: Sequence[str], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Puts a state into a compiled cohort, of these runs or of more.
-
-    Args:
-      cohort: The cohort.
-      runs: Ids of its runs, in the order of its members.
-      arrays: Result of `capture`.
+    """Puts the arrays of `capture`, for these runs or more, into a compiled cohort.
 
     Raises:
-      ValueError: If anything is missing or of another shape; the cohort is
-        unchanged.
+      ValueError: If an array is missing or has another shape; the cohort is
+        unchanged then.
     """
     variables = list(_variables(cohort, runs))
     sums = {name: [f"{run}/totals/{name}" for run in runs] for name in _totals(cohort)}
-    wanted = {name: tuple(variable.shape) for name, variable in variables}
-    wanted |= {name: () for names in sums.values() for name in names}
-    for name, shape in wanted.items():
-        if name not in arrays:
-            raise ValueError(f"it holds no {name}")
-        if arrays[name].shape != shape:
-            raise ValueError(
-                f"{name} wants shape {shape}, it holds {arrays[name].shape}"
-            )
+    shapes = {name: tuple(variable.shape) for name, variable in variables}
+    shapes |= {name: () for names in sums.values() for name in names}
+    for name, shape in shapes.items():
+        found = arrays[name].shape if name in arrays else None
+        if found != shape:
+            raise ValueError(f"{name} needs shape {shape}, found {found}")
     for name, variable in variables:
         variable.assign(arrays[name])
     for name, totals in _totals(cohort).items():
@@ -101,12 +85,12 @@ def restore(
 
 
 def _variables(cohort: CohortModel, runs: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """What changes while training, by name; a shared trunk's once for each run."""
+    """Variables that training changes, by name."""
     model, optimizer = cohort.training, cohort.training.optimizer
-    yield _ITERATIONS, optimizer.iterations
-    yield _IMAGES, model.totals.images
-    for run, member in zip(runs, cohort.members, strict=True):
-        for layer, block in cohort.blocks(member.name).items():
+    yield "optimizer/iterations", optimizer.iterations
+    yield "totals/images", model.totals.images
+    for run, member in zip(runs, cohort.graph.members, strict=True):
+        for layer, block in cohort.graph.blocks(member.name).items():
             for keras_layer in block:
                 for variable in keras_layer.trainable_variables:
                     name = f"{run}/{layer}/{variable.name}"
@@ -115,6 +99,6 @@ def _variables(cohort: CohortModel, runs: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _totals(cohort: CohortModel) -> dict[str, Any]:
-    """Sums, and how losses are scaled: one number of each kind for each network."""
+    """Variables with one number per network: sums, and scales of losses."""
     scaling = getattr(cohort.training.optimizer, "per_network", {})
     return {**cohort.training.totals.per_network, **scaling}

@@ -1,7 +1,7 @@
-"""Training of a cohort: the one trainer, for one network or for dozens.
+"""Trains a cohort, which is one network or dozens.
 
-Everything random is a function of the seed and the step, so that a cohort that
-was stopped, or killed, goes on as if it had not been.
+Everything random is a function of the seed and the step. So a cohort that was
+stopped or killed ends with the same weights as one that was not.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from yosinski_tf.training.stopwatch import Stopwatch
 from yosinski_tf.training.tensorboard_log import CohortLog
 from yosinski_tf.training.train_state import TrainingState
 
-# Multiply-accumulates a second: of a few cores, and of a GPU.
+# Multiply-accumulates per second of a few cores, and of a GPU.
 _ASSUMED_RATE, _ASSUMED_GPU_RATE = 2e10, 1e13
 
 
@@ -38,25 +38,25 @@ def train(
 ) -> list[Record]:
     """Trains a cohort and stores weights and a record for each of its runs.
 
-    A checkpoint in the study folder, left by an interrupted training of the
-    same runs or of more, is continued. A network whose loss is not finite ends
-    there, with the status `diverged`; the others go on undisturbed.
+    Continues from a checkpoint of the same runs, or of more, that an interrupted
+    training left in the study folder. A network whose loss is not finite ends there,
+    with the status `diverged`; this does not change the others.
 
     Args:
       job: What to train.
       report: Called about every second.
-      should_stop: Asked as often, and while outputs of frozen layers are computed
-        once, not before; True ends the training with a checkpoint.
+      should_stop: Called as often, and while outputs of frozen layers are computed
+        once, not before; if it returns True, the training saves and stops.
 
     Raises:
-      Stopped: If `should_stop` said so.
-      UserError: If a base network or the data set is not there, or its store
+      Stopped: If `should_stop` returned True.
+      UserError: If a base network or the data set is missing, or a store of images
         cannot be read.
     """
     if keras.backend.backend() != "tensorflow":
-        # It would take the memory of devices on which another library computes.
+        # TensorFlow would take the memory of GPUs on which JAX computes.
         tf.config.set_visible_devices([], "GPU")
-    # A processor gives the same bits anyway, and would with this give others.
+    # Kernels of a processor are deterministic anyway; this would choose others.
     if job.deterministic and tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
     training = _Training(job, report, should_stop)
@@ -89,7 +89,8 @@ class _Training:
         return self.checkpointer.state
 
     def run(self) -> list[Record]:
-        self.restore()
+        if note := self.checkpointer.restore():
+            self.report(Progress(self.state.step, 0.0, note))
         # To the cohort's log.
         if line := explain(self.setup.kept_features, self.job.network):
             print(line, flush=True)
@@ -124,11 +125,6 @@ class _Training:
             write_record(self.job.runs, record)
         checkpoints.discard(self.job.runs)
         return records
-
-    def restore(self) -> None:
-        note = self.checkpointer.restore()
-        if note := "; ".join(filter(None, (self.devices.note, note))):
-            self.report(Progress(self.state.step, 0.0, note))
 
     def log(self) -> contextlib.AbstractContextManager[CohortLog | None]:
         """The TensorBoard log, which the chief alone writes."""
@@ -206,7 +202,7 @@ class _Training:
 
 def compile_models(job: Job, model: CohortModel) -> None:
     """Compiles a cohort's models, for training and for validation."""
-    # XLA makes TensorFlow slower on a processor; JAX has nothing else.
+    # XLA makes TensorFlow slower on a processor; JAX always compiles.
     compiled = keras.backend.backend() == "jax"
     model.training.compile(
         optimizer=optimizer_for(job.recipe, model.trained),
@@ -214,7 +210,7 @@ def compile_models(job: Job, model: CohortModel) -> None:
         steps_per_execution=_steps_per_call(job),
     )
     model.validation.compile(jit_compile=compiled)
-    # Variables that the first step made would have it traced twice, and each
+    # If the first step made these variables, Keras would trace it twice, and each
     # replica would make its own.
     model.training.optimizer.build(model.training.trainable_variables)
 
@@ -225,6 +221,6 @@ def _steps_per_call(job: Job) -> int:
         job.cohort.runs, job.network, job.recipe.crop_size, len(classes)
     )
     most = min(64, job.checkpoint_every.steps or 64)
-    fast = bool(tf.config.list_physical_devices("GPU"))
-    rate = _ASSUMED_GPU_RATE if fast else _ASSUMED_RATE
+    gpus = tf.config.list_physical_devices("GPU")
+    rate = _ASSUMED_GPU_RATE if gpus else _ASSUMED_RATE
     return max(1, min(most, round(stopwatch.SECONDS_PER_REPORT * rate / work)))
