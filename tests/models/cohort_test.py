@@ -334,17 +334,17 @@ def test_a_caffe_convolution_by_hand(padding, stride):
             part.set_weights([kernel, np.zeros(4, np.float32)])
         value = part(value)
     padded = np.pad(x, ((0, 0), (padding,) * 2, (padding,) * 2, (0, 0)))
-    wanted = np.empty(value.shape, np.float32)
-    assert wanted.shape[1:3] == (layer.convolved(9), layer.convolved(8))
-    for row in range(wanted.shape[1]):
-        for column in range(wanted.shape[2]):
+    expected = np.empty(value.shape, np.float32)
+    assert expected.shape[1:3] == (layer.convolved(9), layer.convolved(8))
+    for row in range(expected.shape[1]):
+        for column in range(expected.shape[2]):
             top, left = row * stride, column * stride
             part = padded[0, top : top + 5, left : left + 5]
             for output in range(4):
                 # The first two outputs see the first three inputs.
                 seen = part[..., :3] if output < 2 else part[..., 3:]
-                wanted[0, row, column, output] = (seen * kernel[..., output]).sum()
-    np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-4)
+                expected[0, row, column, output] = (seen * kernel[..., output]).sum()
+    np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_mean_image_makes_a_second_input():

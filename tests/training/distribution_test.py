@@ -13,6 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
+from yosinski_tf.training.clusters import Distribution
+
 # With larger steps, differences of rounding would grow without limit.
 SMOOTH = [*commands.TINY, "--learning_rate=0.002", "--dropout=0.4", "--threads=1"]
 # Halves have 3 classes, so 9 validation images: they do not divide by 2.
@@ -20,31 +22,22 @@ TREATMENT = "baseB"
 
 
 def train(runs, images, *more, backend="tensorflow"):
-    done = commands.run(
-        "base",
-        *arguments(runs, images),
-        *more,
-        environment={"KERAS_BACKEND": backend},
-    )
+    environment = {"KERAS_BACKEND": backend}
+    flags = [*arguments(runs, images), *more]
+    done = commands.run("base", *flags, environment=environment)
     assert done.returncode == 0, done.stderr
     return read(runs)
 
 
-def arguments(runs, images):
-    return [
-        f"--runs={runs}",
-        f"--dataset=folder:{images}",
-        f"--treatments={TREATMENT}",
-        *SMOOTH,
-    ]
+def arguments(runs, images, settings=(f"--treatments={TREATMENT}", *SMOOTH)):
+    return [f"--runs={runs}", f"--dataset=folder:{images}", *settings]
 
 
 def start_worker(rank, ports, binary, *arguments):
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    task = {"type": "worker", "index": rank}
-    config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+    addresses = tuple(f"127.0.0.1:{port}" for port in ports)
+    cluster = Distribution("multi_worker", workers=addresses, rank=rank)
+    environment = {"TF_CONFIG": cluster.tf_config}
     more = "--distribution=multi_worker"
-    environment = {"TF_CONFIG": config}
     return commands.start(binary, *arguments, more, environment=environment)
 
 
@@ -105,10 +98,8 @@ def test_two_devices_give_the_results_of_one(tmp_path, images, alone, backend):
 @pytest.mark.slow  # about 10 s
 def test_two_workers_give_the_results_of_one(tmp_path, images, alone):
     ports = free_ports(2)
-    running = [
-        start_worker(rank, ports, "base", *arguments(tmp_path, images))
-        for rank in (0, 1)
-    ]
+    flags = arguments(tmp_path, images)
+    running = [start_worker(rank, ports, "base", *flags) for rank in (0, 1)]
     printed = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0, 0], printed
     trained = read(tmp_path)
@@ -155,11 +146,6 @@ KILLED = [
 ]
 
 
-def start_killed(rank, ports, runs, images):
-    options = [f"--runs={runs}", f"--dataset=folder:{images}", *KILLED]
-    return start_worker(rank, ports, "transfer", *options)
-
-
 def kill(process):
     """Kills a process and its children at once, as when a machine stops."""
     below = psutil.Process(process.pid).children(recursive=True)
@@ -172,9 +158,7 @@ def kill(process):
 @pytest.fixture(scope="module")
 def alone_killed(tmp_path_factory, images):
     runs = tmp_path_factory.mktemp("alone")
-    done = commands.run(
-        "transfer", f"--runs={runs}", f"--dataset=folder:{images}", *KILLED
-    )
+    done = commands.run("transfer", *arguments(runs, images, KILLED))
     assert done.returncode == 0, done.stderr
     return runs
 
@@ -189,8 +173,8 @@ def steps_saved(runs):
 def test_the_other_worker_waits_for_one_that_is_killed(
     tmp_path, images, alone_killed, victim
 ):
-    ports = free_ports(2)
-    running = [start_killed(rank, ports, tmp_path, images) for rank in (0, 1)]
+    ports, flags = free_ports(2), arguments(tmp_path, images, KILLED)
+    running = [start_worker(rank, ports, "transfer", *flags) for rank in (0, 1)]
     deadline = time.monotonic() + 200
     while not steps_saved(tmp_path):
         assert time.monotonic() < deadline
@@ -207,7 +191,7 @@ def test_the_other_worker_waits_for_one_that_is_killed(
     assert 0 < last < STEPS
     assert not list(tmp_path.glob("*/record.json"))
 
-    running[victim] = start_killed(victim, ports, tmp_path, images)
+    running[victim] = start_worker(victim, ports, "transfer", *flags)
     # Steps before the last checkpoint are not taken again.
     later: set[int] = set()
     while not later:

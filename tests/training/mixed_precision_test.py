@@ -164,7 +164,6 @@ def end(precision):
     cohort.training.fit(batches, verbose=0, shuffle=False)
     cohort.validation.evaluate(*validation, batch_size=160, verbose=0)
     sums = cohort.validation.totals.sums
-    print(precision, {n: np.array(v) / 160 for n, v in sums.items()})
     return tuple(
         keras.ops.convert_to_numpy(sums[name]) / len(validation[1])
         for name in ("loss", "top1")
