@@ -39,7 +39,7 @@ class Devices:
         return contextlib.nullcontext()
 
     def adopt(self, cohort: CohortModel) -> None:
-        """Prepares a cohort that was built and compiled in the scope."""
+        """Takes over a cohort that was built and compiled in the scope."""
 
     def fit(
         self,
