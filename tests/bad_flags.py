@@ -70,7 +70,7 @@ def single_flags() -> dict[str, Bad]:
             "--devices=2", "wants --distribution=mirrored, got none", "leave out"
         ),
         "workers unknown": _flag(
-            "--distribution=multi_worker", "variable TF_CONFIG, got none", "set it on"
+            "--distribution=multi_worker", "variable TF_CONFIG, found none", "set it on"
         ),
         "processes": _flag("--processes=0", "a positive integer", "got '0'", "--help"),
         "cohort size": _flag("--cohort_size=0", "auto or a positive", "got '0'"),
@@ -222,7 +222,7 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "batch that is not shared out evenly": study(
             "--distribution=mirrored",
             "--devices=3",
-            words=("--batch_size=4 wants to be shared out", "3 devices", "a multiple"),
+            words=("--batch_size needs a multiple", "3 devices, found 4", "set"),
         ),
         "two plans": study(
             "--plan=released",

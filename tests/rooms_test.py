@@ -34,7 +34,6 @@ KERAS_ONLY = (
     "models.layers",
     "models.loss_scaling",
     "models.training_model",
-    "training.callbacks",
     "training.train_state",
 )
 TENSORFLOW = (
@@ -50,9 +49,11 @@ TENSORFLOW = (
     "data.batches.stored_batches",
     "data.embedded.tfds_builder",
     "export.saved_model",
+    "training.checkpointer",
     "training.cohort_setup",
     "training.distribution",
     "training.feature_cache",
+    "training.half_batches",
     "training.provenance",
     "training.run_results",
     "training.tensorboard_log",

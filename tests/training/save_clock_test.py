@@ -1,4 +1,4 @@
-"""Intervals as they are typed, and SIGTERM in a process that trains."""
+"""Intervals as a user types them, when a training saves, and SIGTERM."""
 
 import os
 import signal
@@ -31,8 +31,8 @@ def test_an_interval_is_read(text, steps, minutes):
 @pytest.mark.parametrize(
     "text", ["", "min", "0", "0steps", "-5", "-1min", "1.5", "2h", "5 s", "nan", "1e3"]
 )
-def test_what_is_no_interval_is_refused(text):
-    with pytest.raises(UserError, match="wants steps, at least 1, or minutes"):
+def test_other_texts_are_refused(text):
+    with pytest.raises(UserError, match="needs steps, at least 1, or minutes"):
         Interval.parse(text)
 
 
@@ -41,7 +41,7 @@ def test_an_interval_prints_as_it_is_read(text):
     assert str(Interval.parse(text)) == text
 
 
-def test_an_interval_passes():
+def test_an_interval_is_over_after_its_steps_or_minutes():
     assert Interval(steps=5).passed(5, 0.0)
     assert not Interval(steps=5).passed(4, 1e9)
     assert Interval(minutes=0.5).passed(0, 30.0)
@@ -72,14 +72,14 @@ def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
     assert saves.due(21)
     with saves.saving(21):
         clock.now += 0.5
-    # A short one leaves the interval as it is.
+    # A short save does not change the interval.
     clock.now += 59
     assert not saves.due(22)
     clock.now += 1
     assert saves.due(22)
 
 
-def test_an_interval_of_steps_is_kept_whatever_it_costs(monkeypatch):
+def test_an_interval_of_steps_does_not_depend_on_the_time_of_saving(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(save_clock, "time", clock)
     saves = SaveClock(Interval(steps=5), step=100, saved=True)
@@ -103,7 +103,7 @@ def code_of(*lines: str) -> int:
     return ended.returncode
 
 
-def test_sigterm_ends_a_process_that_has_not_begun_and_waits_for_one_that_has():
+def test_sigterm_ends_a_process_before_its_training_and_stops_it_later():
     kill = "os.kill(os.getpid(), signal.SIGTERM)"
     made = "stop = StopRequest()"
     assert code_of(made, kill, "sys.exit(5)") == -signal.SIGTERM

@@ -92,7 +92,7 @@ class _Ours:
         threads.set_up(self._job.threads)
         self._prepared = cohort_setup.set_up(self._job)
         trainer.compile_models(self._job, self._prepared.model)
-        self._part = pipeline.on_host(self._prepared.train_part)
+        self._part = pipeline.on_host(self._prepared.train_images)
         self._done = 0
 
     def steps(self) -> Iterator[int]:
@@ -131,7 +131,7 @@ class _Plain:
             setting.images,
             "yosinski-benchmark train",
         )
-        part = cohort_setup.set_up(job).train_part
+        part = cohort_setup.set_up(job).train_images
         self._x = keras_baseline.as_numbers(
             part.images[part.indices],
             pipeline.mean_pixel(part),

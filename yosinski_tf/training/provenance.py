@@ -1,4 +1,4 @@
-"""What a number was made with: versions and device."""
+"""What a result was computed with: versions and device."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
+    """Versions of Python and of the packages that results depend on."""
     return installed(_PACKAGES)
 
 
