@@ -102,8 +102,8 @@ def train_all(
                 child.process.join()
                 del running[connection]
                 if event.kind is EventKind.WORKER_LOST and attempts.lost(name):
-                    times = f"{multi_worker.MOST_ATTEMPTS} times without a step further"
-                    event = child.fail(f"{event.message}: {times}")
+                    times = f"{multi_worker.MOST_ATTEMPTS} times without progress"
+                    event = child.fail(f"{event.message} ({times})")
                 if event.kind.fate is Fate.PUT_BACK:
                     backlog.put_back(child.cohort)
                 else:
