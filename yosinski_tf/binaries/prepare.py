@@ -1,4 +1,4 @@
-"""Makes a store of images, once, for every half and every study."""
+"""Makes a store of images, once for all halves and studies; verifies one."""
 
 import os
 import pathlib
@@ -14,22 +14,19 @@ from yosinski_tf.system.errors import UserError
 FLAGS = flags.FLAGS
 _SHOWN = 20
 _QUALITY = 90
-_SUMMARY = """yosinski-prepare: a store of images, prepared once for every study.
+_SUMMARY = """yosinski-prepare: a store of images, prepared once for all studies.
 
-Images are warped to one size and stored by class; what cannot be read is named.
-Stopped or killed, the same command goes on. Beside it stands DIR.partial until
-the store is complete.
+It warps images to one size and stores them by class; it lists images that cannot
+be read. If it is stopped or killed, the same command goes on. Until the store is
+complete, its work is in OUT.partial.
 Example: yosinski-prepare --source=tfds:imagenet2012 --manual_dir=TARS --out=STORE
          yosinski-prepare --source=folder:IMAGES --out=STORE --image_size=128
          yosinski-prepare --verify=STORE"""
 _GROUPS = [
     ("What to prepare", ("source", "data_dir", "manual_dir", "held_out", "out")),
     ("How images are stored", ("image_size", "encoding", "quality", "skip_corrupt")),
-    (
-        "How it is made",
-        ("processes", "shard_records", "beam_runner", "beam_options"),
-    ),
-    ("A store that is there", ("verify",)),
+    ("How it works", ("processes", "shard_records", "beam_runner", "beam_options")),
+    ("An existing store", ("verify",)),
 ]
 
 
@@ -37,46 +34,52 @@ def _define() -> None:
     flags.DEFINE_string(
         "source", "", "folder:DIR, tfds:NAME or filelist:TRAIN.txt,VAL.txt."
     )
-    flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data sets.")
+    flags.DEFINE_string("data_dir", None, "Folder of TFDS' data sets.")
     flags.DEFINE_string(
         "manual_dir",
         None,
         "Folder of ImageNet's tar files (default: DATA_DIR/downloads/manual).",
     )
     flags.DEFINE_float(
-        "held_out", None, "Share of each class for validation, for folder:DIR/CLASS."
+        "held_out",
+        None,
+        "Share of each class to validate on, for a folder without train and val.",
     )
-    flags.DEFINE_string("out", "", "The store: a folder that is not there yet.")
-    flags.DEFINE_integer("image_size", 256, "Side that images are warped to.")
+    flags.DEFINE_string("out", "", "The store to make, a new folder.")
+    flags.DEFINE_integer("image_size", 256, "Side that images are warped to, pixels.")
     flags.DEFINE_enum("encoding", "jpeg", ["jpeg", "raw"], "How pixels are stored.")
-    flags.DEFINE_integer("quality", None, f"Of JPEG, 1 to 100 (default: {_QUALITY}).")
+    flags.DEFINE_integer(
+        "quality", None, f"JPEG quality, 1 to 100 (default: {_QUALITY})."
+    )
     flags.DEFINE_bool(
-        "skip_corrupt", False, "Leave out images that cannot be read, and record them."
+        "skip_corrupt",
+        False,
+        "Leave out images that cannot be read; the store lists them.",
     )
     flags.DEFINE_integer(
         "processes",
         None,
-        "Processes side by side (default: one per core).",
+        "Processes that work at a time (default: one per core).",
         lower_bound=1,
     )
     flags.DEFINE_integer(
         "shard_records",
         None,
-        "Most images in a file (default: 256 to 4096, by their number).",
+        "Most images in a file (default: 256 to 4096, by the number of images).",
         lower_bound=1,
     )
     flags.DEFINE_string(
-        "beam_runner", "", "Make it by Apache Beam, for example DirectRunner."
+        "beam_runner", "", "Use this runner of Apache Beam, such as DirectRunner."
     )
     flags.DEFINE_list(
         "beam_options", [], "Pipeline options for Beam: name=value,name=value."
     )
-    flags.DEFINE_string("verify", "", "A store to read in full and to check.")
+    flags.DEFINE_string("verify", "", "The store to read completely and check.")
 
 
 def _main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow, where it is needed at all, would take a graphics card's memory.
+    # TensorFlow, if it is loaded at all, would take the memory of a GPU.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     logging.set_verbosity(logging.ERROR)
     try:
@@ -126,7 +129,7 @@ def _request():
             raise UserError(f"--{name} is missing: give it, such as --{name}={example}")
     quality = FLAGS.quality
     if FLAGS.encoding == "raw" and quality is not None:
-        raise UserError("--encoding=raw has no --quality: leave one of them out")
+        raise UserError("--encoding=raw has no --quality: leave out one of them")
     if FLAGS.encoding == "jpeg" and quality is None:
         quality = _QUALITY
     return make_store.StoreRequest(
@@ -146,7 +149,7 @@ def _request():
 def _runner():
     if not FLAGS.beam_runner:
         if FLAGS.beam_options:
-            raise UserError("--beam_options wants --beam_runner: give it too")
+            raise UserError("--beam_options needs --beam_runner: give it too")
         return None
     from yosinski_tf.data.prepare.beam_shards import beam_runner
 
@@ -159,13 +162,13 @@ def _verify() -> int:
 
     folder = pathlib.Path(FLAGS.verify).expanduser()
     display = ImageCount()
-    found = 0
-    for problem in verify(
+    problems = verify(
         folder,
         processes=FLAGS.processes or cores(),
         report=lambda done, total: display.show("reading", done, total),
-    ):
-        found += 1
+    )
+    found = 0
+    for found, problem in enumerate(problems, start=1):  # noqa: B007
         if found <= _SHOWN:
             print(f"{folder}: {problem}")
     if found > _SHOWN:

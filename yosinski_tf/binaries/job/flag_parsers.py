@@ -5,12 +5,12 @@ from absl import flags
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.save_clock import Interval
 
-# What the machine is to decide.
+# The value that leaves a decision to the program.
 AUTO = "auto"
 
 
 class CohortSizeParser(flags.ArgumentParser):
-    """Reads `auto` or a number."""
+    """Parses `auto` or a number."""
 
     syntactic_help = f"{AUTO} or a positive integer"
 
@@ -30,9 +30,9 @@ class CohortSizeParser(flags.ArgumentParser):
 
 
 class IntervalParser(flags.ArgumentParser):
-    """Reads `Interval`; absl names the flag in what a `ValueError` says."""
+    """Parses an `Interval`."""
 
-    syntactic_help = "at least 1 step or minutes, such as 500steps or 2min"
+    syntactic_help = "at least 1 step, or minutes, such as 500steps or 2min"
 
     def parse(self, argument: str | Interval) -> Interval:
         if isinstance(argument, Interval):
