@@ -230,7 +230,7 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "batch that is not shared out evenly": study(
             "--distribution=mirrored",
             "--devices=3",
-            words=("--batch_size needs a multiple of 3", "3 devices share", "found 4"),
+            words=("--batch_size needs a multiple", "3 devices, found 4", "set"),
         ),
         "two plans": study(
             "--plan=released",

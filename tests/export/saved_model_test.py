@@ -312,7 +312,7 @@ def test_a_full_disk_leaves_nothing_behind(runs, tmp_path, monkeypatch):
 
 def test_another_backend_is_refused(runs, tmp_path, monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    with pytest.raises(UserError, match="got jax: set KERAS_BACKEND=tensorflow"):
+    with pytest.raises(UserError, match="found jax: set KERAS_BACKEND=tensorflow"):
         saved_model.export(runs, RUN, tmp_path / "out")
 
 

@@ -124,10 +124,10 @@ def distribution() -> Distribution:
 
 
 def _check_batch_size(count: int, sharers: str) -> None:
-    """Refuses a batch that cannot be shared out evenly."""
+    """Refuses a batch that does not divide into equal parts."""
     if FLAGS.batch_size % count:
         raise UserError(
-            f"--batch_size needs a multiple of {count}, so that {count}"
-            f" {sharers.removeprefix('--')} share it evenly, found {FLAGS.batch_size}:"
-            f" give one, or other {sharers}"
+            "--batch_size needs a multiple of the"
+            f" {count} {sharers.removeprefix('--')}, found {FLAGS.batch_size}: set a"
+            f" multiple of {count}, or other {sharers}"
         )
