@@ -85,6 +85,15 @@ def test_what_is_no_record_is_refused(tmp_path, text, complaint):
         read_record(path)
 
 
+def test_values_that_are_nested_too_deeply_are_refused(tmp_path, record):
+    path = write_record(tmp_path, record)
+    deep = "[" * 600 + "]" * 600
+    text = path.read_text().replace('"recipe": {', f'"recipe": {{"x": {deep},')
+    path.write_text(text)
+    with pytest.raises(UserError, match="not valid JSON: maximum recursion"):
+        read_record(path)
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "record.json"
     path.write_bytes(b"\xff\xfe{}")

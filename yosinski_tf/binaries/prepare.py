@@ -7,6 +7,12 @@ import sys
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line
+from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare.beam_shards import beam_runner
+from yosinski_tf.data.prepare.disk_space import megabytes
+from yosinski_tf.data.prepare.shards import StoreSettings
+from yosinski_tf.data.prepare.verify import verify
+from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.machine.hardware import cores
 from yosinski_tf.scheduling.progress import ImageCount
 from yosinski_tf.system.errors import UserError
@@ -34,7 +40,7 @@ def _define() -> None:
     flags.DEFINE_string(
         "source", "", "folder:DIR, tfds:NAME or filelist:TRAIN.txt,VAL.txt."
     )
-    flags.DEFINE_string("data_dir", None, "Folder of TFDS' data sets.")
+    flags.DEFINE_string("data_dir", None, "Folder of data sets prepared by TFDS.")
     flags.DEFINE_string(
         "manual_dir",
         None,
@@ -52,9 +58,7 @@ def _define() -> None:
         "quality", None, f"JPEG quality, 1 to 100 (default: {_QUALITY})."
     )
     flags.DEFINE_bool(
-        "skip_corrupt",
-        False,
-        "Leave out images that cannot be read; the store lists them.",
+        "skip_corrupt", False, "Leave out images that cannot be read; list them."
     )
     flags.DEFINE_integer(
         "processes",
@@ -69,7 +73,7 @@ def _define() -> None:
         lower_bound=1,
     )
     flags.DEFINE_string(
-        "beam_runner", "", "Use this runner of Apache Beam, such as DirectRunner."
+        "beam_runner", "", "Runner of Apache Beam to use, such as DirectRunner."
     )
     flags.DEFINE_list(
         "beam_options", [], "Pipeline options for Beam: name=value,name=value."
@@ -90,40 +94,26 @@ def _main() -> int:
 
 
 def _prepare() -> int:
-    from yosinski_tf.data.prepare import make_store
-
-    display = ImageCount()
+    request = _request()
+    if FLAGS.beam_options and not FLAGS.beam_runner:
+        raise UserError("--beam_options needs --beam_runner: give it too")
+    runner = None
+    if FLAGS.beam_runner:
+        runner = beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
+    report = ImageCount().show
     try:
-        store = make_store.make_store(
-            _request(), report=display.show, warn=_warn, runner=_runner()
-        )
+        store = make_store.make_store(request, report=report, warn=_warn, runner=runner)
     except make_store.Unreadable as error:
         for name, reason in error.images[:_SHOWN]:
             print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
         if len(error.images) > _SHOWN:
             print(f"... and {len(error.images) - _SHOWN} more", file=sys.stderr)
         raise
-    print(f"Store        {store.folder}, {_size(store.folder)}")
-    counts = make_store.class_counts(store)
-    for name, split in store.splits.items():
-        least, most = counts[name]
-        classes = len(store.class_names)
-        print(
-            f"{name:12} {split.num_images:,} images of {classes:,} classes,"
-            f" {least:,} to {most:,} of each"
-        )
-    if store.skipped:
-        print(f"left out     {len(store.skipped):,} images that cannot be read")
-    for warning in store.warnings:
-        print(f"warning      {warning}")
-    print(f"fingerprint  {store.fingerprint}")
+    _tell(store)
     return 0
 
 
-def _request():
-    from yosinski_tf.data.prepare import make_store
-    from yosinski_tf.data.prepare.shards import StoreSettings
-
+def _request() -> make_store.StoreRequest:
     for name, example in (("source", "folder:DIR"), ("out", "STORE")):
         if not FLAGS[name].value:
             raise UserError(f"--{name} is missing: give it, such as --{name}={example}")
@@ -146,20 +136,27 @@ def _request():
     )
 
 
-def _runner():
-    if not FLAGS.beam_runner:
-        if FLAGS.beam_options:
-            raise UserError("--beam_options needs --beam_runner: give it too")
-        return None
-    from yosinski_tf.data.prepare.beam_shards import beam_runner
+def _warn(warning: str) -> None:
+    print(f"{command_line.program()}: warning: {warning}", file=sys.stderr)
 
-    return beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
+
+def _tell(store: Store) -> None:
+    files = (path for path in store.folder.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in files)
+    print(f"Store        {store.folder}, {megabytes(size)}")
+    for name, (least, most) in make_store.class_counts(store).items():
+        print(
+            f"{name:12} {store.splits[name].num_images:,} images of"
+            f" {len(store.class_names):,} classes, {least:,} to {most:,} of each"
+        )
+    if store.skipped:
+        print(f"left out     {len(store.skipped):,} images that cannot be read")
+    for warning in store.warnings:
+        print(f"warning      {warning}")
+    print(f"fingerprint  {store.fingerprint}")
 
 
 def _verify() -> int:
-    from yosinski_tf.data.prepare.verify import verify
-    from yosinski_tf.data.store.format import open_store
-
     folder = pathlib.Path(FLAGS.verify).expanduser()
     display = ImageCount()
     problems = verify(
@@ -168,7 +165,7 @@ def _verify() -> int:
         report=lambda done, total: display.show("reading", done, total),
     )
     found = 0
-    for found, problem in enumerate(problems, start=1):  # noqa: B007
+    for found, problem in enumerate(problems, start=1):
         if found <= _SHOWN:
             print(f"{folder}: {problem}")
     if found > _SHOWN:
@@ -179,17 +176,6 @@ def _verify() -> int:
     store = open_store(folder)
     print(f"{folder} is whole: {store.num_images:,} images, {store.fingerprint}")
     return 0
-
-
-def _warn(warning: str) -> None:
-    print(f"{command_line.program()}: warning: {warning}", file=sys.stderr)
-
-
-def _size(folder: pathlib.Path) -> str:
-    from yosinski_tf.data.prepare.disk_space import megabytes
-
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return megabytes(sum(path.stat().st_size for path in files))
 
 
 def run() -> None:

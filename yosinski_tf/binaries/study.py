@@ -18,7 +18,6 @@ from yosinski_tf.binaries.job import (
 from yosinski_tf.binaries.job.shared_flags import STUDY, define_all
 from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.experiment import paper_plans
-from yosinski_tf.experiment.treatments import all_treatments, parse_treatments
 from yosinski_tf.export.description import is_export_of
 from yosinski_tf.report import write_report
 from yosinski_tf.study.records import Record, records_by_id
@@ -34,9 +33,7 @@ Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart
 
 def _parts() -> list[paper_plans.PlanPart]:
     if not FLAGS.plan:
-        if FLAGS.treatments == ["all"]:
-            return paper_plans.parts_of(FLAGS.split, all_treatments())
-        return paper_plans.parts_of(FLAGS.split, parse_treatments(FLAGS.treatments))
+        return treatments_job.parts()
     for flag in ("split", "treatments"):
         if FLAGS[flag].present:
             raise UserError(

@@ -22,7 +22,7 @@ from yosinski_tf.export.description import (
     is_export_of,
 )
 from yosinski_tf.models.cohort import build_network
-from yosinski_tf.study.finished_run import FinishedRun, read_finished_run
+from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.study.records import Record
 from yosinski_tf.system import files
 from yosinski_tf.system.errors import UserError
@@ -71,7 +71,15 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             f"{out} holds something else than an export of {run_id}: move it away,"
             " or export to another folder"
         )
-    module = _Classifier(_build(run), record)
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "a SavedModel needs Keras on TensorFlow, found"
+            f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
+            " trained on any backend will do)"
+        )
+    size = record.recipe["crop_size"]
+    model = build_network(run.network, run.weights, input_size=size, mean=run.mean)
+    module = _Classifier(model, record)
     signatures = {"serving_default": module.images, "jpeg_bytes": module.files}
     temporary = files.temporary_beside(out)
     try:
@@ -210,21 +218,6 @@ class _Classifier(tf.Module):
             return answers(pixels)
 
         self.images, self.files = images, files
-
-
-def _build(run: FinishedRun) -> keras.Model:
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            "a SavedModel needs Keras on TensorFlow, found"
-            f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
-            " trained on any backend will do)"
-        )
-    return build_network(
-        run.network,
-        run.weights,
-        input_size=run.record.recipe["crop_size"],
-        mean=run.mean,
-    )
 
 
 def _describe(folder: pathlib.Path, record: Record) -> None:

@@ -92,7 +92,7 @@ def describe_images(
         spec, tuple(families), tuple(families.values()), train + validation
     )
     return known, (
-        f"{spec} is not prepared here: to train, make a store of it with"
+        f"Note: {spec} is not prepared here: to train, make a store of it with"
         " yosinski-prepare and give --dataset=store:STORE. The plan uses its known"
         f" numbers: {len(families):,} classes, {train:,} images for training and"
         f" {validation:,} for validation."
@@ -134,9 +134,9 @@ def make_study_folder(
       runs: The study folder.
       settings: The study's settings.
       images: Result of `load_images`.
-      signed: Result of `image_source.sign`, from before the images were read.
+      signed: Signature of the source from before the images were read.
       threads: Threads of each process, for a new folder.
-      waiting: Called once if another process makes the folder for long.
+      waiting: Called once if another process needs long to make the folder.
 
     Returns:
       The settings that the folder has.

@@ -1,6 +1,7 @@
 """The time that a study will take and the disk that it will fill."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from yosinski_tf.experiment.cohorts import Cohort
@@ -84,25 +85,21 @@ def disk(
       image_bytes: Size of the data set.
       processes: How many cohorts are trained at a time.
     """
-    counts: dict[int, list[int]] = {}
 
-    def layers(run: Run) -> list[int]:
+    @functools.cache
+    def layers(classes: int) -> list[int]:
+        return [layer.parameters for layer in network.count(input_size, classes)]
+
+    def parameters(run: Run, first_layer: int = 0) -> int:
         classes = len(run.split.classes(run.treatment.target))
-        if classes not in counts:
-            found = network.count(input_size, classes)
-            counts[classes] = [layer.parameters for layer in found]
-        return counts[classes]
+        return sum(layers(classes)[first_layer:])
 
-    def kept(cohort: Cohort) -> int:
-        trained = sum(
-            sum(layers(run)[run.treatment.frozen_layers :]) for run in cohort.runs
-        )
-        # Three checkpoints, each with weights and velocities.
-        return 3 * 2 * _FLOAT * trained
+    def checkpoint(cohort: Cohort) -> int:
+        trained = (parameters(run, run.treatment.frozen_layers) for run in cohort.runs)
+        return 2 * _FLOAT * sum(trained)  # Weights and velocities.
 
-    largest = sorted(map(kept, cohorts), reverse=True)[:processes]
-    weights = _FLOAT * sum(sum(layers(run)) for run in runs)
-    return Disk(weights, sum(largest), image_bytes)
+    largest = sorted(map(checkpoint, cohorts), reverse=True)[:processes]
+    return Disk(_FLOAT * sum(map(parameters, runs)), 3 * sum(largest), image_bytes)
 
 
 def gigabytes(size: float) -> str:

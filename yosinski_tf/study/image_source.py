@@ -98,13 +98,9 @@ def check_alike(
 def note(
     runs: pathlib.Path, settings: StudySettings, signed: str | None, new: bool
 ) -> None:
-    """Notes the signature and the place of the source, unless they are known.
+    """Notes the signature and the place of the source whose images the study has.
 
-    Args:
-      runs: The study folder, which holds the images of the source.
-      settings: The study's settings.
-      signed: Result of `sign`.
-      new: Whether earlier notes are about other images.
+    Earlier notes of a `new` study are about other images.
     """
     place = settings.data.spec if moved_from(runs, settings) else None
     notes: dict[str, list[str]] = {}

@@ -23,14 +23,13 @@ def read_fields(path: pathlib.Path, kind: type, remedy: str) -> dict[str, Any]:
     """
     try:
         fields = json.loads(path.read_text("utf-8"))
+        why = _mistakes(fields, kind)
+        if not why:
+            return fields
     except OSError as error:
         why = error.strerror
     except (ValueError, RecursionError) as error:
         why = f"it is not valid JSON: {error}"
-    else:
-        why = _mistakes(fields, kind)
-        if not why:
-            return fields
     raise UserError(f"cannot read {path} ({why}): {remedy}")
 
 

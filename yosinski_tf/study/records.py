@@ -24,16 +24,14 @@ class Record:
 
     Attributes:
       run_id: Identity of the run, and the name of its folder.
-      status: `finished`; or `diverged` if a loss, or a final weight, was not
-        finite: then no weights are stored.
+      status: `finished`, or `diverged` if a loss or a final weight was not finite.
       treatment: Name of the treatment, for example `A3B+`.
       kind: `base`, `selffer`, `transfer` or `random`.
       n: Number of copied layers; 0 for a base.
       source_half: `A`, `B`, `R` (random values) or None for a base.
       target_half: `A`, `B` or `W`.
       fine_tuned: Whether copied layers were trained too.
-      preserved: Number of layers above the n frozen ones that were copied and
-        trained.
+      preserved: Layers above the n frozen ones that were copied and trained.
       split: Name of the split, for example `random:0`; `whole` for target W.
       split_digest: SHA-256 of the two class lists.
       dataset: The data source as the user named it, for example `embedded`.
@@ -43,9 +41,8 @@ class Record:
       num_classes: Classes of the target half; also the number of outputs, unless
         the network has a fixed one.
       class_names: Names of the classes in the order of the outputs.
-      mean_pixel: Mean of each channel over the half's training images, 0..255. It
-        is subtracted from the input, unless the recipe's `mean` is `image`: then
-        `mean_image.npy` is.
+      mean_pixel: Mean of each channel over the half's training images, 0..255. The
+        input has it subtracted, or `mean_image.npy` if the recipe says so.
       recipe: Everything about the training.
       seed: Seed of initial values, dropout and batches.
       steps: Optimizer steps; if the network diverged, the first step whose loss
@@ -62,15 +59,13 @@ class Record:
         previous validation), `learning_rate`, `top1`, `top5`, `loss`,
         `images_per_second`.
       num_train_images: Training images of the target half.
-      num_validation_images: Validation images of the target half, each counted
-        once in `top1`.
+      num_validation_images: Validation images of the target half, each counted once.
       train_seconds: Wall time of the cohort's training steps.
-      images_per_second: Training images per second of the cohort; each of its
-        networks saw all of them.
+      images_per_second: Training images per second of the cohort, not of a network.
       cohort: `id`, `size` and `runs` of the cohort; `total_seconds`, which include
         start-up and validation; `kept_layers`, by half of the source: the frozen
         layers whose outputs were computed once.
-      weights_sha256: Digest of all final weights; empty if the network diverged.
+      weights_sha256: Digest of the final weights; empty if there are none (diverged).
       frozen_sha256_before: Digest of the frozen layers' weights before training;
         None if no layer was frozen.
       frozen_sha256_after: The same digest after training. If it differs, do not

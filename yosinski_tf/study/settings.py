@@ -196,14 +196,15 @@ def check_records(
         than the folder, or a split of the same name with other classes.
     """
     made_with = settings.to_json()
+    del made_with["dataset"], made_with["threads_per_operation"]
     digests = {split.name: split.digest for split in splits}
     for record in records:
-        differences = [
-            *_differences(made_with["recipe"], record.recipe, "recipe"),
-            *_differences(made_with["network"], record.network_settings, "network"),
-            *_differences(made_with["threads"], record.threads, "threads"),
-        ]
-        if differences:
+        found = {
+            "network": record.network_settings,
+            "recipe": record.recipe,
+            "threads": record.threads,
+        }
+        if differences := _differences(made_with, found):
             raise UserError(
                 f"the run {record.run_id} is not of this study folder:"
                 f" {'; '.join(differences)} in its record: move it away"
@@ -221,19 +222,15 @@ def check_records(
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     """Every difference, such as `recipe.steps was 100, now 200`."""
     if isinstance(found, dict) and isinstance(wanted, dict):
-        pairs = [
-            (f"{name}.{key}" if name else key, found.get(key), wanted.get(key))
+        pairs = {
+            f"{name}.{key}".removeprefix("."): (found.get(key), wanted.get(key))
             for key in sorted(found.keys() | wanted.keys())
-        ]
-    elif (
-        isinstance(found, list)
-        and isinstance(wanted, list)
-        and len(found) == len(wanted)
-    ):
-        pairs = [
-            (f"{name}[{index}]", *pair)
-            for index, pair in enumerate(zip(found, wanted, strict=True))
-        ]
+        }
+    elif [type(found), type(wanted)] == [list, list] and len(found) == len(wanted):
+        both = enumerate(zip(found, wanted, strict=True))
+        pairs = {f"{name}[{index}]": pair for index, pair in both}
     else:
         return [] if found == wanted else [f"{name} was {found!r}, now {wanted!r}"]
-    return [text for inner, *pair in pairs for text in _differences(*pair, inner)]
+    return [
+        text for inner, pair in pairs.items() for text in _differences(*pair, inner)
+    ]

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from yosinski_tf.binaries.job.flag_parsers import AUTO
+from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.data.sources.by_name import Description
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.experiment.runs import Run
@@ -26,17 +26,11 @@ def number_format(named: str, runs: pathlib.Path) -> precision.PrecisionChoice:
 def cohort_size(
     wanted: Sequence[Run], study: StudySettings, data: Description, processes: int
 ) -> tuple[int | None, str]:
-    """The most networks in a cohort that fit into memory.
-
-    Args:
-      wanted: All runs of the study.
-      study: The study's settings.
-      data: The data set.
-      processes: Cohorts trained at a time.
+    """The most networks in a cohort if `processes` cohorts are to fit into memory.
 
     Returns:
-      The number, None for no limit, and a sentence for the user if it is less than
-      all.
+      The number, None for no limit, and a sentence for the user if the memory sets
+      a limit.
     """
     visible = gpus.visible()
     # TensorFlow takes nearly all of a GPU that it sees, JAX three quarters, at once

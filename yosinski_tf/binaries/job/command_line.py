@@ -48,12 +48,9 @@ def run(
     summary: str,
     groups: Sequence[tuple[str, Sequence[str]]],
 ) -> None:
-    """Runs a command and exits.
+    """Runs `main`, which returns the exit code (None for 0), and exits.
 
-    Args:
-      main: What the command does; it returns the exit code, None for 0.
-      summary: What the command does, for `--help`.
-      groups: Titles, each with names of flags, for `--help`.
+    `--help` shows the summary, and the flags in groups with titles.
     """
 
     def parse(argv):
@@ -65,7 +62,7 @@ def run(
         except flags.Error as error:
             _fail(_explained(" ".join(str(error).split())))
         except UnicodeDecodeError as error:
-            _fail(f"--flagfile needs UTF-8 text, found {error}: give another file")
+            _fail(f"--flagfile needs UTF-8 text ({error}): give another file")
         _check_values()
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")

@@ -122,7 +122,7 @@ def _forget_failures(plan: Plan) -> None:
 
 
 def _train(plan: Plan, threads: Threads) -> int:
-    for sentence in plan.decisions:
+    for sentence in plan.notes:
         print(sentence)
     print(f"{plan.summary()}, {plan.processes} at a time.", flush=True)
     display = _display(plan)

@@ -4,14 +4,16 @@ import os
 
 from absl import flags
 
-from yosinski_tf.binaries.job.flag_parsers import AUTO, CohortSizeParser, IntervalParser
 from yosinski_tf.machine.precision import keras_backend
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.clusters import DISTRIBUTIONS, Distribution, parse_cluster
+from yosinski_tf.training.save_clock import Interval
 
 FLAGS = flags.FLAGS
 
+# The value that leaves a decision to the program.
+AUTO = "auto"
 MACHINE = (
     "processes",
     "threads",
@@ -25,6 +27,29 @@ MACHINE = (
 )
 
 
+class _CohortSizeParser(flags.ArgumentParser):
+    """Parses `auto` or a number."""
+
+    syntactic_help = f"{AUTO} or a positive integer"
+
+    def parse(self, argument: str | int) -> str | int:
+        if argument == AUTO:
+            return AUTO
+        if int(argument) < 1:
+            raise ValueError(self.syntactic_help)
+        return int(argument)
+
+
+class _IntervalParser(flags.ArgumentParser):
+    """Parses an `Interval`."""
+
+    syntactic_help = "at least 1 step, or minutes, such as 500steps or 2min"
+
+    def parse(self, argument: str | Interval) -> Interval:
+        # A `UserError` is a `ValueError`, which absl expects.
+        return argument if isinstance(argument, Interval) else Interval.parse(argument)
+
+
 def define() -> None:
     """Defines the flags."""
     flags.DEFINE_integer(
@@ -36,32 +61,30 @@ def define() -> None:
     flags.DEFINE_integer(
         "threads",
         None,
-        "Threads of each process; a study keeps them (default: its share of the"
-        " cores, or twice that where operations are small).",
+        "Threads of each process, fixed for a study (default: its share of the cores).",
         lower_bound=1,
     )
     flags.DEFINE_bool(
         "retry_failed", False, "Train again what failed or diverged earlier."
     )
     flags.DEFINE(
-        CohortSizeParser(),
+        _CohortSizeParser(),
         "cohort_size",
         AUTO,
-        "Most networks trained together as one model; auto: as many as fit into"
-        " memory.",
+        "Most networks trained as one model; auto: as many as fit into memory.",
     )
     flags.DEFINE(
-        IntervalParser(),
+        _IntervalParser(),
         "checkpoint_every",
         "1min",
-        "Least distance between two checkpoints, such as 500steps or 2min (minutes"
-        " become more where a save takes over 2% of them); results do not change.",
+        "Least interval between checkpoints, such as 500steps or 2min; minutes become"
+        " more if saving would take over 2% of the time. Results do not change.",
     )
     flags.DEFINE_bool(
         "deterministic",
         False,
-        "On a GPU, use kernels that give the same bits each time, which are slower;"
-        " a CPU always gives the same bits.",
+        "On a GPU, use slower kernels that give the same bits each time; on a CPU,"
+        " nothing changes.",
     )
     flags.DEFINE_enum(
         "distribution",
@@ -80,8 +103,8 @@ def define() -> None:
         "feature_cache",
         "auto",
         list(feature_rule.MODES),
-        "Keep outputs of frozen layers in memory (auto: on a CPU, if that is faster);"
-        " results do not change.",
+        "Keep outputs of frozen layers in memory; auto: on a CPU, if that is faster."
+        " Results do not change.",
     )
 
 

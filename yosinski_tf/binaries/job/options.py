@@ -6,9 +6,9 @@ import pathlib
 from absl import flags
 
 from yosinski_tf.binaries.job import auto_settings, machine_flags, shared_flags
-from yosinski_tf.binaries.job.flag_parsers import AUTO
+from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.machine.precision import PrecisionChoice
-from yosinski_tf.study.settings import StudySettings, make_settings
+from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
 from yosinski_tf.training.clusters import Distribution
 from yosinski_tf.training.save_clock import Interval
 
@@ -59,7 +59,7 @@ def from_flags() -> JobOptions:
     distribution = machine_flags.distribution()
     # Refuses a crop that is too small for the network.
     network.kernel_shapes(recipe.crop_size, num_classes=2)
-    data = shared_flags.data_source(recipe.image_size)
+    data = DataSource(FLAGS.dataset, recipe.image_size, FLAGS.data_dir, FLAGS.held_out)
     return JobOptions(
         runs=runs,
         settings=make_settings(data, network, recipe, FLAGS.threads),

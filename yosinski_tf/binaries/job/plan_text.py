@@ -11,10 +11,8 @@ from yosinski_tf.study.records import records_by_id
 def describe(plan: Plan, rate: float | None) -> str:
     """Says what will be trained in which order, how long it takes, what it fills.
 
-    Args:
-      plan: The plan.
-      rate: Images per second times networks, to estimate time with; None for
-        the rate of the cohorts that are done.
+    The time follows from `rate`, images per second times networks, or if that is
+    None from the finished cohorts.
     """
     splits = dict.fromkeys(run.split.name for run in plan.wanted)
     lines = [
@@ -22,8 +20,7 @@ def describe(plan: Plan, rate: float | None) -> str:
         f"Splits: {', '.join(splits)}.",
         f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
         f" {plan.data.num_images:,} images.",
-        *([f"Note: {plan.note}"] if plan.note else []),
-        *plan.decisions,
+        *plan.notes,
         "",
         *_cohorts(plan),
         "",

@@ -38,8 +38,7 @@ class Plan:
       diverged: Those of `done` that diverged.
       failed: Earlier failures of runs that are not trained again, by run id.
       cohorts: What is left to train.
-      decisions: What the program decided, in sentences for the user.
-      note: A sentence for the user if the data set was not found; else empty.
+      notes: What the program found or decided, in sentences for the user.
     """
 
     options: JobOptions
@@ -49,8 +48,7 @@ class Plan:
     diverged: frozenset[str]
     failed: dict[str, Failure]
     cohorts: tuple[Cohort, ...]
-    decisions: tuple[str, ...]
-    note: str
+    notes: tuple[str, ...]
 
     @property
     def runs(self) -> pathlib.Path:
@@ -156,8 +154,7 @@ def make_plan(
         diverged=frozenset(i for i, r in done.items() if r.status != "finished"),
         failed=failed,
         cohorts=apart(cohorts, checkpoints.held(runs)),
-        decisions=tuple(filter(None, (str(options.precision), limit))),
-        note=note,
+        notes=tuple(filter(None, (note, str(options.precision), limit))),
     )
 
 

@@ -8,14 +8,13 @@ from typing import Any
 from absl import flags
 
 from yosinski_tf.binaries.job import machine_flags
-from yosinski_tf.binaries.job.flag_parsers import AUTO
+from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.data.sources import by_name
 from yosinski_tf.experiment.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.experiment.networks import ACTIVATIONS, Network
 from yosinski_tf.experiment.paper_plans import PLANS
 from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
 from yosinski_tf.results.network_result import MEASURES
-from yosinski_tf.study.settings import DataSource
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -41,8 +40,7 @@ _LARGEST_NUMBER = 2**32 - 1
 def define_all(treatments: Sequence[str] | None = None) -> None:
     """Defines the flags of all commands, so that each can read every flag file.
 
-    Args:
-      treatments: What this command trains by default.
+    `treatments` is what this command trains by default.
     """
     flags.DEFINE_string(
         "runs", "runs", "The study folder: runs, report, TensorBoard, exports."
@@ -75,8 +73,7 @@ def _define_study() -> None:
     flags.DEFINE_string(
         "export",
         "",
-        "Run to export as a SavedModel at the end: its id; or best, the transferred"
-        " network with the highest top-1.",
+        "Run to export at the end: its id, or best, the best transferred network.",
     )
     flags.DEFINE_enum(
         "measure",
@@ -90,12 +87,9 @@ def _define_data() -> None:
     flags.DEFINE_string(
         "dataset",
         "embedded",
-        "embedded, embedded:SEED, folder:DIR, tfds:NAME, or store:DIR, made by"
-        " yosinski-prepare.",
+        "embedded[:SEED], folder:DIR, tfds:NAME, or store:DIR (see yosinski-prepare).",
     )
-    flags.DEFINE_string(
-        "data_dir", None, "Folder in which TFDS has prepared its data sets."
-    )
+    flags.DEFINE_string("data_dir", None, "Folder of data sets prepared by TFDS.")
     flags.DEFINE_float(
         "held_out",
         None,
@@ -146,14 +140,12 @@ def _define_recipe() -> None:
     flags.DEFINE_integer(
         "image_size",
         None,
-        "Side that images are warped to, pixels (default: 32; caffenet: 256; a"
-        " store's own).",
+        "Side of images, pixels (default: 32; caffenet: 256; a store's own).",
     )
     flags.DEFINE_integer(
         "crop_size",
         None,
-        "Side of the crop that networks see, pixels (default: the image; caffenet:"
-        " 227 of 256).",
+        "Side of crops, pixels (default: the image's; caffenet: 227 of 256).",
     )
     flags.DEFINE_bool("mirror", default.mirror, "Mirror training images at random.")
     flags.DEFINE_string(
@@ -190,10 +182,10 @@ def _sizes() -> tuple[int, int]:
     store = by_name.open_stored(FLAGS.dataset)
     if image_size is None and store and store.image_size != usual.image_size:
         image_size = store.image_size
-    usual_crop = image_size
+    crop_size = image_size
     if image_size is None:
-        image_size, usual_crop = usual.image_size, usual.crop_size
-    return image_size, usual_crop if FLAGS.crop_size is None else FLAGS.crop_size
+        image_size, crop_size = usual.image_size, usual.crop_size
+    return image_size, crop_size if FLAGS.crop_size is None else FLAGS.crop_size
 
 
 def network() -> Network:
@@ -208,11 +200,6 @@ def network() -> Network:
     if "widths" in given:
         given["widths"] = tuple(whole_numbers("widths", given["widths"]))
     return get_network(given.pop("network"), **given)
-
-
-def data_source(image_size: int) -> DataSource:
-    """The data set that the flags name, warped to a side in pixels."""
-    return DataSource(FLAGS.dataset, image_size, FLAGS.data_dir, FLAGS.held_out)
 
 
 def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:

@@ -44,16 +44,32 @@ def run(
     treatments: Sequence[str] | None = None,
     extra: Sequence[str] = (),
 ) -> None:
-    """Runs one of the commands.
+    """Runs the command that trains treatments of some kinds.
 
-    Args:
-      kinds: The kinds of treatments that it trains.
-      summary: What it does, for `--help`.
-      treatments: What it trains by default.
-      extra: Flags that only this command shows.
+    `treatments` is what it trains by default, `extra` are flags for its help.
     """
     shared_flags.define_all(treatments)
     command_line.run(lambda: train(kinds), summary, groups(*extra))
+
+
+def parts(kinds: Collection[str] = tuple(_COMMANDS)) -> list[paper_plans.PlanPart]:
+    """The treatments of `--treatments`, all of some kinds, on every `--split`.
+
+    Raises:
+      UserError: If a treatment is unknown or of another kind.
+    """
+    if FLAGS.treatments == ["all"]:
+        treatments = tuple(t for t in all_treatments() if t.kind in kinds)
+    else:
+        treatments = parse_treatments(FLAGS.treatments)
+    for treatment in treatments:
+        if treatment.kind not in kinds:
+            raise UserError(
+                f"{command_line.program()} trains {' and '.join(sorted(kinds))}"
+                f" networks, found {treatment}: use {_COMMANDS[treatment.kind]} for it,"
+                " or yosinski-study"
+            )
+    return paper_plans.parts_of(FLAGS.split, treatments)
 
 
 def train(kinds: Collection[str]) -> int:
@@ -72,19 +88,9 @@ def train(kinds: Collection[str]) -> int:
         raise UserError(
             "--treatments names nothing to train: give some, such as A3B,A3B+"
         )
-    if FLAGS.treatments == ["all"]:
-        treatments = tuple(t for t in all_treatments() if t.kind in kinds)
-    else:
-        treatments = parse_treatments(FLAGS.treatments)
-    for treatment in treatments:
-        if treatment.kind not in kinds:
-            raise UserError(
-                f"{command_line.program()} trains {' and '.join(sorted(kinds))}"
-                f" networks, found {treatment}: use {_COMMANDS[treatment.kind]} for it,"
-                " or yosinski-study"
-            )
-    parts = paper_plans.parts_of(FLAGS.split, treatments)
-    plan = planning.make_plan(parts, options.from_flags(), with_bases=FLAGS.with_bases)
+    plan = planning.make_plan(
+        parts(kinds), options.from_flags(), with_bases=FLAGS.with_bases
+    )
     if missing := planning.missing_bases(plan):
         names = ",".join(dict.fromkeys(str(run.treatment) for run in missing))
         command = command_line.command_for(_COMMANDS["base"], names)
