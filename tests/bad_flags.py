@@ -249,7 +249,7 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
             "transfer", ("--treatments=baseA",), ("found baseA", "use yosinski-base")
         ),
         "nothing to transfer": Bad(
-            "transfer", (), ("--treatments names nothing", "give some, such as A3B")
+            "transfer", (), ("--treatments needs at least one", "such as A3B")
         ),
         "transfer without a base": Bad(
             "transfer",

@@ -38,15 +38,11 @@ def _main() -> None:
     folder = saved_model.export(runs, FLAGS.run, out)
     print(f"SavedModel  {folder}")
     print(f"Classes     {folder / LABELS_NAME}\n")
-    print(_usage(folder))
-
-
-def _usage(folder: pathlib.Path) -> str:
-    return (
-        "import pathlib, tensorflow as tf\n"
-        f"classify = tf.saved_model.load({str(folder)!r}).signatures['jpeg_bytes']\n"
-        "print(classify(jpeg=tf.constant("
-        "[pathlib.Path('photo.jpg').read_bytes()]))['predicted_class'])"
+    print("import pathlib, tensorflow as tf")
+    print(f"classify = tf.saved_model.load({str(folder)!r}).signatures['jpeg_bytes']")
+    print(
+        "print(classify(jpeg=tf.constant([pathlib.Path('photo.jpg').read_bytes()]))"
+        "['predicted_class'])"
     )
 
 

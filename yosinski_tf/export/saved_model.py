@@ -92,9 +92,10 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     except (OSError, tf.errors.OpError) as error:
         # Another process may have written the same export meanwhile.
         if not is_export_of(out, record):
+            reason = getattr(error, "strerror", None) or getattr(error, "message", "")
             raise UserError(
-                f"cannot write the export to {out} ({_reason(error)}): name a folder"
-                " on a disk with room that may be written to"
+                f"cannot write the export to {out} ({reason or type(error).__name__}):"
+                " name a folder on a disk with room that may be written to"
             ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -237,8 +238,3 @@ def _describe(folder: pathlib.Path, record: Record) -> None:
     (folder / DESCRIPTION_NAME).write_text(json.dumps(description, indent=1))
     labels = "".join(f"{name}\n" for name in record.class_names)
     (folder / LABELS_NAME).write_text(labels, "utf-8")
-
-
-def _reason(error: OSError | tf.errors.OpError) -> str:
-    text = error.strerror if isinstance(error, OSError) else error.message
-    return text or type(error).__name__

@@ -61,7 +61,7 @@ def parts(kinds: Collection[str] = tuple(_COMMANDS)) -> list[paper_plans.PlanPar
     if FLAGS.treatments == ["all"]:
         treatments = tuple(t for t in all_treatments() if t.kind in kinds)
     else:
-        treatments = parse_treatments(FLAGS.treatments)
+        treatments = parse_treatments(FLAGS.treatments or [])
     for treatment in treatments:
         if treatment.kind not in kinds:
             raise UserError(
@@ -76,17 +76,12 @@ def train(kinds: Collection[str]) -> int:
     """Trains the treatments of `--treatments`; returns the exit code.
 
     Raises:
-      UserError: If a flag is wrong, a treatment is of another kind or a base
-        network is missing.
+      UserError: If the flags are wrong or a base network is missing.
     """
     if FLAGS.plan:
         raise UserError(
             f"--plan={FLAGS.plan} is for yosinski-study, {command_line.program()}"
             " trains --treatments: add --plan= to leave it out"
-        )
-    if not FLAGS.treatments:
-        raise UserError(
-            "--treatments names nothing to train: give some, such as A3B,A3B+"
         )
     plan = planning.make_plan(
         parts(kinds), options.from_flags(), with_bases=FLAGS.with_bases
