@@ -64,7 +64,8 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
             data, f"--split=file:{'x' * 300}", words=("File name too long", unread)
         ),
         "flag file not UTF-8": study(
-            f"--flagfile={broken}", words=("wants UTF-8 text", "another --flagfile")
+            f"--flagfile={broken}",
+            words=("needs UTF-8 text", "another file"),
         ),
         "flag file is a folder": study(
             f"--flagfile={place}", words=("Is a directory", str(place))
@@ -334,18 +335,18 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     prepare("quality 0", (folder, out, "--quality=0"), "quality 0", "wanted 1 to 100")
     prepare("quality 101", (folder, out, "--quality=101"), "101", "wanted 1 to 100")
     raw = (folder, out, "--encoding=raw", "--quality=9")
-    prepare("raw of a quality", raw, "raw has no --quality", "leave one of them out")
+    prepare("raw of a quality", raw, "raw has no --quality", "leave out one of them")
     png = (folder, out, "--encoding=png")
-    prepare("encoding", png, "--encoding wants one of jpeg, raw", "'png'", "--help")
+    prepare("encoding", png, "--encoding needs one of jpeg, raw", "'png'", "--help")
     prepare("no pixel", (folder, out, "--image_size=0"), "size 0", "at least 1 pixel")
     many = (folder, out, "--processes=0")
-    prepare("no process", many, "--processes wants", "positive integer", "'0'")
+    prepare("no process", many, "--processes needs", "positive integer", "'0'")
     tars = (folder, out, "--manual_dir=x")
     prepare("tars", tars, "takes no --manual_dir, got x", "leave it out")
     data = (folder, out, "--data_dir=x")
     prepare("data folder", data, "takes no --data_dir, got x", "leave it out")
     beam = (folder, out, "--beam_options=a=b")
-    prepare("beam options", beam, "wants --beam_runner", "give it too")
+    prepare("beam options", beam, "needs --beam_runner", "give it too")
     kept = (folder, f"--out={good}")
     prepare("over other files", kept, "is there and is no store", "another --out")
     prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), "is no store")
@@ -368,7 +369,7 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
         "benchmark of few": Bad(
             "benchmark",
             ("input", "--records=10", f"--work_dir={place}/work"),
-            ("--records wants", "500", "'10'", "--help"),
+            ("--records needs", "500", "'10'", "--help"),
         ),
     }
 
@@ -399,10 +400,10 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
     field(
         "with half a letter", ("device (needs str, found '\\ud800')",), device="\ud800"
     )
-    field("of another folder", ("run_id (wanted the folder", "../x"), run_id="../x")
+    field("of another folder", (f"run_id (needs '{RUN}', found", "../x"), run_id="../x")
     field("of no treatment", ("'A9B' copies 9", "from 1 to 7"), treatment="A9B")
-    field("at odds with itself", ("n (wanted 3 for A3B, got 9)",), n=9)
-    field("of no split", ("split (wanted first:N, got 'first:x')",), split="first:x")
+    field("at odds with itself", ("n (needs 3, found 9)",), n=9)
+    field("of no split", ("split (needs first:N, found 'first:x')",), split="first:x")
 
     def text(name: str, content: bytes, *words: str) -> None:
         runs = edited(place / name.replace(" ", "_"))
@@ -471,7 +472,7 @@ def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str,
     (runs / "study.json").write_text("{")
     runs = folder("settings deep", "study.json", "recursion", another)
     (runs / "study.json").write_text("[" * 100_000)
-    runs = folder("settings of another kind", "made with other settings", another)
+    runs = folder("settings of another kind", "holds no JSON object", another)
     (runs / "study.json").write_text("[1]")
     runs = folder("settings changed", "recipe.steps was 99, now 12", another)
     settings = json.loads((runs / "study.json").read_text())
@@ -480,9 +481,9 @@ def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str,
     runs = folder("settings lost", "no study.json that says how", another)
     finished_run(runs, "A3B")
     (runs / "study.json").unlink()
-    runs = folder("other data", "data set", "has changed", "wanted fingerprint bbbb")
+    runs = folder("other data", "data set", "has changed", "needs fingerprint bbbb")
     finished_run(runs, "baseA")
-    runs = folder("record cut", f"{RUN}/record.json is not valid JSON", "again")
+    runs = folder("record cut", f"{RUN}/record.json (it is not valid JSON", "again")
     finished_run(runs, "A3B")
     (runs / RUN / "record.json").write_text("{")
 
@@ -491,7 +492,7 @@ def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str,
     runs = folder("base without weights", base, "no weights.npz", again)
     finished_run(runs, "baseA")
     (runs / base / "weights.npz").unlink()
-    runs = folder("base of other weights", base, "its record says", again)
+    runs = folder("base of other weights", base, "not of one training", again)
     finished_run(runs, "baseA", weights_sha256="0" * 64)
     runs = folder("base of cut weights", base, "cannot read weights", "train it again")
     finished_run(runs, "baseA")
@@ -513,7 +514,7 @@ def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str,
     denied = ("Permission denied", "name a")
     return {
         **found,
-        "runs is a file": where(f"{place}/file", "wants a folder", "name another"),
+        "runs is a file": where(f"{place}/file", "needs a folder", "name another"),
         "runs below a file": where(f"{place}/file/x", "Not a directory", "name a"),
         "runs of a long name": where("x" * 300, "File name too long", "name another"),
         "runs read-only": where(f"{closed}/x", *denied, plain_user=True),
@@ -545,10 +546,10 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             "diverged", "'diverged'", "export a run that finished", status="diverged"
         ),
         "export of no size": export(
-            "size", "image size None", "wanted two numbers", "delete", recipe={}
+            "size", "needs an image size", "found None", "delete", recipe={}
         ),
         "export of few names": export(
-            "names", "1 class names", "wanted 2", "delete", class_names=["a"]
+            "names", "2 class names", "1 and 3", "delete", class_names=["a"]
         ),
         "export of no network": export(
             "network", "wanted the description of a network", network_settings={}
@@ -562,7 +563,7 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             },
         ),
         "export of other weights": export(
-            "weights", "its record says", "delete", weights_sha256="0" * 64
+            "weights", "not of one training", "delete", weights_sha256="0" * 64
         ),
         "export without its mean": export(
             "mean", "cannot read the mean image", "delete", recipe=mean

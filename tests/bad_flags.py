@@ -34,47 +34,49 @@ def _flag(argument: str, *words: str) -> Bad:
 def single_flags() -> dict[str, Bad]:
     """Types and ranges of single flags."""
     return {
-        "whole number": _flag("--steps=1.5", "wants an integer", "'1.5'", "--help"),
+        "whole number": _flag("--steps=1.5", "needs an integer", "'1.5'", "--help"),
         "number": _flag("--learning_rate=fast", "a number", "'fast'", "--help"),
         "yes or no": _flag("--mirror=perhaps", "true or false", "'perhaps'"),
         "choice": _flag("--measure=top2", "one of top1_mean_of", "'top2'", "--help"),
         "no steps": _flag("--steps=0", "wants at least 1", "got 0"),
         "negative batch": _flag("--batch_size=-4", "wants at least 1", "got -4"),
         "negative rate": _flag("--learning_rate=-1", "a number above 0", "got -1"),
-        "rate no number": _flag("--learning_rate=nan", "a finite number", "got nan"),
-        "rate endless": _flag("--learning_rate=inf", "a finite number", "got inf"),
-        "decay no number": _flag("--weight_decay=nan", "a finite number", "got nan"),
-        "bias rate endless": _flag("--bias_rate=inf", "a finite number", "got inf"),
-        "speed no number": _flag("--rate=nan", "a finite number", "got nan"),
-        "speed zero": _flag("--rate=0", "number >= 1e-06", "got '0'"),
+        "rate no number": _flag("--learning_rate=nan", "a finite number", "found nan"),
+        "rate endless": _flag("--learning_rate=inf", "a finite number", "found inf"),
+        "decay no number": _flag("--weight_decay=nan", "a finite number", "found nan"),
+        "bias rate endless": _flag("--bias_rate=inf", "a finite number", "found inf"),
+        "speed no number": _flag("--rate=nan", "a finite number", "found nan"),
+        "speed zero": _flag("--rate=0", "number >= 1e-06", "found '0'"),
         "no checkpoint interval": _flag(
-            "--checkpoint_every=soon", "or minutes, such as 500steps", "got 'soon'"
+            "--checkpoint_every=soon", "or minutes, such as 500steps", "found 'soon'"
         ),
         "checkpoints of no steps": _flag(
-            "--checkpoint_every=0", "at least 1 step", "got '0'"
+            "--checkpoint_every=0", "at least 1 step", "found '0'"
         ),
         "momentum": _flag("--momentum=1", "at least 0 and under 1", "got 1.0"),
         "drop factor": _flag("--drop_factor=2", "above 0 and at most 1", "got 2.0"),
         "dropout": _flag("--dropout=1", "at least 0 and under 1", "got 1.0"),
-        "precision": _flag("--precision=half", "auto, float32, bfloat16", "got 'half'"),
+        "precision": _flag("--precision=half", "auto, float32, bf", "found 'half'"),
         "mean": _flag("--mean=median", "pixel, image", "got median"),
         "activation": study(
             "--activation=tanh", words=("'tanh'", "wanted one of relu, leaky_relu")
         ),
         "network": study("--network=vgg", words=("'vgg'", "wanted one of", "mini")),
         "distribution": _flag(
-            "--distribution=wide", "one of none, mirrored, multi_worker", "got 'wide'"
+            "--distribution=wide", "one of none, mirrored, multi_worker", "found 'wide'"
         ),
-        "devices": _flag("--devices=0", "a positive integer", "got '0'", "--help"),
+        "devices": _flag("--devices=0", "a positive integer", "found '0'", "--help"),
         "devices of nothing": _flag(
-            "--devices=2", "wants --distribution=mirrored, got none", "leave out"
+            "--devices=2", "needs --distribution=mirrored, found none", "leave out"
         ),
         "workers unknown": _flag(
             "--distribution=multi_worker", "variable TF_CONFIG, found none", "set it on"
         ),
-        "processes": _flag("--processes=0", "a positive integer", "got '0'", "--help"),
-        "cohort size": _flag("--cohort_size=0", "auto or a positive", "got '0'"),
-        "cohort size in words": _flag("--cohort_size=all", "auto or a", "got 'all'"),
+        "processes": _flag(
+            "--processes=0", "a positive integer", "found '0'", "--help"
+        ),
+        "cohort size": _flag("--cohort_size=0", "auto or a positive", "found '0'"),
+        "cohort size in words": _flag("--cohort_size=all", "auto or a", "found 'all'"),
         "validation": _flag("--validate_every=0", "at least 1", "got 0"),
         "small images": _flag("--image_size=4", "at least 8", "got 4"),
         "huge images": study(
@@ -88,7 +90,7 @@ def single_flags() -> dict[str, Bad]:
             "--widths=4,4,4,4,4,8,0", words=("--widths wants seven positive", "8, 0]")
         ),
         "widths in words": _flag("--widths=a,b", "whole numbers", "'a,b'", "give some"),
-        "no seed": _flag("--seeds=", "whole numbers", "got ''", "such as 0,1,2"),
+        "no seed": _flag("--seeds=", "whole numbers", "found ''", "such as 0,1,2"),
         "seed in words": _flag("--seeds=one", "whole numbers", "'one'", "such as"),
         "negative seed": _flag("--seeds=-1", "whole numbers", "'-1'", "such as 0,1"),
         "seed too large": _flag("--seeds=4294967296", "up to 4294967295", "smaller"),
@@ -97,7 +99,7 @@ def single_flags() -> dict[str, Bad]:
         "drop in words": _flag("--rate_drops=late", "1200", "60%", "got 'late'"),
         "drops not rising": _flag("--rate_drops=9,5", "rising steps", "got (9, 5)"),
         "drop of no number": _flag("--rate_drops=nan%", "such as 60%", "got 'nan%'"),
-        "no folder": study("--runs=", words=("--runs wants a folder", "got none")),
+        "no folder": study("--runs=", words=("--runs needs a folder", "found none")),
         "unknown flag": study("--stepz=5", words=("'stepz'", "mean: steps", "--help")),
         "stray argument": study("A3B", words=("'A3B'", "start with --", "--help")),
         "no flag file": study("--flagfile=nowhere.flags", words=("nowhere.flags",)),
@@ -126,10 +128,10 @@ def single_flags() -> dict[str, Bad]:
             "--treatments=A3B,A3B", words=("'A3B' is named twice", "name it once")
         ),
         "no treatment": study(
-            "--treatments=", words=("--treatments wants at least one", "A3B,A3B+")
+            "--treatments=", words=("--treatments needs at least one", "A3B,A3B+")
         ),
         "no split": study(
-            "--split=", words=("--split wants at least one", "such as random:0")
+            "--split=", words=("--split needs at least one", "such as random:0")
         ),
         "split": study("--split=halves", words=("'halves'", "wanted random:SEED")),
         "split seed": study(
@@ -212,12 +214,16 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "processes that share devices": study(
             "--distribution=mirrored",
             "--processes=2",
-            words=("=mirrored wants one cohort at a time", "--processes=2", "leave it"),
+            words=("=mirrored needs one cohort at a time", "--processes=2", "leave it"),
         ),
         "features kept where devices share": study(
             "--distribution=mirrored",
             "--feature_cache=on",
-            words=("=mirrored wants frozen", "got --feature_cache=on", "leave it out"),
+            words=(
+                "=mirrored needs frozen",
+                "found --feature_cache=on",
+                "leave it out",
+            ),
         ),
         "batch that is not shared out evenly": study(
             "--distribution=mirrored",
@@ -235,13 +241,13 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "kind of another job": Bad(
             "base",
             ("--treatments=A3B",),
-            ("trains base networks", "got A3B", "use yosinski-transfer"),
+            ("trains base networks", "found A3B", "use yosinski-transfer"),
         ),
         "base as a transfer": Bad(
-            "transfer", ("--treatments=baseA",), ("got baseA", "use yosinski-base")
+            "transfer", ("--treatments=baseA",), ("found baseA", "use yosinski-base")
         ),
         "nothing to transfer": Bad(
-            "transfer", (), ("--treatments names nothing", "give some, such as A3B")
+            "transfer", (), ("--treatments needs at least one", "such as A3B")
         ),
         "transfer without a base": Bad(
             "transfer",
@@ -252,7 +258,7 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
             data,
             "--export=../x",
             "--treatments=baseA",
-            words=("--export wants best", "'../x'", "such as random-0_baseA_seed0"),
+            words=("--export needs best", "'../x'", "such as random-0_baseA_seed0"),
         ),
         "nothing to export": Bad(
             "export", (), ("--run names nothing to export", "give the id of a run")

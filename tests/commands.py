@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
+from places import ROOT
 
 TINY = [
     "--image_size=16",
@@ -16,10 +17,15 @@ TINY = [
     "--steps=12",
     "--batch_size=4",
     "--validate_every=6",
-    # Bits are the same on every machine of a kind, and on a slow one it is as fast.
+    # Not auto, which differs between machines.
     "--precision=float32",
 ]
-ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "",
+}
 _NOTHING: Mapping[str, str] = {}
 
 

@@ -17,13 +17,9 @@ from commands import TINY, draw_folder, run
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.report import write_report
 from yosinski_tf.study import records
-from yosinski_tf.study.folder import (
-    check_folder,
-    finished,
-    make_study_folder,
-    settings,
-    sign,
-)
+from yosinski_tf.study.folder import make_study_folder
+from yosinski_tf.study.image_source import sign
+from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
 
 
@@ -112,11 +108,8 @@ class Disk:
         self.calls, self.refused = 0, refused
 
 
-SETTINGS = settings(
-    {"spec": "embedded", "image_size": 8, "data_dir": None, "held_out": None},
-    stub_training.NETWORK,
-    stub_training.RECIPE,
-    1,
+SETTINGS = make_settings(
+    DataSource("embedded", 8), stub_training.NETWORK, stub_training.RECIPE, 1
 )
 
 
@@ -132,7 +125,7 @@ def _whole_study(runs):
     make_study_folder(runs, SETTINGS, _images(), sign(SETTINGS))
     remove_leftovers(runs)
     for cohort in stub_training.cohorts("A1B,B1B"):
-        done = finished(runs)
+        done = records.records_by_id(runs)
         if any(run.run_id not in done for run in cohort.runs):
             job = stub_training.job(runs, cohort)
             stub_training.train(job, lambda progress: None, lambda: False)

@@ -28,8 +28,8 @@ from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models import surgery
 from yosinski_tf.report import study_facts
 from yosinski_tf.results.network_result import points_from_records
-from yosinski_tf.study import folder as study_folder
 from yosinski_tf.study.records import read_record, write_record
+from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.system.errors import UserError
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
@@ -294,9 +294,9 @@ def test_records_with_odd_values(tmp_path, name, data):
 @settings(suppress_health_check=ANY_FOLDER)
 def test_files_that_might_be_settings(tmp_path, content):
     (tmp_path / "study.json").write_bytes(content)
-    wanted = study_folder.settings({"spec": "embedded"}, get_network("mini"), Recipe())
+    wanted = make_settings(DataSource("embedded", 32), get_network("mini"), Recipe())
     with pytest.raises(UserError) as caught:
-        study_folder.check_folder(tmp_path, wanted)
+        check_folder(tmp_path, wanted)
     assert str(caught.value).isprintable()
 
 

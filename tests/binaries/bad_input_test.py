@@ -17,8 +17,6 @@ from bad_world import images
 from commands import ENVIRONMENT, TINY
 from many_commands import many_commands
 
-import yosinski_tf
-
 _TRAINING = ("base", "transfer", "random", "study")
 
 
@@ -158,10 +156,7 @@ def test_the_installed_commands_say_the_same(table, place, name):
         capture_output=True,
         text=True,
         cwd=place / "here",
-        env={
-            **ENVIRONMENT,
-            "PYTHONPATH": str(pathlib.Path(yosinski_tf.__file__).parents[1]),
-        },
+        env=ENVIRONMENT,
     )
     after = _listing(place)
     what = _complaint(bad, place, done.returncode, done.stderr, before, after)

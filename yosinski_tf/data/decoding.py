@@ -27,7 +27,7 @@ _FORMATS = (
 _REMEDY = "wanted an image such as JPEG or PNG; replace or remove it"
 # Large photographs may be decoded at 1/2, 1/4 or 1/8 of their size, as long as
 # that is at least this many times the wanted size; the filter does the rest.
-_DRAFT_FACTOR = 3
+DRAFT_FACTOR = 3
 # One task for the pool: long enough to hide its overhead at 64 x 64 pixels.
 _BATCH = 64
 
@@ -55,7 +55,7 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
         if isinstance(source, str):
             data = pathlib.Path(source).read_bytes()
         with _open(data) as image:
-            image.draft(None, (image_size * _DRAFT_FACTOR,) * 2)
+            image.draft(None, (image_size * DRAFT_FACTOR,) * 2)
             return warp(image, image_size)
     except MemoryError:
         raise

@@ -16,6 +16,7 @@ from yosinski_tf.binaries.job import (
     command_line,
     execution,
     messages,
+    options,
     planning,
     treatments_job,
 )
@@ -36,13 +37,16 @@ class Flags(types.SimpleNamespace):
 
 @pytest.mark.parametrize("code", command_line.STOPPED)
 def test_a_job_that_was_stopped_reports_nothing(tmp_path, monkeypatch, code):
-    flags = Flags(plan="", treatments=["baseA"], split=["random:0"])
-    plan = types.SimpleNamespace(runs=tmp_path, wanted=())
+    flags = Flags(plan="", treatments=["baseA"], split=["random:0"], with_bases=False)
+    distribution = types.SimpleNamespace(follows=False)
+    given = types.SimpleNamespace(distribution=distribution)
+    plan = types.SimpleNamespace(runs=tmp_path, wanted=(), options=given)
     monkeypatch.setattr(treatments_job, "FLAGS", flags)
-    monkeypatch.setattr(planning, "make_plan", lambda *unused: plan)
+    monkeypatch.setattr(options, "from_flags", lambda: given)
+    monkeypatch.setattr(planning, "make_plan", lambda *unused, with_bases: plan)
     monkeypatch.setattr(planning, "missing_bases", lambda plan: [])
     monkeypatch.setattr(execution, "execute", lambda plan: code)
-    assert treatments_job.train({"base"}, False) == code
+    assert treatments_job.train({"base"}) == code
     assert list(tmp_path.iterdir()) == []
 
 
