@@ -2,7 +2,7 @@
 
 import pytest
 
-from yosinski_tf.benchmarks.own_process import apart
+from yosinski_tf.benchmarks.measuring import in_new_process
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine import threads
@@ -89,4 +89,4 @@ def threads_of(wanted):
 def test_tensorflow_uses_the_chosen_threads():
     wanted = [Threads(3, 1), Threads(2, 2), Threads(None, None)]
     # 0 is TensorFlow's own choice: one per core.
-    assert apart(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]
+    assert in_new_process(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]
