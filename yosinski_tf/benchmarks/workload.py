@@ -52,7 +52,7 @@ def make_job(
         runs=images.with_name(f"bases_{images.name}"),
         images=images,
         command="yosinski-benchmark",
-        threads=threads.choose(network, recipe, classes, processes, number),
+        threads=threads.choose_threads(network, recipe, classes, processes, number),
         # Saving is no part of a step.
         checkpoint_every=Interval(minutes=1e6),
     )

@@ -16,8 +16,8 @@ from yosinski_tf.benchmarks.table import Tables, markdown
 from yosinski_tf.binaries.job import command_line
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
-from yosinski_tf.machine import threads
-from yosinski_tf.machine.hardware import cores, default_processes
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.machine.threads import choose_threads, default_processes
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 
@@ -146,7 +146,7 @@ def _study(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
             f" baseB,R3B,A3B,B3B+, found {wrong!r}: leave it out for all"
         )
     processes = FLAGS.processes or default_processes()
-    chosen = threads.choose(get_network("mini"), Recipe(), 20, processes)
+    chosen = choose_threads(get_network("mini"), Recipe(), 20, processes)
     settings |= {"precisions": precisions, "treatments": treatments}
     settings |= {"processes": processes, "threads": chosen.number or cores()}
     return target_half.run(target_half.Request(work=work, **settings))
