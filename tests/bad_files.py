@@ -20,6 +20,7 @@ from bad_world import (
     with_file,
 )
 
+from yosinski_tf.experiment.networks import Conv
 from yosinski_tf.models import surgery
 
 RUN = "random-0_A3B_seed0"
@@ -551,14 +552,14 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             "names", "1 class names", "wanted 2", "delete", class_names=["a"]
         ),
         "export of no network": export(
-            "network", "wanted the description of a network", network_settings={}
+            "network", "needs the description of a network", network_settings={}
         ),
         "export of an odd network": export(
             "odd",
             "filters (wanted int, got '4')",
             network_settings={
                 "name": "mini",
-                "layers": [{"name": "conv1", "filters": "4", "kernel": 3}],
+                "layers": [vars(Conv("conv1", "4", 3))],
             },
         ),
         "export of other weights": export(

@@ -11,7 +11,14 @@ from yosinski_tf.experiment.architectures import (
     get_network,
     usual_images,
 )
-from yosinski_tf.experiment.networks import LayerCount, Network
+from yosinski_tf.experiment.networks import (
+    CaffeConv,
+    CaffeDense,
+    Conv,
+    Dense,
+    LayerCount,
+    Network,
+)
 from yosinski_tf.system.errors import UserError
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16)
@@ -49,7 +56,6 @@ CAFFENET = (
     LayerCount("fc7", (4096,), 16_781_312, 16_777_216),
     LayerCount("fc8", (1000,), 4_097_000, 4_096_000),
 )
-NARROW = (4, 6, 8, 10, 12, 14, 16)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,7 @@ def test_kernel_shapes_by_hand_for_a_side_that_does_not_halve_evenly():
 def test_the_smallest_image():
     network = get_network("mini", widths=WIDTHS)
     assert network.count(16, 5)[4].output_shape == (1, 1, 12)
-    with pytest.raises(UserError, match="at least 16 x 16, got 15 x 15"):
+    with pytest.raises(UserError, match="at least 16 x 16, found 15 x 15"):
         network.kernel_shapes(15, 5)
 
 
@@ -89,52 +95,98 @@ def test_every_network_has_the_papers_eight_layers(name):
     assert get_network(name).layer_names == names
 
 
-def test_settings_reach_the_layers_and_are_plain_values():
-    network = get_network(
-        "mini", widths=WIDTHS, dropout=0.25, lrn=True, activation="relu"
-    )
-    assert [getattr(layer, "dropout", None) for layer in network.layers[5:]] == [
-        *(0.25, 0.25, 0.0)
-    ]
-    assert [layer.lrn for layer in network.layers[:5]] == [
-        *(True, True, False, False, False)
-    ]
-    settings = json.loads(json.dumps(network.settings()))
-    assert settings["activation"] == "relu"
-    assert settings["layers"][0] == {
-        "name": "conv1",
-        "filters": 4,
-        "kernel": 5,
-        "stride": 2,
-        "pool": 3,
-        "lrn": True,
-    }
-    assert settings["layers"][7] == {"name": "fc8", "units": None, "dropout": 0.0}
-
-
-def test_a_network_is_rebuilt_from_its_settings():
+def test_settings_reach_the_layers():
     network = get_network("mini", widths=WIDTHS, dropout=0.25, lrn=True)
+    assert [layer.dropout for layer in network.layers[5:]] == [0.25, 0.25, 0.0]
+    lrn = [layer.lrn for layer in network.layers[:5]]
+    assert lrn == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.1)])
+def test_activations_and_their_slopes_below_zero(activation, slope):
+    network = get_network("mini", activation=activation)
+    assert (network.activation, network.negative_slope) == (activation, slope)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        get_network("mini", widths=WIDTHS, dropout=0.25, lrn=True, activation="relu"),
+        get_network("caffenet", num_outputs=1000),
+    ],
+)
+def test_a_network_is_rebuilt_from_its_settings(network):
     stored = json.loads(json.dumps(network.settings()))
+    assert stored["activation"] == "relu"
     assert Network.from_settings(stored) == network
+    assert Network.from_settings(network.settings()) == network
+    layers = Network.from_settings(stored).layers
+    assert list(map(type, layers)) == list(map(type, network.layers))
+
+
+CONV1 = {
+    "name": "conv1", "filters": 4, "kernel": 5, "stride": 2, "pool": 3, "lrn": True
+}  # fmt: skip
+CONV2 = {
+    "name": "conv2", "filters": 256, "kernel": 5, "stride": 1, "pool": 3, "lrn": True,
+    "padding": 2, "groups": 2, "deviation": 0.01, "bias": 1.0,
+}  # fmt: skip
+FC8 = {"name": "fc8", "units": None, "dropout": 0.0}
+
+
+def test_the_settings_of_layers_by_hand():
+    mini = get_network("mini", widths=WIDTHS, lrn=True).settings()["layers"]
+    assert (mini[0], mini[7]) == (CONV1, FC8)
+    caffenet = get_network("caffenet").settings()["layers"]
+    assert caffenet[1] == CONV2
+    assert caffenet[7] == {**FC8, "deviation": 0.01, "bias": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("layer", "form"),
+    [
+        (CONV1, Conv),
+        (CONV2, CaffeConv),
+        (FC8, Dense),
+        ({**FC8, "deviation": 0.1, "bias": 1}, CaffeDense),
+    ],
+)
+def test_a_layer_is_known_by_exactly_its_fields(layer, form):
+    (found,) = Network.from_settings({"name": "mini", "layers": [layer]}).layers
+    assert found == form(**layer)
+    for other in [{**layer, "colour": 1}, *(
+        {name: value for name, value in layer.items() if name != left_out}
+        for left_out in layer
+    )]:  # fmt: skip
+        with pytest.raises(UserError, match=f"no layer has the fields .*{min(other)}"):
+            Network.from_settings({"name": "mini", "layers": [other]})
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {},
-        {"name": "mini", "layers": [{"name": "conv1"}]},
-        {"name": "mini", "layers": [{"name": "conv1", "filters": 4, "colour": 1}]},
+        {"name": "mini"},
         {"name": "mini", "layers": 3},
+        {"name": "mini", "layers": ["conv1"]},
+        {"name": "mini", "layers": [sorted(FC8)]},
+        {"name": "mini", "layers": [{**CONV1, "filters": "4"}]},
         {"name": "mini", "layers": [], "depth": 8},
+        {"name": "mini", "layers": [], "activation": "tanh"},
+        {"name": 3, "layers": []},
+        [],
     ],
 )
 def test_what_describes_no_network_is_refused(settings):
-    with pytest.raises(UserError, match="wanted the description of a network"):
+    message = "network_settings needs the description of a network, found .*: take it"
+    with pytest.raises(UserError, match=message):
         Network.from_settings(settings)
 
 
 def test_unknown_network_is_refused():
-    with pytest.raises(UserError, match="'resnet'.*mini"):
+    with pytest.raises(
+        UserError, match="--network needs one of caffenet, mini, found 'resnet'"
+    ):
         get_network("resnet")
 
 
@@ -142,19 +194,19 @@ def test_unknown_network_is_refused():
     "widths", [(), (8,) * 6, (8,) * 8, (8, 8, 8, 0, 8, 8, 8), (8,) * 6 + (-1,)]
 )
 def test_wrong_widths_are_refused(widths):
-    with pytest.raises(UserError, match="--widths wants seven positive numbers"):
+    with pytest.raises(UserError, match="--widths needs seven positive numbers"):
         get_network("mini", widths=widths)
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5, float("nan")])
 def test_wrong_dropout_is_refused(dropout):
-    with pytest.raises(UserError, match="--dropout wants at least 0 and under 1"):
+    with pytest.raises(UserError, match="--dropout needs at least 0 and under 1"):
         get_network("mini", dropout=dropout)
 
 
 @pytest.mark.parametrize("activation", ["", "gelu", "Relu"])
 def test_wrong_activation_is_refused(activation):
-    with pytest.raises(UserError, match="unknown activation.*relu, leaky_relu"):
+    with pytest.raises(UserError, match="needs one of relu, leaky_relu, found"):
         get_network("mini", activation=activation)
 
 
@@ -164,12 +216,17 @@ def test_a_description_cannot_be_changed():
         network.name = "other"
 
 
-@pytest.mark.parametrize("size", [32, 50])
-@pytest.mark.parametrize("lrn", [False, True])
-def test_counts_agree_with_keras(size, lrn):
+@pytest.mark.parametrize(
+    ("name", "size", "lrn"),
+    [
+        *(("mini", size, lrn) for size in (32, 50) for lrn in (False, True)),
+        *(("caffenet", size, True) for size in (39, 64, 97, 227)),
+    ],
+)
+def test_counts_agree_with_keras(name, size, lrn):
     models = pytest.importorskip("yosinski_tf.models.cohort")
     surgery = pytest.importorskip("yosinski_tf.models.surgery")
-    network = get_network("mini", widths=WIDTHS, lrn=lrn)
+    network = get_network(name, widths=WIDTHS, lrn=lrn)
     weights = surgery.initial_weights(network, size, 5, "any")
     model = models.build_network(
         network, weights, input_size=size, mean=(0.0, 0.0, 0.0)
@@ -197,7 +254,7 @@ def test_caffenet_with_one_output_per_class_of_the_half():
 
 
 def test_caffenet_where_pooling_rounds_up():
-    network = get_network("caffenet", widths=NARROW)
+    network = get_network("caffenet", widths=WIDTHS)
     shapes = [layer.output_shape for layer in network.count(224, 5)]
     # 224 -> 54 -> ceil(51 / 2) + 1 = 27 -> 13 -> 6; 231 -> 56 -> 28 -> 14 -> 7.
     assert [shape[0] for shape in shapes[:5]] == [27, 13, 13, 13, 6]
@@ -206,26 +263,11 @@ def test_caffenet_where_pooling_rounds_up():
 
 
 def test_the_smallest_image_of_caffenet():
-    network = get_network("caffenet", widths=NARROW)
+    network = get_network("caffenet", widths=WIDTHS)
     sides = [layer.output_shape[0] for layer in network.count(39, 5)[:5]]
     assert sides == [4, 2, 2, 2, 1]
-    with pytest.raises(UserError, match="at least 39 x 39, got 38 x 38"):
+    with pytest.raises(UserError, match="at least 39 x 39, found 38 x 38"):
         network.kernel_shapes(38, 5)
-
-
-@pytest.mark.parametrize("size", [39, 64, 97, 227])
-def test_counts_of_caffenet_agree_with_keras(size):
-    models = pytest.importorskip("yosinski_tf.models.cohort")
-    surgery = pytest.importorskip("yosinski_tf.models.surgery")
-    network = get_network("caffenet", widths=NARROW)
-    weights = surgery.initial_weights(network, size, 5, "any")
-    model = models.build_network(network, weights, input_size=size, mean=(0, 0, 0))
-    for layer in network.count(size, num_classes=5):
-        keras_layer = model.get_layer(layer.name)
-        assert keras_layer.count_params() == layer.parameters
-        names = [f"{layer.name}_pool", layer.name]
-        last = next(x for name in names for x in model.layers if x.name == name)
-        assert tuple(last.output.shape[1:]) == layer.output_shape
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -233,27 +275,9 @@ def test_more_outputs_than_classes_but_never_fewer(name):
     network = get_network(name, num_outputs=7)
     assert network.kernel_shapes(227, 5)["fc8"][1] == 7
     assert network.outputs(7) == 7
-    with pytest.raises(UserError, match="--num_outputs .* per class, 8, got 7"):
+    with pytest.raises(UserError, match="--num_outputs .* per class, 8, found 7"):
         network.kernel_shapes(227, 8)
     assert get_network(name).outputs(8) == 8
-
-
-def test_caffenet_is_rebuilt_from_its_settings():
-    network = get_network("caffenet", num_outputs=1000)
-    stored = json.loads(json.dumps(network.settings()))
-    assert Network.from_settings(stored) == network
-    assert stored["layers"][1] == {
-        "name": "conv2",
-        "filters": 256,
-        "kernel": 5,
-        "stride": 1,
-        "pool": 3,
-        "lrn": True,
-        "padding": 2,
-        "groups": 2,
-        "deviation": 0.01,
-        "bias": 1.0,
-    }
 
 
 def test_odd_widths_do_not_fall_into_two_groups():
@@ -265,5 +289,5 @@ def test_odd_widths_do_not_fall_into_two_groups():
 def test_the_images_a_network_is_made_for():
     assert usual_images("caffenet") == UsualImages(256, 227, "image")
     assert usual_images("mini") == UsualImages(32, 32, "pixel")
-    with pytest.raises(UserError, match="unknown network 'vgg'"):
+    with pytest.raises(UserError, match="needs one of caffenet, mini, found 'vgg'"):
         usual_images("vgg")

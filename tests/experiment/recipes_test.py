@@ -65,7 +65,7 @@ def test_rate_drops_are_steps_or_shares(texts, steps, wanted):
     "text", ["", "x", "70.5", "70 percent", "%", "x%", "nan%", "inf%", "%70", "1e3"]
 )
 def test_wrong_rate_drops_are_refused(text):
-    with pytest.raises(UserError, match="--rate_drops wants steps such as"):
+    with pytest.raises(UserError, match="--rate_drops needs steps such as"):
         parse_rate_drops([text], 100)
 
 
@@ -98,7 +98,7 @@ def test_wrong_rate_drops_are_refused(text):
     ],
 )
 def test_values_out_of_range_are_refused_by_name(field, value):
-    with pytest.raises(UserError, match=f"--{field} wants .*, got "):
+    with pytest.raises(UserError, match=f"--{field} needs .*, found "):
         make_recipe(**{field: value})
 
 
@@ -123,9 +123,9 @@ def test_values_at_the_edge_of_their_range_are_taken(changes):
     assert {name: getattr(recipe, name) for name in changes} == changes
 
 
-def test_a_refusal_says_what_was_wanted_and_what_came():
+def test_an_error_says_what_is_needed_and_what_was_found():
     with pytest.raises(
-        UserError, match="^--crop_size wants from 8 to the image size, 32, got 40$"
+        UserError, match="^--crop_size needs from 8 to the image size, 32, found 40$"
     ):
         make_recipe(crop_size=40)
 

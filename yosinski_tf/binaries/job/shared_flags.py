@@ -12,7 +12,13 @@ from yosinski_tf.data.sources import by_name
 from yosinski_tf.experiment.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.experiment.networks import ACTIVATIONS, Network
 from yosinski_tf.experiment.paper_plans import PLANS
-from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import (
+    MEANS,
+    PRECISIONS,
+    RATE_DROPS,
+    Recipe,
+    parse_rate_drops,
+)
 from yosinski_tf.results.network_result import MEASURES
 from yosinski_tf.system.errors import UserError
 
@@ -37,7 +43,6 @@ RECIPE = (
     "precision",
 )
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
-_DEFAULT_DROPS = ("60%", "85%")
 _LARGEST_NUMBER = 2**32 - 1
 
 
@@ -138,7 +143,7 @@ def _define_recipe() -> None:
     flags.DEFINE_float("learning_rate", default.learning_rate, "Rate at the start.")
     flags.DEFINE_list(
         "rate_drops",
-        list(_DEFAULT_DROPS),
+        list(RATE_DROPS),
         "When the rate drops: steps, or percentages of all steps.",
     )
     flags.DEFINE_float("drop_factor", default.drop_factor, "Factor of each drop.")
