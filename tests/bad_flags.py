@@ -102,7 +102,7 @@ def single_flags() -> dict[str, Bad]:
         "stray argument": study("A3B", words=("'A3B'", "start with --", "--help")),
         "no flag file": study("--flagfile=nowhere.flags", words=("nowhere.flags",)),
         "treatment": study(
-            "--treatments=A3C", words=("unknown treatment 'A3C'", "wanted baseA", "A3B")
+            "--treatments=A3C", words=("unknown treatment 'A3C'", "give baseA", "A3B")
         ),
         "lower case": study(
             "--treatments=a3b", words=("unknown treatment 'a3b'", "such as A3B")
@@ -131,7 +131,7 @@ def single_flags() -> dict[str, Bad]:
         "no split": study(
             "--split=", words=("--split wants at least one", "such as random:0")
         ),
-        "split": study("--split=halves", words=("'halves'", "wanted random:SEED")),
+        "split": study("--split=halves", words=("'halves'", "give random:SEED")),
         "split seed": study(
             "--split=random:9999999999", words=("9999999999 is too large", "4294967295")
         ),
@@ -141,9 +141,9 @@ def single_flags() -> dict[str, Bad]:
         "no example": study("--split=first:0", words=("first:0", "at least 1")),
         "not of ILSVRC": study(
             "--split=natural_manmade",
-            words=("wanted ILSVRC WordNet ids", "got 'ant'", "give file:PATH"),
+            words=("needs ILSVRC WordNet ids", "found 'ant'", "give file:PATH"),
         ),
-        "plan": study("--plan=paper", words=("'paper'", "wanted one of released")),
+        "plan": study("--plan=paper", words=("needs one of released", "'paper'")),
         "data": study("--dataset=mnist", words=("'mnist'", "wanted embedded or")),
         "data of no name": study("--dataset=tfds:", words=("'tfds:'", "tfds:NAME")),
     }

@@ -16,7 +16,6 @@ from yosinski_tf.experiment.networks import (
     CaffeDense,
     Conv,
     Dense,
-    LayerCount,
     Network,
 )
 from yosinski_tf.system.errors import UserError
@@ -25,46 +24,53 @@ WIDTHS = (4, 6, 8, 10, 12, 14, 16)
 
 # Name, output, parameters, multiply-accumulates; five classes.
 AT_32 = (
-    LayerCount("conv1", (8, 8, 4), 5 * 5 * 3 * 4 + 4, 300 * 16 * 16),
-    LayerCount("conv2", (4, 4, 6), 3 * 3 * 4 * 6 + 6, 216 * 8 * 8),
-    LayerCount("conv3", (4, 4, 8), 3 * 3 * 6 * 8 + 8, 432 * 4 * 4),
-    LayerCount("conv4", (4, 4, 10), 3 * 3 * 8 * 10 + 10, 720 * 4 * 4),
-    LayerCount("conv5", (2, 2, 12), 3 * 3 * 10 * 12 + 12, 1080 * 4 * 4),
-    LayerCount("fc6", (14,), 2 * 2 * 12 * 14 + 14, 672),
-    LayerCount("fc7", (16,), 14 * 16 + 16, 224),
-    LayerCount("fc8", (5,), 16 * 5 + 5, 80),
+    ("conv1", (8, 8, 4), 5 * 5 * 3 * 4 + 4, 300 * 16 * 16),
+    ("conv2", (4, 4, 6), 3 * 3 * 4 * 6 + 6, 216 * 8 * 8),
+    ("conv3", (4, 4, 8), 3 * 3 * 6 * 8 + 8, 432 * 4 * 4),
+    ("conv4", (4, 4, 10), 3 * 3 * 8 * 10 + 10, 720 * 4 * 4),
+    ("conv5", (2, 2, 12), 3 * 3 * 10 * 12 + 12, 1080 * 4 * 4),
+    ("fc6", (14,), 2 * 2 * 12 * 14 + 14, 672),
+    ("fc7", (16,), 14 * 16 + 16, 224),
+    ("fc8", (5,), 16 * 5 + 5, 80),
 )
 AT_64 = (
-    LayerCount("conv1", (16, 16, 4), 304, 307_200),
-    LayerCount("conv2", (8, 8, 6), 222, 55_296),
-    LayerCount("conv3", (8, 8, 8), 440, 27_648),
-    LayerCount("conv4", (8, 8, 10), 730, 46_080),
-    LayerCount("conv5", (4, 4, 12), 1092, 69_120),
-    LayerCount("fc6", (14,), 2702, 2688),
-    LayerCount("fc7", (16,), 240, 224),
-    LayerCount("fc8", (5,), 85, 80),
+    ("conv1", (16, 16, 4), 304, 307_200),
+    ("conv2", (8, 8, 6), 222, 55_296),
+    ("conv3", (8, 8, 8), 440, 27_648),
+    ("conv4", (8, 8, 10), 730, 46_080),
+    ("conv5", (4, 4, 12), 1092, 69_120),
+    ("fc6", (14,), 2702, 2688),
+    ("fc7", (16,), 240, 224),
+    ("fc8", (5,), 85, 80),
 )
 
 # The released network with its 1000 outputs, at 227.
 CAFFENET = (
-    LayerCount("conv1", (27, 27, 96), 34_944, 105_415_200),
-    LayerCount("conv2", (13, 13, 256), 307_456, 223_948_800),
-    LayerCount("conv3", (13, 13, 384), 885_120, 149_520_384),
-    LayerCount("conv4", (13, 13, 384), 663_936, 112_140_288),
-    LayerCount("conv5", (6, 6, 256), 442_624, 74_760_192),
-    LayerCount("fc6", (4096,), 37_752_832, 37_748_736),
-    LayerCount("fc7", (4096,), 16_781_312, 16_777_216),
-    LayerCount("fc8", (1000,), 4_097_000, 4_096_000),
+    ("conv1", (27, 27, 96), 34_944, 105_415_200),
+    ("conv2", (13, 13, 256), 307_456, 223_948_800),
+    ("conv3", (13, 13, 384), 885_120, 149_520_384),
+    ("conv4", (13, 13, 384), 663_936, 112_140_288),
+    ("conv5", (6, 6, 256), 442_624, 74_760_192),
+    ("fc6", (4096,), 37_752_832, 37_748_736),
+    ("fc7", (4096,), 16_781_312, 16_777_216),
+    ("fc8", (1000,), 4_097_000, 4_096_000),
 )
+
+
+def counted(network, size, num_classes):
+    return tuple(
+        (each.name, each.output_shape, each.parameters, each.multiply_accumulates)
+        for each in network.count(size, num_classes)
+    )
 
 
 @pytest.mark.parametrize(
     ("size", "layers", "parameters"), [(32, AT_32, 3799), (64, AT_64, 5815)]
 )
 def test_counts_by_hand(size, layers, parameters):
-    counted = get_network("mini", widths=WIDTHS).count(size, num_classes=5)
-    assert counted == layers
-    assert sum(layer.parameters for layer in counted) == parameters
+    found = counted(get_network("mini", widths=WIDTHS), size, 5)
+    assert found == layers
+    assert sum(layer[2] for layer in found) == parameters
 
 
 def test_kernel_shapes_by_hand_for_a_side_that_does_not_halve_evenly():
@@ -82,11 +88,17 @@ def test_kernel_shapes_by_hand_for_a_side_that_does_not_halve_evenly():
     }
 
 
-def test_the_smallest_image():
-    network = get_network("mini", widths=WIDTHS)
-    assert network.count(16, 5)[4].output_shape == (1, 1, 12)
-    with pytest.raises(UserError, match="at least 16 x 16, found 15 x 15"):
-        network.kernel_shapes(15, 5)
+@pytest.mark.parametrize(
+    ("name", "size", "sides"),
+    [("mini", 16, [4, 2, 2, 2, 1]), ("caffenet", 39, [4, 2, 2, 2, 1])],
+)
+def test_the_smallest_image(name, size, sides):
+    network = get_network(name, widths=WIDTHS)
+    found = [layer.output_shape[0] for layer in network.count(size, 5)]
+    assert found[:5] == sides
+    less = f"{size - 1} x {size - 1}"
+    with pytest.raises(UserError, match=f"at least {size} x {size}, found {less}"):
+        network.kernel_shapes(size - 1, 5)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -231,10 +243,10 @@ def test_counts_agree_with_keras(name, size, lrn):
     model = models.build_network(
         network, weights, input_size=size, mean=(0.0, 0.0, 0.0)
     )
-    counted = network.count(size, num_classes=5)
-    assert model.count_params() == sum(layer.parameters for layer in counted)
+    counts = network.count(size, num_classes=5)
+    assert model.count_params() == sum(layer.parameters for layer in counts)
     shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
-    for layer in counted:
+    for layer in counts:
         assert model.get_layer(layer.name).count_params() == layer.parameters
         after = f"{layer.name}_pool"
         assert shapes.get(after, shapes[layer.name]) == layer.output_shape
@@ -242,32 +254,24 @@ def test_counts_agree_with_keras(name, size, lrn):
 
 @pytest.mark.parametrize("num_classes", [500, 449, 1000])
 def test_caffenet_as_released(num_classes):
-    counted = get_network("caffenet", num_outputs=1000).count(227, num_classes)
-    assert counted == CAFFENET
-    assert sum(layer.parameters for layer in counted) == 60_965_224
+    found = counted(get_network("caffenet", num_outputs=1000), 227, num_classes)
+    assert found == CAFFENET
+    assert sum(layer[2] for layer in found) == 60_965_224
 
 
 def test_caffenet_with_one_output_per_class_of_the_half():
-    counted = get_network("caffenet").count(227, num_classes=500)
-    assert counted[:7] == CAFFENET[:7]
-    assert counted[7] == LayerCount("fc8", (500,), 2_048_500, 2_048_000)
+    found = counted(get_network("caffenet"), 227, 500)
+    assert found == (*CAFFENET[:7], ("fc8", (500,), 2_048_500, 2_048_000))
 
 
-def test_caffenet_where_pooling_rounds_up():
+# 224 -> 54 -> ceil(51 / 2) + 1 = 27 -> 13 -> 6; 231 -> 56 -> 28 -> 14 -> 7.
+@pytest.mark.parametrize(
+    ("size", "sides"), [(224, [27, 13, 13, 13, 6]), (231, [28, 14, 14, 14, 7])]
+)
+def test_caffenet_where_pooling_rounds_up(size, sides):
     network = get_network("caffenet", widths=WIDTHS)
-    shapes = [layer.output_shape for layer in network.count(224, 5)]
-    # 224 -> 54 -> ceil(51 / 2) + 1 = 27 -> 13 -> 6; 231 -> 56 -> 28 -> 14 -> 7.
-    assert [shape[0] for shape in shapes[:5]] == [27, 13, 13, 13, 6]
-    shapes = [layer.output_shape for layer in network.count(231, 5)]
-    assert [shape[0] for shape in shapes[:5]] == [28, 14, 14, 14, 7]
-
-
-def test_the_smallest_image_of_caffenet():
-    network = get_network("caffenet", widths=WIDTHS)
-    sides = [layer.output_shape[0] for layer in network.count(39, 5)[:5]]
-    assert sides == [4, 2, 2, 2, 1]
-    with pytest.raises(UserError, match="at least 39 x 39, found 38 x 38"):
-        network.kernel_shapes(38, 5)
+    found = [layer.output_shape[0] for layer in network.count(size, 5)]
+    assert found[:5] == sides
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

@@ -6,7 +6,7 @@ the paper (section 3). Nothing here needs TensorFlow.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from yosinski_tf.system.errors import UserError
@@ -120,19 +120,29 @@ _FORMS = {
 
 @dataclasses.dataclass(frozen=True)
 class LayerCount:
-    """The size and the cost of one layer.
+    """The size of one layer.
 
     Attributes:
       name: Layer name.
+      kernel_shape: [height, width, in, out] or [in, out].
+      positions: Number of places that the kernel is applied to.
       output_shape: Shape of one image's output after pooling, without batch.
-      parameters: Weights and biases.
-      multiply_accumulates: For one image, forward.
     """
 
     name: str
+    kernel_shape: tuple[int, ...]
+    positions: int
     output_shape: tuple[int, ...]
-    parameters: int
-    multiply_accumulates: int
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return math.prod(self.kernel_shape) + self.kernel_shape[-1]
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """Multiply-accumulates for one image, forward."""
+        return math.prod(self.kernel_shape) * self.positions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +211,12 @@ class Network:
     def kernel_shapes(
         self, input_size: int, num_classes: int
     ) -> dict[str, tuple[int, ...]]:
-        """Shape of every layer's kernel: [height, width, in, out] or [in, out].
+        """Shape of every layer's kernel, by name; see `count`."""
+        counts = self.count(input_size, num_classes)
+        return {layer.name: layer.kernel_shape for layer in counts}
+
+    def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
+        """The size of every layer.
 
         Args:
           input_size: Side of the square input images, pixels.
@@ -211,29 +226,6 @@ class Network:
           UserError: If the images are too small for the network, or the
             classifier has too few outputs for the classes.
         """
-        return {
-            layer.name: kernel
-            for layer, kernel, _, _ in self._shapes(input_size, num_classes)
-        }
-
-    def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
-        """Size and cost of every layer; arguments and errors of `kernel_shapes`."""
-        return tuple(
-            LayerCount(
-                layer.name,
-                output,
-                math.prod(kernel) + kernel[-1],
-                math.prod(kernel) * positions,
-            )
-            for layer, kernel, positions, output in self._shapes(
-                input_size, num_classes
-            )
-        )
-
-    def _shapes(
-        self, input_size: int, num_classes: int
-    ) -> Iterator[tuple[Layer, tuple[int, ...], int, tuple[int, ...]]]:
-        """Every layer with its kernel's shape, positions and output shape."""
         smallest = self._smallest_input()
         if input_size < smallest:
             raise UserError(
@@ -241,19 +233,20 @@ class Network:
                 f" {smallest}, found {input_size} x {input_size}: raise"
                 " --image_size"
             )
+        counts = []
         output: tuple[int, ...] = (input_size, input_size, 3)
         for layer in self.layers:
             if isinstance(layer, Conv):
                 kernel: tuple[int, ...] = layer.kernel_shape(output[-1])
-                side = layer.convolved(output[0])
-                positions = side**2
-                side = layer.pooled(side)
+                convolved = layer.convolved(output[0])
+                side, positions = layer.pooled(convolved), convolved**2
                 output = (side, side, layer.filters)
             else:
                 last = layer is self.layers[-1]
                 units = self.outputs(num_classes) if last else layer.units
                 kernel, positions, output = (math.prod(output), units), 1, (units,)
-            yield layer, kernel, positions, output
+            counts.append(LayerCount(layer.name, kernel, positions, output))
+        return tuple(counts)
 
     def _smallest_input(self) -> int:
         """Side of the smallest image that leaves every convolution an output."""
