@@ -426,7 +426,7 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
     report("record is closed", runs, "Permission denied", again, plain_user=True)
     (place / "bare").mkdir()
     (place / "file").write_text("")
-    report("no record", place / "bare", "no run has finished", "run a study")
+    report("no record", place / "bare", "needs at least one", "run a study")
     report("no study", place / "nowhere", "no study folder at", "give --runs=DIR")
     report("file for a study", place / "file", "no study folder at", "give --runs=DIR")
     runs = edited(place / "report_is_a_file")

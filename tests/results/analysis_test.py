@@ -1,7 +1,10 @@
+"""Differences, decomposition, Table 1 and the choice of networks by hand."""
+
+import dataclasses
 import math
 
 import pytest
-from fabricate import point, record
+from fabricate import record, result
 
 from yosinski_tf.results import analysis, network_result
 from yosinski_tf.system.errors import UserError
@@ -14,11 +17,11 @@ def _two_halves():
     made = []
     for t, o, ease in (("A", "B", 0.0), ("B", "A", 0.1)):
         made += [
-            point(f"base{t}", 0.50 + ease),
-            point(f"{t}3{t}", 0.48 + ease),
-            point(f"{o}3{t}", 0.45 + ease),
-            point(f"{t}3{t}+", 0.51 + ease),
-            point(f"{o}3{t}+", 0.54 + ease),
+            result(f"base{t}", 0.50 + ease),
+            result(f"{t}3{t}", 0.48 + ease),
+            result(f"{o}3{t}", 0.45 + ease),
+            result(f"{t}3{t}+", 0.51 + ease),
+            result(f"{o}3{t}+", 0.54 + ease),
         ]
     return made
 
@@ -39,15 +42,16 @@ def _boost(found, layers, comparison, method):
 
 def test_relative_to_base_takes_the_base_of_the_own_half_and_seed():
     made = [
-        point("baseA", 0.5),
-        point("baseB", 0.6),
-        point("baseB", 0.7, seed=1),
-        point("A3B", 0.55),
-        point("A3B", 0.69, seed=1),
-        point("B3A", 0.52),
+        result("baseA", 0.5),
+        result("baseB", 0.6),
+        result("baseB", 0.7, seed=1),
+        result("A3B", 0.55),
+        result("A3B", 0.69, seed=1),
+        result("B3A", 0.52),
     ]
     found = {
-        d.point.run_id: round(d.value, 6) for d in analysis.relative_to_base(made, LAST)
+        d.network.run_id: round(d.value, 6)
+        for d in analysis.relative_to_base(made, LAST)
     }
     assert found == {
         "random:0-A3B-s0": -5.0,
@@ -58,27 +62,23 @@ def test_relative_to_base_takes_the_base_of_the_own_half_and_seed():
 
 def test_random_layers_on_all_classes_use_the_base_on_all_classes():
     made = [
-        point("baseB", 0.9),
-        point("baseW", 0.5, split="whole"),
-        point("R2W", 0.2, split="whole"),
+        result("baseB", 0.9),
+        result("baseW", 0.5, split="whole"),
+        result("R2W", 0.2, split="whole"),
     ]
     (difference,) = analysis.relative_to_base(made, LAST)
     assert difference.value == pytest.approx(-30)
 
 
 def test_a_network_without_its_base_is_named_and_left_out():
-    made = [point("baseA", 0.5), point("A3B", 0.4)]
+    made = [result("baseA", 0.5), result("A3B", 0.4)]
     assert analysis.relative_to_base(made, LAST) == []
     assert network_result.without_base(made) == [made[1]]
 
 
 def test_measure_is_a_choice_of_two():
-    made = [
-        network_result.NetworkResult(
-            "random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"
-        ),
-        network_result.NetworkResult("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
-    ]
+    base, copy = result("baseB", 0.5), result("A3B", 0.4)
+    made = [base, dataclasses.replace(copy, top1_mean_of_10_best=0.46)]
     (last,) = analysis.relative_to_base(made, LAST)
     (best,) = analysis.relative_to_base(made, TEN)
     assert (last.value, best.value) == (pytest.approx(-10), pytest.approx(-5))
@@ -108,8 +108,8 @@ def test_decomposition_pairs_within_the_half():
 def test_decomposition_looks_at_one_kind_of_split():
     made = [
         *_two_halves(),
-        point("baseB", 0.5, split="natural_manmade"),
-        point("B3B", 0.4, split="natural_manmade"),
+        result("baseB", 0.5, split="natural_manmade"),
+        result("B3B", 0.4, split="natural_manmade"),
     ]
     near = analysis.decomposition(made, LAST)
     far = analysis.decomposition(made, LAST, splits="natural_manmade")
@@ -130,11 +130,11 @@ def test_interval_of_three_values_and_none_of_two():
 
 def test_boost_averages_in_three_ways():
     made = [
-        point("baseB", 0.50),
-        point("baseB", 0.60, split="random:1"),
-        point("A5B+", 0.52),
-        point("A5B+", 0.66, split="random:1"),
-        point("A6B+", 0.56),
+        result("baseB", 0.50),
+        result("baseB", 0.60, split="random:1"),
+        result("A5B+", 0.52),
+        result("A5B+", 0.66, split="random:1"),
+        result("A6B+", 0.56),
     ]
     found = analysis.boost_table(made, LAST)
     # n = 5: 59, n = 6: 56; bases 55.
@@ -153,7 +153,7 @@ def test_boost_averages_in_three_ways():
 def test_boost_over_own_has_an_interval_from_three_units():
     made = []
     for seed, gain in enumerate((0.01, 0.02, 0.03)):
-        made += [point("baseB", 0.5, seed=seed), point("A7B+", 0.5 + gain, seed=seed)]
+        made += [result("baseB", 0.5, seed=seed), result("A7B+", 0.5 + gain, seed=seed)]
     own = _boost(analysis.boost_table(made, LAST), (1, 7), "AnB+ over base", "own base")
     assert own.mean == pytest.approx(2)
     assert own.low == pytest.approx(2 - 4.30265273 / math.sqrt(3))
@@ -162,8 +162,8 @@ def test_boost_over_own_has_an_interval_from_three_units():
 def test_boost_ignores_the_distant_split():
     made = [
         *_two_halves(),
-        point("baseB", 0.1, split="natural_manmade"),
-        point("A3B+", 0.9, split="natural_manmade"),
+        result("baseB", 0.1, split="natural_manmade"),
+        result("A3B+", 0.9, split="natural_manmade"),
     ]
     for method in analysis.METHODS:
         found = analysis.boost_table(made, LAST)
@@ -171,10 +171,10 @@ def test_boost_ignores_the_distant_split():
         assert cell.mean == pytest.approx(4)
 
 
-def test_only_finished_records_become_points():
+def test_only_networks_of_finished_runs_are_selected():
     made = [record("A3B+", 0.5), record("A4B", 0.3, status="diverged")]
-    selection = network_result.points_from_records(made)
-    (only,) = selection.points
+    selection = network_result.finished_networks(made)
+    (only,) = selection.networks
     assert (only.family, only.n, only.source_half) == ("AnB+", 3, "A")
     assert (only.top1, only.top1_mean_of_10_best) == (0.5, 0.51)
     assert selection.left_out == ("random-0-A4B-s0",)
@@ -183,7 +183,7 @@ def test_only_finished_records_become_points():
 def test_one_network_twice_is_refused():
     made = [record("A3B", 0.5), record("A3B", 0.6, run_id="other")]
     with pytest.raises(UserError, match="other are both A3B of split random:0"):
-        network_result.points_from_records(made)
+        network_result.finished_networks(made)
 
 
 @pytest.mark.parametrize(
@@ -201,5 +201,5 @@ def test_split_kinds(split, kind):
 
 
 def test_direction_follows_the_name_of_the_split():
-    assert network_result.direction(point("A3B", 0.5, "natural_manmade")) == "man-made"
-    assert network_result.direction(point("A3B", 0.5, "manmade_natural")) == "natural"
+    assert network_result.direction(result("A3B", 0.5, "natural_manmade")) == "man-made"
+    assert network_result.direction(result("A3B", 0.5, "manmade_natural")) == "natural"

@@ -1,4 +1,4 @@
-"""From results to Markdown: templates, and the blocks that they share."""
+"""Markdown from results: the templates, and the sections that they share."""
 
 import pathlib
 import re
@@ -22,52 +22,61 @@ _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
 def chosen_first(measure: str) -> list[str]:
-    """Both measures, the one that figures show first.
+    """Both measures, the chosen one first.
 
     Raises:
-      UserError: If it is not a measure.
+      UserError: If the measure is unknown.
     """
     check_measure(measure)
     return [measure, *(other for other in MEASURES if other != measure)]
 
 
-def section(points: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
-    """What a template needs for one measure."""
-    kinds = tables.kinds(points)
+def section(
+    networks: Sequence[NetworkResult], measure: str, why: str = ""
+) -> dict[str, Any]:
+    """The tables of one measure, for `sections.md.j2`.
+
+    Args:
+      networks: The networks.
+      measure: One of `MEASURES`.
+      why: A remark below Table 1.
+    """
+    kinds = tables.kinds(networks)
     return {
         "measure_name": MEASURE_NAMES[measure],
         "kinds": [
             {
                 "name": tables.kind_name(kind),
-                "relative": tables.relative_markdown(of_kind(points, kind), measure),
-                "absolute": tables.absolute_markdown(of_kind(points, kind), measure),
+                "relative": tables.relative_markdown(of_kind(networks, kind), measure),
+                "absolute": tables.absolute_markdown(of_kind(networks, kind), measure),
             }
             for kind in kinds
         ],
-        "table1": tables.table1_markdown(points, measure),
+        "table1": tables.table1_markdown(networks, measure),
+        "why": why,
         "decompositions": [
             {
                 "name": tables.kind_name(kind),
-                "table": tables.decomposition_markdown(points, measure, kind),
+                "table": tables.decomposition_markdown(networks, measure, kind),
             }
             for kind in kinds
-            if any(part.estimate.n for part in decomposition(points, measure, kind))
+            if any(part.estimate.n for part in decomposition(networks, measure, kind))
         ],
     }
 
 
 def plain(text: str) -> str:
-    """A text in Markdown that shows as it is, on one line.
+    """Escapes a text so that Markdown shows it unchanged, on one line.
 
-    Names of folders and of splits come from outside: no HTML, link, picture or
-    emphasis may come of them.
+    Names of folders and splits may hold anything: they must not become HTML,
+    links, pictures or emphasis.
     """
     text = re.sub(r"([\\`*|])", r"\\\1", " ".join(text.split()))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
 
 
 def render(template: str, **context: Any) -> str:
-    """Fills in a template of the package; a name it lacks is an error."""
+    """Fills in a template of the package; a missing value is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
