@@ -31,6 +31,13 @@ def result(
     )
 
 
+def results(
+    top1: dict[str, float], split: str = "random:0", seed: int = 0
+) -> list[NetworkResult]:
+    """The results of several networks of one split and seed, by treatment."""
+    return [result(name, value, split, seed) for name, value in top1.items()]
+
+
 def curve(
     name: str, top1: float, step: float = 0.0, split: str = "random:0"
 ) -> list[NetworkResult]:

@@ -108,10 +108,9 @@ def test_every_network_has_the_papers_eight_layers(name):
 
 
 def test_settings_reach_the_layers():
-    network = get_network("mini", widths=WIDTHS, dropout=0.25, lrn=True)
-    assert [layer.dropout for layer in network.layers[5:]] == [0.25, 0.25, 0.0]
-    lrn = [layer.lrn for layer in network.layers[:5]]
-    assert lrn == [True, True, False, False, False]
+    layers = get_network("mini", widths=WIDTHS, dropout=0.25, lrn=True).layers
+    assert [layer.dropout for layer in layers[5:]] == [0.25, 0.25, 0.0]
+    assert [layer.lrn for layer in layers[:5]] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.1)])
@@ -166,10 +165,8 @@ def test_the_settings_of_layers_by_hand():
 def test_a_layer_is_known_by_exactly_its_fields(layer, form):
     (found,) = Network.from_settings({"name": "mini", "layers": [layer]}).layers
     assert found == form(**layer)
-    for other in [{**layer, "colour": 1}, *(
-        {name: value for name, value in layer.items() if name != left_out}
-        for left_out in layer
-    )]:  # fmt: skip
+    fewer = [{n: layer[n] for n in layer if n != left_out} for left_out in layer]
+    for other in [{**layer, "colour": 1}, *fewer]:
         with pytest.raises(UserError, match=f"no layer has the fields .*{min(other)}"):
             Network.from_settings({"name": "mini", "layers": [other]})
 
@@ -195,31 +192,24 @@ def test_what_describes_no_network_is_refused(settings):
         Network.from_settings(settings)
 
 
-def test_unknown_network_is_refused():
-    with pytest.raises(
-        UserError, match="--network needs one of caffenet, mini, found 'resnet'"
-    ):
-        get_network("resnet")
+NAN = float("nan")
+ODD = (4, 6, 8, 9, 12, 14, 16)
+WRONG_WIDTHS = ((), (8,) * 6, (8,) * 8, (8, 8, 8, 0, 8, 8, 8), (8,) * 6 + (-1,))
 
 
 @pytest.mark.parametrize(
-    "widths", [(), (8,) * 6, (8,) * 8, (8, 8, 8, 0, 8, 8, 8), (8,) * 6 + (-1,)]
+    ("changes", "message"),
+    [
+        ({"name": "resnet"}, "--network needs one of caffenet, mini, found 'resnet'"),
+        ({"name": "caffenet", "widths": ODD}, "even numbers for conv1..conv5"),
+        *(({"widths": x}, "--widths needs seven positive") for x in WRONG_WIDTHS),
+        *(({"dropout": x}, "--dropout needs") for x in (-0.1, 1.0, 1.5, NAN)),
+        *(({"activation": x}, "relu, leaky_relu") for x in ("", "gelu", "Relu")),
+    ],
 )
-def test_wrong_widths_are_refused(widths):
-    with pytest.raises(UserError, match="--widths needs seven positive numbers"):
-        get_network("mini", widths=widths)
-
-
-@pytest.mark.parametrize("dropout", [-0.1, 1.0, 1.5, float("nan")])
-def test_wrong_dropout_is_refused(dropout):
-    with pytest.raises(UserError, match="--dropout needs at least 0 and under 1"):
-        get_network("mini", dropout=dropout)
-
-
-@pytest.mark.parametrize("activation", ["", "gelu", "Relu"])
-def test_wrong_activation_is_refused(activation):
-    with pytest.raises(UserError, match="needs one of relu, leaky_relu, found"):
-        get_network("mini", activation=activation)
+def test_wrong_settings_are_refused(changes, message):
+    with pytest.raises(UserError, match=message):
+        get_network(**{"name": "mini", **changes})
 
 
 def test_a_description_cannot_be_changed():
@@ -284,9 +274,7 @@ def test_more_outputs_than_classes_but_never_fewer(name):
     assert get_network(name).outputs(8) == 8
 
 
-def test_odd_widths_do_not_fall_into_two_groups():
-    with pytest.raises(UserError, match="even numbers for conv1..conv5"):
-        get_network("caffenet", widths=(4, 6, 8, 9, 12, 14, 16))
+def test_caffenet_takes_odd_widths_of_fully_connected_layers():
     get_network("caffenet", widths=(4, 6, 8, 10, 12, 13, 15))
 
 

@@ -1,7 +1,7 @@
 """What the panels of Figure 3 draw, read off their axes."""
 
 import pytest
-from fabricate import curve, result
+from fabricate import curve, result, results
 
 from yosinski_tf.figures import drawing, figure3_panels
 from yosinski_tf.figures.drawing import FigureData
@@ -38,10 +38,10 @@ def _all(family, base, step, split, target="B"):
     return [result(f"base{target}", base, split), *copies]
 
 
-def test_random_layers_are_drawn_on_the_kind_of_split_that_is_compared():
-    near = [result("baseB", 0.5), result("R1B", 0.4)]
-    far = [result("baseB", 0.7, FAR), result("R1B", 0.1, FAR)]
-    whole = [result("baseW", 0.6, "whole"), result("R1W", 0.2, "whole")]
+def test_random_layers_of_one_kind_of_split_are_drawn():
+    near = results({"baseB": 0.5, "R1B": 0.4})
+    far = results({"baseB": 0.7, "R1B": 0.1}, FAR)
+    whole = results({"baseW": 0.6, "R1W": 0.2}, "whole")
     for made, top, difference, title in (
         ([*far, *near], 0.5, -10, "random splits"),
         (far, 0.7, -60, "natural and man-made split"),
@@ -64,7 +64,7 @@ def test_no_copy_is_cut_off_above(theirs):
     axes = _axes(figure3_panels.relative, *(reversed(both) if theirs else both))
     bottom, top = axes.get_ylim()
     assert top == pytest.approx(1.15 * 4)
-    # Random layers, at -56, would press the others flat.
+    # Limits down to random layers, at -56, would flatten the other curves.
     assert bottom == pytest.approx(-1.25 * 7)
 
 
@@ -75,13 +75,13 @@ def test_no_copy_is_cut_off_above(theirs):
         (figure3_panels.random, _all("RnB", 0.6, -0.08, "whole", "W")),
     ],
 )
-def test_the_highest_marker_is_whole(draw, made):
+def test_the_highest_marker_is_not_cut_off(draw, made):
     assert _axes(draw, made).get_ylim()[1] == pytest.approx(1.06 * 0.6)
     nothing_right = [result(p.run_id.split("-")[1], 0.0, p.split) for p in made]
     assert _axes(draw, nothing_right).get_ylim()[1] > 0
 
 
-def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
+def test_the_directions_have_a_style_and_a_place_of_their_own():
     made = [
         *_all("AnB", 0.7, -0.01, FAR, "A"),
         *_all("AnB", 0.5, -0.02, FAR, "B"),
@@ -120,7 +120,7 @@ def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
         (figure3_panels.random, _all("RnB", 0.6, -0.005, "whole", "W")),
     ],
 )
-def test_legends_hide_no_network_and_are_not_taken_for_one(draw, made):
+def test_legends_hide_no_network_and_have_a_frame(draw, made):
     axes = _axes(draw, made)
     legend = axes.get_legend()
     assert legend.get_frame_on()

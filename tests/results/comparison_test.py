@@ -1,6 +1,6 @@
 """A study compared with the paper's networks."""
 
-from fabricate import result
+from fabricate import results
 
 from yosinski_tf.results import comparison, published
 
@@ -25,13 +25,13 @@ def _random_layers(made):
 
 
 def test_random_layers_of_one_kind_of_split_are_compared():
-    near = [result("baseB", 0.5), result("R1B", 0.4)]
-    far = [result("baseB", 0.5, FAR), result("R1B", 0.1, FAR)]
-    whole = [result("baseW", 0.5, "whole"), result("R1W", 0.2, "whole")]
+    near = results({"baseB": 0.5, "R1B": 0.4})
+    far = results({"baseB": 0.5, "R1B": 0.1}, FAR)
+    whole = results({"baseW": 0.5, "R1W": 0.2}, "whole")
     assert _random_layers([*far, *near]) == [("random", 1, 40.0, 1)]
     assert _random_layers(far) == [(FAR, 1, 10.0, 1)]
     assert _random_layers([*near, *far, *whole]) == [("whole", 1, 20.0, 1)]
-    assert _random_layers([result("R1B", 0.4, "file:x")]) == [("file", 1, 40.0, 1)]
+    assert _random_layers(results({"R1B": 0.4}, "file:x")) == [("file", 1, 40.0, 1)]
 
 
 def test_natural_and_man_made_classes_are_compared_apart():

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fabricate import result
+from fabricate import results
 
 from yosinski_tf.results import tables
 
@@ -11,12 +11,9 @@ LAST = "top1"
 
 def test_table_for_the_terminal():
     made = [
-        result("baseB", 0.6),
-        result("baseB", 0.5, "random:1"),
-        result("A2B", 0.55),
-        result("A2B", 0.48, "random:1"),
-        result("A7B+", 0.61),
-        result("baseB", 0.5, "natural_manmade"),
+        *results({"baseB": 0.6, "A2B": 0.55, "A7B+": 0.61}),
+        *results({"baseB": 0.5, "A2B": 0.48}, "random:1"),
+        *results({"baseB": 0.5}, "natural_manmade"),
     ]
     assert tables.results_table(made, LAST).splitlines() == [
         "random splits (2), last validation",
@@ -40,11 +37,8 @@ def test_differences_that_round_to_zero_have_no_minus():
 
 def test_table_1_counts_halves():
     made = [
-        result(f"{name}{half}{plus}", value, seed=seed)
-        for seed in (0, 1)
-        for half in "AB"
-        for name, plus, value in (("base", "", 0.5), ("A1", "+", 0.52))
-        if not (half == "A" and name == "A1")
+        *results({"baseA": 0.5, "baseB": 0.5, "A1B+": 0.52}),
+        *results({"baseA": 0.5, "baseB": 0.5, "A1B+": 0.52}, seed=1),
     ]
     one = [network for network in made if network.seed == 0]
     many = [*made, *(dataclasses.replace(n, seed=n.seed + 2) for n in made)]

@@ -58,7 +58,9 @@ def make_cohorts(
         key = (copies, run.seed, run.split.slug, run.treatment.target)
         groups.setdefault(key, []).append(run)
     cohorts = []
-    for (copies, seed, slug, target), members in groups.items():
+    for (copies, seed, slug, target), members in sorted(
+        groups.items(), key=lambda group: group[0][0]
+    ):
         parts = math.ceil(len(members) / (cohort_size or len(members)))
         stage = "copies" if copies else "first"
         for part in range(parts):
@@ -67,8 +69,8 @@ def make_cohorts(
                 name += f"_{part}"
             # Parts of even size: a small last one would waste its start-up.
             start, end = (-(-len(members) * i // parts) for i in (part, part + 1))
-            cohorts.append((copies, Cohort(name, tuple(members[start:end]))))
-    return tuple(cohort for _, cohort in sorted(cohorts, key=lambda item: item[0]))
+            cohorts.append(Cohort(name, tuple(members[start:end])))
+    return tuple(cohorts)
 
 
 def without(cohorts: Iterable[Cohort], done: Collection[str]) -> tuple[Cohort, ...]:

@@ -21,10 +21,23 @@ from yosinski_tf.system.errors import UserError
 REDUCED_COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300)
 PLANS = ("released", "complete", "reduced")
 
-_RANDOM_SPLITS = ("random:0", "random:1", "random:2", "random:3")
-# Half A is natural, B man-made, as in the released files.
-_DISTANT = "natural_manmade"
-_BASES = ("baseA", "baseB")
+# The curves of a plan on each split, n = 1..7, besides the base of either half. Half A
+# of the last split is natural, B man-made, as in the released files.
+_FROZEN = ("AnA", "AnB", "BnA")
+_FINE_TUNED = ("AnA+", "AnB+", "BnA+")
+_CURVES = {
+    "released": {
+        "random:0": _FROZEN + _FINE_TUNED,
+        "random:1": _FROZEN + _FINE_TUNED,
+        "random:2": _FROZEN,
+        "random:3": _FROZEN,
+        "natural_manmade": ("AnB", "BnA"),
+    },
+    "complete": dict.fromkeys(
+        ("random:0", "random:1", "random:2", "random:3", "natural_manmade"),
+        ("AnA", "AnA+", "BnB", "BnB+", "AnB", "AnB+", "BnA", "BnA+"),
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,38 +71,18 @@ def named_plan(name: str) -> list[PlanPart]:
     Raises:
       UserError: If no plan has this name.
     """
-    if name == "released":
-        return _released()
-    if name == "complete":
-        curves = _curves("AnA", "AnA+", "BnB", "BnB+", "AnB", "AnB+", "BnA", "BnA+")
-        return [
-            *(_part(split, curves) for split in (*_RANDOM_SPLITS, _DISTANT)),
-            _whole(),
-        ]
     if name == "reduced":
         base = parse_treatments(["baseW"])
         return [PlanPart(f"first:{count}", base) for count in REDUCED_COUNTS]
-    raise UserError(f"--plan needs one of {', '.join(PLANS)}, found {name!r}")
+    if name not in PLANS:
+        raise UserError(f"--plan needs one of {', '.join(PLANS)}, found {name!r}")
+    names = {
+        split: ["baseA", "baseB", *_numbered(curves)]
+        for split, curves in _CURVES[name].items()
+    }
+    names["whole"] = [*_numbered(["RnW"]), "baseW"]
+    return [PlanPart(split, parse_treatments(each)) for split, each in names.items()]
 
 
-def _released() -> list[PlanPart]:
-    frozen = _curves("AnA", "AnB", "BnA")
-    fine_tuned = _curves("AnA+", "AnB+", "BnA+")
-    return [
-        *(_part(split, frozen + fine_tuned) for split in _RANDOM_SPLITS[:2]),
-        *(_part(split, frozen) for split in _RANDOM_SPLITS[2:]),
-        _part(_DISTANT, _curves("AnB", "BnA")),
-        _whole(),
-    ]
-
-
-def _curves(*names: str) -> list[str]:
-    return [name.replace("n", str(n)) for name in names for n in LAYERS]
-
-
-def _part(split: str, names: list[str]) -> PlanPart:
-    return PlanPart(split, parse_treatments([*_BASES, *names]))
-
-
-def _whole() -> PlanPart:
-    return PlanPart("whole", parse_treatments([*_curves("RnW"), "baseW"]))
+def _numbered(curves: Sequence[str]) -> list[str]:
+    return [curve.replace("n", str(n)) for curve in curves for n in LAYERS]

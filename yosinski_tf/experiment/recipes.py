@@ -86,37 +86,26 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self):
-        size, drops = self.image_size, self.rate_drops
+        size, crop, drops = self.image_size, self.crop_size, self.rate_drops
+        comma = ", ".join
         for name, holds, needed in (
             ("steps", self.steps >= 1, "at least 1"),
             ("batch_size", self.batch_size >= 1, "at least 1"),
             ("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0"),
             ("drop_factor", 0 < self.drop_factor <= 1, "above 0 and at most 1"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and under 1"),
-            (
-                "weight_decay",
-                0 <= self.weight_decay < math.inf,
-                "a number of at least 0",
-            ),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "a number from 0 on"),
             ("bias_rate", 0 < self.bias_rate < math.inf, "a number above 0"),
             ("image_size", size >= 8, "at least 8"),
-            (
-                "crop_size",
-                8 <= self.crop_size <= size,
-                f"from 8 to the image size, {size}",
-            ),
+            ("crop_size", 8 <= crop <= size, f"from 8 to the image size, {size}"),
             ("validate_every", self.validate_every >= 1, "at least 1"),
             (
                 "rate_drops",
                 list(drops) == sorted(set(drops)) and min(drops, default=1) > 0,
                 "rising steps above 0",
             ),
-            ("mean", self.mean in MEANS, f"one of {', '.join(MEANS)}"),
-            (
-                "precision",
-                self.precision in PRECISIONS,
-                f"one of {', '.join(PRECISIONS)}",
-            ),
+            ("mean", self.mean in MEANS, f"one of {comma(MEANS)}"),
+            ("precision", self.precision in PRECISIONS, f"one of {comma(PRECISIONS)}"),
         ):
             if not holds:
                 raise UserError(f"--{name} needs {needed}, found {getattr(self, name)}")

@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from yosinski_tf.experiment.splits import Split
-from yosinski_tf.experiment.treatments import Treatment, base_network
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.experiment.treatments import Treatment, base_network, check_named_once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +34,7 @@ class Run:
     def base(self) -> "Run | None":
         """The base network that its first layers are copied from, if any."""
         half = self.treatment.copied_from_base
-        if half is None:
-            return None
-        return Run(self.split, base_network(half), self.seed)
+        return Run(self.split, base_network(half), self.seed) if half else None
 
 
 def make_runs(
@@ -53,26 +50,21 @@ def make_runs(
       parts: Splits, and the treatments of each of them.
       whole: The split `whole`, which replaces a split with halves for
         treatments of the whole set (W).
-      seeds: Seeds; each has all the runs.
+      seeds: The seeds; each repeats all runs.
       with_bases: Whether to add the base networks that treatments copy from.
 
     Raises:
       UserError: If a split or seed is named twice, or a treatment needs a half
         and its split has none.
     """
-    for name, values in (
-        ("split", [split.slug for split, _ in parts]),
-        ("seed", seeds),
-    ):
-        for value in values:
-            if list(values).count(value) > 1:
-                raise UserError(f"{name} {value} is named twice: name it once")
+    check_named_once("split", [split.slug for split, _ in parts])
+    check_named_once("seed", seeds)
     runs: dict[Run, None] = {}
     for seed in seeds:
         for split, treatments in parts:
             for treatment in treatments:
-                has_halves = not split.undivided
-                home = whole if has_halves and treatment.target == "W" else split
+                on_all = treatment.target == "W" and not split.undivided
+                home = whole if on_all else split
                 # Raises for a half that the split does not have.
                 home.classes(treatment.target)
                 run = Run(home, treatment, seed)

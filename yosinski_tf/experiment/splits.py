@@ -21,7 +21,6 @@ from yosinski_tf.system.errors import UserError
 _RANDOM = re.compile(r"random:([0-9]{1,10})")
 _FIRST = re.compile(r"first:([0-9]{1,9})")
 _MAX_SEED = 2**32 - 1
-_FILE_FORM = "give a line [A], its class names one per line, then [B] and its names"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +146,7 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"split file {path} is not UTF-8 text: {_FILE_FORM}") from None
+        raise _malformed(path, "is not UTF-8 text") from None
     # ValueError: the path has a zero byte.
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -164,23 +163,23 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
         if line.startswith("[") and line.endswith("]"):
             half = line[1:-1].strip()
             if half not in ("A", "B") or half in halves:
-                raise UserError(
-                    f"split file {path} has {line!r} in line {number}: {_FILE_FORM}"
-                )
+                raise _malformed(path, f"has {line!r} in line {number}")
             members = halves[half] = []
         elif members is None:
-            raise UserError(
-                f"split file {path} has {line!r} in line {number} before any"
-                f" half: {_FILE_FORM}"
-            )
+            raise _malformed(path, f"has {line!r} in line {number} before any half")
         else:
             members.append(line)
     for half in ("A", "B"):
         if not halves.get(half):
-            raise UserError(
-                f"split file {path} has no class in half {half}: {_FILE_FORM}"
-            )
+            raise _malformed(path, f"has no class in half {half}")
     return halves
+
+
+def _malformed(path: pathlib.Path, problem: str) -> UserError:
+    return UserError(
+        f"split file {path} {problem}: give a line [A], its class names one per line,"
+        " then [B] and its names"
+    )
 
 
 def _undivided(names: Sequence[str], examples: int | None) -> Split:

@@ -9,7 +9,7 @@ layers, 1 layer above them is copied from the base network too, and is trained.
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from yosinski_tf.system.errors import UserError
 
@@ -152,12 +152,15 @@ def parse_treatments(texts: Iterable[str]) -> tuple[Treatment, ...]:
       UserError: If one of them is not in the grammar or is named twice.
     """
     treatments = tuple(parse_treatment(text) for text in texts)
-    for treatment in treatments:
-        if treatments.count(treatment) > 1:
-            raise UserError(
-                f"treatment {str(treatment)!r} is named twice: name it once"
-            )
+    check_named_once("treatment", list(map(str, treatments)))
     return treatments
+
+
+def check_named_once(what: str, names: Sequence[str | int]) -> None:
+    """Raises a UserError if a name is in a list twice."""
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{what} {name!r} is named twice: name it once")
 
 
 def all_treatments(targets: Iterable[str] = ("A", "B")) -> tuple[Treatment, ...]:

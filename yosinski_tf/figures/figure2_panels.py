@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.figures import drawing
-from yosinski_tf.figures.drawing import STYLES, FigureData, Means, offset_of, style_of
+from yosinski_tf.figures.drawing import STYLES, Curve, FigureData, Means, style_of
 from yosinski_tf.figures.labels import label_ends, place_badges
 from yosinski_tf.results.network_result import NetworkResult, families_of, of_family
 
@@ -31,7 +31,11 @@ def every_network(axes: Axes, data: FigureData) -> None:
     for family in ("base", *_curves(data.networks)):
         if own := of_family(data.networks, family):
             look = style_of(family)
-            style = {"name": look.name, "size": 5.5, "offset": offset_of(family)}
+            style = {
+                "name": look.name,
+                "size": 5.5,
+                "offset": drawing.offset_of(family),
+            }
             drawing.dots(axes, own, data.measure, look, **style)
     if not data.networks:
         missing = "no finished network on a random split yet"
@@ -57,7 +61,7 @@ def every_network(axes: Axes, data: FigureData) -> None:
     )
 
 
-def _fill(axes: Axes, upper: dict, lower: dict, color: str) -> dict[int, float]:
+def _fill(axes: Axes, upper: Curve, lower: Curve, color: str) -> Curve:
     """Shades where `lower` is below `upper`; returns the gaps at common n."""
     common = sorted(upper.keys() & lower.keys())
     high, low = ([curve[n] for n in common] for curve in (upper, lower))
@@ -85,9 +89,8 @@ def interpretation(figure: Figure, axes: Axes, data: FigureData) -> None:
     if "BnB" in means and "AnB" in means:
         gaps["4"] = _fill(axes, means["BnB"], means["AnB"], "#f7d9c6")
     if "AnB+" in means:
-        floor = {
-            n: max(base, means.get("BnB+", flat).get(n, base)) for n in means["AnB+"]
-        }
+        own = means.get("BnB+", flat)
+        floor = {n: max(base, own.get(n, base)) for n in means["AnB+"]}
         gaps["5"] = _fill(axes, means["AnB+"], floor, "#faecc8")
     axes.axhline(base, color="#222222", linewidth=1, linestyle=":")
     curves = _curves(data.networks)
@@ -98,26 +101,19 @@ def interpretation(figure: Figure, axes: Axes, data: FigureData) -> None:
     axes.margins(y=0.12)
     low, high = axes.get_ylim()
     axes.set_ylim(top=max(high, base + 0.17 * (high - low)))
-    label_ends(
-        axes,
-        [
-            (family, style_of(family).color, list(means[family].items())[-1])
-            for family in curves
-        ]
-        + [("base", "#222222", (LAYERS[-1], base))],
-    )
+    ends = [(f, style_of(f).color, list(means[f].items())[-1]) for f in curves]
+    label_ends(axes, [*ends, ("base", "#222222", (LAYERS[-1], base))])
     placed = _badges(axes, means, gaps, base)
     lines = [f"{number}   {_READING[number]}" for number in sorted(placed)]
     figure.supxlabel("\n".join(lines), x=0.09, ha="left", fontsize=9.5, linespacing=1.5)
 
 
-def _badges(
-    axes: Axes, means: Means, gaps: dict[str, dict[int, float]], base: float
-) -> list[str]:
+def _badges(axes: Axes, means: Means, gaps: dict[str, Curve], base: float) -> list[str]:
+    """Draws the numbers of the readings that are visible, and returns them."""
     low, high = axes.get_ylim()
     smallest = 0.045 * (high - low)
 
-    def middles(number: str, top: dict[int, float]) -> list[tuple[float, float]]:
+    def middles(number: str, top: Curve) -> list[tuple[float, float]]:
         """Middles of the gaps that are large enough for a badge, widest first."""
         widest = sorted(gaps.get(number, {}).items(), key=lambda item: -item[1])
         return [(n, top[n] - gap / 2) for n, gap in widest if gap > smallest]

@@ -68,24 +68,22 @@ def place_badges(
       The texts of the badges that were placed.
     """
     low, high = axes.get_ylim()
-    taken: list[tuple[float, float]] = []
-    placed = []
+    taken: dict[str, tuple[float, float]] = {}
+
+    def is_free(x: float, y: float) -> bool:
+        return all(
+            abs(x - other_x) > 0.4 or abs(y - other_y) > 0.075 * (high - low)
+            for other_x, other_y in taken.values()
+        )
+
     for text, places in badges:
-        free = [
-            (x, y)
-            for x, y in places
-            if all(
-                abs(x - a) > 0.4 or abs(y - b) > 0.075 * (high - low) for a, b in taken
-            )
-        ]
-        if not free:
+        place = next((place for place in places if is_free(*place)), None)
+        if place is None:
             continue
-        x, y = free[0]
-        taken.append((x, y))
-        placed.append(text)
+        taken[text] = place
         axes.annotate(
             text,
-            (x, y),
+            place,
             ha="center",
             va="center",
             fontsize=9,
@@ -97,4 +95,4 @@ def place_badges(
                 "edgecolor": "#222222",
             },
         )
-    return placed
+    return list(taken)

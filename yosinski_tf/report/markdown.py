@@ -8,7 +8,6 @@ from typing import Any
 import jinja2
 
 from yosinski_tf.results import tables
-from yosinski_tf.results.analysis import decomposition
 from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     MEASURES,
@@ -31,37 +30,20 @@ def chosen_first(measure: str) -> list[str]:
     return [measure, *(other for other in MEASURES if other != measure)]
 
 
-def section(
-    networks: Sequence[NetworkResult], measure: str, why: str = ""
-) -> dict[str, Any]:
-    """The tables of one measure, for `sections.md.j2`.
-
-    Args:
-      networks: The networks.
-      measure: One of `MEASURES`.
-      why: A remark below Table 1.
-    """
-    kinds = tables.kinds(networks)
+def section(networks: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
+    """The tables of one measure, for `sections.md.j2`."""
     return {
-        "measure_name": MEASURE_NAMES[measure],
+        "measure": measure,
         "kinds": [
             {
                 "name": tables.kind_name(kind),
                 "relative": tables.relative_markdown(of_kind(networks, kind), measure),
                 "absolute": tables.absolute_markdown(of_kind(networks, kind), measure),
+                "parts": tables.decomposition_markdown(networks, measure, kind),
             }
-            for kind in kinds
+            for kind in tables.kinds(networks)
         ],
         "table1": tables.table1_markdown(networks, measure),
-        "why": why,
-        "decompositions": [
-            {
-                "name": tables.kind_name(kind),
-                "table": tables.decomposition_markdown(networks, measure, kind),
-            }
-            for kind in kinds
-            if any(part.estimate.n for part in decomposition(networks, measure, kind))
-        ],
     }
 
 
@@ -75,8 +57,12 @@ def plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
 
 
-def render(template: str, **context: Any) -> str:
-    """Fills in a template of the package; a missing value is an error."""
+def write_markdown(path: pathlib.Path, template: str, **context: Any) -> pathlib.Path:
+    """Fills in a template of the package; a reader sees all of the file or nothing.
+
+    Raises:
+      jinja2.UndefinedError: If the template needs a value that is not given.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -86,10 +72,7 @@ def render(template: str, **context: Any) -> str:
         autoescape=False,
     )
     environment.filters["plain"] = plain
-    return environment.get_template(template).render(**context)
-
-
-def write(path: pathlib.Path, text: str) -> pathlib.Path:
-    """Writes a file so that a reader sees all of it or nothing."""
+    environment.globals["measure_names"] = MEASURE_NAMES
+    text = environment.get_template(template).render(**context)
     write_atomically(path, text.encode())
     return path

@@ -25,14 +25,19 @@ def facts(records: Sequence[Record], selection: Selection) -> list[tuple[str, st
     finished = [record for record in records if record.status == "finished"]
     dates = sorted(record.finished_at for record in records)
     validations = {len(record.history) for record in finished}
+    networks = f"{len(selection.networks)} finished"
+    if left_out := selection.left_out:
+        networks += (
+            f"; {len(left_out)} not finished and left out: {', '.join(left_out)}"
+        )
     found = [
-        ("networks", _networks(selection)),
+        ("networks", networks),
         ("data set", _several(record.dataset for record in records)),
         ("halves", _images(records)),
         ("network", _several(record.network for record in records)),
         ("splits", _several(record.split for record in records)),
         ("seeds", _several(record.seed for record in records)),
-        *_recipe(records),
+        ("recipe", _recipe(records)),
         ("validations per network", _several(validations)),
         ("device", _several(record.device for record in records)),
         ("frozen layers", _frozen(finished)),
@@ -42,19 +47,11 @@ def facts(records: Sequence[Record], selection: Selection) -> list[tuple[str, st
     return [(name, value) for name, value in found if value]
 
 
-def _networks(selection: Selection) -> str:
-    text = f"{len(selection.networks)} finished"
-    if selection.left_out:
-        names = ", ".join(selection.left_out)
-        text += f"; {len(selection.left_out)} not finished and left out: {names}"
-    return text
-
-
 def _frozen(finished: Sequence[Record]) -> str:
     frozen = [record for record in finished if _has_frozen(record)]
-    kept = sum(map(_kept_frozen, frozen))
     if not frozen:
         return ""
+    kept = sum(map(_kept_frozen, frozen))
     return (
         f"unchanged by training in {kept} of {len(frozen)} networks that have them, by"
         " the digests of their weights"
@@ -73,14 +70,14 @@ def _images(records: Iterable[Record]) -> str:
     return "; ".join(f"{s} ({', '.join(sorted(h))})" for s, h in halves.items())
 
 
-def _recipe(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """One line with the recipe; if recipes differ, with all their values."""
+def _recipe(records: Sequence[Record]) -> str:
+    """The recipe; if recipes differ, with all their values."""
     names = list(dict.fromkeys(name for record in records for name in record.recipe))
     parts = []
     for name in names:
         values = {_text(r.recipe[name]) for r in records if name in r.recipe}
         parts.append(f"{name} {' or '.join(sorted(values))}")
-    return [("recipe", "; ".join(parts))]
+    return "; ".join(parts)
 
 
 def _text(value: Any) -> str:
@@ -135,20 +132,11 @@ def _key(name: str, settings: dict[str, Any]) -> str:
 
 
 def caveats(records: Sequence[Record], networks: Sequence[NetworkResult]) -> list[str]:
-    """Limits of the tables, one or two sentences each."""
-    found = [
-        "AnB+ is trained for twice the steps of the base, which explains part of its"
-        " gain, whatever the classes. So is BnB+: look at AnB+ over BnB+.",
-        "The intervals treat pairs as independent, but two halves of one split, and"
-        " two seeds of one half, share data: the intervals are a little too narrow.",
-        "The mean of the ten highest validations is chosen by the validation images"
-        " and is a little too high, for all treatments alike.",
-    ]
-    fewest = min(
-        (len(record.history) for record in records if record.status == "finished"),
-        default=0,
-    )
-    if 0 < fewest < _FEW_VALIDATIONS:
+    """Limits of the tables of this study, one or two sentences each."""
+    found = []
+    validations = [len(r.history) for r in records if r.status == "finished"]
+    fewest = min(validations, default=_FEW_VALIDATIONS)
+    if fewest < _FEW_VALIDATIONS:
         found.append(
             f"With {fewest} validations per network (the paper had 450), the mean of"
             " the ten highest includes early ones and favours networks that learn"

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from yosinski_tf.figures import paper_figures, reduced_data
 from yosinski_tf.figures.drawing import FigureData
-from yosinski_tf.report.markdown import chosen_first, render, section, write
+from yosinski_tf.report.markdown import chosen_first, section, write_markdown
 from yosinski_tf.report.study_facts import caveats, facts, warnings
 from yosinski_tf.results import tables
 from yosinski_tf.results.network_result import (
-    MEASURE_NAMES,
     MEASURES,
     REDUCED,
     NetworkResult,
@@ -84,9 +83,10 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
     folder, results = runs / REPORT_FOLDER, runs / "results.csv"
     make_folder(folder)
     write_results(results, records)
-    summary = render(
+    summary = write_markdown(
+        folder / "summary.md",
         "summary.md.j2",
-        figures_note=f"Figures show the {MEASURE_NAMES[measure]}.",
+        measure=measure,
         warnings=warnings(records),
         facts=facts(records, selection),
         sections=[section(networks, each) for each in ordered] if networks else [],
@@ -95,11 +95,8 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
     )
     write_tables(folder, networks, reduced)
     data = (FigureData(side, measure) for side in (networks, reduced))
-    return ReportPaths(
-        summary=write(folder / "summary.md", summary),
-        table=results,
-        **write_figures(folder, *data),
-    )
+    figures = write_figures(folder, *data)
+    return ReportPaths(summary=summary, table=results, **figures)
 
 
 def write_figures(

@@ -7,7 +7,7 @@ split, or two seeds of one half, share data, so intervals are a little too narro
 
 import dataclasses
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import scipy.stats
@@ -176,15 +176,8 @@ def decomposition(
 
 
 def _boost_of_means(
-    networks: Sequence[NetworkResult],
-    measure: str,
-    layers: range,
-    over: str,
-    under: str,
-    method: str,
+    cells: Mapping[Cell, list[float]], layers: range, over: str, under: str, method: str
 ) -> Estimate:
-    cells = by_cell(networks, per_cent(networks, measure))
-
     def grouped(family: str) -> list[list[float]]:
         numbers = [0] if family == "base" else layers
         return [cells[family, n] for n in numbers if (family, n) in cells]
@@ -200,18 +193,13 @@ def _boost_of_means(
     return Estimate(mean=float(np.mean(first) - np.mean(second)), n=count)
 
 
-def _boost_over_own(
-    networks: Sequence[NetworkResult],
-    measure: str,
-    layers: range,
-    over: str,
-    under: str,
-) -> Estimate:
-    per_unit: dict[Unit, list[float]] = {}
-    for n in layers:
-        for unit, value in _paired(networks, measure, over, under, n).items():
-            per_unit.setdefault(unit, []).append(value)
-    return estimate([float(np.mean(values)) for values in per_unit.values()])
+def _mean_over_units(layers: Iterable[Mapping[Unit, float]]) -> Estimate:
+    """The estimate over units, of the mean over layers within each unit."""
+    values: dict[Unit, list[float]] = {}
+    for layer in layers:
+        for unit, value in layer.items():
+            values.setdefault(unit, []).append(value)
+    return estimate([float(np.mean(each)) for each in values.values()])
 
 
 def boost_table(
@@ -237,6 +225,7 @@ def boost_table(
     Layers and units that an unfinished study lacks are left out.
     """
     chosen = of_kind(networks, splits)
+    cells = by_cell(chosen, per_cent(chosen, measure))
     table = []
     for first, last in BOOST_RANGES:
         layers = range(first, last + 1)
@@ -244,8 +233,9 @@ def boost_table(
             over, under = comparison.split(" over ")
             for method in METHODS:
                 if method == "own base":
-                    cell = _boost_over_own(chosen, measure, layers, over, under)
+                    pairs = (_paired(chosen, measure, over, under, n) for n in layers)
+                    boost = _mean_over_units(pairs)
                 else:
-                    cell = _boost_of_means(chosen, measure, layers, over, under, method)
-                table.append(Boost((first, last), comparison, method, cell))
+                    boost = _boost_of_means(cells, layers, over, under, method)
+                table.append(Boost((first, last), comparison, method, boost))
     return table

@@ -125,10 +125,11 @@ def compare(
     return rows
 
 
-def comparison_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The rows as CSV fields, with both differences."""
+def comparison_rows(rows: Sequence[Row], measure: str) -> list[dict[str, Any]]:
+    """The rows as CSV fields, with the measure and both differences."""
     return [
         {
+            "measure": measure,
             **dataclasses.asdict(row),
             "difference": row.difference,
             "relative_difference": row.relative_difference,
@@ -141,22 +142,21 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
     heading = ["splits", "treatment", "n", "ours, %", "theirs, %", "difference"]
     heading += ["ours to own base", "theirs to own base", "difference"]
-    lines = [heading]
-    for row in rows:
-        lines.append(
-            [
-                _splits(row),
-                row.family,
-                str(row.n or ""),
-                _counted(row.ours, row.ours_networks),
-                _counted(row.theirs, row.theirs_networks),
-                _signed(row.difference),
-                _signed(row.ours_relative),
-                _signed(row.theirs_relative),
-                _signed(row.relative_difference),
-            ]
-        )
-    return markdown(lines)
+    lines = [
+        [
+            _splits(row),
+            row.family,
+            str(row.n or ""),
+            _counted(row.ours, row.ours_networks),
+            _counted(row.theirs, row.theirs_networks),
+            _signed(row.difference),
+            _signed(row.ours_relative),
+            _signed(row.theirs_relative),
+            _signed(row.relative_difference),
+        ]
+        for row in rows
+    ]
+    return markdown([heading, *lines])
 
 
 def _splits(row: Row) -> str:

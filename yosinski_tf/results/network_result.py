@@ -18,7 +18,6 @@ MEASURE_NAMES = {
     "top1": "last validation",
 }
 FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", "RnB")
-FROZEN_COPIES = ("BnB", "AnB")
 RANDOM, DISTANT, WHOLE, REDUCED = "random", "natural_manmade", "whole", "first"
 FROM_FILE = "file"
 DIRECTIONS = ("natural", "man-made")
@@ -79,11 +78,6 @@ class NetworkResult:
         return getattr(self, check_measure(measure))
 
 
-_AS_IN_RECORDS = {field.name for field in dataclasses.fields(NetworkResult)} - {
-    "family"
-}
-
-
 @dataclasses.dataclass(frozen=True)
 class Selection:
     """The networks of finished runs, and the ids of the other runs."""
@@ -125,9 +119,12 @@ def finished_networks(records: Iterable[Record]) -> Selection:
         if record.status != "finished":
             left_out.append(record.run_id)
             continue
-        fields = {name: getattr(record, name) for name in _AS_IN_RECORDS}
         family = parse_treatment(record.treatment).family
-        network = NetworkResult(family=family, **fields)
+        # A record has all of these fields but `family`.
+        names = (field.name for field in dataclasses.fields(NetworkResult))
+        network = NetworkResult(
+            **{name: getattr(record, name, family) for name in names}
+        )
         key = (network.unit, network.cell)
         if key in networks:
             raise UserError(
@@ -156,12 +153,7 @@ def families_of(networks: Iterable[NetworkResult]) -> list[str]:
     Preserved layers, `BnB~1`, `BnB~2`, ..., follow `BnB`.
     """
     found = {network.family for network in networks}
-    ordered = []
-    for family in FAMILIES:
-        ordered += [family] if family in found else []
-        if family in FROZEN_COPIES:
-            ordered += sorted(each for each in found if each.startswith(f"{family}~"))
-    return ordered
+    return sorted(found, key=lambda f: (FAMILIES.index(f.partition("~")[0]), f))
 
 
 def of_kind(networks: Iterable[NetworkResult], kind: str) -> list[NetworkResult]:

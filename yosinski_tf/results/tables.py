@@ -10,19 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from yosinski_tf.experiment.treatments import LAYERS
-from yosinski_tf.results.analysis import (
-    BOOST_RANGES,
-    COMPARISONS,
-    COMPONENTS,
-    METHODS,
-    MIN_PAIRS,
-    Estimate,
-    boost_table,
-    decomposition,
-    differences_by_cell,
-    estimate,
-    per_cent,
-)
+from yosinski_tf.results import analysis
 from yosinski_tf.results.network_result import (
     DISTANT,
     FROM_FILE,
@@ -46,7 +34,7 @@ KIND_NAMES = {
     FROM_FILE: "splits read from files",
 }
 TOO_SMALL = "n too small for an interval"
-Cells = dict[Cell, Estimate]
+Cells = dict[Cell, analysis.Estimate]
 
 
 def kinds(networks: Iterable[NetworkResult]) -> list[str]:
@@ -63,14 +51,14 @@ def kind_name(kind: str) -> str:
 
 def absolute_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
     """Accuracy in per cent, by family and n."""
-    groups = by_cell(networks, per_cent(networks, measure))
-    return {cell: estimate(values) for cell, values in groups.items()}
+    groups = by_cell(networks, analysis.per_cent(networks, measure))
+    return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
 def relative_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
     """Difference to the own base in percentage points, by family and n."""
-    groups = differences_by_cell(networks, measure)
-    return {cell: estimate(values) for cell, values in groups.items()}
+    groups = analysis.differences_by_cell(networks, measure)
+    return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
 def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
@@ -112,7 +100,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _short(cell: Estimate | None) -> str:
+def _short(cell: analysis.Estimate | None) -> str:
     return f"{signed(cell.mean, 1)} ({cell.n})" if cell else "."
 
 
@@ -136,7 +124,7 @@ def _family_markdown(
     return markdown(rows)
 
 
-def _with_spread(cell: Estimate | None, show: Callable[[float], str]) -> str:
+def _with_spread(cell: analysis.Estimate | None, show: Callable[[float], str]) -> str:
     if cell is None:
         return ""
     spread = "" if cell.std is None else f" ± {cell.std:.2f}"
@@ -160,11 +148,11 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
-def _with_interval(cell: Estimate, count: str, too_small: str) -> str:
+def _with_interval(cell: analysis.Estimate, count: str, too_small: str) -> str:
     """A mean with its 95% interval and n, or the reason why it has none."""
     if cell.mean is None:
         return "no pair"
-    if cell.n < MIN_PAIRS:
+    if cell.n < analysis.MIN_PAIRS:
         return f"{signed(cell.mean)}, {count}: {too_small}"
     return f"{signed(cell.mean)} [{signed(cell.low)}, {signed(cell.high)}], {count}"
 
@@ -172,45 +160,51 @@ def _with_interval(cell: Estimate, count: str, too_small: str) -> str:
 def decomposition_markdown(
     networks: Sequence[NetworkResult], measure: str, kind: str
 ) -> str:
-    """The decomposition of one kind of split, one row per n."""
-    rows = [["n", *COMPONENTS], *([str(n)] for n in LAYERS)]
-    for part in decomposition(networks, measure, kind):
+    """The decomposition of one kind of split, one row per n; empty without a pair."""
+    rows = [["n", *analysis.COMPONENTS], *([str(n)] for n in LAYERS)]
+    parts = _with_pairs(networks, measure, kind)
+    for part in parts:
         cell = _with_interval(part.estimate, f"n = {part.estimate.n}", TOO_SMALL)
         rows[part.n].append(cell)
-    return markdown(rows)
+    return markdown(rows) if parts else ""
 
 
 def decomposition_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
     """CSV fields of all components of the kinds of split that have a pair."""
-    rows = []
-    for measure in MEASURE_NAMES:
-        for kind in kinds(networks):
-            parts = decomposition(networks, measure, kind)
-            for part in parts if any(p.estimate.n for p in parts) else ():
-                rows.append(
-                    {
-                        "measure": measure,
-                        "splits": kind,
-                        "n": part.n,
-                        "component": part.name,
-                        **_columns(part.estimate, "pairs"),
-                    }
-                )
-    return rows
+    return [
+        {
+            "measure": measure,
+            "splits": kind,
+            "n": part.n,
+            "component": part.name,
+            **_columns(part.estimate, "pairs"),
+        }
+        for measure in MEASURE_NAMES
+        for kind in kinds(networks)
+        for part in _with_pairs(networks, measure, kind)
+    ]
+
+
+def _with_pairs(
+    networks: Sequence[NetworkResult], measure: str, kind: str
+) -> list[analysis.Component]:
+    """The components of a kind of split; none if none has a pair."""
+    parts = analysis.decomposition(networks, measure, kind)
+    return parts if any(part.estimate.n for part in parts) else []
 
 
 def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
     """Table 1, averaged in three ways, and as printed in the paper."""
     found = {
         (boost.layers, boost.comparison, boost.method): boost.estimate
-        for boost in boost_table(networks, measure)
+        for boost in analysis.boost_table(networks, measure)
     }
     seeds = len({network.seed for network in networks})
     headings = ("mean of layer means", "mean of networks", "own base (paired)")
     rows = [["boost", "layers", *headings, "printed in the paper"]]
-    for comparison in COMPARISONS:
-        for layers in BOOST_RANGES:
-            cells = [found[layers, comparison, method] for method in METHODS]
+    for comparison in analysis.COMPARISONS:
+        for layers in analysis.BOOST_RANGES:
+            cells = [found[layers, comparison, method] for method in analysis.METHODS]
             texts = [_boost(cell) for cell in cells[:2]] + [_own_base(cells[2], seeds)]
             printed = PRINTED_TABLE_1.get((layers, comparison))
             rows.append(
@@ -224,13 +218,13 @@ def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
     return markdown(rows)
 
 
-def _boost(cell: Estimate) -> str:
+def _boost(cell: analysis.Estimate) -> str:
     if cell.mean is None:
         return "not run"
     return f"{signed(cell.mean)} ({cell.n} networks)"
 
 
-def _own_base(cell: Estimate, seeds: int) -> str:
+def _own_base(cell: analysis.Estimate, seeds: int) -> str:
     """The paired boost, with its number of halves instead of networks."""
     count = f"{cell.n} {'half' if cell.n == 1 else 'halves'}"
     if seeds > 1:
@@ -251,18 +245,18 @@ def table1_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
             "printed_in_paper": PRINTED_TABLE_1.get((boost.layers, boost.comparison)),
         }
         for measure in MEASURE_NAMES
-        for boost in boost_table(networks, measure)
+        for boost in analysis.boost_table(networks, measure)
     ]
 
 
-def _columns(cell: Estimate, count: str) -> dict[str, Any]:
+def _columns(cell: analysis.Estimate, count: str) -> dict[str, Any]:
     return {
         "mean_points": cell.mean,
         count: cell.n,
         "std": cell.std,
         "low": cell.low,
         "high": cell.high,
-        "note": TOO_SMALL if 0 < cell.n < MIN_PAIRS else "",
+        "note": TOO_SMALL if 0 < cell.n < analysis.MIN_PAIRS else "",
     }
 
 
