@@ -20,6 +20,7 @@ from bad_world import (
     with_file,
 )
 
+from yosinski_tf.experiment.networks import Conv
 from yosinski_tf.models import surgery
 
 RUN = "random-0_A3B_seed0"
@@ -37,11 +38,11 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
             data, f"--split=file:{path}", words=(str(path), *words)
         )
 
-    halves("empty", b"", "no class of half A", "wanted a line [A]")
-    halves("no section", b"ant\nbee\n", "'ant' in line 1", "wanted a line [A]")
-    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", "'[C]' in line 4", "wanted")
-    halves("one half", b"[A]\nant\nbee\ncat\ndog", "no class of half B", "then [B]")
-    halves("not UTF-8", b"[A]\nb\xe4r\n", "no UTF-8 text", "wanted a line [A]")
+    halves("empty", b"", "no class in half A", "give a line [A]")
+    halves("no section", b"ant\nbee\n", "'ant' in line 1", "give a line [A]")
+    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", "'[C]' in line 4", "give")
+    halves("one half", b"[A]\nant\nbee\ncat\ndog", "no class in half B", "then [B]")
+    halves("not UTF-8", b"[A]\nb\xe4r\n", "not UTF-8 text", "give a line [A]")
     halves("twice", b"[A]\nant\nant\n[B]\nbee", "'ant' twice", "once")
     halves("both", b"[A]\nant\nbee\n[B]\nbee\ncat", "'bee' twice, in A and B", "once")
     halves("unknown", b"[A]\nant\n../bee\n[B]\ncat", "'../bee'", "'ant', 'bee'")
@@ -426,7 +427,7 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
     report("record is closed", runs, "Permission denied", again, plain_user=True)
     (place / "bare").mkdir()
     (place / "file").write_text("")
-    report("no record", place / "bare", "no run has finished", "run a study")
+    report("no record", place / "bare", "needs at least one", "run a study")
     report("no study", place / "nowhere", "no study folder at", "give --runs=DIR")
     report("file for a study", place / "file", "no study folder at", "give --runs=DIR")
     runs = edited(place / "report_is_a_file")
@@ -552,14 +553,14 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             "names", "2 class names", "1 and 3", "delete", class_names=["a"]
         ),
         "export of no network": export(
-            "network", "wanted the description of a network", network_settings={}
+            "network", "needs the description of a network", network_settings={}
         ),
         "export of an odd network": export(
             "odd",
             "filters (needs int, found '4')",
             network_settings={
                 "name": "mini",
-                "layers": [{"name": "conv1", "filters": "4", "kernel": 3}],
+                "layers": [vars(Conv("conv1", "4", 3))],
             },
         ),
         "export of other weights": export(

@@ -1,7 +1,8 @@
-"""Made-up results for tests: points and records of networks never trained."""
+"""Made-up results, records and stores for tests: nothing is trained."""
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from yosinski_tf.data.store.format import Store, StoredSplit, description
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.results.network_result import NetworkResult
-from yosinski_tf.study.records import Record
+from yosinski_tf.study.records import Record, write_record
 
 
-def point(
+def result(
     treatment: str, top1: float, split: str = "random:0", seed: int = 0
 ) -> NetworkResult:
-    """A network whose ten best validations are 0.01 above its last one."""
+    """The result of a network whose ten best validations are 0.01 above its last."""
     parsed = parse_treatment(treatment)
     return NetworkResult(
         split=split,
@@ -30,11 +31,25 @@ def point(
     )
 
 
+def results(
+    top1: dict[str, float], split: str = "random:0", seed: int = 0
+) -> list[NetworkResult]:
+    """The results of several networks of one split and seed, by treatment."""
+    return [result(name, value, split, seed) for name, value in top1.items()]
+
+
+def curve(
+    name: str, top1: float, step: float = 0.0, split: str = "random:0"
+) -> list[NetworkResult]:
+    """The results of `name`, such as `A{}B`, for n = 1..7: `top1` + n `step`."""
+    return [result(name.format(n), top1 + step * n, split) for n in range(1, 8)]
+
+
 def record(
     treatment: str, top1: float, split: str = "random:0", seed: int = 0, **changes: Any
 ) -> Record:
-    """The record of such a network; `changes` replace any field."""
-    made = point(treatment, top1, split, seed)
+    """The record of such a network, with the fields in `changes` replaced."""
+    made = result(treatment, top1, split, seed)
     parsed = parse_treatment(treatment)
     digest = "f" * 64 if parsed.frozen_layers else None
     fields = Record(
@@ -84,8 +99,15 @@ def record(
     return dataclasses.replace(fields, **changes)
 
 
+def folder_of(path: pathlib.Path, records: Iterable[Record]) -> pathlib.Path:
+    """Writes records into a study folder, and returns it."""
+    for each in records:
+        write_record(path, each)
+    return path
+
+
 def study() -> list[Record]:
-    """Two random splits, one direction, and natural to man-made: 52 networks."""
+    """73 networks on two random splits, and from natural to man-made classes."""
     made = []
     for split, base in (("random:0", 0.57), ("random:1", 0.61)):
         made.append(record("baseB", base, split))

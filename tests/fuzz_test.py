@@ -27,7 +27,7 @@ from yosinski_tf.experiment.splits import make_split, read_halves
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models import surgery
 from yosinski_tf.report import study_facts
-from yosinski_tf.results.network_result import points_from_records
+from yosinski_tf.results.network_result import finished_networks
 from yosinski_tf.study.records import read_record, write_record
 from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.system.errors import UserError
@@ -285,7 +285,7 @@ def test_records_with_odd_values(tmp_path, name, data):
         found = read_record(path)
         assert read_record(write_record(tmp_path, found)) == found
         # What was let in can be reported.
-        selection = points_from_records([found])
+        selection = finished_networks([found])
         assert study_facts.facts([found], selection)
         study_facts.warnings([found])
 

@@ -17,8 +17,6 @@ from yosinski_tf.models.layers import (
 )
 from yosinski_tf.models.surgery import derive_seed
 
-LEAKY_SLOPE = 0.1
-
 Block = list[keras.layers.Layer]
 
 
@@ -68,10 +66,11 @@ def make_blocks(
                 )
             )
         if not last:
-            slope = LEAKY_SLOPE if network.activation == "leaky_relu" else 0.0
             block.append(
                 keras.layers.ReLU(
-                    negative_slope=slope, name=f"{name}_activation", dtype=policy
+                    negative_slope=network.negative_slope,
+                    name=f"{name}_activation",
+                    dtype=policy,
                 )
             )
         if isinstance(layer, Conv):

@@ -86,12 +86,11 @@ def arguments(recipe: Recipe) -> dict[str, Any]:
     """Arguments of `CaffeSGD` for a recipe."""
     rate = recipe.learning_rate
     if recipe.rate_drops:
-        values = [
-            rate * recipe.drop_factor**k for k in range(len(recipe.rate_drops) + 1)
-        ]
         # Keras changes the value after its boundary, a drop takes effect at it.
         boundaries = [drop - 1 for drop in recipe.rate_drops]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+            boundaries, list(recipe.rates)
+        )
     return {
         "learning_rate": rate,
         "momentum": recipe.momentum,

@@ -20,7 +20,7 @@ from yosinski_tf.binaries.job import (
     planning,
     treatments_job,
 )
-from yosinski_tf.report import published_report
+from yosinski_tf.report import write_report
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import records
 from yosinski_tf.system import locks
@@ -59,7 +59,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
 
     def write_comparison(runs, measure):
         held.append(set(locks.holders(runs, ["report"])))
-        return published_report.ComparisonPaths(*[tmp_path / "results.csv"] * 5)
+        return write_report.ReportPaths(*[tmp_path / "results.csv"] * 5)
 
     flags = Flags(runs=str(tmp_path), published=True, measure="top1")
     monkeypatch.setattr(report, "FLAGS", flags)
