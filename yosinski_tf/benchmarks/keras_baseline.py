@@ -18,7 +18,6 @@ from yosinski_tf.experiment.networks import CaffeConv, Conv, Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine.threads import set_threads
 from yosinski_tf.models import surgery
-from yosinski_tf.models.blocks import LEAKY_SLOPE
 from yosinski_tf.training.job import Job
 
 
@@ -44,7 +43,7 @@ def build(network: Network, input_size: int, num_classes: int) -> keras.Model:
                 model.add(keras.layers.Flatten())
             model.add(keras.layers.Dense(layer.units, name=layer.name))
         if network.activation == "leaky_relu":
-            model.add(keras.layers.LeakyReLU(LEAKY_SLOPE))
+            model.add(keras.layers.LeakyReLU(network.negative_slope))
         else:
             model.add(keras.layers.ReLU())
         if isinstance(layer, Conv):
