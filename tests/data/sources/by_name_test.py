@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.sources import by_name
 from yosinski_tf.data.sources.by_name import load
 from yosinski_tf.system.errors import UserError
@@ -28,13 +28,13 @@ def test_unknown_source(spec):
 
 
 @pytest.fixture
-def few_motifs(monkeypatch):
+def few_images(monkeypatch):
     """A data set drawn in no time."""
     monkeypatch.setattr(by_name, "_EMBEDDED_TRAIN", 2)
     monkeypatch.setattr(by_name, "_EMBEDDED_VALIDATION", 1)
 
 
-def test_a_description_is_what_loading_finds(few_motifs):
+def test_a_description_is_what_loading_finds(few_images):
     described, data = by_name.describe("embedded"), load("embedded", image_size=32)
     assert described.name == data.name
     assert described.class_names == data.class_names
@@ -44,22 +44,22 @@ def test_a_description_is_what_loading_finds(few_motifs):
         by_name.describe("embedded", data_dir="x")
 
 
-def test_embedded(few_motifs):
+def test_embedded(few_images):
     data = load("embedded", image_size=32)
-    drawn = motifs.generate(0, 2, 1)
-    assert data.class_names == motifs.CLASS_NAMES
-    assert data.families == motifs.FAMILIES
+    drawn = embedded_images.generate(0, 2, 1)
+    assert data.class_names == embedded_images.CLASS_NAMES
+    assert data.families == embedded_images.FAMILIES
     np.testing.assert_array_equal(data.train_images, drawn.train_images)
     np.testing.assert_array_equal(data.validation_labels, drawn.validation_labels)
     assert data.fingerprint != load("embedded:1", image_size=32).fingerprint
     assert data.fingerprint == load("embedded:0", image_size=32).fingerprint
 
 
-def test_embedded_in_another_size(few_motifs):
+def test_embedded_in_another_size(few_images):
     seen = []
     data = load("embedded", image_size=16, progress=lambda *now: seen.append(now))
-    first = motifs.generate(0, 1, 1).train_images[0]
+    first = embedded_images.generate(0, 1, 1).train_images[0]
     warped = Image.fromarray(first).resize((16, 16), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(data.train_images[0], np.asarray(warped))
-    assert data.validation_images.shape == (len(motifs.CLASS_NAMES), 16, 16, 3)
+    assert data.validation_images.shape == (len(embedded_images.CLASS_NAMES), 16, 16, 3)
     assert seen[-1] == (len(data.class_names) * 3, len(data.class_names) * 3)

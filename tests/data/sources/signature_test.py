@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.sources.signature import sign
 
 
@@ -81,5 +81,5 @@ def test_a_source_that_is_not_there_has_none(tmp_path, monkeypatch, spec):
 def test_embedded_images_depend_on_their_seed_and_the_program(monkeypatch):
     assert sign("embedded") == sign("embedded:0") != sign("embedded:1")
     before = sign("embedded")
-    monkeypatch.setattr(motifs, "VERSION", "1.0.1")
+    monkeypatch.setattr(embedded_images, "VERSION", "1.0.1")
     assert sign("embedded") != before

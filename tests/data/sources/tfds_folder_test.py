@@ -129,16 +129,16 @@ def test_greyscale_of_16_bits(tmp_path):
 
 
 def test_embedded_images_prepared_by_tfds(tmp_path):
-    from yosinski_tf.data.embedded import motifs, tfds_builder
+    from yosinski_tf.data.embedded import embedded_images, tfds_builder
 
     tfds_builder.YosinskiEmbedded(
         config="tiny", data_dir=tmp_path
     ).download_and_prepare()
     spec = "tfds:yosinski_embedded/tiny"
     data = load(spec, image_size=32, data_dir=str(tmp_path))
-    assert data.class_names == motifs.CLASS_NAMES
-    assert data.families == motifs.FAMILIES
-    drawn = motifs.generate(0, 4, 2).train_images
+    assert data.class_names == embedded_images.CLASS_NAMES
+    assert data.families == embedded_images.FAMILIES
+    drawn = embedded_images.generate(0, 4, 2).train_images
     assert sorted(image.tobytes() for image in data.train_images) == sorted(
         image.tobytes() for image in drawn
     )

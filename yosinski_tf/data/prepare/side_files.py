@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.prepare import read_back, tfds_metadata
 from yosinski_tf.data.prepare.listing import Listing
 from yosinski_tf.data.prepare.shards import ShardResult, ShardTask, StoreSettings
@@ -181,6 +181,6 @@ def _write(path: pathlib.Path, data: bytes) -> None:
 
 
 def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
-    if names == motifs.CLASS_NAMES:
-        return motifs.FAMILIES
+    if names == embedded_images.CLASS_NAMES:
+        return embedded_images.FAMILIES
     return ilsvrc.families(names)

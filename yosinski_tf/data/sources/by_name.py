@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.sources import folder, tfds_folder
 from yosinski_tf.data.sources.image_set import (
     ImageSet,
@@ -72,9 +72,9 @@ class _Source(Protocol):
 
 
 class _Embedded:
-    """The data set drawn by the program itself, `motifs`."""
+    """The data set drawn by the program itself, `embedded_images`."""
 
-    class_names = motifs.CLASS_NAMES
+    class_names = embedded_images.CLASS_NAMES
 
     def __init__(self, seed: int):
         self._seed = seed
@@ -85,8 +85,10 @@ class _Embedded:
         return len(self.class_names) * (_EMBEDDED_TRAIN + _EMBEDDED_VALIDATION)
 
     @functools.cached_property
-    def _drawn(self) -> motifs.EmbeddedImages:
-        return motifs.generate(self._seed, _EMBEDDED_TRAIN, _EMBEDDED_VALIDATION)
+    def _drawn(self) -> embedded_images.EmbeddedImages:
+        return embedded_images.generate(
+            self._seed, _EMBEDDED_TRAIN, _EMBEDDED_VALIDATION
+        )
 
     def read(
         self, part: str, image_size: int, advance: Callable[[int], None]
@@ -211,7 +213,7 @@ def _check_size(store: Store, image_size: int) -> None:
 
 def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
     # Prepared for TensorFlow Datasets, the embedded classes are still known.
-    return motifs.FAMILIES if names == motifs.CLASS_NAMES else None
+    return embedded_images.FAMILIES if names == embedded_images.CLASS_NAMES else None
 
 
 def _check_options(spec: str, data_dir: str | None, held_out: float | None) -> None:

@@ -10,7 +10,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 
 _TFDS_DEFAULT = "~/tensorflow_datasets"
 _SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
@@ -36,7 +36,7 @@ def sign(spec: str, data_dir: str | None = None) -> str | None:
     """
     kind, _, rest = spec.partition(":")
     if kind == "embedded":
-        return _digest(f"embedded {int(rest or 0)} {motifs.VERSION}")
+        return _digest(f"embedded {int(rest or 0)} {embedded_images.VERSION}")
     if kind == "tfds":
         name = rest.partition(":")[0].partition("/")[0]
         root = data_dir or os.environ.get("TFDS_DATA_DIR") or _TFDS_DEFAULT
