@@ -262,7 +262,7 @@ def _disk(store: Store) -> dict[str, Any]:
     images each half or set has in this store, times the mean size of a record.
     """
     labels = np.asarray(store.labels("train"))
-    record = store.splits["train"].num_bytes / len(labels)
+    record = store.parts["train"].num_bytes / len(labels)
     lists = []
     for seed in range(5):
         split = make_split(f"random:{seed}", store.class_names)
@@ -272,7 +272,7 @@ def _disk(store: Store) -> dict[str, Any]:
     files = [path for path in store.folder.rglob("*") if path.is_file()]
     return {
         "store_bytes": sum(path.stat().st_size for path in files),
-        "record_bytes": store.splits["train"].num_bytes,
+        "record_bytes": store.parts["train"].num_bytes,
         "index_lists_on_disk_bytes": 0,
         "index_lists_in_memory_bytes": sum(i.nbytes + n.nbytes for i, n in lists),
         "largest_index_list_bytes": max(i.nbytes + n.nbytes for i, n in lists),

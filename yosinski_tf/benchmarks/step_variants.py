@@ -111,7 +111,7 @@ class _Ours:
             places=self._prepared.mean_image is not None,
         )
         self._prepared.model.training.fit(
-            pipeline.placed(pipeline.with_indices(batches, first)),
+            pipeline.prefetched(pipeline.with_indices(batches, first)),
             epochs=1,
             verbose=0,
             shuffle=False,

@@ -102,11 +102,11 @@ def _prepare() -> int:
         raise
     print(f"Store        {store.folder}, {_size(store.folder)}")
     counts = make_store.class_counts(store)
-    for name, split in store.splits.items():
+    for name, part in store.parts.items():
         least, most = counts[name]
         classes = len(store.class_names)
         print(
-            f"{name:12} {split.num_images:,} images of {classes:,} classes,"
+            f"{name:12} {part.num_images:,} images of {classes:,} classes,"
             f" {least:,} to {most:,} of each"
         )
     if store.skipped:

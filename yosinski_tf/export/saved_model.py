@@ -14,6 +14,7 @@ import shutil
 import keras
 import tensorflow as tf
 
+from yosinski_tf.data import decoding
 from yosinski_tf.export.description import (
     DESCRIPTION_NAME,
     LABELS_NAME,
@@ -25,10 +26,6 @@ from yosinski_tf.study.finished_run import FinishedRun, read_finished_run
 from yosinski_tf.study.records import Record
 from yosinski_tf.system import files
 from yosinski_tf.system.errors import UserError
-
-# As in `data.decoding`: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size
-# as long as that is at least this many times the wanted size.
-_DRAFT_FACTOR = 3
 
 
 def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
@@ -155,7 +152,7 @@ def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
 
     def jpeg():
         smaller = tf.reduce_min(tf.io.extract_jpeg_shape(data)[:2])
-        scale = smaller // (image_size * _DRAFT_FACTOR)
+        scale = smaller // (image_size * decoding.DRAFT_FACTOR)
         ratios = [
             (scale >= ratio, functools.partial(decode_jpeg, ratio))
             for ratio in (8, 4, 2)

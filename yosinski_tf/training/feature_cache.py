@@ -99,7 +99,7 @@ class FeatureCache:
         )
         if not self._train.wants_images:
             return features
-        return feature_batches.beside(images, features)
+        return feature_batches.with_features(images, features)
 
     def validation(self, images: tf.data.Dataset) -> tf.data.Dataset:
         """Batches as the validation model wants them.
@@ -116,7 +116,7 @@ class FeatureCache:
         )
         if not self._validation.wants_images:
             return features
-        return feature_batches.beside(images, features)
+        return feature_batches.with_features(images, features)
 
 
 def compute(

@@ -190,7 +190,7 @@ class _Training:
         """Batches where the training wants them; replicas share out the host's."""
         if self.job.distribution.kind != "none":
             return pipeline.without_autotuning(batches)
-        return pipeline.placed(batches)
+        return pipeline.prefetched(batches)
 
     def _fit(self, batches, end: int) -> float:
         """Trains up to a step, unless it is there; images per second."""

@@ -1,4 +1,4 @@
-"""Every source by its name, and the embedded images."""
+"""Sources are loaded by their names; the embedded images in full."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from yosinski_tf.system.errors import UserError
 
 @pytest.mark.parametrize("size", [0, -3])
 def test_image_size(size):
-    with pytest.raises(UserError, match=f"image size {size}: wanted at least 1 pixel"):
+    with pytest.raises(UserError, match=f"a size of at least 1 pixel, found {size}"):
         load("embedded", image_size=size)
 
 
@@ -23,13 +23,13 @@ def test_unknown_source(spec):
     with pytest.raises(UserError) as caught:
         load(spec, image_size=32)
     message = str(caught.value)
-    assert message.startswith(f"unknown data {spec!r}: wanted embedded or ")
+    assert message.startswith(f"unknown data {spec!r}: give one of embedded or ")
     assert by_name.known_sources() in message
 
 
 @pytest.fixture
 def few_images(monkeypatch):
-    """A data set drawn in no time."""
+    """Reduces the embedded images to three per class."""
     monkeypatch.setattr(by_name, "_EMBEDDED_TRAIN", 2)
     monkeypatch.setattr(by_name, "_EMBEDDED_VALIDATION", 1)
 
@@ -40,7 +40,7 @@ def test_a_description_is_what_loading_finds(few_images):
     assert described.class_names == data.class_names
     assert described.families == data.families
     assert described.num_images == len(data.train_labels) + len(data.validation_labels)
-    with pytest.raises(UserError, match="takes no --data_dir"):
+    with pytest.raises(UserError, match="--data_dir needs a source tfds:NAME"):
         by_name.describe("embedded", data_dir="x")
 
 

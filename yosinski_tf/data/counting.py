@@ -1,0 +1,23 @@
+"""Counts finished images and reports the count."""
+
+from collections.abc import Callable
+
+
+def counter(
+    report: Callable[[int, int], None] | None, total: int, done: int = 0
+) -> Callable[[int], None]:
+    """Returns a function that adds to a count and reports it.
+
+    Args:
+      report: Called with the new count and the total; None for no report.
+      total: Number of images.
+      done: The count at the start.
+    """
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if report is not None:
+            report(done, total)
+
+    return advance
