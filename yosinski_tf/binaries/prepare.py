@@ -101,13 +101,12 @@ def _prepare() -> int:
             print(f"... and {len(error.images) - _SHOWN} more", file=sys.stderr)
         raise
     print(f"Store        {store.folder}, {_size(store.folder)}")
-    counts = make_store.class_counts(store)
     for name, part in store.parts.items():
-        least, most = counts[name]
+        counts = store.class_counts(name)
         classes = len(store.class_names)
         print(
             f"{name:12} {part.num_images:,} images of {classes:,} classes,"
-            f" {least:,} to {most:,} of each"
+            f" {counts.min():,} to {counts.max():,} of each"
         )
     if store.skipped:
         print(f"left out     {len(store.skipped):,} images that cannot be read")

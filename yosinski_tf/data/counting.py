@@ -6,13 +6,7 @@ from collections.abc import Callable
 def counter(
     report: Callable[[int, int], None] | None, total: int, done: int = 0
 ) -> Callable[[int], None]:
-    """Returns a function that adds to a count and reports it.
-
-    Args:
-      report: Called with the new count and the total; None for no report.
-      total: Number of images.
-      done: The count at the start.
-    """
+    """Returns a function that adds to `done` and calls `report(done, total)`."""
 
     def advance(count: int) -> None:
         nonlocal done

@@ -24,7 +24,6 @@ _FORMATS = (
     *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"),
     *("PPM", "MPO", "AVIF", "JPEG2000"),
 )
-_REMEDY = "replace it with an image such as JPEG or PNG, or remove it"
 DRAFT_FACTOR = 3
 """Large JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size, as long as that is
 at least this many times the final size; the filter does the rest."""
@@ -64,7 +63,10 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
         reason = str(error)
         if isinstance(error, UnidentifiedImageError):
             reason = "it is not an image"
-        raise UserError(f"cannot read image {name} ({reason}): {_REMEDY}") from None
+        raise UserError(
+            f"cannot read image {name} ({reason}): replace it with an image such as"
+            " JPEG or PNG, or remove it"
+        ) from None
 
 
 def warp(image: Image.Image, image_size: int) -> np.ndarray:

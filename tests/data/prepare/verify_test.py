@@ -88,11 +88,14 @@ def test_other_labels_and_names(store):
     assert "sums/classes.npy row 0 is not the sum of the images" in found
 
 
-def test_labels_out_of_order(store):
+@pytest.mark.parametrize("row, label", [(2, 2), (0, -1), (17, 3)])
+def test_labels_out_of_order_or_range(store, row, label):
     labels = np.load(store / "labels/train.npy")
-    labels[2] = 2
+    labels[row] = label
     np.save(store / "labels/train.npy", labels)
-    assert "labels/train.npy is not ordered by class at record 3" in problems(store)
+    first, second = problems(store)
+    assert first.startswith("labels/train.npy is not what was written")
+    assert "is damaged, labels/train.npy needs ascending labels from 0 to 2" in second
 
 
 def test_missing_and_foreign_files(store):

@@ -30,8 +30,8 @@ def test_unknown_source(spec):
 @pytest.fixture
 def few_images(monkeypatch):
     """Reduces the embedded images to three per class."""
-    monkeypatch.setattr(by_name, "_EMBEDDED_TRAIN", 2)
-    monkeypatch.setattr(by_name, "_EMBEDDED_VALIDATION", 1)
+    monkeypatch.setattr(embedded_images, "TRAIN_PER_CLASS", 2)
+    monkeypatch.setattr(embedded_images, "VALIDATION_PER_CLASS", 1)
 
 
 def test_a_description_is_what_loading_finds(few_images):

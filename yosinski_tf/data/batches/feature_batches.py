@@ -19,12 +19,12 @@ def training_features(
     first_step: int,
     last_step: int,
 ) -> tf.data.Dataset:
-    """Features of the images in the batches of `pipeline.training_batches`.
+    """Features of the images in the batches of `pipeline.ordered_batches`.
 
     Args:
       features: Each [images * views, ...], in the order of `EveryView`.
       labels: Labels of the images, int32 [images].
-      order: The order of the training.
+      order: The order of the images; it and the rest must be those of the images.
       batch_size: Images per batch.
       first_step: Number of the first batch.
       last_step: Number after the last batch.

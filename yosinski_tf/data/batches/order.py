@@ -38,11 +38,7 @@ class Order:
         return self.free**2 * (2 if self.mirror else 1)
 
     def view(self, places: tf.Tensor) -> tf.Tensor:
-        """The number of each crop among all views of its image, int64 [n], from 0.
-
-        Args:
-          places: Places of crops as `draw` returns them.
-        """
+        """Numbers, int64 [n] from 0, of the places of `draw` among all views."""
         top, left, flip = tf.unstack(places, axis=1)
         view = top * self.free + left
         return 2 * view + flip if self.mirror else view

@@ -239,7 +239,7 @@ def _pixel_sums(half: HalfImages) -> np.ndarray:
 
 
 def _chooser(half: HalfImages, draw: Callable) -> Callable:
-    """Returns a function from positions to indices, labels and places of crops."""
+    """Returns the function `choose` of `stored_batches`, from one like `Order.draw`."""
     with tf.device("CPU:0"):
         indices = tf.constant(half.indices, tf.int64)
         labels = tf.constant(half.labels, tf.int32)

@@ -4,6 +4,7 @@ Positions in the stateless order become indices, indices become records, and the
 records of a whole batch become the batch.
 """
 
+import contextlib
 import ctypes
 import re
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def stored_batches(
     mirror: bool,
     places: bool,
 ) -> tf.data.Dataset:
-    """Batches of crops, see `pipeline.ordered_batches`.
+    """Batches of crops, see `pipeline.ordered_batches`; the last may be smaller.
 
     Args:
       images: The images of the store.
@@ -43,7 +44,7 @@ def stored_batches(
         labels, and places of crops, int32 [n, 3].
       first: Position of the first image.
       last: Position after the last image.
-      batch_size: Images per batch; the last batch may be smaller.
+      batch_size: Images per batch.
       crop_size: Side of the crop, pixels.
       mirror: Whether some crops are mirrored.
       places: Whether to return the places of the crops too.
@@ -63,10 +64,9 @@ def decoded_windows(places: tf.Tensor, size: int, side: int) -> tf.Tensor:
     """The part of each image that is decoded for a crop: the beginnings of its rows.
 
     A decoder that begins within a row decodes into a buffer and copies from there.
-    libjpeg-turbo writes aligned rows past the processor's caches, so this makes
-    decoding a seventh slower. At both ends of a window it also finds other colours
-    than in the whole image, by another interpolation; so one column more than the
-    crop is decoded.
+    libjpeg-turbo writes aligned rows past the processor's caches, so this is a seventh
+    slower. At both ends of a window it also interpolates colours differently than in
+    the whole image; so one column more than the crop is decoded.
 
     Args:
       places: Top row and left column of the crops, int32 [count, 2 or more].
@@ -154,9 +154,7 @@ def keep_freed_memory() -> None:
     Crops and batches are large enough that each would be requested from the system
     and returned, and the system clears every page: most of the cost of raw images.
     """
-    try:
+    with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
-    mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)

@@ -22,6 +22,7 @@ IMAGE_SIZE = 32
 VERSION = "1.0.0"
 """Version of the drawing; it changes when the pixels for a seed change."""
 CLASSES_PER_FAMILY = 20
+TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 300, 200
 
 _PART_KEYS = {"train": 0, "validation": 1}
 _BATCH = 50  # Images drawn at a time; more would not fit into the processor's cache.
@@ -79,20 +80,17 @@ class EmbeddedImages:
 
 
 def generate(
-    seed: int = 0, train_per_class: int = 300, validation_per_class: int = 200
+    seed: int = 0,
+    train_per_class: int = TRAIN_PER_CLASS,
+    validation_per_class: int = VALIDATION_PER_CLASS,
 ) -> EmbeddedImages:
     """Draws the data set; a seed gives the same bytes on every machine.
 
     Each image has its own random stream, keyed by seed, class, part and position:
     with a larger count per class, the first images of a class stay the same.
 
-    Args:
-      seed: Any integer from 0.
-      train_per_class: Training images of each of the 40 classes, at least 1.
-      validation_per_class: Validation images of each class, at least 1.
-
     Raises:
-      UserError: If one of the numbers is too small.
+      UserError: If the seed is below 0 or a count below 1.
     """
     if seed < 0:
         raise UserError(f"the embedded images need a seed from 0, found {seed}")

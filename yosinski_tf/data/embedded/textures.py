@@ -163,20 +163,12 @@ def _dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return u * u + v * v
 
 
+_FAMILIES = {
+    "natural": (cloud, spots, zebra, ripple, fur),
+    "manmade": (stripes, checks, grid, dots, zigzag),
+}
 TEXTURES: dict[str, dict[str, Texture]] = {
-    "natural": {
-        "cloud": cloud,
-        "spots": spots,
-        "zebra": zebra,
-        "ripple": ripple,
-        "fur": fur,
-    },
-    "manmade": {
-        "stripes": stripes,
-        "checks": checks,
-        "grid": grid,
-        "dots": dots,
-        "zigzag": zigzag,
-    },
+    family: {texture.__name__: texture for texture in textures}
+    for family, textures in _FAMILIES.items()
 }
 """The textures of each family by name, in the order that class names use."""

@@ -8,7 +8,6 @@ a prepared data set, and reads them. Nothing is downloaded.
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -19,6 +18,11 @@ _DESCRIPTION = """\
 shape of its family filled with a texture of its family, on a textured ground,
 turned, shifted, shaded, crossed by bars and noisy. Classes 0 to 19 are natural.
 """
+# Training and validation images per class of each config.
+_COUNTS = {
+    "full": (embedded_images.TRAIN_PER_CLASS, embedded_images.VALIDATION_PER_CLASS),
+    "tiny": (4, 2),
+}
 
 
 class YosinskiEmbedded(tfds.core.GeneratorBasedBuilder):
@@ -38,11 +42,10 @@ class YosinskiEmbedded(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(
-            name="full", description="300 training, 200 validation images per class"
-        ),
-        tfds.core.BuilderConfig(
-            name="tiny", description="4 training, 2 validation images per class"
-        ),
+            name=name,
+            description=f"{train} training, {validation} validation images per class",
+        )
+        for name, (train, validation) in _COUNTS.items()
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -65,19 +68,15 @@ class YosinskiEmbedded(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Any:
         del dl_manager  # Nothing is downloaded.
-        if self.builder_config.name == "tiny":
-            images = embedded_images.generate(train_per_class=4, validation_per_class=2)
-        else:
-            images = embedded_images.generate()
+        images = embedded_images.generate(0, *_COUNTS[self.builder_config.name])
         return {
-            "train": self._generate_examples(images.train_images, images.train_labels),
-            "validation": self._generate_examples(
-                images.validation_images, images.validation_labels
-            ),
+            part: self._generate_examples(images, part)
+            for part in ("train", "validation")
         }
 
     def _generate_examples(
-        self, images: np.ndarray, labels: np.ndarray
+        self, images: embedded_images.EmbeddedImages, part: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        for key, (image, label) in enumerate(zip(images, labels, strict=True)):
-            yield key, {"image": image, "label": int(label)}
+        labels = getattr(images, f"{part}_labels").tolist()
+        for key, image in enumerate(getattr(images, f"{part}_images")):
+            yield key, {"image": image, "label": labels[key]}

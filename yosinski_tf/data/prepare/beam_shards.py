@@ -7,19 +7,16 @@ alone, so many machines write the same records as one.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from yosinski_tf.data.prepare import shards
-from yosinski_tf.data.prepare.shards import ShardTask
+from yosinski_tf.data.prepare.shards import ShardTask, make_shard
 from yosinski_tf.system.errors import UserError
 
 
 def beam_runner(
     runner: str, options: Sequence[str]
 ) -> Callable[[Iterable[ShardTask], Callable[[int], None]], None]:
-    """Returns a runner for `make_store.make_store`.
+    """Returns a runner for `make_store.make_store`, from the name of a Beam runner.
 
-    Args:
-      runner: Name of a Beam runner, for example `DirectRunner`.
-      options: Pipeline options for Beam, `name=value` or `name`.
+    The options are Beam's pipeline options, `name=value` or `name`.
 
     Raises:
       UserError: If Apache Beam is not installed or does not know the runner.
@@ -51,7 +48,8 @@ def beam_runner(
                     pipeline
                     | "Shards" >> beam.Create(tasks)
                     | "Spread" >> beam.Reshuffle()
-                    | "Make" >> beam.Map(_make)
+                    # Results are read from the manifests.
+                    | "Make" >> beam.Map(make_shard)
                 )
         # A runner wraps the error of a machine in its own type of error.
         except Exception as error:
@@ -65,8 +63,3 @@ def beam_runner(
         advance(sum(len(task.images) for task in tasks))
 
     return run
-
-
-def _make(task: ShardTask) -> int:
-    # The waiting machine reads the result from the manifest.
-    return shards.make_shard(task).num_records

@@ -32,16 +32,10 @@ def check_space(
     settings: StoreSettings,
     folder: pathlib.Path,
 ) -> None:
-    """Refuses to begin a store that is probably too large for the disk.
-
-    Args:
-      listing: All images of the source.
-      tasks: The shards that are not made yet.
-      settings: How images are stored.
-      folder: Where the shards are made.
+    """Refuses to begin shards, in `folder`, that are probably too large for the disk.
 
     Raises:
-      UserError: If less is free than the store probably needs.
+      UserError: If less is free than the rest of the store probably needs.
     """
     counts = np.bincount(listing.parts["train"].labels)
     sums = sums_bytes(len(listing.class_names), int(counts.max()), settings.image_size)

@@ -4,8 +4,10 @@ Each line is `relative/path.jpg label`: a path below the list's folder, and a cl
 index.
 """
 
+import functools
 import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -85,7 +87,13 @@ def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
     """Path and label of each line that is not empty, checked."""
     rows = []
     seen: dict[str, int] = {}
-    check = _PathCheck(path.parent)
+    root = os.path.realpath(path.parent)
+
+    # Each folder is resolved once, since this is slow.
+    @functools.cache
+    def inside(place: str) -> bool:
+        return os.path.commonpath([root, os.path.realpath(place)]) == root
+
     for number, line in enumerate(_read_text(path), 1):
         if not line:
             continue
@@ -97,7 +105,7 @@ def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
                 f" n01440764/n01440764_18.JPEG 0, found {line[:80]!r}: correct the line"
             )
         name = os.path.normpath(name) if ".." not in name.split("/") else name
-        if problem := check.problem(name):
+        if problem := _path_problem(root, name, inside):
             raise UserError(
                 f"{where} needs a file below {path.parent}, found {name!r}, which"
                 f" {problem}: correct the line"
@@ -114,33 +122,18 @@ def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
     return rows
 
 
-class _PathCheck:
-    """Checks that paths lead to files below a folder, following links."""
-
-    def __init__(self, root: pathlib.Path):
-        self._root = os.path.realpath(root)
-        self._folders: dict[str, bool] = {}
-
-    def problem(self, name: str) -> str:
-        """The rest of the sentence "which ...", empty for a good path."""
-        if os.path.isabs(name):
-            return "is an absolute path"
-        if ".." in name.split("/") or "\0" in name:
-            return "leads out of the list's folder"
-        path = os.path.join(self._root, name)
-        folder = os.path.dirname(path)
-        if folder not in self._folders:
-            # Links are resolved once per folder, since this is slow.
-            self._folders[folder] = self._inside(folder)
-        if not self._folders[folder] or os.path.islink(path) and not self._inside(path):
-            return "leads out of the list's folder through a link"
-        if not os.path.isfile(path):
-            return "is not a file" if os.path.exists(path) else "does not exist"
-        return ""
-
-    def _inside(self, path: str) -> bool:
-        real = os.path.realpath(path)
-        return os.path.commonpath([self._root, real]) == self._root
+def _path_problem(root: str, name: str, inside: Callable[[str], bool]) -> str:
+    """What is wrong with a path, as in "which ..."; empty for a file below root."""
+    if os.path.isabs(name):
+        return "is an absolute path"
+    if ".." in name.split("/") or "\0" in name:
+        return "leads out of the list's folder"
+    path = os.path.join(root, name)
+    if not inside(os.path.dirname(path)) or os.path.islink(path) and not inside(path):
+        return "leads out of the list's folder through a link"
+    if not os.path.isfile(path):
+        return "is not a file" if os.path.exists(path) else "does not exist"
+    return ""
 
 
 def _class_names(

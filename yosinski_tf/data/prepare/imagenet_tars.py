@@ -6,7 +6,6 @@ The files are `ILSVRC2012_img_train.tar`, which contains one tar file per class,
 
 import pathlib
 import tarfile
-from typing import Any
 
 from yosinski_tf.data.prepare import disk_space
 from yosinski_tf.system.errors import UserError
@@ -50,10 +49,6 @@ def build(data_dir: str | None, manual_dir: str | None) -> None:
     for name in TARS:
         if not tarfile.is_tarfile(manual / name):
             raise UserError(f"{manual / name} is not a tar file: download it again")
-    _run(tfds, root, manual)
-
-
-def _run(tfds: Any, root: pathlib.Path, manual: pathlib.Path) -> None:
     try:
         builder = tfds.builder(NAME, data_dir=root, file_format="array_record")
         config = tfds.download.DownloadConfig(manual_dir=manual, try_download_gcs=False)

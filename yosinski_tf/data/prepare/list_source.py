@@ -36,8 +36,7 @@ def list_source(
       spec: The source, in a form of `KNOWN`.
       data_dir: Where TensorFlow Datasets keeps its data; `tfds` only.
       manual_dir: Folder of ImageNet's tar files; `tfds:imagenet2012` only.
-      held_out: Fraction of each class that becomes the validation part, for a
-        folder without one.
+      held_out: Fraction of each class to hold out for validation; `folder` only.
       notes: A folder to keep the lists of a TFDS data set in, for the next time.
       report: Called with the number of records listed and the total.
 

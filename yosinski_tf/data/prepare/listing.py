@@ -3,6 +3,7 @@
 A listing holds columns instead of objects: ImageNet has 1.3 million rows.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -130,11 +131,9 @@ def list_files(
     """
     stamps = np.full((len(names), 2), -1, np.int64)
     for row, name in enumerate(names):
-        try:
+        with contextlib.suppress(OSError):
             status = os.stat(os.path.join(root, name))
             stamps[row] = status.st_size, status.st_mtime_ns
-        except OSError:
-            continue
     return ListedImages(
         part=part,
         labels=labels,

@@ -89,8 +89,7 @@ def make_store(
     Args:
       request: What to make.
       report: Called with the progress.
-      warn: Called, before the work, with everything that differs from what the
-        source promises.
+      warn: Called, before the work, with what differs from the source's promises.
       runner: Makes the shards; None for processes of this machine.
 
     Raises:
@@ -98,7 +97,11 @@ def make_store(
         other images are done.
       UserError: If the request, the source or the disk does not permit the store.
     """
-    _check(request.settings)
+    size, quality = request.settings.image_size, request.settings.quality
+    if size < 1:
+        raise UserError(f"images need a size of at least 1 pixel, found {size}")
+    if quality is not None and not 1 <= quality <= 100:
+        raise UserError(f"JPEG needs a quality of 1 to 100, found {quality}")
     out, work = request.out, WorkFolder(request.out)
     if is_store(out):
         store = _check_same(request, out)
@@ -190,14 +193,6 @@ def _make(
     return open_store(request.out)
 
 
-def _check(settings: StoreSettings) -> None:
-    size, quality = settings.image_size, settings.quality
-    if size < 1:
-        raise UserError(f"images need a size of at least 1 pixel, found {size}")
-    if quality is not None and not 1 <= quality <= 100:
-        raise UserError(f"JPEG needs a quality of 1 to 100, found {quality}")
-
-
 def _check_same(request: StoreRequest, folder: pathlib.Path) -> Store:
     """Opens an existing store and refuses it if it is not the requested one."""
     store = open_store(folder)
@@ -248,9 +243,8 @@ def _results(tasks: list[ShardTask]) -> list[ShardResult]:
     if lost:
         raise UserError(
             f"{len(lost)} of {len(tasks)} files were not made, the first is"
-            f" {lost[0].path.name}: start the same command again; if that does not"
-            " help, the images changed meanwhile or the machines do not share the"
-            " folder"
+            f" {lost[0].path.name}: start the same command again, without changing"
+            " images meanwhile and with a folder that all machines share"
         )
     return results
 
@@ -281,9 +275,3 @@ def _refuse(notes: pathlib.Path, skipped: list[dict[str, str]]) -> None:
         " again; all other images are done",
         images,
     )
-
-
-def class_counts(store: Store) -> dict[str, tuple[int, int]]:
-    """Number of images in the smallest and the largest class of each part."""
-    counts = {part: store.class_counts(part) for part in store.parts}
-    return {part: (int(c.min()), int(c.max())) for part, c in counts.items()}

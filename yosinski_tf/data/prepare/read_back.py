@@ -73,9 +73,8 @@ def problems_of(
         most = max(int(counts.max()), len(counts))
         if most > _MOST_SUMMED:
             raise UserError(
-                f"sums of pixels need at most {_MOST_SUMMED:,} images of a class and"
-                f" as many classes, found {most:,}: split the classes, or take a"
-                " smaller source"
+                f"sums of pixels need at most {_MOST_SUMMED:,} classes and images of a"
+                f" class, found {most:,}: take a smaller source"
             )
         _make_sums(store, {"classes": len(counts), "ranks": num_ranks(counts)})
     # Raises here if the file is damaged, before the processes start.

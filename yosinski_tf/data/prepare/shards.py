@@ -165,12 +165,7 @@ def make_shard(
     """Reads, warps, encodes and writes the images of one shard.
 
     The file appears complete or not at all. Unreadable images do not end the work;
-    the result names all of them.
-
-    Args:
-      task: What to make.
-      advance: Called with the number of images just done.
-      stopped: Called before every image; True stops the work.
+    the result names all of them. `advance` and `stopped` are those of `run_all`.
 
     Raises:
       Interrupted: If the work was stopped.

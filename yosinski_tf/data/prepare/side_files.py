@@ -157,18 +157,18 @@ def _write_part(
         )
     joined = b"".join(digests)
     rows = np.frombuffer(joined, np.uint8).reshape(-1, 32)
-    _save(folder / f"labels/{part}.npy", all_labels.astype(np.int32))
-    _save(folder / f"digests/{part}.npy", rows)
     text = b"".join(os.fsencode(name) + b"\n" for name in names)
+    _write(folder / f"labels/{part}.npy", _npy(all_labels.astype(np.int32)))
+    _write(folder / f"digests/{part}.npy", _npy(rows))
     _write(folder / f"file_names/{part}.txt", text)
     digest = hashlib.sha256(joined).hexdigest()
     return StoredPart(part, tuple(lengths), num_bytes, digest)
 
 
-def _save(path: pathlib.Path, array: np.ndarray) -> None:
+def _npy(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    _write(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:

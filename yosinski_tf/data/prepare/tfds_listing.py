@@ -36,10 +36,7 @@ def list_tfds(
     order in which they were prepared. Classes without images are left out and the
     other classes are renumbered.
 
-    Args:
-      folder: The data set.
-      notes: A folder to keep the lists in for the next time; None to keep none.
-      advance: Called with the number of records just read.
+    The lists are kept in the folder `notes`, if it is given, for the next time.
 
     Raises:
       UserError: If its files are damaged, or are neither TFRecord nor ArrayRecord.

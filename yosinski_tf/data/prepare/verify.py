@@ -24,12 +24,8 @@ def verify(
 
     Every record must be readable, have the SHA-256 that was stored when it was
     written, decode to an image of the right size and agree with the stored labels and
-    names. The stored sum of every class must be the sum of its images.
-
-    Args:
-      folder: The store.
-      processes: Number of parallel processes.
-      report: Called with the number of records read and the total.
+    names. The stored sum of every class must be the sum of its images. `report` is
+    called with the number of records read and the total.
 
     Yields:
       A sentence for each problem, with its place.
@@ -84,11 +80,10 @@ def _tables(store: Store) -> Iterator[str]:
     classes = len(store.class_names)
     for name, part in store.parts.items():
         labels = np.asarray(store.labels(name))
-        if (np.diff(labels) < 0).any():
-            row = int(np.argmax(np.diff(labels) < 0)) + 1
-            yield f"labels/{name}.npy is not ordered by class at record {row}"
-        if labels.min() < 0 or labels.max() >= classes:
-            yield f"labels/{name}.npy has labels that are not 0 to {classes - 1}"
+        if (np.diff(labels, prepend=0, append=classes - 1) < 0).any():
+            raise store.damaged(
+                f"labels/{name}.npy needs ascending labels from 0 to {classes - 1}"
+            )
         digest = hashlib.sha256(np.ascontiguousarray(store.digests(name))).hexdigest()
         if digest != part.digest:
             yield f"digests/{name}.npy does not have the digest of store.json"

@@ -57,13 +57,12 @@ class WorkFolder:
                     folder.mkdir(exist_ok=True)
                 yield
             finally:
-                self._remove_if_unused()
+                files = {path.name for path in self.root.rglob("*") if path.is_file()}
+                if files <= {_LOCK, _SETTINGS}:
+                    self.remove()
 
     def check_settings(self, settings: dict[str, Any]) -> None:
-        """Keeps work that was done with other settings.
-
-        Args:
-          settings: Values by flag name, as JSON stores them.
+        """Notes the settings, values by flag name, or compares them with the notes.
 
         Raises:
           UserError: If there is work that was done with other settings.
@@ -101,11 +100,6 @@ class WorkFolder:
     def remove(self) -> None:
         """Removes the folder."""
         shutil.rmtree(self.root, ignore_errors=True)
-
-    def _remove_if_unused(self) -> None:
-        files = {path.name for path in self.root.rglob("*") if path.is_file()}
-        if files <= {_LOCK, _SETTINGS}:
-            self.remove()
 
 
 def sync_folder(folder: pathlib.Path) -> None:

@@ -26,8 +26,6 @@ from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.system.errors import UserError
 
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
-_EMBEDDED_TRAIN = 300
-_EMBEDDED_VALIDATION = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,16 +54,16 @@ class _Embedded:
 
     def __init__(self, seed: int):
         self._seed = seed
+        counts = embedded_images.TRAIN_PER_CLASS, embedded_images.VALIDATION_PER_CLASS
+        self._counts = counts
 
     @property
     def num_images(self) -> int:
-        return len(self.class_names) * (_EMBEDDED_TRAIN + _EMBEDDED_VALIDATION)
+        return len(self.class_names) * sum(self._counts)
 
     @functools.cached_property
     def _drawn(self) -> embedded_images.EmbeddedImages:
-        return embedded_images.generate(
-            self._seed, _EMBEDDED_TRAIN, _EMBEDDED_VALIDATION
-        )
+        return embedded_images.generate(self._seed, *self._counts)
 
     def read(
         self, part: str, image_size: int, advance: Callable[[int], None]
@@ -107,11 +105,7 @@ def describe(
 ) -> Description:
     """Finds a data set and reads its class names, but no image.
 
-    Args:
-      spec: The source; all arguments are as for `load`.
-      image_size: None for any size.
-      data_dir: As for `load`.
-      held_out: As for `load`.
+    The arguments are those of `load`; without `image_size` a store may have any size.
 
     Raises:
       UserError: If the source is unknown, missing or incomplete, or a store of
@@ -148,14 +142,11 @@ def load(
 
     Args:
       spec: `embedded`, `embedded:SEED`, `folder:DIR` (see `folder.open_folder`),
-        `tfds:NAME` (see `tfds_folder.open_tfds`), or `store:DIR` (see
-        `store.format`). TFDS images keep their stored order, all others are
-        ordered by class.
-      image_size: Height and width in pixels; aspect ratio is ignored, as in the
-        paper. See `decoding` for how images are resized.
+        `tfds:NAME` (see `tfds_folder.open_tfds`), or `store:DIR`. TFDS images keep
+        their stored order, all others are ordered by class.
+      image_size: Height and width in pixels, see `decoding`.
       data_dir: Where TensorFlow Datasets prepared its data; `tfds` only.
-      held_out: Fraction of each class that becomes the validation part, for a
-        folder without one.
+      held_out: Fraction of each class to hold out for validation; `folder` only.
       held_out_seed: Decides which images are held out.
       progress: Called with the number of images done and the total.
       available_bytes: Free memory; None to ask the system.

@@ -79,7 +79,7 @@ def open_folder(
     Hidden files and folders are ignored.
 
     Args:
-      directory: Path of DIR.
+      directory: DIR.
       held_out: Fraction of each class to hold out, for the second form; at least
         one image stays in each part. Not in the paper, whose data set has a
         validation part.
@@ -125,13 +125,9 @@ def visible_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
 def check_class_names(source: str, names: Iterable[str]) -> None:
     """Refuses names that do not fit on a line of a text file, such as a split file.
 
-    Args:
-      source: Where the names come from, for the message.
-      names: The names of the classes.
-
     Raises:
-      UserError: If one has a line end, a control character or bytes other than
-        UTF-8, or is empty.
+      UserError: If a name has a line end, a control character or bytes other than
+        UTF-8, or is empty. The message names the source.
     """
     for name in names:
         if len(name.splitlines()) != 1 or any(
@@ -146,25 +142,21 @@ def check_class_names(source: str, names: Iterable[str]) -> None:
 def _two_levels(
     train: pathlib.Path, validation: pathlib.Path, keep_empty: bool
 ) -> Folder:
-    train_folders = _class_folders(train)
-    validation_folders = _class_folders(validation)
-    for here, there, folders, others in (
-        (train, validation, train_folders, validation_folders),
-        (validation, train, validation_folders, train_folders),
-    ):
-        if missing := sorted(folders.keys() - others.keys()):
+    folders = {place: _class_folders(place) for place in (train, validation)}
+    for here, there in ((train, validation), (validation, train)):
+        if missing := sorted(folders[here].keys() - folders[there].keys()):
             raise UserError(
                 "training and validation need the same classes, found a folder"
                 f" {missing[0]!r} in {here} but not in {there} ({len(missing)} such):"
                 " add or remove its folder"
             )
-    names = tuple(sorted(train_folders))
+    names = tuple(sorted(folders[train]))
     _check_class_count(train, names)
-    return Folder(
-        names,
-        tuple(_image_files(train_folders[name], keep_empty) for name in names),
-        tuple(_image_files(validation_folders[name], keep_empty) for name in names),
+    parts = (
+        tuple(_image_files(folders[place][name], keep_empty) for name in names)
+        for place in (train, validation)
     )
+    return Folder(names, *parts)
 
 
 def _one_level(

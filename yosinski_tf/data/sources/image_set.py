@@ -52,12 +52,7 @@ def make_image_set(
 ) -> ImageSet:
     """Checks images and labels and combines them, without copying the images.
 
-    Args:
-      name: The source as given.
-      class_names: Names in the order of the class index.
-      families: `natural` or `manmade` for each class, or None.
-      train: Images uint8 [N, S, S, 3] and integer labels [N].
-      validation: Images uint8 [M, S, S, 3] and integer labels [M].
+    Each part is a pair of images, uint8 [N, S, S, 3], and integer labels [N].
 
     Raises:
       UserError: As `check_labels`.
@@ -134,13 +129,7 @@ def half_view(
 def check_labels(
     name: str, part: str, labels: np.ndarray, class_names: Sequence[str]
 ) -> None:
-    """Checks the labels of one part of a data set.
-
-    Args:
-      name: The source, for messages.
-      part: `train` or `validation`.
-      labels: int [N].
-      class_names: Names in the order of the class index.
+    """Checks the labels, int [N], of one part of the data set `name`.
 
     Raises:
       UserError: If there are fewer than two classes, a label is not a class index,

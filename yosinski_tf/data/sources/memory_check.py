@@ -18,13 +18,9 @@ def check_memory(
 ) -> None:
     """Refuses a data set that would leave no room for training.
 
-    Args:
-      num_images: Training and validation images together.
-      image_size: Height and width in pixels; a pixel takes 3 bytes.
-      available_bytes: Free memory; None to ask the system.
-
     Raises:
-      UserError: If the images need more than 60% of the free memory.
+      UserError: If the images, at 3 bytes a pixel, need more than 60% of
+        `available_bytes`; None asks the system what is free.
     """
     if available_bytes is None:
         available_bytes = available_memory()
@@ -53,8 +49,7 @@ def check_halves(
       available_bytes: Free memory; None to ask the system.
 
     Raises:
-      UserError: If the largest halves together need more than 60% of the free
-        memory.
+      UserError: If the largest halves need more than 60% of the free memory.
     """
     if isinstance(images.train_images, StoredImages):
         return  # Read from disk, batch by batch.

@@ -19,16 +19,12 @@ _DEPTH = 3
 
 
 def sign(spec: str, data_dir: str | None = None) -> str | None:
-    """Returns a digest that changes when a source may have changed.
+    """Returns a digest that changes when a source of `by_name.load` may have changed.
 
     For a folder, a TFDS data set and any other folder of files it covers the files'
     names, sizes and times of change. For TFDS these are the files of all versions,
     since a newer version is read unless one is named. For `embedded` it covers the
     seed and the version of the drawing.
-
-    Args:
-      spec: The source, as for `by_name.load`.
-      data_dir: As for `by_name.load`.
 
     Returns:
       SHA-256, hexadecimal; None if the folder does not exist or cannot be read.
@@ -43,11 +39,9 @@ def sign(spec: str, data_dir: str | None = None) -> str | None:
     else:
         place = pathlib.Path(rest).expanduser()
     try:
-        if rest and place.is_dir():
-            return _digest("\n".join(_files(place)))
+        return _digest("\n".join(_files(place))) if rest and place.is_dir() else None
     except OSError:
-        pass
-    return None
+        return None
 
 
 def _files(root: pathlib.Path, within: str = "", depth: int = 1) -> Iterator[str]:

@@ -12,15 +12,9 @@ def split_spec(spec: str) -> tuple[str, str]:
 def check_option(spec: str, flag: str, value: object, fits: bool, form: str) -> None:
     """Refuses an option that the source would ignore.
 
-    Args:
-      spec: The source.
-      flag: The option's name.
-      value: Its value, None if it was not given.
-      fits: Whether the source uses the option.
-      form: A source that uses it, for the message.
-
     Raises:
-      UserError: If the option was given and does not fit.
+      UserError: If the option has a value, and the source does not use it (`fits`).
+        The message names a `form` of source that does.
     """
     if value is not None and not fits:
         raise UserError(

@@ -39,10 +39,8 @@ def save(folder: pathlib.Path, images: ImageSet) -> None:
         buffer = io.BytesIO()
         np.save(buffer, getattr(images, name), allow_pickle=False)
         write_atomically(folder / f"{name}.npy", buffer.getbuffer())
-    fields = dataclasses.asdict(
-        dataclasses.replace(images, **dict.fromkeys(_ARRAYS, None))
-    )
-    text = json.dumps({k: v for k, v in fields.items() if k not in _ARRAYS}, indent=1)
+    names = [f.name for f in dataclasses.fields(images) if f.name not in _ARRAYS]
+    text = json.dumps({name: getattr(images, name) for name in names}, indent=1)
     write_atomically(folder / _DESCRIPTION, text.encode())
 
 

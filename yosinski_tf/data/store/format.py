@@ -1,37 +1,9 @@
 """What a prepared store is, and how its small files (no images) are read.
 
-A store is a folder of images that is also a TensorFlow Datasets data set:
-`tfds.builder_from_directory(STORE).as_data_source()` opens it. Every half and every
-reduced set is a list of indices into it. (Not in the paper; its authors stored a copy
-of the images for every half.)
-
-    dataset_info.json, features.json               metadata of TensorFlow Datasets
-    images-train.array_record-00000-of-000NN       records, ArrayRecord, group_size:1
-    images-validation.array_record-00000-of-000NN
-    store.json                                     the description, written last
-    labels/PART.npy                                int32 [N], in record order
-    file_names/PART.txt                            a line for each record
-    digests/PART.npy                               uint8 [N, 32], SHA-256 of records
-    sums/classes.npy                               uint32 [C, S, S, 3]
-    sums/ranks.npy                                 uint32 [R, S, S, 3]
-
-A part is `train` or `validation`; `store.json` and TensorFlow Datasets call it a
-split. A record is a serialized `tf.train.Example` with three features:
-
-    image       one byte string: a JPEG file, or with the encoding `raw` the
-                uint8 pixels [S, S, 3], RGB
-    label       one int64, the class index
-    file_name   one byte string, the path within the source
-
-Records of a part are ordered by class, and within a class as the source lists them:
-the first N of a class are the first N of its list. The sums are those of the training
-images, as they decode from the store: over each class, and over all classes at each
-rank, where rank r holds the r-th image of every class. Pillow and TensorFlow decode
-JPEG to the same pixels if TensorFlow uses `dct_method="INTEGER_ACCURATE"`; with its
-default they differ by about 1. Sums are exact. So the mean image of any half is the sum
-of its classes divided by their number of images, and that of `first:N` of all classes
-comes from the ranks below N. `sums/ranks.npy` has as many ranks as the largest class
-has images, at most `RANK_LIMIT`. The sums of ImageNet at 256 x 256 take 1.8 GB.
+A store is a folder of records, ordered by class, with their labels, names, digests and
+sums of pixels in small files beside them. Every half and every reduced set is a list of
+indices into it. README.md of the room `prepare` describes the files. Not in the paper,
+whose authors stored a copy of the images for every half.
 """
 
 import dataclasses
@@ -64,7 +36,7 @@ _REMEDY = "copy the store again, or prepare it again with yosinski-prepare"
 
 @dataclasses.dataclass(frozen=True)
 class StoredPart:
-    """The training or the validation images of a store.
+    """The training or the validation images; `store.json` calls them a split.
 
     Attributes:
       name: `train` or `validation`.
@@ -253,7 +225,7 @@ def open_store(folder: str | pathlib.Path) -> Store:
     if store is None:
         raise UserError(
             f"{path} needs format version {FORMAT_VERSION}, found {version!r}: use the"
-            " program that made the store, or prepare it again"
+            " program that made it, or prepare the store again"
         )
     for part in store.parts:
         for shard in store.shard_paths(part):

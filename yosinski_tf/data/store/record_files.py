@@ -1,6 +1,7 @@
 """Files of records: writes and reads ArrayRecord, reads single TFRecords."""
 
 import bisect
+import contextlib
 import functools
 import itertools
 import os
@@ -52,10 +53,8 @@ class Writer:
 
     def abandon(self) -> None:
         """Closes an incomplete file."""
-        try:
+        with contextlib.suppress(RuntimeError):
             self._writer.close()
-        except RuntimeError:
-            pass
 
     def _guarded(self, function, *arguments) -> None:
         try:
@@ -67,13 +66,9 @@ class Writer:
 def read_range(
     paths: Sequence[pathlib.Path], lengths: Sequence[int], start: int, stop: int
 ) -> Iterator[bytes | DamagedFile]:
-    """Reads consecutive records of several ArrayRecord files, in batches.
+    """Reads the records from index `start` to `stop` - 1 of several ArrayRecord files.
 
-    Args:
-      paths: The files.
-      lengths: Number of records in each file.
-      start: Index of the first record, counted through all files.
-      stop: Index after the last record.
+    The files have `lengths` records, which are counted through all files.
 
     Yields:
       Each record, or the error if it cannot be read.
@@ -103,14 +98,11 @@ def read_records(path: str, positions: Sequence[int]) -> list[bytes]:
     Raises:
       DamagedFile: If the file cannot be read or has fewer records.
     """
-    try:
-        reader = _kept_open(path, *_identity(path))
+    with _opened(path) as reader:
         # A truncated file opens as a file without records.
         if (count := reader.num_records()) <= max(positions):
             raise DamagedFile(f"{path} has only {count} records")
         return reader.read(list(positions))
-    except (RuntimeError, IndexError, OSError) as error:
-        raise DamagedFile(f"{path}: {first_clause(error)}") from None
 
 
 def num_records(path: str) -> int:
@@ -119,19 +111,14 @@ def num_records(path: str) -> int:
     Raises:
       DamagedFile: If the file cannot be read.
     """
-    try:
-        return _kept_open(path, *_identity(path)).num_records()
-    except (RuntimeError, OSError) as error:
-        raise DamagedFile(f"{path}: {first_clause(error)}") from None
+    with _opened(path) as reader:
+        return reader.num_records()
 
 
 def read_tfrecord(path: str, offset: int, length: int) -> bytes:
-    """Reads the data of one TFRecord, without verifying its checksums.
+    """Reads `length` bytes of data of the TFRecord that begins at byte `offset`.
 
-    Args:
-      path: The file.
-      offset: First byte of the record.
-      length: Bytes of its data.
+    The checksums are not verified.
 
     Raises:
       DamagedFile: If the file cannot be read or ends within the record.
@@ -162,6 +149,14 @@ def _identity(path: str) -> tuple[int, int, int]:
     """Tells a file from another one that has replaced it under the same path."""
     status = os.stat(path)
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[array_record_module.ArrayRecordReader]:
+    try:
+        yield _kept_open(path, *_identity(path))
+    except (RuntimeError, IndexError, OSError) as error:
+        raise DamagedFile(f"{path}: {first_clause(error)}") from None
 
 
 @functools.lru_cache(_OPEN_FILES)
