@@ -92,25 +92,25 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         where = f"train/dog/{name}"
         folder(f"with {name}", with_file(where, content), where, *words)
 
-    replace = "replace or remove it"
-    move = "wanted only images in a class folder; move or remove it"
+    replace = "replace it with an image such as JPEG or PNG, or remove it"
+    move = "move or remove it"
     file("zero.png", b"", "is empty (0 bytes)", move)
-    file("text.txt", b"hello", "is no image", move)
-    file("text.png", b"hello", "it is no image", replace)
+    file("text.txt", b"hello", "is not an image", move)
+    file("text.png", b"hello", "it is not an image", replace)
     file("cut.png", picture(side=64)[:70], "truncated", replace)
     file("cut.jpg", picture(form="JPEG", side=64)[:300], "cannot read", replace)
     file("cut.gif", picture("P", "GIF", side=64)[:30], "cannot read image", replace)
-    file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is no image", move)
+    file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image", move)
     file("enormous.png", enormous(), "exceeds limit", replace)
     file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
     # What can be read is read: only the last file is spoken of.
-    folder("of many kinds", _many_kinds, "train/dog/last.png", "it is no image")
-    link = "a link that leads nowhere"
+    folder("of many kinds", _many_kinds, "train/dog/last.png", "it is not an image")
+    link = "a link to nothing"
     folder("with a looping link", _loop("train/dog/1.png"), "dog/1.png", link, move)
     folder(
         "with a link to itself",
         lambda path: (path / "train/dog/up").symlink_to(path),
-        "dog/up is a folder inside a class folder",
+        "dog/up, which is a folder",
         move,
     )
     folder(
@@ -119,27 +119,27 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
             (path / "train/dog").rename(path / "old"),
             _loop("train/dog")(path),
         ],
-        "'dog' has a folder in",
+        "found a folder 'dog' in",
         "but not in",
         "add or remove its folder",
     )
     folder(
         "without a class in val",
         lambda path: (path / "val/dog").rename(path / "val/cow"),
-        "'dog' has a folder in",
-        "wanted the same classes in both",
+        "found a folder 'dog' in",
+        "need the same classes",
     )
     folder(
         "with two validations",
         lambda path: (path / "validation").mkdir(),
-        "both of val and validation",
-        "wanted one",
+        "needs a folder val or validation",
+        "found both: keep one",
     )
     folder(
         "with an empty class",
         lambda path: (path / "train/dog/0.png").unlink(),
-        "train/dog is empty",
-        "at least one image",
+        "train/dog needs at least one image",
+        "found none",
     )
     for name, odd, told in (
         ("a line end", b"a\nb", "'a\\\\nb'"),
@@ -153,7 +153,8 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
                 for part in ("train", "val")
             ],
             told.replace("\\\\", "\\"),
-            "wanted one line of text; rename it",
+            "need one line of UTF-8 text",
+            "rename it",
         )
     closed = "Permission denied"
     folder(
@@ -176,7 +177,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     one = images(place / "one", CLASSES[:1])
     (place / "bare").mkdir()
     (place / "file").write_bytes(picture())
-    wanted = "wanted DIR/train/CLASS/*"
+    wanted = "give DIR with DIR/train/CLASS/*"
 
     def data(spec: str, *words: str) -> Bad:
         return study(f"--dataset=folder:{spec}", words=words)
@@ -187,9 +188,9 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         "folder of no name": data("", "no folder ''", wanted),
         "folder of a long name": data("x" * 300, "File name too long", "correct"),
         "file for a folder": data(f"{place}/file", "no folder", wanted),
-        "bare folder": data(f"{place}/bare", "0 class folder(s)", "at least 2"),
+        "bare folder": data(f"{place}/bare", "at least 2 class folders, found 0"),
         "three classes": data(str(three), "3 classes", "at least 4", "larger"),
-        "one class": data(str(one), "1 class folder(s)", "wanted at least 2"),
+        "one class": data(str(one), "at least 2 class folders, found 1"),
         "no such set": study(
             "--dataset=tfds:nowhere",
             f"--data_dir={place}",
@@ -253,7 +254,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
         lambda path: path.write_text(
             json.dumps({**json.loads(path.read_text()), "format_version": 2})
         ),
-        "is of format version 2, this program reads 1",
+        "needs format version 1, found 2",
         "use the program that made it",
     )
     store(
@@ -262,11 +263,13 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
         "lacks its file images-train",
         again,
     )
-    sizes = "images of 16 x 16 pixels"
-    store("of a size", whole, sizes, "wanted 32 x 32", flags=("--image_size=32",))
+    sizes = "found images of 16 x 16 pixels"
+    size = "--image_size=32"
+    store("of a size", whole, f"{size} needs a store of that", sizes, flags=(size,))
     store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
-    store("with a share", whole, "no --held_out", "got 0.2", flags=("--held_out=0.2",))
-    store("with a folder", whole, "no --data_dir", "got x", flags=("--data_dir=x",))
+    share, folder = "--held_out=0.2", "--data_dir=x"
+    store("with a share", whole, "--held_out needs a source", share, flags=(share,))
+    store("with a folder", whole, "--data_dir needs a source", folder, flags=(folder,))
     # Not finished: the description is written last.
     unfinished = place / "unfinished.partial" / "store"
     fabricate.store(unfinished, image_size=16, class_names=CLASSES)
@@ -306,8 +309,8 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
         words = (f"{root}/train.txt line 5", *words, "correct the line")
         prepare(f"list of {name}", (f"--source=filelist:{root}", out), *words)
 
-    form = "wanted a path, a space and a class index"
-    below = "wanted a file below"
+    form = "needs a path, a space and a class index"
+    below = "needs a file below"
     lists("a way up", b"../good/train/ant/0.png 0", "leads out of the list", below)
     lists("a hidden way up", b"train/../../good/x.png 0", "leads out of", below)
     lists("an absolute path", b"/etc/passwd 0", "is an absolute path", below)
@@ -315,42 +318,48 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     lists("no label", b"train/ant/1.png", "'train/ant/1.png'", form)
     lists("a name for a label", b"train/ant/1.png ant", "1.png ant'", form)
     lists("a label below 0", b"train/ant/1.png -1", "1.png -1'", form)
-    lists("an image that is gone", b"train/ant/1.png 0", "is not there", below)
-    lists("a folder", b"train/ant 0", "is no file", below)
+    lists("an image that is gone", b"train/ant/1.png 0", "does not exist", below)
+    lists("a folder", b"train/ant 0", "is not a file", below)
     twice = images(place / "twice")
     (twice / "train.txt").write_text("train/ant/0.png 0\n" * 2)
     (twice / "val.txt").write_text("val/ant/0.png 0\n")
     prepare(
         "list of one image twice",
         (f"--source=filelist:{twice}", out),
-        *("train.txt line 2", "as line 1 does", "remove one"),
+        *("train.txt line 2", "like line 1", "remove one"),
     )
     lone = f"--source=filelist:{twice}/train.txt"
-    prepare("one list", (lone, out), "names 1 file(s)", "filelist:TRAIN.txt,VAL.txt")
+    prepare(
+        "one list", (lone, out), "needs 2 lists, found 1", "filelist:TRAIN.txt,VAL.txt"
+    )
     prepare("nothing", (), "--source is missing", "--source=folder:DIR")
     prepare("no out", (folder,), "--out is missing", "--out=STORE")
     prepare("no source", (out,), "--source is missing", "--source=folder:DIR")
-    prepare("unknown source", ("--source=zip:x", out), "'zip:x'", "wanted tfds:image")
+    prepare(
+        "unknown source", ("--source=zip:x", out), "'zip:x'", "give one of tfds:image"
+    )
     nowhere = f"--source=folder:{place}/nowhere"
-    prepare("no folder", (nowhere, out), "nowhere", "wanted DIR/train/CLASS/*")
-    prepare("quality 0", (folder, out, "--quality=0"), "quality 0", "wanted 1 to 100")
-    prepare("quality 101", (folder, out, "--quality=101"), "101", "wanted 1 to 100")
+    prepare("no folder", (nowhere, out), "nowhere", "give DIR with DIR/train/CLASS/*")
+    quality = "needs a quality of 1 to 100, found"
+    prepare("quality 0", (folder, out, "--quality=0"), f"{quality} 0")
+    prepare("quality 101", (folder, out, "--quality=101"), f"{quality} 101")
     raw = (folder, out, "--encoding=raw", "--quality=9")
     prepare("raw of a quality", raw, "raw has no --quality", "leave out one of them")
     png = (folder, out, "--encoding=png")
     prepare("encoding", png, "--encoding needs one of jpeg, raw", "'png'", "--help")
-    prepare("no pixel", (folder, out, "--image_size=0"), "size 0", "at least 1 pixel")
+    prepare("no pixel", (folder, out, "--image_size=0"), "at least 1 pixel, found 0")
     many = (folder, out, "--processes=0")
     prepare("no process", many, "--processes needs", "positive integer", "'0'")
     tars = (folder, out, "--manual_dir=x")
-    prepare("tars", tars, "takes no --manual_dir, got x", "leave it out")
+    prepare("tars", tars, "--manual_dir needs a source tfds:im", "=x: leave it out")
     data = (folder, out, "--data_dir=x")
-    prepare("data folder", data, "takes no --data_dir, got x", "leave it out")
+    prepare("data folder", data, "--data_dir needs a source tfds:", "=x: leave it out")
     beam = (folder, out, "--beam_options=a=b")
     prepare("beam options", beam, "needs --beam_runner", "give it too")
     kept = (folder, f"--out={good}")
-    prepare("over other files", kept, "is there and is no store", "another --out")
-    prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), "is no store")
+    over = "--out needs a new folder or a store, found other files in"
+    prepare("over other files", kept, over, "another --out")
+    prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), over)
     prepare("verify nothing", (f"--verify={place}/x",), "no store at", "store.json")
     prepare("verify images", (f"--verify={good}",), f"no store at {good}", "--out=DIR")
     prepare("stray argument", (folder, out, "x"), "'x'", "start with --", "--help")

@@ -146,7 +146,7 @@ def single_flags() -> dict[str, Bad]:
             words=("needs ILSVRC WordNet ids", "found 'ant'", "give file:PATH"),
         ),
         "plan": study("--plan=paper", words=("needs one of released", "'paper'")),
-        "data": study("--dataset=mnist", words=("'mnist'", "wanted embedded or")),
+        "data": study("--dataset=mnist", words=("'mnist'", "give one of embedded")),
         "data of no name": study("--dataset=tfds:", words=("'tfds:'", "tfds:NAME")),
     }
 
@@ -186,17 +186,17 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "held out of two parts": study(
             data,
             "--held_out=0.2",
-            words=("has a folder train", "--held_out=0.2", "give folder"),
+            words=("--held_out=0.2 needs a folder without a", "give folder"),
         ),
         "held out of what is drawn": study(
             "--dataset=embedded",
             "--held_out=0.2",
-            words=("'embedded' takes no --held_out", "found 0.2", "leave it out"),
+            words=("--held_out needs", "found 'embedded'", "=0.2: leave it out"),
         ),
         "data folder of what is drawn": study(
             "--dataset=embedded",
             "--data_dir=x",
-            words=("'embedded' takes no --data_dir", "found x", "leave it out"),
+            words=("--data_dir needs", "found 'embedded'", "=x: leave it out"),
         ),
         "all held out": study(
             f"{data}/train",
@@ -206,10 +206,10 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "one image to hold out of": study(
             f"{data}/train",
             "--held_out=0.5",
-            words=("ant has one image", "one for training and one", "add another"),
+            words=("ant needs an image for", "found one image", "add another"),
         ),
         "neither parts nor held out": study(
-            f"{data}/train", words=("no folders train and val", "give the share")
+            f"{data}/train", words=("needs folders train and val", "give a share")
         ),
         "processes that share devices": study(
             "--distribution=mirrored",

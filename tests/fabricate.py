@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from yosinski_tf.data.store.format import Store, StoredSplit, description
+from yosinski_tf.data.store.format import Store, StoredPart, description
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.results.network_result import NetworkResult
 from yosinski_tf.study.records import Record, write_record
@@ -138,9 +138,9 @@ def store(
         quality=90,
         class_names=class_names,
         families=None,
-        splits={
-            "train": StoredSplit("train", (2, 1), 500, "a" * 64),
-            "validation": StoredSplit("validation", (2,), 300, "b" * 64),
+        parts={
+            "train": StoredPart("train", (2, 1), 500, "a" * 64),
+            "validation": StoredPart("validation", (2,), 300, "b" * 64),
         },
         skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
         warnings=("few images",),
@@ -152,13 +152,13 @@ def store(
     )
     for name in ("labels", "file_names", "digests", "sums"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for split, labels in (("train", [0, 0, 1]), ("validation", [0, 1])):
-        np.save(folder / f"labels/{split}.npy", np.array(labels, np.int32))
+    for part, labels in (("train", [0, 0, 1]), ("validation", [0, 1])):
+        np.save(folder / f"labels/{part}.npy", np.array(labels, np.int32))
         digests = np.zeros((len(labels), 32), np.uint8)
-        np.save(folder / f"digests/{split}.npy", digests)
+        np.save(folder / f"digests/{part}.npy", digests)
         names = "".join(f"{i}.jpg\n" for i in range(len(labels)))
-        (folder / f"file_names/{split}.txt").write_text(names)
-        for path in made.shard_paths(split):
+        (folder / f"file_names/{part}.txt").write_text(names)
+        for path in made.shard_paths(part):
             path.touch()
     for name in ("classes", "ranks"):
         np.save(

@@ -160,10 +160,11 @@ def test_lists_of_files(tmp_path, train, val, names):
     with refused():
         found = filelist.open_filelist(str(root))
         assert len(found.class_names) > 0
-        for images in found.splits.values():
+        for images in found.parts.values():
             assert set(images.labels.tolist()) == set(range(len(found.class_names)))
             for row, name in enumerate(images.file_names):
-                real = pathlib.Path(images.place.content(row)).resolve()
+                path = images.origin.content(name, images.stamps[row])
+                real = pathlib.Path(path).resolve()
                 assert real.is_relative_to(root.resolve()) and real.is_file(), name
 
 

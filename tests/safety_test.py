@@ -290,7 +290,7 @@ def test_a_list_of_files_leads_nowhere(tmp_path, name):
     (root / "in").symlink_to(tmp_path)
     (root / "val.txt").write_text("a.jpg 0\n")
     (root / "train.txt").write_text(f"{name.format(tmp_path)} 0\n")
-    with pytest.raises(UserError, match="wanted a file below .*images"):
+    with pytest.raises(UserError, match="needs a file below .*images"):
         filelist.open_filelist(str(root))
 
 
@@ -304,7 +304,7 @@ def test_no_program_is_started_for_an_image(tmp_path, monkeypatch):
     content = (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
     )
-    with pytest.raises(UserError, match="it is no image"):
+    with pytest.raises(UserError, match="it is not an image"):
         decoding.decode_image(content, "a.png", 8)
     assert not started.exists()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models import loss_scaling, surgery
@@ -58,7 +58,7 @@ def make_cohort(precision, members=MEMBERS, fc8=1.0):
 
 def images():
     """Training and validation images of two classes that differ clearly."""
-    drawn = motifs.generate(0, train_per_class=80, validation_per_class=80)
+    drawn = embedded_images.generate(0, train_per_class=80, validation_per_class=80)
 
     def two(pixels, labels):
         chosen = np.isin(labels, (0, 20))

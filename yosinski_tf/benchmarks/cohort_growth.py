@@ -156,7 +156,7 @@ def _count_reads() -> collections.Counter:
     read = StoredImages.read
 
     def counted(self, indices):
-        found[self.split] += len(indices)
+        found[self.part] += len(indices)
         return read(self, indices)
 
     StoredImages.read = counted

@@ -308,6 +308,6 @@ def _disk(request: Request, store: Store) -> list[dict[str, Any]]:
         "the full-size images": photographs.size_on_disk(request.folder / "full"),
         "one store, JPEG": photographs.size_on_disk(store.folder),
         "copies for ten halves and twelve reduced sets": copied
-        * store.splits["train"].num_bytes,
+        * store.parts["train"].num_bytes,
     }
     return [{"kept": what, "MB": size / 1e6} for what, size in sizes.items()]

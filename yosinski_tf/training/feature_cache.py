@@ -100,7 +100,7 @@ class FeatureCache:
         )
         if not self._train.needs_images:
             return features
-        return feature_batches.beside(images, features)
+        return feature_batches.with_features(images, features)
 
     def validation(self, images: tf.data.Dataset) -> tf.data.Dataset:
         """Batches as the validation model takes them.
@@ -117,7 +117,7 @@ class FeatureCache:
         )
         if not self._validation.needs_images:
             return features
-        return feature_batches.beside(images, features)
+        return feature_batches.with_features(images, features)
 
 
 def compute(

@@ -71,4 +71,4 @@ class HalfBatches:
         """Batches on the device that trains; replicas share those of the host."""
         if self._job.distribution.kind != "none":
             return pipeline.without_autotuning(batches)
-        return pipeline.placed(batches)
+        return pipeline.prefetched(batches)

@@ -1,15 +1,16 @@
-"""Stores made by Apache Beam are those that one machine makes."""
+"""Apache Beam makes the same stores as one machine."""
 
 import pytest
 from commands import run
 from stores import content, draw, make, request
 
-from yosinski_tf.data.prepare import make_store
 from yosinski_tf.data.prepare.beam_shards import beam_runner
+from yosinski_tf.data.prepare.make_store import Unreadable, make_store
+from yosinski_tf.data.store import record_files
 from yosinski_tf.data.store.format import open_store
 from yosinski_tf.system.errors import UserError
 
-beam = pytest.importorskip("apache_beam", reason="wants the extra beam")
+beam = pytest.importorskip("apache_beam", reason="needs the extra beam")
 
 
 @pytest.mark.parametrize("encoding", ["raw", "jpeg"])
@@ -19,34 +20,30 @@ def test_the_same_records_byte_for_byte(tmp_path, encoding):
     wanted = request(source, tmp_path / "beam", encoding=encoding)
     seen = []
     runner = beam_runner("DirectRunner", ["direct_num_workers=1"])
-    piped = make_store.make_store(
-        wanted, runner=runner, report=lambda *now: seen.append(now)
-    )
+    piped = make_store(wanted, runner=runner, report=lambda *now: seen.append(now))
     assert len(alone.shard_paths("train")) == 5
     assert content(piped.folder) == content(alone.folder)
     assert piped.fingerprint == alone.fingerprint
     assert ("preparing", 27, 27) in seen
 
 
-def test_images_that_cannot_be_read_are_named(tmp_path):
+def test_unreadable_images_are_named(tmp_path):
     folder = draw(tmp_path / "images")
     (folder / "train/bee/0.png").write_text("no image")
     wanted = request(f"folder:{folder}", tmp_path / "beam")
-    with pytest.raises(make_store.Unreadable) as told:
-        make_store.make_store(wanted, runner=beam_runner("DirectRunner", []))
-    assert [name for name, _ in told.value.images] == ["train/bee/0.png"]
+    with pytest.raises(Unreadable) as raised:
+        make_store(wanted, runner=beam_runner("DirectRunner", []))
+    assert [name for name, _ in raised.value.images] == ["train/bee/0.png"]
 
 
 def test_a_pipeline_that_fails_is_one_sentence(tmp_path, monkeypatch):
-    from yosinski_tf.data.store import record_files
-
     def full(writer, record):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(record_files.Writer, "write", full)
     wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "beam")
     with pytest.raises(UserError, match="the Beam pipeline failed .*No space left"):
-        make_store.make_store(wanted, runner=beam_runner("DirectRunner", []))
+        make_store(wanted, runner=beam_runner("DirectRunner", []))
     assert not (tmp_path / "beam").exists()
 
 
@@ -66,5 +63,5 @@ def test_options_reach_beam_through_the_binary(tmp_path):
 
 
 def test_an_unknown_runner():
-    with pytest.raises(UserError, match="--beam_runner=Nobody is no runner that"):
+    with pytest.raises(UserError, match="--beam_runner=Nobody is not a runner that"):
         beam_runner("Nobody", [])
