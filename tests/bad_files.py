@@ -355,15 +355,15 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     return {
         **found,
         "benchmark nothing": Bad(
-            "benchmark", (), ("wanted what to measure", "one of input", "got ''")
+            "benchmark", (), ("needs what to measure", "one of input", "found ''")
         ),
         "benchmark the unknown": Bad(
-            "benchmark", ("output",), ("one of input", "got 'output'", "see --help")
+            "benchmark", ("output",), ("one of input", "found 'output'", "see --help")
         ),
         "benchmark crop over image": Bad(
             "benchmark",
             ("input", "--image_size=16", "--crop_size=17", f"--work_dir={place}/work"),
-            ("--crop_size is 17", "at most the image size, 16"),
+            ("--crop_size needs", "at most the image size, 16", "found 17"),
         ),
         "benchmark of few": Bad(
             "benchmark",

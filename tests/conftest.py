@@ -17,7 +17,7 @@ LONG = (
     " training/mixed_precision training/feature_cache training/distribution"
     " training/resume binaries/bad_input models/loss_scaling binaries/job/auto_settings"
     " training/divergence data/prepare/imagenet_tars binaries/prepare"
-    " benchmarks/train_benchmark scheduling/scheduler"
+    " benchmarks/training_step scheduling/scheduler"
 ).split()
 
 

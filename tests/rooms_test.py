@@ -39,11 +39,9 @@ KERAS_ONLY = (
     "training.train_state",
 )
 TENSORFLOW = (
-    "benchmarks.ceiling",
-    "benchmarks.input_variants",
+    "benchmarks.input_pipeline",
     "benchmarks.keras_baseline",
     "benchmarks.photographs",
-    "benchmarks.step_variants",
     "data.batches.batch_map",
     "data.batches.feature_batches",
     "data.batches.order",

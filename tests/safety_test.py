@@ -47,7 +47,7 @@ UNSAFE_CALLS = set(
 # library's allocator, called by its name, and this program's own commands.
 KNOWN = {
     "stored_batches": ["import ctypes", "tf.numpy_function"],
-    "half_runs": ["subprocess.Popen"],
+    "target_half": ["subprocess.Popen"],
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yosinski_tf.benchmarks.own_process import apart
+from yosinski_tf.benchmarks.measuring import in_new_process
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine import hardware, threads
@@ -80,4 +80,4 @@ def threads_of(wanted):
 def test_tensorflow_takes_what_it_is_told():
     wanted = [Threads(3, 1), Threads(2, 2), Threads(None, None)]
     # 0: the library's choice, one for each core.
-    assert apart(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]
+    assert in_new_process(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]
