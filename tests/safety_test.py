@@ -48,7 +48,7 @@ UNSAFE_CALLS = set(
 # or imported by name.
 KNOWN = {
     "stored_batches": ["import ctypes", "tf.numpy_function"],
-    "half_runs": ["subprocess.Popen"],
+    "target_half": ["subprocess.Popen"],
     "entry": ["importlib.import_module"],
 }
 
