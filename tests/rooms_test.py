@@ -33,6 +33,7 @@ KERAS_ONLY = (
     "models.cohort_graph",
     "models.layers",
     "models.loss_scaling",
+    "models.place_in_batch",
     "models.training_model",
     "training.train_state",
 )

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 
 from yosinski_tf.experiment.networks import Network
 from yosinski_tf.models.blocks import (
@@ -49,6 +50,14 @@ class Extractor:
     points: tuple[tuple[str, int], ...]
     model: keras.Model | None
     needs_images: bool
+
+    def outputs(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Computes the outputs for one batch, an array [batch, ...] for each point."""
+        if not self.model.compiled:
+            self.model.compile(jit_compile=keras.backend.backend() == "jax")
+        found = self.model.predict_on_batch(inputs)
+        # For one output, Keras returns no list.
+        return found if isinstance(found, list) else [found]
 
 
 @dataclasses.dataclass(frozen=True)

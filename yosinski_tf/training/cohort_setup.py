@@ -17,6 +17,7 @@ from yosinski_tf.models import surgery
 from yosinski_tf.models.cohort import CohortModel, build_cohort
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
+from yosinski_tf.models.place_in_batch import place_matters
 from yosinski_tf.study.finished_run import read_run_weights
 from yosinski_tf.study.records import RECORD_NAME, find_record, read_record
 from yosinski_tf.system.errors import UserError
@@ -136,7 +137,7 @@ def _kept_features(
     order = pipeline.order_of(
         train_images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
     )
-    return choose_all(
+    training, validation = choose_all(
         [run.treatment for run in job.cohort.runs],
         job.network,
         recipe,
@@ -145,6 +146,13 @@ def _kept_features(
         available_bytes=available_memory(),
         mode=mode,
     )
+    # In validation, every image has the same place each time.
+    if mode == "auto":
+        for source, kept in training.items():
+            if kept.layers and place_matters(job.network, recipe, kept.layers):
+                reason = "last bits depend on an image's place in its batch"
+                training[source] = KeptFeatures((), reason)
+    return training, validation
 
 
 def _model(

@@ -7,7 +7,6 @@ in their place. (Not in the paper.)
 import dataclasses
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -137,15 +136,11 @@ def compute(
     Returns:
       A tensor [count, ...] for each point of the extractor.
     """
-    model = extractor.model
-    model.compile(jit_compile=keras.backend.backend() == "jax")
     arrays: list[np.ndarray] = []
     done = 0
     for inputs, _ in pipeline.without_autotuning(batches):
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        found = model.predict_on_batch([value.numpy() for value in inputs])
-        # For one output, Keras returns no list.
-        found = found if isinstance(found, list) else [found]
+        found = extractor.outputs([value.numpy() for value in inputs])
         taken = min(len(found[0]), count - done)
         if not arrays:
             arrays = [np.empty((count, *a.shape[1:]), a.dtype) for a in found]
