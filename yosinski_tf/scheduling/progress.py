@@ -14,7 +14,7 @@ _PLAIN_EVERY = 30.0
 
 
 class Display:
-    """Shows events: a line that is redrawn, or without a terminal a line now and then.
+    """Shows events on a line that is redrawn; without a terminal, on few plain lines.
 
     Attributes:
       finished: Networks trained by this process so far.
@@ -114,7 +114,7 @@ class ImageCount:
         self._drawn = 0.0
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Shows that a task, such as `preparing`, is done for some of all images.
+        """Shows how many of all images a task, such as `preparing`, has done.
 
         Images done before the first call for a task do not count in its rate.
         """

@@ -60,8 +60,8 @@ class Locks:
     A thread touches the files, so that other machines see that they are held.
 
     Attributes:
-      lost: Whether another process took one over, as happens after a machine was
-        suspended for minutes: that process may be doing the same work.
+      lost: Whether another process took one over, and may be doing the same work;
+        this happens if the machine was suspended for minutes.
     """
 
     def __init__(self, paths: Sequence[pathlib.Path], touch_seconds: float):
@@ -131,7 +131,7 @@ def take(
         made: list[pathlib.Path] = []
         try:
             for path, name in zip(paths, names, strict=True):
-                # Each lock is a new file, so that each has its own time of touch.
+                # A new file for each lock, so that each has its own time of touch.
                 with files.room_for(mine):
                     mine.unlink(missing_ok=True)
                     mine.write_text(_text())
@@ -184,7 +184,7 @@ def holders(
     *,
     stale_seconds: float = STALE_SECONDS,
 ) -> dict[str, Process | None]:
-    """The holders of those of some locks that are held; takes none of them."""
+    """Reads who holds which of some locks; free and stale locks are left out."""
     found = {}
     for name in names:
         lock = _find(runs / FOLDER / f"{name}.lock", stale_seconds)
@@ -194,9 +194,9 @@ def holders(
 
 
 def sweep(runs: pathlib.Path, names: Sequence[str]) -> None:
-    """Removes those of some locks whose holder was a process here that has ended.
+    """Removes those of some locks that ended processes of this machine left.
 
-    Other machines could only wait until the locks are stale.
+    Other machines would have to wait until the locks are stale.
     """
     folder = runs / FOLDER
     if not folder.is_dir():
@@ -251,7 +251,7 @@ def _find(path: pathlib.Path, stale_seconds: float) -> _Found | None:
 
 
 def _disk_time(folder: pathlib.Path) -> float:
-    """The time now by the disk's clock, which also dates the touches of locks."""
+    """The time by the disk's clock, which also dates the touches of locks."""
     guard = folder / _GUARD
     try:
         guard.touch()
