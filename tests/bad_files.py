@@ -187,7 +187,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         "folder of a long name": data("x" * 300, "File name too long", "correct"),
         "file for a folder": data(f"{place}/file", "no folder", wanted),
         "bare folder": data(f"{place}/bare", "0 class folder(s)", "at least 2"),
-        "three classes": data(str(three), "3 classes", "at least 4", "larger"),
+        "three classes": data(str(three), "found 3", "at least 4", "larger"),
         "one class": data(str(one), "1 class folder(s)", "wanted at least 2"),
         "no such set": study(
             "--dataset=tfds:nowhere",
@@ -263,7 +263,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
     )
     sizes = "images of 16 x 16 pixels"
     store("of a size", whole, sizes, "wanted 32 x 32", flags=("--image_size=32",))
-    store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
+    store("under the crop", whole, "8 to", "16", "found 17", flags=("--crop_size=17",))
     store("with a share", whole, "no --held_out", "got 0.2", flags=("--held_out=0.2",))
     store("with a folder", whole, "no --data_dir", "got x", flags=("--data_dir=x",))
     # Not finished: the description is written last.
