@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Draws a labelled sheet of the embedded images, a few of every class.
+"""Draws a contact sheet of the embedded images, a few of every class, with labels.
 
     python scripts/contact_sheet.py sheet.png
 
-Natural classes stand on the left, man-made ones on the right.
+Natural classes are on the left, man-made ones on the right.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from yosinski_tf.data.embedded import embedded_images
 ZOOM = 2
 CELL = embedded_images.IMAGE_SIZE * ZOOM + 4
 LABEL_WIDTH = 170
-PALETTE = 128  # Noise hardly compresses: colours cost file size, not legibility.
+PALETTE = 128  # Colours. More would make a larger file that looks the same.
 
 
 def contact_sheet(images: embedded_images.EmbeddedImages, columns: int) -> Image.Image:
-    """Lays out the first training images of every class, one class a row."""
+    """Draws the first training images of every class, one row per class."""
     rows = embedded_images.FAMILIES.count("natural")
     width = LABEL_WIDTH + columns * CELL
     sheet = Image.new("RGB", (2 * width, rows * CELL), "white")

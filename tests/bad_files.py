@@ -189,7 +189,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         "folder of a long name": data("x" * 300, "File name too long", "correct"),
         "file for a folder": data(f"{place}/file", "no folder", wanted),
         "bare folder": data(f"{place}/bare", "at least 2 class folders, found 0"),
-        "three classes": data(str(three), "3 classes", "at least 4", "larger"),
+        "three classes": data(str(three), "found 3", "at least 4", "larger"),
         "one class": data(str(one), "at least 2 class folders, found 1"),
         "no such set": study(
             "--dataset=tfds:nowhere",
@@ -266,7 +266,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
     sizes = "found images of 16 x 16 pixels"
     size = "--image_size=32"
     store("of a size", whole, f"{size} needs a store of that", sizes, flags=(size,))
-    store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
+    store("under the crop", whole, "8 to", "16", "found 17", flags=("--crop_size=17",))
     share, folder = "--held_out=0.2", "--data_dir=x"
     store("with a share", whole, "--held_out needs a source", share, flags=(share,))
     store("with a folder", whole, "--data_dir needs a source", folder, flags=(folder,))

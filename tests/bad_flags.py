@@ -113,13 +113,13 @@ def single_flags() -> dict[str, Bad]:
             "--treatments=R3B+", words=("'R3B+'", "R3B (or R3W) for random frozen")
         ),
         "no layer copied": study(
-            "--treatments=A0B", words=("'A0B' copies 0", "must be from 1 to 7")
+            "--treatments=A0B", words=("'A0B' copies 0", "give n from 1 to 7")
         ),
         "all layers copied": study(
-            "--treatments=A8B", words=("'A8B' copies 8", "must be from 1 to 7")
+            "--treatments=A8B", words=("'A8B' copies 8", "give n from 1 to 7")
         ),
         "preserved beyond": study(
-            "--treatments=A6B~2", words=("'A6B~2' takes 8", "7 together at most")
+            "--treatments=A6B~2", words=("'A6B~2' copies 8", "7 together at most")
         ),
         "nothing preserved": study(
             "--treatments=A3B~0", words=("'A3B~0' preserves 0", "leave out ~0")
@@ -135,7 +135,7 @@ def single_flags() -> dict[str, Bad]:
         ),
         "split": study("--split=halves", words=("'halves'", "give random:SEED")),
         "split seed": study(
-            "--split=random:9999999999", words=("9999999999 is too large", "4294967295")
+            "--split=random:9999999999", words=("found 9999999999", "4294967295")
         ),
         "split twice": study(
             "--split=random:0,random:0", words=("random-0", "twice", "name it once")

@@ -172,8 +172,8 @@ def test_nothing_is_written_under_the_name_that_is_read(tmp_path, opened):
 def test_any_write_may_find_the_disk_full(tmp_path, monkeypatch):
     for name in ("figure2", "figure3"):
 
-        def draw(points, path, measure):
-            write_atomically(path, f"{len(points)} points".encode())
+        def draw(data, path, title):
+            write_atomically(path, f"{len(data.networks)} networks".encode())
             return path
 
         monkeypatch.setattr(write_report.paper_figures, name, draw)

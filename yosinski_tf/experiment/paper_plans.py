@@ -9,7 +9,7 @@ output lists every run it read. On splits 0 and 1 these are AnB+ in both
 directions and BnB+ trained on half A. No network was fine-tuned on splits 2 and
 3 or on the natural and man-made split, and no BnB was trained on half B.
 
-`complete` has every treatment on every split (not in the paper).
+`complete` has BnB, BnB+, AnB and AnB+ both ways on every split (not in the paper).
 """
 
 import dataclasses

@@ -56,6 +56,9 @@ def write_published_report(
         if boost.layers == (1, 7) and boost.method == "own base"
     }
     make_folder(out)
+    write_tables(out, networks, reduced, with_seed=False)
+    data = (FigureData(side, measure) for side in (networks, reduced))
+    figures = write_figures(out, *data, titles=_TITLES)
     summary = write_markdown(
         out / "summary.md",
         "published.md.j2",
@@ -67,9 +70,6 @@ def write_published_report(
         own_base=own_base,
         reduced_table=reduced_data.table(reduced, with_seed=False),
     )
-    write_tables(out, networks, reduced, with_seed=False)
-    data = (FigureData(side, measure) for side in (networks, reduced))
-    figures = write_figures(out, *data, titles=_TITLES)
     return ReportPaths(summary=summary, table=None, **figures)
 
 
@@ -92,6 +92,15 @@ def write_comparison(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPa
     folder = runs / REPORT_FOLDER
     make_folder(folder)
     rows = {each: comparison.compare(ours, theirs, each) for each in ordered}
+    fields = [comparison.comparison_rows(rows[each], each) for each in ordered]
+    table = tables.write_csv(folder / "comparison.csv", sum(fields, []))
+    figures = write_figures(
+        folder,
+        FigureData(ours, measure, theirs),
+        FigureData(reduced, measure, their_reduced),
+        _COMPARISON_TITLES,
+        prefix="comparison_",
+    )
     summary = write_markdown(
         folder / "comparison.md",
         "comparison.md.j2",
@@ -108,14 +117,5 @@ def write_comparison(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPa
             }
             for each in ordered
         ],
-    )
-    fields = [comparison.comparison_rows(rows[each], each) for each in ordered]
-    table = tables.write_csv(folder / "comparison.csv", sum(fields, []))
-    figures = write_figures(
-        folder,
-        FigureData(ours, measure, theirs),
-        FigureData(reduced, measure, their_reduced),
-        _COMPARISON_TITLES,
-        prefix="comparison_",
     )
     return ReportPaths(summary=summary, table=table, **figures)

@@ -83,6 +83,9 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
     folder, results = runs / REPORT_FOLDER, runs / "results.csv"
     make_folder(folder)
     write_results(results, records)
+    write_tables(folder, networks, reduced)
+    data = (FigureData(side, measure) for side in (networks, reduced))
+    figures = write_figures(folder, *data)
     summary = write_markdown(
         folder / "summary.md",
         "summary.md.j2",
@@ -93,9 +96,6 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
         reduced=reduced_data.table(reduced) if reduced else "",
         caveats=caveats(records, networks),
     )
-    write_tables(folder, networks, reduced)
-    data = (FigureData(side, measure) for side in (networks, reduced))
-    figures = write_figures(folder, *data)
     return ReportPaths(summary=summary, table=results, **figures)
 
 
@@ -106,7 +106,7 @@ def write_figures(
     titles: Mapping[str, str] | None = None,
     prefix: str = "",
 ) -> dict[str, pathlib.Path | None]:
-    """Draws figures 2 and 3, and that of reduced data if a study has any.
+    """Draws figures 2 and 3, and that of reduced data if there are any.
 
     Args:
       folder: Folder to write to.
@@ -136,7 +136,7 @@ def write_tables(
     reduced: Sequence[NetworkResult],
     with_seed: bool = True,
 ) -> None:
-    """Writes the tables as CSV; without seeds in that of reduced data if unknown."""
+    """Writes the tables as CSV; `with_seed` as in `reduced_data.rows`."""
     tables.write_csv(folder / "table1.csv", tables.table1_rows(networks))
     tables.write_csv(folder / "decomposition.csv", tables.decomposition_rows(networks))
     if reduced:
