@@ -12,3 +12,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def raw(folder, tmp_path_factory):
     return make(f"folder:{folder}", tmp_path_factory.mktemp("raw") / "store")
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of images that the test may change."""
+    return draw(tmp_path / "images")

@@ -157,27 +157,27 @@ def test_the_store_is_whole_and_needs_the_tars_once(prepared, tmp_path):
 
 def test_tar_files_that_are_missing_or_damaged(tmp_path, monkeypatch):
     options = {"data_dir": str(tmp_path / "tfds"), "manual_dir": str(tmp_path / "tars")}
-    with pytest.raises(UserError, match="no file .*train.tar: give .*--manual_dir"):
-        make(SPEC, tmp_path / "store", **options)
+
+    def assert_refused(words):
+        with pytest.raises(UserError, match=words):
+            make(SPEC, tmp_path / "store", **options)
+
+    assert_refused("no file .*train.tar: give .*--manual_dir")
     image = io.BytesIO()
     Image.new("RGB", (8, 8)).save(image, "JPEG")
     make_tars(tmp_path / "tars", [image.getvalue()] * 99)
     train, val = (tmp_path / "tars" / name for name in imagenet_tars.TARS)
     whole = train.read_bytes()
     train.write_bytes(b"\0" * 100)
-    with pytest.raises(UserError, match="train.tar is not a tar file: download it"):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused("train.tar is not a tar file: download it")
     train.write_bytes(whole[: len(whole) // 2 + 700])
-    with pytest.raises(UserError, match="cannot prepare ImageNet from .*tars"):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused("cannot prepare ImageNet from .*tars")
     assert list((tmp_path / "tfds").rglob("incomplete*")) == []
     val.unlink()
-    with pytest.raises(UserError, match="no file .*val.tar: give"):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused("no file .*val.tar: give")
     val.write_bytes(whole)
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     words = r"unpacking ImageNet needs about \S+ MB in .*tfds, found 0.0 MB"
-    with pytest.raises(UserError, match=words):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused(words)
     assert not (tmp_path / "store.partial").exists()

@@ -23,11 +23,10 @@ def break_images(folder):
     return ["train/ant/1.jpg", "train/cow/0.png", "val/bee/0.png"]
 
 
-def test_unreadable_images_are_named_after_all_others_are_done(tmp_path):
-    folder = draw(tmp_path / "images")
-    broken, out = break_images(folder), tmp_path / "store"
+def test_unreadable_images_are_named_after_all_others_are_done(tmp_path, images):
+    broken, out = break_images(images), tmp_path / "store"
     with pytest.raises(Unreadable, match=r"3 image\(s\) cannot be read") as raised:
-        make(f"folder:{folder}", out)
+        make(f"folder:{images}", out)
     assert [name for name, _ in raised.value.images] == broken
     assert all(name in why for name, why in raised.value.images)
     assert "runcated" in raised.value.images[0][1]
@@ -39,12 +38,11 @@ def test_unreadable_images_are_named_after_all_others_are_done(tmp_path):
     assert len(made) == 5
 
 
-def test_after_a_repair_only_the_incomplete_files_are_made(tmp_path):
-    folder = draw(tmp_path / "images")
-    whole = make(f"folder:{folder}", tmp_path / "whole")
-    kept = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
-    break_images(folder)
-    again = request(f"folder:{folder}", tmp_path / "store")
+def test_after_a_repair_only_the_incomplete_files_are_made(tmp_path, images):
+    whole = make(f"folder:{images}", tmp_path / "whole")
+    kept = {path: path.read_bytes() for path in images.rglob("*.*") if path.is_file()}
+    break_images(images)
+    again = request(f"folder:{images}", tmp_path / "store")
     with pytest.raises(Unreadable):
         make_store(again)
     for path, data in kept.items():
@@ -57,10 +55,9 @@ def test_after_a_repair_only_the_incomplete_files_are_made(tmp_path):
     assert content(store.folder) == content(whole.folder)
 
 
-def test_unreadable_images_are_left_out_and_recorded(tmp_path):
-    folder = draw(tmp_path / "images")
-    broken = break_images(folder)
-    store = make(f"folder:{folder}", tmp_path / "store", skip_corrupt=True)
+def test_unreadable_images_are_left_out_and_recorded(tmp_path, images):
+    broken = break_images(images)
+    store = make(f"folder:{images}", tmp_path / "store", skip_corrupt=True)
     assert [s["file_name"] for s in store.skipped] == broken
     assert [s["split"] for s in store.skipped] == ["train", "train", "validation"]
     assert store.skipped[1]["class_name"] == "cow"
@@ -71,18 +68,16 @@ def test_unreadable_images_are_left_out_and_recorded(tmp_path):
     assert store.rank_sums().shape[0] == 6
 
 
-def test_a_class_of_unreadable_images_only(tmp_path):
-    folder = draw(tmp_path / "images")
-    for path in (folder / "val/ant").iterdir():
+def test_a_class_of_unreadable_images_only(tmp_path, images):
+    for path in (images / "val/ant").iterdir():
         path.write_text("no image")
     options = {"skip_corrupt": True, "shard_records": None}
     with pytest.raises(UserError, match="no validation image of class 'ant' can be"):
-        make(f"folder:{folder}", tmp_path / "store", **options)
+        make(f"folder:{images}", tmp_path / "store", **options)
 
 
-def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
-    folder = draw(tmp_path / "images")
-    wanted = request(f"folder:{folder}", tmp_path / "store")
+def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path, images):
+    wanted = request(f"folder:{images}", tmp_path / "store")
 
     def two_files(tasks, advance):
         for task in tasks[:2]:
@@ -93,7 +88,7 @@ def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
         make_store(wanted, runner=two_files)
     first, second = sorted((tmp_path / "store.partial/store").glob("*-0000[01]-of-*"))
     before = [path.stat().st_mtime_ns for path in (first, second)]
-    Image.new("RGB", (20, 20), (1, 2, 3)).save(folder / "train/ant/0.png")
+    Image.new("RGB", (20, 20), (1, 2, 3)).save(images / "train/ant/0.png")
     (tmp_path / "store.partial/store/.left.part").write_bytes(b"of a killed start")
     store = make_store(wanted)
     after = [(store.folder / p.name).stat().st_mtime_ns for p in (first, second)]
@@ -102,8 +97,8 @@ def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
     assert not (store.folder / ".left.part").exists()
 
 
-def test_a_half_written_file_of_another_machine_is_removed(tmp_path):
-    wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "store")
+def test_a_half_written_file_of_another_machine_is_removed(tmp_path, images):
+    wanted = request(f"folder:{images}", tmp_path / "store")
 
     def interrupted(tasks, advance):
         for task in tasks:
@@ -125,13 +120,12 @@ def test_an_existing_store_is_kept(tmp_path, raw):
         make(raw.source, tmp_path / "taken")
 
 
-def test_work_begun_with_other_settings_is_not_thrown_away(tmp_path):
-    folder = draw(tmp_path / "images")
-    break_images(folder)
+def test_work_begun_with_other_settings_is_not_thrown_away(tmp_path, images):
+    break_images(images)
     with pytest.raises(Unreadable):
-        make(f"folder:{folder}", tmp_path / "store")
+        make(f"folder:{images}", tmp_path / "store")
     with pytest.raises(UserError, match="begun with --image_size=16 .* found 8: give"):
-        make(f"folder:{folder}", tmp_path / "store", image_size=8)
+        make(f"folder:{images}", tmp_path / "store", image_size=8)
 
 
 def test_a_second_command_in_the_same_folder_is_refused(tmp_path, folder):

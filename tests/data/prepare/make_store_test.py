@@ -115,18 +115,17 @@ def test_a_fraction_is_held_out(folder, tmp_path):
         np.testing.assert_array_equal(pixels(store, part)[2], images)
 
 
-def test_a_file_list_is_prepared_in_its_order(tmp_path):
-    folder = draw(tmp_path / "images")
-    train, val = folder / "train/train.txt", folder / "val/val.txt"
+def test_a_file_list_is_prepared_in_its_order(tmp_path, images):
+    train, val = images / "train/train.txt", images / "val/val.txt"
     train.write_text("cow/3.jpg 1\nant/0.png 0\ncow/0.png 1\nant/2.png 0\n")
     val.write_text("ant/0.png 0\ncow/1.jpg 1\n")
     store = make(f"filelist:{train},{val}", tmp_path / "store")
     assert store.class_names == ("ant", "cow")
-    labels, names, images = pixels(store, "train")
+    labels, names, found = pixels(store, "train")
     assert labels == [0, 0, 1, 1]
     assert names == ["ant/0.png", "ant/2.png", "cow/3.jpg", "cow/0.png"]
-    direct = Image.open(folder / "train/cow/0.png").resize((16, 16), Image.LANCZOS)
-    np.testing.assert_array_equal(images[3], np.asarray(direct))
+    direct = Image.open(images / "train/cow/0.png").resize((16, 16), Image.LANCZOS)
+    np.testing.assert_array_equal(found[3], np.asarray(direct))
 
 
 def test_other_colours_and_wrong_extensions(tmp_path):

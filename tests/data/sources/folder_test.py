@@ -42,6 +42,11 @@ def load_folder(root, **options):
     return load(f"folder:{root}", image_size=4, **options)
 
 
+def assert_refused(words, root, **options):
+    with pytest.raises(UserError, match=words):
+        load_folder(root, **options)
+
+
 @pytest.mark.parametrize("validation", ["val", "validation"])
 def test_folder_of_two_levels(tmp_path, validation):
     data = load_folder(two_levels(tmp_path, validation))
@@ -140,65 +145,51 @@ def test_a_class_may_be_called_train(tmp_path):
 
 def test_held_out_must_be_given_and_between_0_and_1(tmp_path):
     one_level(tmp_path)
-    with pytest.raises(UserError, match="needs folders train and val, or a share"):
-        load_folder(tmp_path)
+    assert_refused("needs folders train and val, or a share", tmp_path)
     for fraction in (0, 1, 20, float("nan")):
-        with pytest.raises(UserError, match=f"between 0 and 1, found {fraction}: give"):
-            load_folder(tmp_path, held_out=fraction)
+        words = f"between 0 and 1, found {fraction}: give"
+        assert_refused(words, tmp_path, held_out=fraction)
     save(tmp_path / "cat/0.png")
-    with pytest.raises(UserError, match="cat needs .* found one image: add another"):
-        load_folder(tmp_path, held_out=0.2)
+    assert_refused("cat needs .* found one image: add another", tmp_path, held_out=0.2)
 
 
 def test_options_that_the_source_does_not_use_are_refused(tmp_path):
-    with pytest.raises(UserError, match="--held_out=0.2 needs a folder without a val"):
-        load_folder(two_levels(tmp_path), held_out=0.2)
+    two_levels(tmp_path)
+    words = "--held_out=0.2 needs a folder without a val"
+    assert_refused(words, tmp_path, held_out=0.2)
     with pytest.raises(UserError, match="--held_out needs .* 'embedded' with --held"):
         load("embedded", image_size=32, held_out=0.2)
-    with pytest.raises(UserError, match="with --data_dir=x: leave it out"):
-        load_folder(tmp_path, data_dir="x")
+    assert_refused("with --data_dir=x: leave it out", tmp_path, data_dir="x")
 
 
 def test_missing_folders(tmp_path):
-    with pytest.raises(UserError, match="no folder '.*none': give DIR with DIR/train"):
-        load_folder(tmp_path / "none")
+    assert_refused("no folder '.*none': give DIR with DIR/train", tmp_path / "none")
     with pytest.raises(UserError, match="no folder ''"):
         load("folder:", image_size=4)
-    with pytest.raises(UserError, match="needs at least 2 class folders, found 0"):
-        load_folder(tmp_path, held_out=0.2)
+    assert_refused("needs at least 2 class folders, found 0", tmp_path, held_out=0.2)
     two_levels(tmp_path / "both", "val")
     two_levels(tmp_path / "both", "validation")
-    with pytest.raises(UserError, match="a folder val or validation .* found both"):
-        load_folder(tmp_path / "both")
+    assert_refused("a folder val or validation .* found both", tmp_path / "both")
     save(tmp_path / "alone/train/ant/0.png")
-    with pytest.raises(UserError, match="found neither: .* --held_out=SHARE"):
-        load_folder(tmp_path / "alone")
+    assert_refused("found neither: .* --held_out=SHARE", tmp_path / "alone")
 
 
 def test_classes_of_training_and_validation_differ(tmp_path):
     two_levels(tmp_path)
     save(tmp_path / "train/cat/0.png")
-    with pytest.raises(UserError, match="folder 'cat' in .*train but not in .*val"):
-        load_folder(tmp_path)
+    assert_refused("folder 'cat' in .*train but not in .*val", tmp_path)
     save(tmp_path / "val/cat/0.png")
     save(tmp_path / "val/dog/0.png")
-    with pytest.raises(UserError, match="folder 'dog' in .*val but not in .*train"):
-        load_folder(tmp_path)
+    assert_refused("folder 'dog' in .*val but not in .*train", tmp_path)
 
 
-def test_empty_class_folder(tmp_path):
-    two_levels(tmp_path)
-    for path in (tmp_path / "val/bee").iterdir():
+def test_an_empty_class_and_a_single_class(tmp_path):
+    two_levels(tmp_path / "empty")
+    for path in (tmp_path / "empty/val/bee").iterdir():
         path.unlink()
-    with pytest.raises(UserError, match="val/bee needs at least one image, found none"):
-        load_folder(tmp_path)
-
-
-def test_one_class(tmp_path):
-    with pytest.raises(
-        UserError, match="train needs at least 2 class .* found 1: give"
-    ):
-        load_folder(two_levels(tmp_path, classes=("ant",)))
+    assert_refused("val/bee needs at least one image, found none", tmp_path / "empty")
+    two_levels(tmp_path / "one", classes=("ant",))
+    assert_refused("train needs at least 2 class .* found 1: give", tmp_path / "one")
 
 
 NO_FILE = "9.png, which is not a file, or a link to nothing: move or remove it"
@@ -218,23 +209,20 @@ NO_FILE = "9.png, which is not a file, or a link to nothing: move or remove it"
 )
 def test_what_is_not_an_image(tmp_path, make, message):
     make(two_levels(tmp_path) / "train/ant/9.png")
-    with pytest.raises(UserError, match=message):
-        load_folder(tmp_path)
+    assert_refused(message, tmp_path)
 
 
 def test_other_files_are_found_before_any_image_is_read(tmp_path):
     two_levels(tmp_path)
     (tmp_path / "train/ant/0.png").write_bytes(b"damaged")
     (tmp_path / "val/bee/notes.txt").write_text("notes")
-    with pytest.raises(UserError, match="bee/notes.txt, which is not an image: m"):
-        load_folder(tmp_path)
+    assert_refused("bee/notes.txt, which is not an image: m", tmp_path)
 
 
 def test_links_to_a_parent_are_not_followed(tmp_path):
     two_levels(tmp_path)
     (tmp_path / "train/ant/up").symlink_to(tmp_path)
-    with pytest.raises(UserError, match="ant/up, which is a folder: move or remove"):
-        load_folder(tmp_path)
+    assert_refused("ant/up, which is a folder: move or remove", tmp_path)
 
 
 def test_linked_class_folders_are_read(tmp_path):
@@ -260,8 +248,7 @@ def test_truncated_image(tmp_path, ending):
     path = tmp_path / f"train/bee/9.{ending}"
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:700])
-    with pytest.raises(UserError, match=f"cannot read image .*bee/9.{ending} .*: repl"):
-        load_folder(tmp_path)
+    assert_refused(f"cannot read image .*bee/9.{ending} .*: repl", tmp_path)
 
 
 def test_enormous_image(tmp_path, monkeypatch):
@@ -269,8 +256,7 @@ def test_enormous_image(tmp_path, monkeypatch):
     save(tmp_path / "train/bee/9.png", size=(30, 30))
     # Pillow refuses more than twice its limit, by default 89 million pixels.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
-    with pytest.raises(UserError, match="bee/9.png .*exceeds limit.*: replace it"):
-        load_folder(tmp_path)
+    assert_refused("bee/9.png .*exceeds limit.*: replace it", tmp_path)
 
 
 def test_more_images_than_one_batch_keep_their_order(tmp_path):

@@ -30,6 +30,11 @@ def load_pets(root, spec="tfds:pets", image_size=4, **options):
     return load(spec, image_size=image_size, data_dir=str(root), **options)
 
 
+def assert_refused(words, root, spec="tfds:pets", **options):
+    with pytest.raises(UserError, match=words):
+        load_pets(root, spec, **options)
+
+
 def images(count, dtype=np.uint8, channels=3):
     """Images of one colour each and of differing sizes."""
     scale = 257 if dtype == np.uint16 else 1
@@ -144,21 +149,16 @@ def test_not_prepared(tmp_path, monkeypatch):
         f"no prepared data set 'mnist' under {tmp_path}: prepare it with `tfds build"
         f" mnist --data_dir={tmp_path}`"
     )
-    with pytest.raises(UserError, match=message):
-        load_pets(tmp_path, "tfds:mnist")
-    with pytest.raises(
-        UserError, match="--imports=yosinski_tf.data.embedded.tfds_builder`"
-    ):
-        load_pets(tmp_path, "tfds:yosinski_embedded")
+    assert_refused(message, tmp_path, "tfds:mnist")
+    words = "--imports=yosinski_tf.data.embedded.tfds_builder`"
+    assert_refused(words, tmp_path, "tfds:yosinski_embedded")
     for name in ("pets/large", "pets:2.0.0", "kaggle:pets", "no such name"):
-        with pytest.raises(UserError, match=f"no prepared data set '{name}' under"):
-            load_pets(tmp_path, f"tfds:{name}")
+        assert_refused(f"no prepared data set '{name}' under", tmp_path, f"tfds:{name}")
 
 
 def test_splits_are_needed(tmp_path):
     prepare(tmp_path, {"train": examples(images(2))})
-    with pytest.raises(UserError, match=r"splits train and .* found \['train'\]: "):
-        load_pets(tmp_path)
+    assert_refused(r"splits train and .* found \['train'\]: ", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,7 @@ def test_features_are_needed(tmp_path, features, found):
     example = {"image": image, "label": 0, "other": 0}
     pairs = [(0, {key: example[key] for key in features})]
     prepare(tmp_path, {"train": pairs, "test": pairs}, features)
-    with pytest.raises(
-        UserError, match=f"needs one Image and one ClassLabel, found {found} in"
-    ):
-        load_pets(tmp_path)
+    assert_refused(f"one Image and one ClassLabel, found {found} in", tmp_path)
 
 
 def test_images_of_floats_are_refused(tmp_path):
@@ -186,14 +183,14 @@ def test_images_of_floats_are_refused(tmp_path):
     image = tfds.features.Image(shape=(None, None, 1), dtype=np.float32)
     splits = {"train": pairs, "test": pairs}
     prepare(tmp_path, splits, {"image": image, "label": LABEL})
-    with pytest.raises(UserError, match="images of uint8 or uint16, found float32"):
-        load_pets(tmp_path)
+    assert_refused("images of uint8 or uint16, found float32", tmp_path)
 
 
 def test_memory_is_checked(tmp_path):
     prepare(tmp_path)
-    with pytest.raises(UserError, match="8 images of 4 x 4 pixels need 0.00 GB"):
-        load_pets(tmp_path, available_bytes=100)
+    assert_refused(
+        "8 images of 4 x 4 pixels need 0.00 GB", tmp_path, available_bytes=100
+    )
 
 
 def test_damaged_files(tmp_path):
@@ -207,5 +204,4 @@ def test_damaged_files(tmp_path):
         shard.unlink()
         if damage is not None:
             shard.write_bytes(damage)
-        with pytest.raises(UserError, match="cannot be read in full, split train .*: "):
-            load_pets(tmp_path)
+        assert_refused("cannot be read in full, split train .*: ", tmp_path)
