@@ -1,4 +1,4 @@
-"""Files and folders that are wrong, and what is said of them."""
+"""Wrong files and folders, and the words of their messages."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image", move)
     file("enormous.png", enormous(), "exceeds limit", replace)
     file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
-    # What can be read is read: only the last file is spoken of.
+    # All files but the last can be read.
     folder("of many kinds", _many_kinds, "train/dog/last.png", "it is not an image")
     link = "a link to nothing"
     folder("with a looping link", _loop("train/dog/1.png"), "dog/1.png", link, move)
@@ -225,7 +225,7 @@ def _many_kinds(path: pathlib.Path) -> None:
 
 
 def stores(place: pathlib.Path) -> dict[str, Bad]:
-    """Prepared stores, and what is no such store."""
+    """Stores, and folders that are no store."""
     place.mkdir()
     found = {}
 
@@ -270,7 +270,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
     share, folder = "--held_out=0.2", "--data_dir=x"
     store("with a share", whole, "--held_out needs a source", share, flags=(share,))
     store("with a folder", whole, "--data_dir needs a source", folder, flags=(folder,))
-    # Not finished: the description is written last.
+    # A store is finished when it has its description.
     unfinished = place / "unfinished.partial" / "store"
     fabricate.store(unfinished, image_size=16, class_names=CLASSES)
     (unfinished / "store.json").unlink()
@@ -291,7 +291,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
 
 
 def preparations(place: pathlib.Path) -> dict[str, Bad]:
-    """What yosinski-prepare refuses, leaving nothing behind."""
+    """Bad input to yosinski-prepare and yosinski-benchmark."""
     place.mkdir()
     good = images(place / "good")
     folder, out = f"--source=folder:{good}", f"--out={place}/out"
@@ -360,6 +360,8 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     over = "--out needs a new folder or a store, found other files in"
     prepare("over other files", kept, over, "another --out")
     prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), over)
+    nowhere = (folder, "--out=/proc/store")
+    prepare("where nothing can be written", nowhere, "cannot write /proc/store")
     prepare("verify nothing", (f"--verify={place}/x",), "no store at", "store.json")
     prepare("verify images", (f"--verify={good}",), f"no store at {good}", "--out=DIR")
     prepare("stray argument", (folder, out, "x"), "'x'", "start with --", "--help")
@@ -455,20 +457,17 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
     return found
 
 
-def studies(place: pathlib.Path, data: str, prepared: pathlib.Path) -> dict[str, Bad]:
-    """Study folders.
+def studies(place: pathlib.Path, data: str, good: pathlib.Path) -> dict[str, Bad]:
+    """Study folders, copies of a good one that has images but no run.
 
-    Args:
-      place: Where to make them.
-      data: The flag that names good images.
-      prepared: A good study folder of these images, without a run.
+    `data` is the flag that names these images.
     """
     place.mkdir()
     another = "choose another --runs folder"
     found = {}
 
     def folder(name: str, *words: str, treatments: str = "A3B", **options: bool):
-        runs = copied(prepared, place / name.replace(" ", "_"))
+        runs = copied(good, place / name.replace(" ", "_"))
         found[name] = study(
             data,
             f"--runs={runs}",

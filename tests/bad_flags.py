@@ -1,4 +1,4 @@
-"""Flags, treatments and splits that are wrong, and what is said of them."""
+"""Wrong flags, treatments and splits, and the words of their messages."""
 
 import dataclasses
 import pathlib
@@ -9,9 +9,9 @@ class Bad:
     """A command that must be refused.
 
     Attributes:
-      binary: Which, without `yosinski-`.
+      binary: Its name without `yosinski-`.
       arguments: Its arguments.
-      words: What its one sentence holds: what was wanted, what came, what to do.
+      words: Words of its one sentence: what it needs, what it found, what to do.
       plain_user: Whether it must be run without the rights of root.
     """
 
@@ -27,7 +27,7 @@ def study(*arguments: str, words: tuple[str, ...], plain_user: bool = False) -> 
 
 
 def _flag(argument: str, *words: str) -> Bad:
-    """`yosinski-study` with one flag that the sentence must name."""
+    """`yosinski-study` with one flag, whose name the sentence must contain."""
     return study(argument, words=(argument.split("=")[0], *words))
 
 
@@ -152,7 +152,7 @@ def single_flags() -> dict[str, Bad]:
 
 
 def contradictions(images: pathlib.Path) -> dict[str, Bad]:
-    """Flags that are right one by one and wrong together."""
+    """Flags that contradict each other, or the data set, or the command."""
     data = f"--dataset=folder:{images}"
     return {
         "crop over image": study(

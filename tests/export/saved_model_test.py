@@ -1,3 +1,5 @@
+"""A finished run as a SavedModel: its files, its answers, what it refuses."""
+
 import io
 import json
 import os
@@ -15,7 +17,6 @@ from places import PHOTOGRAPHS
 
 from yosinski_tf.data import decoding
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.experiment.networks import Network
 from yosinski_tf.export import saved_model
 from yosinski_tf.models import cohort, surgery
 from yosinski_tf.study.records import write_record
@@ -28,7 +29,7 @@ MEAN = [110.5, 120.25, 99.0]
 
 
 def _weights(num_classes):
-    """Weights under which different images are of different classes."""
+    """Weights that predict different classes for different images."""
     random = np.random.default_rng(9)
     weights = {}
     for layer, shape in NETWORK.kernel_shapes(32, num_classes).items():
@@ -39,7 +40,7 @@ def _weights(num_classes):
 
 
 def _finished_run(runs, names=NAMES, **changes):
-    """A run with 36 x 36 images of which the network sees 32 x 32."""
+    """A run with images of 36 x 36 pixels and crops of 32 x 32."""
     weights = _weights(len(names))
     made = record(
         "A3B",
@@ -60,7 +61,7 @@ def _finished_run(runs, names=NAMES, **changes):
 
 
 def _photograph(height, width, seed=0):
-    """Noise with the spectrum of a photograph, and a hard edge: uint8."""
+    """Noise with the spectrum of a photograph, and a hard edge; uint8."""
     random = np.random.default_rng(seed)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
     spectrum = np.fft.fft2(random.normal(size=(height, width, 3)), axes=(0, 1))
@@ -102,7 +103,7 @@ def loaded(folder):
     return tf.saved_model.load(str(folder))
 
 
-def test_the_folder_says_what_it_is(folder, runs):
+def test_the_folder_describes_the_export(folder, runs):
     assert folder == runs / "export" / RUN
     assert [path.name for path in folder.parent.iterdir()] == [RUN]
     text = (folder / "labels.txt").read_text("utf-8")
@@ -223,46 +224,43 @@ def test_warp_leaves_images_of_the_size_as_they_are():
     np.testing.assert_array_equal(saved_model.warp(tf.constant(image), 32), image)
 
 
+def _difference(data, size=32):
+    """Mean absolute difference to the pixels that training sees, of 255."""
+    ours = saved_model.decode(tf.constant(data), size).numpy().astype(int)
+    return np.abs(ours - decoding.decode_image(data, "file", size)).mean()
+
+
 @pytest.mark.parametrize("size", [(300, 400), (96, 96), (193, 800), (800, 900)])
 @pytest.mark.parametrize("subsampling", [0, 2])
 def test_jpeg_files_become_the_pixels_of_the_data_pipeline(size, subsampling):
     data = _file(_photograph(*size), "JPEG", quality=85, subsampling=subsampling)
-    ours = saved_model.decode(tf.constant(data), 32).numpy().astype(int)
-    pillow = decoding.decode_image(data, "file", 32).astype(int)
-    assert np.abs(ours - pillow).mean() < 2e-3
+    assert _difference(data) < 2e-3
 
 
 def test_grey_and_transparent_files_become_rgb():
     grey = _photograph(50, 60)[:, :, 0]
     clear = np.dstack([_photograph(50, 60), grey])
     for data in (_file(grey, "JPEG"), _file(grey, "PNG"), _file(clear, "PNG")):
-        ours = saved_model.decode(tf.constant(data), 32).numpy().astype(int)
-        pillow = decoding.decode_image(data, "file", 32).astype(int)
-        assert np.abs(ours - pillow).mean() < 2e-3
+        assert _difference(data) < 2e-3
 
 
 def test_the_first_frame_of_an_animation_counts():
     frames = [_photograph(50, 60, seed) for seed in (1, 2)]
     more = {"save_all": True, "append_images": [Image.fromarray(frames[1])]}
-    data = _file(frames[0], "GIF", **more)
-    ours = saved_model.decode(tf.constant(data), 32).numpy().astype(int)
-    pillow = decoding.decode_image(data, "file", 32).astype(int)
-    assert np.abs(ours - pillow).mean() < 2e-3
+    assert _difference(_file(frames[0], "GIF", **more)) < 2e-3
 
 
 def test_real_photographs():
     if not PHOTOGRAPHS.exists():
-        pytest.skip("wants ImageNet photographs, which are not part of the project")
+        pytest.skip("needs ImageNet photographs, which are not part of the project")
     with tarfile.open(PHOTOGRAPHS) as tar:
         members = [member for member in tar.getmembers() if member.isfile()][:12]
         files = [tar.extractfile(member).read() for member in members]
     for data in files:
-        ours = saved_model.decode(tf.constant(data), 64).numpy().astype(int)
-        pillow = decoding.decode_image(data, "file", 64).astype(int)
         # Pillow 13 resizes tall images in the other order.
         with Image.open(io.BytesIO(data)) as image:
             bound = 2e-3 if image.height <= image.width else 0.3
-        assert np.abs(ours - pillow).mean() < bound
+        assert _difference(data, 64) < bound
 
 
 def test_two_classes(tmp_path):
@@ -350,12 +348,3 @@ def test_weights_that_are_missing_or_of_another_training(tmp_path):
     path.unlink()
     with pytest.raises(UserError, match="record but no weights.npz"):
         saved_model.export(tmp_path, RUN, tmp_path / "out")
-
-
-def test_a_network_comes_back_from_its_settings():
-    assert Network.from_settings(NETWORK.settings()) == NETWORK
-    assert Network.from_settings(json.loads(json.dumps(NETWORK.settings()))) == NETWORK
-    with pytest.raises(UserError, match="description of a network"):
-        Network.from_settings({"name": "mini", "layers": [{"kernel": 3}]})
-    with pytest.raises(UserError, match="description of a network"):
-        Network.from_settings({"name": "mini"})

@@ -1,4 +1,4 @@
-"""How commands end: what is said, what is written, and under which lock."""
+"""How commands end: what they print and write, and under which lock."""
 
 import errno
 import os
@@ -36,7 +36,7 @@ class Flags(types.SimpleNamespace):
 
 
 @pytest.mark.parametrize("code", command_line.STOPPED)
-def test_a_job_that_was_stopped_reports_nothing(tmp_path, monkeypatch, code):
+def test_a_command_that_was_stopped_writes_no_results(tmp_path, monkeypatch, code):
     flags = Flags(plan="", treatments=["baseA"], split=["random:0"], with_bases=False)
     distribution = types.SimpleNamespace(follows=False)
     given = types.SimpleNamespace(distribution=distribution)
@@ -69,7 +69,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
     assert not locks.holders(tmp_path, ["report"])
 
 
-def test_who_is_waited_for_is_told(capsys):
+def test_the_user_learns_which_process_is_waited_for(capsys):
     messages.tell_waiting(locks.Busy("folder", this_process()))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Waiting: folder is held by ")
@@ -77,7 +77,7 @@ def test_who_is_waited_for_is_told(capsys):
     assert line.endswith("if its machine has ended, for up to 5 minutes.")
 
 
-def test_what_failed_is_told_without_letters_that_a_terminal_obeys(capsys):
+def test_control_characters_of_a_failure_are_escaped(capsys):
     run = types.SimpleNamespace(run_id="run")
     cohort = types.SimpleNamespace(runs=(run,))
     event = Event(EventKind.FAILED, cohort, message="a\x1b[2Jb")
