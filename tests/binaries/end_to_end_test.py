@@ -212,7 +212,7 @@ def test_a_data_set_that_changes_during_a_study_is_refused(tmp_path):
     victim = data / "train" / "class0" / "0.png"
     victim.write_bytes(victim.read_bytes())
     again = [*shared, f"--dataset=folder:{tmp_path}/x/../data/"]
-    done = succeed("random", *again, "--treatments=R1W,R7W", "--processes=2")
+    succeed("random", *again, "--treatments=R1W,R7W", "--processes=2")
     for run_id in ("whole_R1W_seed0", "whole_R7W_seed0"):
         record = json.loads((runs / run_id / "record.json").read_text())
         assert record["threads"] == 1
