@@ -114,12 +114,12 @@ def test_a_network_with_a_weight_that_is_not_finite_has_diverged(
 ):
     conclude = trainer.conclude
 
-    def broken(job, setup, *rest):
+    def broken(job, setup, *rest, **options):
         weights = setup.model.weights("baseB")
         kernel = weights["conv1/kernel"] = weights["conv1/kernel"].copy()
         kernel[-1, -1, -1, -1] = value
         setup.model.assign("baseB", weights)
-        return conclude(job, setup, *rest)
+        return conclude(job, setup, *rest, **options)
 
     # After the last loss: ReLU drops a NaN on some processors and keeps it on others.
     monkeypatch.setattr(trainer, "conclude", broken)
