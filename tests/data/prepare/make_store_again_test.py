@@ -167,9 +167,7 @@ def test_bad_settings(tmp_path, folder, changes, words):
 def test_names_that_do_not_fit_on_a_line(tmp_path):
     folder = draw(tmp_path / "images", 1, 1)
     (folder / "train/ant/0.png").rename(folder / "train/ant/a\nb.png")
-    with pytest.raises(
-        UserError, match="images need one line of text, found .*: rename"
-    ):
+    with pytest.raises(UserError, match="need one line of text, found .*: rename"):
         make(f"folder:{folder}", tmp_path / "store")
 
 
@@ -217,7 +215,7 @@ def test_warnings_are_given_and_recorded(tmp_path):
     store = make_store(request(f"folder:{folder}", tmp_path / "b"), warn=given.append)
     assert store.warnings == tuple(given)
     assert given == [
-        "1 training images have the name of another class, the first is"
+        "1 training image(s) have the name of another class, the first is"
         " train/n01440764/n01443537_7.png of class n01440764"
     ]
     assert store.families == ("natural",) * 3

@@ -38,10 +38,10 @@ def test_imagenet_with_images_missing():
     validation[7] += 1
     assert source_checks.check(listing(train, validation, WORDNET)) == [
         "1,280,567 ImageNet training images found, 1,281,167 promised: 600 missing",
-        "1 classes do not have the 732 to 1300 training images of ImageNet, the first"
+        "1 class(es) do not have the 732 to 1300 training images of ImageNet, the first"
         " is n01491361 with 681",
         "50,001 ImageNet validation images found, 50,000 promised: 1 too many",
-        "1 classes do not have the 50 validation images of ImageNet, the first is"
+        "1 class(es) do not have the 50 validation images of ImageNet, the first is"
         " n01514668 with 51",
     ]
 

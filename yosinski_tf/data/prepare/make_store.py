@@ -158,16 +158,16 @@ def _make(
     shards = {task.path for task in tasks}
     work.keep_only(shards)
     (work.notes / _UNREADABLE).unlink(missing_ok=True)
-    left = [task for task in tasks if not is_made(task)]
-    check_space(listing, left, request.settings, work.store)
+    todo = [task for task in tasks if not is_made(task)]
+    check_space(listing, todo, request.settings, work.store)
     total = sum(len(task.images) for task in tasks)
-    done = total - sum(len(task.images) for task in left)
+    done = total - sum(len(task.images) for task in todo)
     report("preparing", done, total)
     advance = counter(lambda *now: report("preparing", *now), total, done)
-    if left and runner:
-        runner(left, advance)
-    elif left:
-        made = run_all(make_shard, left, processes=request.processes, advance=advance)
+    if todo and runner:
+        runner(todo, advance)
+    elif todo:
+        made = run_all(make_shard, todo, processes=request.processes, advance=advance)
         collections.deque(made, maxlen=0)
     # A process that was killed, here or elsewhere, may leave a half-written file.
     work.keep_only(shards)

@@ -62,7 +62,7 @@ def _imagenet(listing: Listing) -> list[str]:
             first = int(np.argmax(wrong))
             promised = f"{least} to {most}" if least < most else f"{most}"
             warnings.append(
-                f"{wrong.sum():,} classes do not have the {promised} {word} images of"
+                f"{wrong.sum():,} class(es) do not have the {promised} {word} images of"
                 f" ImageNet, the first is {listing.class_names[first]} with"
                 f" {counts[first]:,}"
             )
@@ -89,6 +89,6 @@ def _other_names(names: tuple[str, ...], images: ListedImages) -> list[str]:
     if not wrong:
         return []
     return [
-        f"{len(wrong):,} training images have the name of another class, the first is"
-        f" {wrong[0][0]} of class {wrong[0][1]}"
+        f"{len(wrong):,} training image(s) have the name of another class, the first"
+        f" is {wrong[0][0]} of class {wrong[0][1]}"
     ]
