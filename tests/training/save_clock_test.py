@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import save_clock
 from yosinski_tf.training.save_clock import Interval, SaveClock
 
 
@@ -49,16 +48,7 @@ def test_an_interval_is_over_after_its_steps_or_minutes():
     assert Interval(minutes=0.0).passed(0, 0.0)
 
 
-class Clock:
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-
-def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(save_clock, "time", clock)
+def test_saving_takes_less_than_2_percent_of_a_training(clock):
     saves = SaveClock(Interval(minutes=1.0), step=0, saved=False)
     assert not saves.due(10) and not saves.holds(0)
     clock.now += 60
@@ -79,9 +69,7 @@ def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
     assert saves.due(22)
 
 
-def test_an_interval_of_steps_does_not_depend_on_the_time_of_saving(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(save_clock, "time", clock)
+def test_an_interval_of_steps_does_not_depend_on_the_time_of_saving(clock):
     saves = SaveClock(Interval(steps=5), step=100, saved=True)
     assert saves.holds(100) and not saves.due(104) and saves.due(105)
     with saves.saving(105):

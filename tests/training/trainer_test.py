@@ -364,9 +364,9 @@ def test_a_checkpoint_of_another_base_is_not_continued(tmp_path, images, study):
     digest = surgery.digest(weights, NETWORK.layer_names)
     record = dataclasses.replace(record_of(tmp_path, "baseA"), weights_sha256=digest)
     records.write_record(tmp_path, record)
-    told = []
-    trainer.train(job, report=told.append)
-    (note,) = [progress.note for progress in told if progress.note]
+    reports = []
+    trainer.train(job, report=reports.append)
+    (note,) = [progress.note for progress in reports if progress.note]
     assert "the base of random-0_A6B+_seed3 was trained again since" in note
     assert note.endswith("training starts again")
 
