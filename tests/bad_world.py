@@ -1,4 +1,4 @@
-"""A folder full of things that are wrong, each in a place of its own."""
+"""Images, runs and study folders that tests spoil in one way each."""
 
 import dataclasses
 import io
@@ -47,7 +47,7 @@ def enormous() -> bytes:
 
 
 def images(folder: pathlib.Path, classes: tuple[str, ...] = CLASSES) -> pathlib.Path:
-    """A good folder: a training and a validation image of every class."""
+    """Makes a good folder: a training and a validation image of every class."""
     for part in ("train", "val"):
         for name in classes:
             home = folder / part / name
@@ -59,13 +59,13 @@ def images(folder: pathlib.Path, classes: tuple[str, ...] = CLASSES) -> pathlib.
 def spoilt(
     folder: pathlib.Path, spoil: Callable[[pathlib.Path], object]
 ) -> pathlib.Path:
-    """A good folder after something was done to it."""
+    """Makes a good folder of images and spoils it."""
     spoil(images(folder))
     return folder
 
 
 def with_file(name: str, content: bytes) -> Callable[[pathlib.Path], object]:
-    """Puts a file into a folder."""
+    """A function that puts a file into a folder."""
     return lambda folder: (folder / name).write_bytes(content)
 
 
@@ -75,9 +75,9 @@ def weights(outputs: int = OUTPUTS) -> surgery.Weights:
 
 
 def finished_run(runs: pathlib.Path, treatment: str, **changes: object) -> Record:
-    """A run of the tiny network with a record and the weights it speaks of.
+    """Makes a run of the tiny network: a record, and the weights that it describes.
 
-    In a folder with settings it is a run as they say, on the good folder's classes.
+    In a study folder, the record agrees with its settings and the good folder.
     """
     found = weights()
     settings = {"recipe": {"image_size": 16, "crop_size": 16}}
@@ -103,9 +103,9 @@ def finished_run(runs: pathlib.Path, treatment: str, **changes: object) -> Recor
 
 
 def edited(runs: pathlib.Path, **changes: object) -> pathlib.Path:
-    """A study folder of one run with some fields of its record replaced.
+    """Makes a study folder of one run whose record has some fields replaced.
 
-    What is replaced by Ellipsis is taken away.
+    Fields replaced by `...` are left out.
     """
     made = finished_run(runs, "A3B")
     fields = {**dataclasses.asdict(made), **changes}

@@ -1,14 +1,17 @@
-"""How tests start the binaries, and what they start them on."""
+"""How tests start the commands, and what they start them on."""
 
+import contextlib
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from places import ROOT
 
 TINY = [
     "--image_size=16",
@@ -16,36 +19,75 @@ TINY = [
     "--steps=12",
     "--batch_size=4",
     "--validate_every=6",
-    # Bits are the same on every machine of a kind, and on a slow one it is as fast.
+    # Not auto, which differs between machines.
     "--precision=float32",
 ]
-ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+Completed = subprocess.CompletedProcess
 _NOTHING: Mapping[str, str] = {}
 
 
 def start(
-    binary: str, *arguments: str, environment: Mapping[str, str] = _NOTHING
+    binary: str,
+    *arguments: str,
+    environment: Mapping[str, str] = _NOTHING,
+    output: pathlib.Path | None = None,
+    **options: Any,
 ) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", f"yosinski_tf.binaries.{binary}", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**ENVIRONMENT, **environment},
-        # A test run in the background is deaf to Ctrl-C; what it starts is not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    """Starts a command; what it prints goes to pipes, or all of it to a file.
+
+    Args:
+      binary: Its name without `yosinski-`.
+      *arguments: Its arguments.
+      environment: Variables to add to the environment.
+      output: The file.
+      **options: More options of `Popen`.
+    """
+    with contextlib.ExitStack() as files:
+        out, err = subprocess.PIPE, subprocess.PIPE
+        if output is not None:
+            out, err = files.enter_context(open(output, "w")), subprocess.STDOUT
+        return subprocess.Popen(
+            [sys.executable, "-m", f"yosinski_tf.binaries.{binary}", *arguments],
+            stdout=out,
+            stderr=err,
+            text=True,
+            env={**ENVIRONMENT, **environment},
+            # Tests in the background ignore Ctrl-C; the commands they start must not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            **options,
+        )
 
 
-def run(
-    binary: str, *arguments: str, environment: Mapping[str, str] = _NOTHING
-) -> subprocess.CompletedProcess:
-    process = start(binary, *arguments, environment=environment)
-    out, err = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+def run(binary: str, *arguments: str, **options: Any) -> Completed:
+    """Runs a command to its end, see `start`."""
+    process = start(binary, *arguments, **options)
+    out, err = process.communicate(timeout=900)
+    return Completed(process.args, process.returncode, out, err)
+
+
+def succeed(binary: str, *arguments: str, **options: Any) -> Completed:
+    """Runs a command that must succeed."""
+    done = run(binary, *arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def refuse(binary: str, *arguments: str, **options: Any) -> str:
+    """Runs a command that must be refused; returns its one sentence."""
+    done = run(binary, *arguments, **options)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
 
 
 def draw_folder(folder: pathlib.Path, classes: int) -> pathlib.Path:
+    """Makes a folder of images: 6 of each class for training, 3 for validation."""
     random = np.random.default_rng(0)
     for part, count in (("train", 6), ("val", 3)):
         for name in range(classes):

@@ -1,4 +1,4 @@
-"""A disk that is full: one sentence, nothing lost, and on again with room."""
+"""A full disk: one sentence, no loss, and the same command goes on with room."""
 
 import contextlib
 import errno
@@ -12,18 +12,14 @@ import sys
 import numpy as np
 import pytest
 import stub_training
-from commands import TINY, draw_folder, run
+from commands import TINY, draw_folder, run, succeed
 
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.report import write_report
 from yosinski_tf.study import records
-from yosinski_tf.study.folder import (
-    check_folder,
-    finished,
-    make_study_folder,
-    settings,
-    sign,
-)
+from yosinski_tf.study.folder import make_study_folder
+from yosinski_tf.study.image_source import sign
+from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
 
 
@@ -41,62 +37,52 @@ def small_disk(folder: pathlib.Path, size: str):
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def _records(runs: pathlib.Path) -> dict[pathlib.Path, bytes]:
+    return {path: path.read_bytes() for path in runs.glob("*/record.json")}
+
+
 def fill(path: pathlib.Path, leave: int) -> None:
-    """Fills the disk with one file but for some bytes."""
+    """Fills the disk with one file, except for some bytes."""
     state = os.statvfs(path.parent)
     path.write_bytes(bytes(max(0, state.f_bavail * state.f_frsize - leave)))
 
 
-@pytest.mark.parametrize(
-    "leave",
-    [
-        # Each takes some 15 seconds.
-        pytest.param(100_000, marks=pytest.mark.slow),
-        pytest.param(0, marks=pytest.mark.slow),
-        pytest.param(20_000, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow  # about 15 s each
+@pytest.mark.parametrize("leave", [100_000, 0, 20_000])
 def test_a_study_on_a_full_disk_says_so_and_goes_on_with_room(tmp_path, leave):
     images = draw_folder(tmp_path / "data", 6)
     with small_disk(tmp_path / "disk", "4M") as disk:
         runs, filler = disk / "runs", disk / "filler"
         shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
         if leave == 20_000:
-            assert run("base", *shared, "--treatments=baseA").returncode == 0
+            succeed("base", *shared, "--treatments=baseA")
         fill(filler, leave)
         full = run("base", *shared, "--treatments=baseA,baseB")
         assert full.returncode == 2, full.stderr
         last = full.stderr.strip().splitlines()[-1]
         assert f"no room on the disk of {disk}" in last
-        assert "what is finished is kept" in last
+        assert "finished work is kept" in last
         assert "Traceback" not in full.stderr
         assert not list(runs.glob("*/failure.json"))
-        records = {path: path.read_bytes() for path in runs.glob("*/record.json")}
+        before = _records(runs)
         if leave != 100_000:
-            assert len(records) == (1 if leave == 20_000 else 0)
+            assert len(before) == (1 if leave == 20_000 else 0)
         filler.unlink()
-        done = run("base", *shared, "--treatments=baseA,baseB")
-        assert done.returncode == 0, done.stderr
-        assert (
-            records.items()
-            <= {path: path.read_bytes() for path in runs.glob("*/record.json")}.items()
-        )
-        for half in "AB":
-            record = json.loads(
-                (runs / f"random-0_base{half}_seed0" / "record.json").read_text()
-            )
-            assert record["status"] == "finished"
+        succeed("base", *shared, "--treatments=baseA,baseB")
+        after = _records(runs)
+        assert before.items() <= after.items() and len(after) == 2
+        assert {json.loads(r)["status"] for r in after.values()} == {"finished"}
         assert not list(runs.rglob("*.part"))
 
 
 class Disk:
-    """Stands before the calls that take room, and refuses one of them."""
+    """Counts the calls that need room on the disk, and refuses one of them."""
 
     def __init__(self, monkeypatch):
         self.calls, self.refused = 0, None
         for name in ("link", "mkdir", "replace"):
             monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
-        # Waiting for the real disk would tell nothing more.
+        # The real call would only take time.
         monkeypatch.setattr(os, "fsync", self._counted(lambda number: None))
 
     def _counted(self, real):
@@ -112,11 +98,8 @@ class Disk:
         self.calls, self.refused = 0, refused
 
 
-SETTINGS = settings(
-    {"spec": "embedded", "image_size": 8, "data_dir": None, "held_out": None},
-    stub_training.NETWORK,
-    stub_training.RECIPE,
-    1,
+SETTINGS = make_settings(
+    DataSource("embedded", 8), stub_training.NETWORK, stub_training.RECIPE, 1
 )
 
 
@@ -127,12 +110,12 @@ def _images():
 
 
 def _whole_study(runs):
-    """All that a study writes, but for what TensorFlow writes."""
+    """Writes all files of a study, except for those that TensorFlow writes."""
     check_folder(runs, SETTINGS)
     make_study_folder(runs, SETTINGS, _images(), sign(SETTINGS))
     remove_leftovers(runs)
     for cohort in stub_training.cohorts("A1B,B1B"):
-        done = finished(runs)
+        done = records.records_by_id(runs)
         if any(run.run_id not in done for run in cohort.runs):
             job = stub_training.job(runs, cohort)
             stub_training.train(job, lambda progress: None, lambda: False)
@@ -152,7 +135,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 @pytest.fixture(scope="module")
 def opened():
-    """Paths that are opened for writing, as long as the list is asked for."""
+    """Paths that are opened for writing while the fixture is used."""
     found: list[str] = []
     watching = [True]
 
@@ -160,17 +143,17 @@ def opened():
         if watching[0] and event == "open" and arguments[2] & WRITING:
             found.append(str(arguments[0]))
 
-    # There is no way to remove it.
+    # An audit hook cannot be removed.
     sys.addaudithook(watch)
     yield found
     watching[0] = False
 
 
-def test_nothing_is_written_under_the_name_that_is_read(tmp_path, opened):
+def test_files_are_written_under_a_temporary_name(tmp_path, opened):
     opened.clear()
     _whole_study(tmp_path)
     names = {pathlib.Path(path).name for path in opened if str(tmp_path) in path}
-    # Only asked whether it is locked; only written by this test's training.
+    # A lock without content, and a file of this test's training.
     names -= {".guard", "trained.txt"}
     assert len(names) >= 16
     assert [name for name in names if not re.fullmatch(r"\..+\.part", name)] == []
@@ -179,8 +162,8 @@ def test_nothing_is_written_under_the_name_that_is_read(tmp_path, opened):
 def test_any_write_may_find_the_disk_full(tmp_path, monkeypatch):
     for name in ("figure2", "figure3"):
 
-        def draw(points, path, measure):
-            write_atomically(path, f"{len(points)} points".encode())
+        def draw(data, path, title):
+            write_atomically(path, f"{len(data.networks)} networks".encode())
             return path
 
         monkeypatch.setattr(write_report.paper_figures, name, draw)
@@ -198,12 +181,12 @@ def test_any_write_may_find_the_disk_full(tmp_path, monkeypatch):
             refusals += 1
             assert str(error).startswith(f"no room on the disk of {tmp_path}")
         left = _content(runs) if runs.exists() else {}
-        # What is there is there in full, and nothing else is.
+        # All files that exist are complete, and no others exist.
         assert left.items() <= whole.items(), refused
         if runs.exists():
             records.read_records(runs)
         disk.restart(None)
         _whole_study(runs)
         assert _content(runs) == whole
-    # A folder that is there already needs no room.
+    # An existing folder needs no room.
     assert number - refusals == 4

@@ -1,4 +1,4 @@
-"""Any text, bytes or JSON: a value that round-trips, or one sentence."""
+"""Any text, bytes or JSON is either a value that round-trips or one sentence."""
 
 import contextlib
 import dataclasses
@@ -27,9 +27,9 @@ from yosinski_tf.experiment.splits import make_split, read_halves
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models import surgery
 from yosinski_tf.report import study_facts
-from yosinski_tf.results.network_result import points_from_records
-from yosinski_tf.study import folder as study_folder
+from yosinski_tf.results.network_result import finished_networks
 from yosinski_tf.study.records import read_record, write_record
+from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.system.errors import UserError
 
 NAMES = ("ant", "bee", "cat", "dog", "eel")
@@ -49,7 +49,7 @@ JSON = st.recursive(
 RECORDS = {
     name: dataclasses.asdict(record(name, 0.5)) for name in ("baseB", "A3B", "R2B")
 }
-# Enough to find what these found; more takes longer than it is worth each time.
+# These many examples found all mistakes so far.
 settings.register_profile("some", max_examples=40, deadline=None)
 settings.load_profile("some")
 ANY_FOLDER = [HealthCheck.function_scoped_fixture]
@@ -57,7 +57,7 @@ ANY_FOLDER = [HealthCheck.function_scoped_fixture]
 
 @contextlib.contextmanager
 def refused():
-    """Passes over a UserError of one line; any other error is the test's."""
+    """Accepts a UserError of one line; other errors fail the test."""
     try:
         yield
     except UserError as error:
@@ -67,7 +67,7 @@ def refused():
 
 @pytest.fixture
 def path(tmp_path) -> pathlib.Path:
-    """Where a record of that run belongs."""
+    """The path of the record of A3B."""
     folder = tmp_path / RECORDS["A3B"]["run_id"]
     folder.mkdir()
     return folder / "record.json"
@@ -92,7 +92,7 @@ def test_splits(text):
     with refused():
         split = make_split(text, NAMES)
         assert make_split(split.name, NAMES) == split
-        # A run's folder is one step below the study's.
+        # The folder of a run is directly in the study folder.
         (run,) = make_runs(
             [(split, [parse_treatment("baseW")])], split, [0], with_bases=True
         )
@@ -160,10 +160,11 @@ def test_lists_of_files(tmp_path, train, val, names):
     with refused():
         found = filelist.open_filelist(str(root))
         assert len(found.class_names) > 0
-        for images in found.splits.values():
+        for images in found.parts.values():
             assert set(images.labels.tolist()) == set(range(len(found.class_names)))
             for row, name in enumerate(images.file_names):
-                real = pathlib.Path(images.place.content(row)).resolve()
+                path = images.origin.content(name, images.stamps[row])
+                real = pathlib.Path(path).resolve()
                 assert real.is_relative_to(root.resolve()) and real.is_file(), name
 
 
@@ -284,8 +285,8 @@ def test_records_with_odd_values(tmp_path, name, data):
     with refused():
         found = read_record(path)
         assert read_record(write_record(tmp_path, found)) == found
-        # What was let in can be reported.
-        selection = points_from_records([found])
+        # A record that is accepted can be reported.
+        selection = finished_networks([found])
         assert study_facts.facts([found], selection)
         study_facts.warnings([found])
 
@@ -294,9 +295,9 @@ def test_records_with_odd_values(tmp_path, name, data):
 @settings(suppress_health_check=ANY_FOLDER)
 def test_files_that_might_be_settings(tmp_path, content):
     (tmp_path / "study.json").write_bytes(content)
-    wanted = study_folder.settings({"spec": "embedded"}, get_network("mini"), Recipe())
+    wanted = make_settings(DataSource("embedded", 32), get_network("mini"), Recipe())
     with pytest.raises(UserError) as caught:
-        study_folder.check_folder(tmp_path, wanted)
+        check_folder(tmp_path, wanted)
     assert str(caught.value).isprintable()
 
 
@@ -307,7 +308,7 @@ def _stored() -> bytes:
 
 
 def _changed(content: bytes):
-    """Some bytes of a file replaced, and perhaps its end cut off."""
+    """A file with some bytes replaced, and perhaps with its end cut off."""
     return st.tuples(
         st.lists(
             st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=6

@@ -1,7 +1,7 @@
-"""Many commands in a short time: forks of one process that imported them once.
+"""Runs many commands in a short time, as forks of one process that imported them.
 
-Every command has flags of its own, as in a process of its own, and its output
-goes through file descriptors, so that nothing is missed.
+Every command defines its own flags, as in a process of its own. Its output is read
+from file descriptors, so that nothing is missed.
 """
 
 import contextlib
@@ -58,8 +58,8 @@ class Commands:
           binary: Its name without `yosinski-`.
           arguments: Its arguments.
           folder: Where it is run.
-          plain_user: Without the rights that root has over all files.
-          untrained: Stop where training would begin, the folder being ready.
+          plain_user: Whether to give up the rights that root has over all files.
+          untrained: Whether to stop, with the folder made, before training.
         """
         wanted = [binary, list(arguments), str(folder), plain_user, untrained]
         print(json.dumps(wanted), file=self._process.stdin, flush=True)
@@ -92,32 +92,16 @@ def _serve() -> None:
         files = [tempfile.TemporaryFile() for _ in range(3)]
         child = os.fork()
         if not child:
-            _be(
-                modules[binary].run,
-                binary,
-                arguments,
-                folder,
-                plain_user,
-                untrained,
-                files,
-            )
+            run = modules[binary].run
+            _be(run, binary, arguments, folder, plain_user, untrained, files)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         texts = []
         for file in files:
             file.seek(0)
             texts.append(file.read().decode(errors="backslashreplace"))
             file.close()
-        print(
-            json.dumps(
-                {
-                    "returncode": status,
-                    "stdout": texts[0],
-                    "stderr": texts[1],
-                    "imported": texts[2].split(),
-                }
-            ),
-            flush=True,
-        )
+        done = Done(status, texts[0], texts[1], texts[2].split())
+        print(json.dumps(dataclasses.asdict(done)), flush=True)
 
 
 def _be(run, binary, arguments, folder, plain_user, untrained, files) -> None:
@@ -148,7 +132,7 @@ def _be(run, binary, arguments, folder, plain_user, untrained, files) -> None:
 
 
 def _give_up_the_rights_of_root() -> None:
-    """Files of others, and own ones that are read-only, are closed from now on."""
+    """From now on, read-only files and other users' files cannot be written."""
     version = struct.pack("Ii", 0x20080522, 0)  # Linux' third, with 64 bits.
     ctypes.CDLL(None).capset(version, bytes(24))
 

@@ -1,4 +1,4 @@
-"""What a built wheel brings along besides modules."""
+"""A built wheel holds all files of the package."""
 
 import pathlib
 import shutil
@@ -12,7 +12,7 @@ PACKAGE = pathlib.Path(yosinski_tf.__file__).parent
 
 
 def test_a_wheel_holds_the_tables_and_templates(tmp_path):
-    # A copy, since building leaves folders behind.
+    # Building leaves folders behind, so it works on a copy.
     source = tmp_path / "source"
     shutil.copytree(
         PACKAGE, source / "yosinski_tf", ignore=shutil.ignore_patterns("__pycache__")

@@ -1,4 +1,4 @@
-"""Nothing is executed from data, and no data leads out of its folder."""
+"""No code in data is executed, and no path in data leads out of its folder."""
 
 import ast
 import hashlib
@@ -32,7 +32,7 @@ from yosinski_tf.training import checkpoints
 SOURCES = sorted(pathlib.Path(yosinski_tf.__file__).parent.rglob("*.py"))
 RUN = "random-0_A3B_seed0"
 
-# Modules whose readers run what they read.
+# Modules that can execute what they read.
 UNSAFE_MODULES = set(
     "pickle cPickle _pickle dill cloudpickle joblib shelve marshal yaml torch h5py"
     " runpy code codeop imp ctypes".split()
@@ -44,10 +44,12 @@ UNSAFE_CALLS = set(
     " system popen Popen check_output check_call fdopen_exec import_module".split()
 )
 # What looks unsafe and is not: a function of ours that reads records, the C
-# library's allocator, called by its name, and this program's own commands.
+# library's allocator, called by its name, and this program's own commands, started
+# or imported by name.
 KNOWN = {
     "stored_batches": ["import ctypes", "tf.numpy_function"],
-    "half_runs": ["subprocess.Popen"],
+    "target_half": ["subprocess.Popen"],
+    "entry": ["importlib.import_module"],
 }
 
 
@@ -72,7 +74,7 @@ def _calls(tree: ast.AST):
 
 
 def _unsafe(source: str) -> list[str]:
-    """What in some source text could run code from data."""
+    """Statements of a source text that could execute code in data."""
     tree = ast.parse(source)
     found = []
     for node in ast.walk(tree):
@@ -89,7 +91,7 @@ def _unsafe(source: str) -> list[str]:
         ]
     for whole, last, call in _calls(tree):
         given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-        # Keras' own compile makes a training function of our model.
+        # Keras' method compiles a model, not code.
         keras_compile = last == "compile" and whole != "compile"
         if last in UNSAFE_CALLS and not keras_compile:
             found.append(whole)
@@ -130,13 +132,13 @@ def test_no_module_runs_what_it_reads(path):
         "import torch.nn",
     ],
 )
-def test_the_search_would_find_it(source):
+def test_the_search_finds_unsafe_code(source):
     assert _unsafe(source)
 
 
 @pytest.fixture
 def trap(tmp_path) -> np.ndarray:
-    """An array that does something when it is read; it did so once, in proof."""
+    """An array that writes a file when it is unpickled, as the first lines prove."""
     sprung = tmp_path / "sprung"
     array = np.array([_Trap(sprung)], object)
     np.save(tmp_path / "proof.npy", array, allow_pickle=True)
@@ -204,7 +206,7 @@ def test_a_checkpoint_runs_nothing(tmp_path, trap):
     np.savez(arrays, weights=trap)
     meta = {"runs": ["run"], "settings": "same", "step": 7, "meta": {}}
     content = json.dumps(meta).encode() + b"\n" + arrays.getvalue()
-    # A checksum says that a file is whole, not that its author means well.
+    # The checksum is right: it does not protect against an attacker.
     digest = hashlib.sha256(content).hexdigest()
     path = tmp_path / "cohort.0123abcd.7.checkpoint"
     path.write_bytes(f"yosinski_tf checkpoint 1 sha256 {digest}\n".encode() + content)
@@ -217,7 +219,7 @@ def test_a_checkpoint_runs_nothing(tmp_path, trap):
 @pytest.mark.parametrize("run_id", ["../../x", "/tmp/x", "..", "a/../b", "", "x\0y"])
 def test_a_record_cannot_lead_to_another_folder(tmp_path, run_id):
     runs = edited(tmp_path, run_id=run_id)
-    with pytest.raises(UserError, match="run_id .wanted the folder's name"):
+    with pytest.raises(UserError, match=f"run_id .needs '{RUN}', found"):
         read_record(runs / RUN / "record.json")
 
 
@@ -234,7 +236,7 @@ def test_no_split_file_leads_its_runs_to_another_folder(tmp_path, monkeypatch, n
 
 
 def test_images_are_read_through_links_and_in_odd_names(tmp_path):
-    """A folder is the user's own: a link to an image elsewhere is an image."""
+    """The folder is the user's own, so a link to an image elsewhere is an image."""
     for part in ("train", "val"):
         for name in ("<b>", "$(touch x)"):
             home = tmp_path / "data" / part / name
@@ -250,7 +252,7 @@ def test_images_are_read_through_links_and_in_odd_names(tmp_path):
 
 
 def test_an_archive_of_photographs_leads_nowhere(tmp_path):
-    """Its members are read and never unpacked; what they are called is a name only."""
+    """Its members are read and never unpacked; their names are not used as paths."""
     from yosinski_tf.benchmarks.photographs import read_photographs
 
     secret = tmp_path / "secret.jpg"
@@ -288,7 +290,7 @@ def test_a_list_of_files_leads_nowhere(tmp_path, name):
     (root / "in").symlink_to(tmp_path)
     (root / "val.txt").write_text("a.jpg 0\n")
     (root / "train.txt").write_text(f"{name.format(tmp_path)} 0\n")
-    with pytest.raises(UserError, match="wanted a file below .*images"):
+    with pytest.raises(UserError, match="needs a file below .*images"):
         filelist.open_filelist(str(root))
 
 
@@ -302,12 +304,12 @@ def test_no_program_is_started_for_an_image(tmp_path, monkeypatch):
     content = (
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
     )
-    with pytest.raises(UserError, match="it is no image"):
+    with pytest.raises(UserError, match="it is not an image"):
         decoding.decode_image(content, "a.png", 8)
     assert not started.exists()
 
 
-def test_names_from_outside_show_as_they_are_in_a_summary(tmp_path):
+def test_markup_in_names_is_escaped_in_a_summary(tmp_path):
     odd = "folder:/x/<script>alert(1)</script> ![p](http://x/p.png) `a` *b*|c\n# d"
     write_record(tmp_path, record("baseB", 0.5, dataset=odd, device="<img src=x>"))
     summary = write_report.write_report(tmp_path).summary.read_text()
@@ -319,6 +321,6 @@ def test_names_from_outside_show_as_they_are_in_a_summary(tmp_path):
     assert "<script" not in summary and "<img" not in summary
 
 
-def test_plain_text_is_left_alone():
+def test_plain_text_is_not_escaped():
     text = "rate_drops [70, 90]; A3B+ ± 0.1% (n = 4), natural_manmade -> 'x'."
     assert plain(text) == text

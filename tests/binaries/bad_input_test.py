@@ -1,4 +1,4 @@
-"""Bad input through the binaries: one sentence, no change on disk."""
+"""Bad input to the commands: they print one sentence and change no file."""
 
 import collections
 import hashlib
@@ -17,14 +17,12 @@ from bad_world import images
 from commands import ENVIRONMENT, TINY
 from many_commands import many_commands
 
-import yosinski_tf
-
 _TRAINING = ("base", "transfer", "random", "study")
 
 
 @pytest.fixture(scope="module")
 def place():
-    """A folder that is open to all, with one for the commands to be run in."""
+    """A folder that every user can read, with a folder to run the commands in."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "here").mkdir()
@@ -39,14 +37,14 @@ def commands():
 
 @pytest.fixture(scope="module")
 def table(place, commands) -> dict[str, bad_flags.Bad]:
-    """Every kind of bad input by name."""
+    """Every bad input by name."""
     good = images(place / "images")
     data = f"--dataset=folder:{good}"
-    prepared = place / "prepared"
-    arguments = [f"--runs={prepared}", data, *TINY]
+    untrained = place / "untrained"
+    arguments = [f"--runs={untrained}", data, *TINY]
     done = commands.run("study", arguments, place / "here", untrained=True)
     assert done.returncode == 0, done.stderr
-    assert (prepared / "study.json").is_file()
+    assert (untrained / "study.json").is_file()
     kinds = [
         bad_flags.single_flags(),
         bad_flags.contradictions(good),
@@ -55,7 +53,7 @@ def table(place, commands) -> dict[str, bad_flags.Bad]:
         bad_files.stores(place / "stores"),
         bad_files.preparations(place / "preparations"),
         bad_files.records(place / "records"),
-        bad_files.studies(place / "studies", data, prepared),
+        bad_files.studies(place / "studies", data, untrained),
         bad_files.exports(place / "exports"),
     ]
     names = collections.Counter(name for group in kinds for name in group)
@@ -64,10 +62,10 @@ def table(place, commands) -> dict[str, bad_flags.Bad]:
 
 
 def _arguments(bad: bad_flags.Bad, place: pathlib.Path) -> list[str]:
-    """A command's arguments, and good ones for what it does not name."""
+    """A command's arguments, and good ones for the flags that it leaves out."""
     given = list(bad.arguments)
     if bad.binary in _TRAINING:
-        # A folder of its own, should it be made in error.
+        # Each command names its own folder, which it must not make.
         runs = f"--runs=runs{len(os.listdir(place / 'here'))}"
         usual = [*TINY, f"--dataset=folder:{place / 'images'}", runs]
         flags = {argument.split("=")[0] for argument in given}
@@ -76,7 +74,7 @@ def _arguments(bad: bad_flags.Bad, place: pathlib.Path) -> list[str]:
 
 
 def _listing(folder: pathlib.Path) -> dict[str, tuple]:
-    """Everything in a folder: kinds, rights, sizes, times and contents."""
+    """All files and folders below a folder, with mode, size, time and content."""
     found = {}
     for root, folders, files in os.walk(os.fsencode(folder)):
         for name in (b".", *folders, *files):
@@ -92,12 +90,12 @@ def _listing(folder: pathlib.Path) -> dict[str, tuple]:
 
 
 def _changed(bad, before, after) -> list[bytes]:
-    """What is not as it was."""
+    """The paths that have changed."""
 
     def seen(about):
         if about is None or bad.binary != "prepare" or not stat.S_ISDIR(about[0]):
             return about
-        # It works in a folder beside the store, which it removes again.
+        # It makes a folder beside the store and removes it: only times change.
         return about[0]
 
     both = before | after
@@ -105,9 +103,9 @@ def _changed(bad, before, after) -> list[bytes]:
 
 
 def _complaint(bad, place, returncode, stderr, before, after) -> str:
-    """What is wrong about the way a command was refused; empty if nothing."""
+    """What is wrong with how a command refused its input; empty if nothing."""
     changed = _changed(bad, before, after)
-    # What is measured is part of the name of yosinski-benchmark.
+    # The name of yosinski-benchmark includes what it measures.
     name = re.match(rf"yosinski-{bad.binary}(?: \w+)?: ", stderr)
     for wrong, what in (
         (returncode != 2, f"exit code {returncode}"),
@@ -137,7 +135,7 @@ def test_bad_input_is_one_sentence_and_changes_nothing(table, place, commands):
         )
         after = _listing(place)
         what = _complaint(bad, place, done.returncode, done.stderr, before, after)
-        # Only TensorFlow's own data sets need any of it to be looked at.
+        # Only TensorFlow's own data sets need TensorFlow to be described.
         if not what and done.imported and not any("tfds:" in a for a in bad.arguments):
             what = f"imported {done.imported}"
         if what:
@@ -158,18 +156,14 @@ def test_the_installed_commands_say_the_same(table, place, name):
         capture_output=True,
         text=True,
         cwd=place / "here",
-        env={
-            **ENVIRONMENT,
-            "PYTHONPATH": str(pathlib.Path(yosinski_tf.__file__).parents[1]),
-        },
+        env=ENVIRONMENT,
     )
     after = _listing(place)
     what = _complaint(bad, place, done.returncode, done.stderr, before, after)
     assert not what, done.stderr
 
 
-def test_every_sentence_is_about_what_came(table):
-    """Words that every message has would prove nothing."""
+def test_every_bad_input_names_words_of_its_message(table):
     for name, bad in table.items():
         assert bad.words, name
         assert not any(re.fullmatch(r"\W*", word) for word in bad.words), name

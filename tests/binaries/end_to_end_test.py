@@ -1,11 +1,11 @@
-"""The binaries as a user meets them: commands, exit codes, what is left."""
+"""The commands as a user meets them: output, exit codes, files."""
 
 import json
 import pathlib
 
 import numpy as np
 import pytest
-from commands import TINY, draw_folder, run
+from commands import TINY, draw_folder, refuse, run, succeed
 from PIL import Image
 
 
@@ -25,8 +25,7 @@ def study(tmp_path_factory, images):
         "--export=best",
         *TINY,
     ]
-    done = run("study", *arguments)
-    assert done.returncode == 0, done.stderr
+    done = succeed("study", *arguments)
     return runs, arguments, done
 
 
@@ -84,15 +83,14 @@ def test_study_writes_report_tensorboard_and_export(study):
 
 def test_study_shows_progress(study):
     _, _, done = study
-    assert "start random-0_B_seed0_first: 2 networks" in done.stderr
+    assert "started random-0_B_seed0_first: 2 networks" in done.stderr
     assert "finished random-0_B_seed0_copies: 4 networks" in done.stderr
 
 
 def test_study_again_finds_everything_done(study):
     runs, arguments, _ = study
     before = {p: p.stat().st_mtime_ns for p in runs.glob("*/weights.npz")}
-    again = run("study", *arguments)
-    assert again.returncode == 0, again.stderr
+    again = succeed("study", *arguments)
     assert f"All 7 networks are trained already in {runs}." in again.stdout
     assert {p: p.stat().st_mtime_ns for p in runs.glob("*/weights.npz")} == before
 
@@ -100,10 +98,9 @@ def test_study_again_finds_everything_done(study):
 def test_dry_run_prints_the_plan_with_a_time_and_trains_nothing(study):
     runs, arguments, _ = study
     wider = [a.replace("A3B+", "A3B+,A4B,A5B") for a in arguments]
-    done = run("study", *wider, "--dry_run")
-    assert done.returncode == 0, done.stderr
+    done = succeed("study", *wider, "--dry_run")
     assert "9 networks, 7 done, 2 to train in 1 cohorts." in done.stdout
-    # The bases are there already, so it waits for nothing.
+    # Its bases are trained, so it waits for no cohort.
     assert "1  random-0_B_seed0_copies         2  A4B A5B\n" in done.stdout
     assert "at the rate measured so far (2 networks x 12 steps x 4" in done.stdout
     given = run("study", *wider, "--dry_run", "--rate=2").stdout
@@ -113,10 +110,9 @@ def test_dry_run_prints_the_plan_with_a_time_and_trains_nothing(study):
 
 def test_dry_run_of_a_new_study_writes_nothing(tmp_path, images):
     runs = tmp_path / "runs"
-    done = run(
+    done = succeed(
         "study", "--dry_run", f"--runs={runs}", f"--dataset=folder:{images}", *TINY
     )
-    assert done.returncode == 0, done.stderr
     assert "72 networks, 0 done, 72 to train in 4 cohorts." in done.stdout
     assert "(1, 2) B1B..B7B B1B+..B7B+ A1B..A7B A1B+..A7B+" in done.stdout
     assert "Time: unknown" in done.stdout
@@ -125,8 +121,7 @@ def test_dry_run_of_a_new_study_writes_nothing(tmp_path, images):
 
 def test_report_from_records_alone_gives_the_same_table(study):
     runs, _, first = study
-    done = run("report", f"--runs={runs}")
-    assert done.returncode == 0, done.stderr
+    done = succeed("report", f"--runs={runs}")
     table = done.stdout.split("\nsummary")[0].strip()
     assert table and table in first.stdout
 
@@ -134,16 +129,13 @@ def test_report_from_records_alone_gives_the_same_table(study):
 def test_transfer_without_its_base_names_the_command_that_makes_it(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
-    refused = run("transfer", *shared, "--treatments=A2B,A2B+")
-    assert refused.returncode == 2
+    refused = refuse("transfer", *shared, "--treatments=A2B,A2B+")
     assert not list(runs.glob("*/record.json"))
-    command = refused.stderr.split("`")[1]
+    command = refused.split("`")[1]
     assert command.startswith("yosinski-base ")
     assert command.endswith("--treatments=baseA")
-    made = run("base", *command.split()[1:])
-    assert made.returncode == 0, made.stderr
-    done = run("transfer", *shared, "--treatments=A2B,A2B+")
-    assert done.returncode == 0, done.stderr
+    succeed("base", *command.split()[1:])
+    done = succeed("transfer", *shared, "--treatments=A2B,A2B+")
     assert sorted(p.parent.name for p in runs.glob("*/record.json")) == [
         "random-0_A2B+_seed0",
         "random-0_A2B_seed0",
@@ -155,8 +147,7 @@ def test_transfer_without_its_base_names_the_command_that_makes_it(tmp_path, ima
 def test_transfer_with_bases(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
-    done = run("transfer", *shared, "--treatments=B1B", "--with_bases")
-    assert done.returncode == 0, done.stderr
+    succeed("transfer", *shared, "--treatments=B1B", "--with_bases")
     assert sorted(p.parent.name for p in runs.glob("*/record.json")) == [
         "random-0_B1B_seed0",
         "random-0_baseB_seed0",
@@ -167,8 +158,7 @@ def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images)
     arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=3"]
     arguments += ["--batch_size=2", "--widths=2,2,2,2,2,4,4", "--num_outputs=7"]
     runs = tmp_path / "runs"
-    done = run("base", f"--runs={runs}", "--treatments=baseA", *arguments)
-    assert done.returncode == 0, done.stderr
+    succeed("base", f"--runs={runs}", "--treatments=baseA", *arguments)
     folder = runs / "random-0_baseA_seed0"
     record = json.loads((folder / "record.json").read_text())
     recipe = record["recipe"]
@@ -185,8 +175,7 @@ def test_first_images_of_every_class(tmp_path, images):
     runs = tmp_path / "runs"
     arguments = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
     arguments += ["--split=first:2,first:5", "--treatments=baseW"]
-    done = run("study", *arguments)
-    assert done.returncode == 0, done.stderr
+    done = succeed("study", *arguments)
     for count in (2, 5):
         path = runs / f"first-{count}_baseW_seed0" / "record.json"
         record = json.loads(path.read_text())
@@ -207,52 +196,47 @@ def test_first_images_of_every_class(tmp_path, images):
 def test_a_folder_made_with_other_settings_is_refused(study, changed, words):
     runs, arguments, _ = study
     records = {p: p.read_bytes() for p in runs.glob("*/record.json")}
-    done = run("study", *arguments, changed)
-    assert done.returncode == 2
-    assert all(word in done.stderr for word in words), done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    refused = refuse("study", *arguments, changed)
+    assert all(word in refused for word in words), refused
     assert {p: p.read_bytes() for p in runs.glob("*/record.json")} == records
 
 
 @pytest.mark.slow  # about 30 s
-def test_a_data_set_that_changed_under_a_study_is_noticed(tmp_path):
+def test_a_data_set_that_changes_during_a_study_is_refused(tmp_path):
     data = draw_folder(tmp_path / "data", 6)
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", *TINY]
     first = [*shared, f"--dataset=folder:{data}", "--threads=1"]
-    assert run("base", *first, "--treatments=baseA").returncode == 0
-    # The same images, spelled differently and newly written.
+    succeed("base", *first, "--treatments=baseA")
+    # The same images, newly written, under another path.
     victim = data / "train" / "class0" / "0.png"
     victim.write_bytes(victim.read_bytes())
     again = [*shared, f"--dataset=folder:{tmp_path}/x/../data/"]
-    done = run("random", *again, "--treatments=R1W,R7W", "--processes=2")
-    assert done.returncode == 0, done.stderr
+    succeed("random", *again, "--treatments=R1W,R7W", "--processes=2")
     for run_id in ("whole_R1W_seed0", "whole_R7W_seed0"):
         record = json.loads((runs / run_id / "record.json").read_text())
         assert record["threads"] == 1
-    refused = run("base", *first, "--treatments=baseB", "--threads=2")
-    assert "threads was 1, now 2" in refused.stderr
+    refused = refuse("base", *first, "--treatments=baseB", "--threads=2")
+    assert "threads was 1, now 2" in refused
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(victim)
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*")}
-    done = run("random", *first, "--treatments=R1B")
-    assert done.returncode == 2
-    assert "has changed since the study folder" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    refused = refuse("random", *first, "--treatments=R1B")
+    assert "has changed since the study folder" in refused
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("*")} == before
 
 
 @pytest.mark.slow  # about 30 s
-def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, images):
+def test_a_failure_is_noted_shown_again_and_tried_again_on_request(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
     folder = runs / "random-0_baseA_seed0"
-    # A folder in the way of the weights.
+    # A folder in the place of the weights.
     (folder / "weights.npz" / "x").mkdir(parents=True)
     for words in ("Failed: IsADirectoryError: ", "Failed earlier ("):
         done = run("study", *shared, "--treatments=baseA,A1B")
         assert done.returncode == 1
         assert words in done.stderr
-        assert f"the base {folder.name} failed" in done.stderr
+        assert f"its base network {folder.name} failed" in done.stderr
         assert "random-0_A1B_seed0" in done.stderr
         assert "Traceback" not in done.stderr
         note = json.loads((folder / "failure.json").read_text())
@@ -260,9 +244,8 @@ def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, imag
     assert "--retry_failed tries them again" in done.stderr
     (folder / "weights.npz" / "x").rmdir()
     (folder / "weights.npz").rmdir()
-    # What was only left out for want of its base is not failed.
-    done = run("base", *shared, "--treatments=baseA", "--retry_failed")
-    assert done.returncode == 0, done.stderr
+    # A run that was left out, because its base failed, has not failed.
+    done = succeed("base", *shared, "--treatments=baseA", "--retry_failed")
     assert not list(runs.glob("*/failure.json"))
     assert (folder / "record.json").exists()
     plan = run("study", *shared, "--treatments=baseA,A1B", "--dry_run").stdout
@@ -270,8 +253,7 @@ def test_a_failure_is_noted_told_again_and_tried_again_on_request(tmp_path, imag
 
 
 def test_help_is_short_and_grouped():
-    done = run("transfer", "--help")
-    assert done.returncode == 0
+    done = succeed("transfer", "--help")
     assert "Recipe:" in done.stdout and "--treatments" in done.stdout
     assert len(done.stdout.splitlines()) < 70
     assert max(map(len, done.stdout.splitlines())) <= 100

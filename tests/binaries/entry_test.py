@@ -9,9 +9,14 @@ import pytest
 from commands import ENVIRONMENT
 from places import ROOT
 
-NAMES = ("base", "transfer", "random", "study", "report", "export", "prepare")
-# Ctrl-C just when the command's own modules are being loaded.
-START = """
+from yosinski_tf.binaries import entry
+
+NAMES = (
+    *("base", "transfer", "random", "study"),
+    *("report", "export", "prepare", "benchmark"),
+)
+# Ctrl-C at the moment when the command's own module is loaded.
+INTERRUPTED = """
 import os, signal, sys
 from yosinski_tf.binaries import entry
 
@@ -25,35 +30,34 @@ getattr(entry, sys.argv[1])()
 """
 
 
-def test_every_command_begins_there():
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    lines = setup["options.entry_points"]["console_scripts"].split("\n")
-    assert lines[1:] == [
-        f"yosinski-{name} = yosinski_tf.binaries.entry:{name}"
-        for name in (*NAMES, "benchmark")
-    ]
-
-
-@pytest.mark.parametrize("name", ["base", "study", "benchmark"])
-def test_ctrl_c_while_a_command_loads_is_one_line(name):
-    ended = subprocess.run(
-        [sys.executable, "-c", START, name],
+def python(code, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
+
+
+def test_every_command_begins_there():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = setup["options.entry_points"]["console_scripts"].split("\n")
+    assert lines[1:] == [
+        f"yosinski-{name} = yosinski_tf.binaries.entry:{name}" for name in NAMES
+    ]
+    assert all(getattr(entry, name).args == (name,) for name in NAMES)
+
+
+@pytest.mark.parametrize("name", ["base", "study", "benchmark"])
+def test_ctrl_c_while_a_command_loads_prints_one_line(name):
+    ended = python(INTERRUPTED, name)
     assert (ended.returncode, ended.stderr) == (130, "stopped while starting\n")
 
 
-def test_a_command_that_is_left_alone_does_its_work():
+def test_a_command_that_is_not_interrupted_runs():
     code = "import sys; from yosinski_tf.binaries import entry; entry.report()"
-    ended = subprocess.run(
-        [sys.executable, "-c", code, "--help"],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-    )
+    ended = python(code, "--help")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("yosinski-report: tables and figures")

@@ -1,12 +1,10 @@
-"""The flag files: what they promise in their headers, and that they agree."""
+"""The flag files: their headers are true, and the paper's are one protocol."""
 
 import dataclasses
-import os
 import re
-import subprocess
-import sys
 
 import pytest
+from commands import run
 from places import ROOT
 
 from yosinski_tf.experiment.architectures import get_network, usual_images
@@ -19,12 +17,12 @@ from yosinski_tf.experiment.treatments import parse_treatments
 
 FLAGS = ROOT / "flags"
 PAPER = ("paper", "paper_complete", "paper_preserve", "paper_reduced")
-# In what the paper's flag files may differ.
+# Flags that may differ between the paper's flag files.
 OWN = {"runs", "plan", "split", "treatments"}
 OWN_REDUCED = OWN | {"steps", "rate_drops"}
-# How many are trained together is no part of the protocol.
+# The size of cohorts is not part of the protocol.
 OWN_PRESERVE = OWN | {"cohort_size"}
-# Rows of the README's table whose cells begin with a number.
+# Rows of the table in flags/README.md whose cells begin with a number.
 NUMBERS = (
     *("batch_size", "steps", "learning_rate", "momentum", "weight_decay"),
     *("bias_rate", "image_size", "crop_size", "validate_every", "widths"),
@@ -43,14 +41,7 @@ def settings(name):
 
 
 def dry_run(name, *more):
-    command = [
-        *(sys.executable, "-m", "yosinski_tf.binaries.study"),
-        *(f"--flagfile={FLAGS / name}.flags", "--dry_run", *more),
-    ]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=300
-    )
+    return run("study", f"--flagfile={FLAGS / name}.flags", "--dry_run", *more)
 
 
 @pytest.mark.parametrize("path", sorted(FLAGS.glob("*.flags")), ids=lambda p: p.stem)
@@ -93,7 +84,7 @@ def _number(text):
 
 
 def _in_force(name):
-    """The settings of a flag file with what it leaves to the defaults."""
+    """The settings of a flag file, with defaults for the others."""
     given = settings(name)
     network = given.get("network", "mini")
     usual = usual_images(network)
@@ -108,7 +99,7 @@ def _in_force(name):
 
 
 def test_the_table_of_the_protocol_is_what_the_flag_files_say():
-    readme = (FLAGS.parent / "README.md").read_text()
+    readme = (FLAGS / "README.md").read_text()
     table = readme[readme.index("| what | flag |") :].split("\n\n")[0]
     heading, _, *lines = (row.strip("| ").split("|") for row in table.splitlines())
     rows = {cells[1].strip(" `-"): cells for cells in lines}

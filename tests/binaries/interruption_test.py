@@ -1,4 +1,4 @@
-"""A study that is stopped or killed from outside, and goes on."""
+"""A study that is stopped or killed goes on from its last checkpoint."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from commands import TINY, draw_folder, run, start
+from commands import TINY, draw_folder, start, succeed
 
 RUN = "random-0_baseB_seed0"
 
@@ -37,7 +37,7 @@ def last_step(runs: pathlib.Path) -> int:
 
 
 def begin(runs: pathlib.Path, images: pathlib.Path) -> subprocess.Popen:
-    """A command that has gone on beyond the checkpoint it found."""
+    """Starts the command; returns when it has written another checkpoint."""
     found = last_step(runs)
     process = start("base", *arguments(images, runs))
     while last_step(runs) <= found:
@@ -60,14 +60,14 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     assert not list(runs.glob("*/record.json"))
     assert last_step(runs) > 0
 
-    # A signal that ends what it writes to as well: `2>&1 | tee log`.
+    # As with `2>&1 | tee log`, where the signal ends `tee` too.
     process = begin(runs, images)
     process.stdout.close()
     process.stderr.close()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 143
     process = begin(runs, images)
-    # What it started dies with it, as when the machine does.
+    # Its children are killed too, as when the machine stops.
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
     for child in children.read_text().split():
         os.kill(int(child), signal.SIGKILL)
@@ -75,14 +75,12 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     process.communicate()
     assert 0 < last_step(runs) < 3000
     assert not list(runs.glob("*/record.json"))
-    done = run("base", *arguments(images, runs))
-    assert done.returncode == 0, done.stderr
+    done = succeed("base", *arguments(images, runs))
     assert "starts again" not in done.stderr
     assert not list(runs.glob("cohorts/*"))
 
     whole = tmp_path / "whole"
-    done = run("base", *arguments(images, whole))
-    assert done.returncode == 0, done.stderr
+    done = succeed("base", *arguments(images, whole))
     first, second = (
         json.loads((folder / RUN / "record.json").read_text())
         for folder in (runs, whole)
@@ -100,9 +98,9 @@ def test_a_study_that_is_stopped_while_it_starts_up_ends_at_once(
     tmp_path, images, number, code
 ):
     process = start("base", *arguments(images, tmp_path / "runs"))
-    # The first line says that a cohort's process was started.
-    assert "start random-0_B_seed0_first" in process.stderr.readline()
-    # It is importing TensorFlow now, or is about to.
+    # The first line says that the process of a cohort was started.
+    assert "started random-0_B_seed0_first" in process.stderr.readline()
+    # That process is importing TensorFlow now, or is about to.
     time.sleep(0.5)
     process.send_signal(number)
     started = time.monotonic()

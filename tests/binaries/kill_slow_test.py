@@ -1,8 +1,8 @@
-"""A small study, killed again and again, ends as if nothing had happened.
+"""A small study that is killed many times ends with the same results.
 
-SIGKILL goes to the whole process group, as when a machine stops. The moments
-are drawn from a seed, in every phase of the study, with one cohort and with two
-at a time. It takes about 5 minutes on 2 busy cores.
+SIGKILL goes to the whole process group, as when a machine stops, at random moments
+in every phase of the study, with one and with two cohorts at a time. The test takes
+about 5 minutes on 2 busy cores.
 """
 
 import collections
@@ -12,12 +12,10 @@ import os
 import pathlib
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from commands import ENVIRONMENT, TINY, draw_folder
+from commands import TINY, draw_folder, start
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +23,7 @@ KILLS = 30
 STEPS = 2000
 TREATMENTS = ("baseA", "baseB", "R6B", "A1B", "B3B+")
 FIRST, COPIES = 3, 5
-# Numbers that are times, or that say when and how it was started.
+# Fields of a record that depend on the time and the command line.
 VOLATILE = {"train_seconds", "images_per_second", "finished_at", "command"}
 
 
@@ -42,25 +40,20 @@ class Study:
         self.runs = runs
         self.output = runs.with_suffix(".output")
         self.left_behind = set(self._parts())
-        with open(self.output, "w") as file:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "yosinski_tf.binaries.study"),
-                    f"--runs={runs}",
-                    f"--dataset=folder:{images}",
-                    f"--treatments={','.join(TREATMENTS)}",
-                    *TINY,
-                    f"--steps={STEPS}",
-                    "--validate_every=250",
-                    f"--checkpoint_every={every}",
-                    "--learning_rate=0.001",
-                    f"--processes={processes}",
-                ],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=ENVIRONMENT,
-                start_new_session=True,
-            )
+        self.process = start(
+            "study",
+            f"--runs={runs}",
+            f"--dataset=folder:{images}",
+            f"--treatments={','.join(TREATMENTS)}",
+            *TINY,
+            f"--steps={STEPS}",
+            "--validate_every=250",
+            f"--checkpoint_every={every}",
+            "--learning_rate=0.001",
+            f"--processes={processes}",
+            output=self.output,
+            start_new_session=True,
+        )
 
     def ended(self) -> bool:
         return self.process.poll() is not None
@@ -91,7 +84,7 @@ class Study:
         return not self.left_behind.issuperset(self._parts())
 
     def without_record(self) -> list[str]:
-        """Runs whose weights are there and whose record is not."""
+        """Runs that have weights but no record."""
         found = self.runs.glob("*/weights.npz")
         return [
             path.parent.name
@@ -101,7 +94,7 @@ class Study:
 
 
 def aims(draw: random.Random):
-    """What to wait for before a kill, in the order of a study."""
+    """What to wait for before each kill, in the order of a study."""
 
     def later(seconds):
         delay, since = draw.uniform(0, seconds), []
@@ -114,7 +107,7 @@ def aims(draw: random.Random):
         return reached
 
     def stage(copies):
-        # What has a record already is not trained again.
+        # Runs with a record are not trained again.
         def training(study):
             return (study.records() >= FIRST) == copies and bool(study.steps())
 
@@ -175,12 +168,12 @@ def aims(draw: random.Random):
 
 
 def outcome(runs: pathlib.Path) -> dict[str, object]:
-    """Everything that is to be the same bit for bit."""
+    """Everything that must be the same bit for bit."""
     found: dict[str, object] = {}
     for path in sorted(runs.glob("*/record.json")):
         record = json.loads(path.read_text())
         del record["cohort"]["total_seconds"]
-        # Of the networks that were left, after a kill between two records.
+        # After a kill between two records, they are those of fewer networks.
         del record["cohort"]["kept_layers"]
         for entry in record["history"]:
             del entry["images_per_second"]

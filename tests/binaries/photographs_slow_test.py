@@ -1,22 +1,19 @@
-"""CaffeNet at 227 x 227 on real photographs, through the binaries.
+"""CaffeNet at 227 x 227 on 20 real photographs, 10 in each half.
 
-Training and validation photographs are the same, one of each class: what is
-tested is that the paper's network learns them by heart with the paper's solver
-and data protocol, and that its layers transfer. There are twenty of them, ten
-in each half.
+The photographs for training and validation are the same, one of each class. The
+test shows that the paper's network learns them by heart with the paper's solver and
+data protocol, and that its layers transfer.
 """
 
 import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import tarfile
 import time
 
 import numpy as np
 import pytest
+from commands import succeed
 from places import PHOTOGRAPHS, ROOT
 
 pytestmark = pytest.mark.slow
@@ -38,32 +35,18 @@ def _unpack(folder: pathlib.Path, every: int) -> pathlib.Path:
     return folder
 
 
-def _run(binary: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", f"yosinski_tf.binaries.{binary}"),
-            f"--flagfile={ROOT / 'flags/caffenet_sample.flags'}",
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=900,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """The records of a base network and of two that copy from it."""
     if not PHOTOGRAPHS.exists():
-        pytest.skip("wants 100 ImageNet photographs, which are not in the project")
+        pytest.skip("needs 100 ImageNet photographs, which are not in the project")
     folder = tmp_path_factory.mktemp("photographs")
     images, runs = _unpack(folder / "images", every=5), folder / "runs"
-    arguments = [f"--dataset=folder:{images}", f"--runs={runs}"]
+    arguments = [f"--flagfile={ROOT / 'flags/caffenet_sample.flags'}"]
+    arguments += [f"--dataset=folder:{images}", f"--runs={runs}"]
     started = time.monotonic()
-    _run("base", "--treatments=baseA", *arguments)
-    _run("transfer", "--treatments=A3B,A3B+", *arguments)
+    for binary, names in (("base", "baseA"), ("transfer", "A3B,A3B+")):
+        succeed(binary, *arguments, f"--treatments={names}")
     seconds = time.monotonic() - started
     records = {
         name: json.loads((runs / f"random-0_{name}_seed0/record.json").read_text())
@@ -86,7 +69,7 @@ def test_caffenet_learns_photographs_by_heart_and_transfers(study, capsys):
     for record in records.values():
         assert record["status"] == "finished"
         assert record["num_train_images"] == record["num_validation_images"] == 10
-        # A guess is right once in ten.
+        # Chance is 0.1.
         assert record["top1"] > 0.95
         assert record["history"][0]["top1"] < 0.95
 

@@ -1,4 +1,4 @@
-"""yosinski-prepare from outside: stopped, killed, without room, given nonsense."""
+"""yosinski-prepare as a user meets it: stopped, killed, on a full disk."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ import time
 import numpy as np
 import psutil
 import pytest
-from commands import ENVIRONMENT, run, start
+from commands import ENVIRONMENT, run, start, succeed
 from PIL import Image
 from stores import content, draw, make
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """Images that take a while: 120 of 400 x 400 pixels."""
+    """Images that take some time: 120 of 400 x 400 pixels."""
     folder = tmp_path_factory.mktemp("large") / "images"
     noise = np.random.RandomState(0).randint(0, 256, (400, 400, 3)).astype(np.uint8)
     Image.fromarray(noise).save(folder.with_suffix(".png"), compress_level=1)
@@ -48,7 +48,7 @@ def finished(out):
     }
 
 
-def test_stopped_killed_and_gone_on_with(large, tmp_path):
+def test_a_stopped_and_a_killed_preparation_go_on(large, tmp_path):
     whole = make(f"folder:{large}", tmp_path / "whole")
     out = tmp_path / "store"
     arguments = (f"--source=folder:{large}", f"--out={out}", *FLAGS)
@@ -60,7 +60,7 @@ def test_stopped_killed_and_gone_on_with(large, tmp_path):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         if number == signal.SIGINT:
-            # Ctrl-C on a terminal is for all of them.
+            # A terminal sends Ctrl-C to all of its processes.
             for child in psutil.Process(process.pid).children(recursive=True):
                 child.send_signal(number)
         process.send_signal(number)
@@ -69,7 +69,7 @@ def test_stopped_killed_and_gone_on_with(large, tmp_path):
         assert err.splitlines()[0] == f"preparing {4 * len(before)}/120 images"
         if number == signal.SIGKILL:
             assert process.returncode == -number
-            # Its processes end by themselves, soon.
+            # Its worker processes end by themselves within a second.
             time.sleep(1)
         else:
             assert process.returncode == 128 + number
@@ -77,11 +77,10 @@ def test_stopped_killed_and_gone_on_with(large, tmp_path):
             assert err.endswith("Stopped; the same command goes on from here.\n")
             assert list((tmp_path / "store.partial/store").glob(".*")) == []
         after = finished(out)
-        # What was finished is not made again.
+        # Finished files are not made again.
         assert before.items() <= after.items() and len(after) < 30
         before = after
-    ended = run("prepare", *arguments)
-    assert ended.returncode == 0, ended.stderr
+    ended = succeed("prepare", *arguments)
     assert "train        100 images of 2 classes, 50 to 50 of each" in ended.stdout
     assert "preparing 120/120 images, " in ended.stderr
     assert " images/s" in ended.stderr
@@ -93,7 +92,7 @@ def test_stopped_killed_and_gone_on_with(large, tmp_path):
 
 
 def test_no_room_for_a_file_while_it_is_written(folder, tmp_path):
-    # A limit on the size of files stands for a full disk.
+    # A limit on the size of files has the effect of a full disk.
     out = tmp_path / "store"
     flags = ("--image_size=256", "--encoding=raw", "--processes=1")
     command = [sys.executable, "-m", "yosinski_tf.binaries.prepare", *flags]
@@ -109,7 +108,7 @@ def test_no_room_for_a_file_while_it_is_written(folder, tmp_path):
     assert ended.returncode == 2
     last = ended.stderr.splitlines()[-1]
     assert last.startswith(f"yosinski-prepare: cannot write {out}.partial (")
-    assert "File too large" in last and last.endswith("it goes on with what is done")
+    assert "File too large" in last and last.endswith("with the finished files")
     assert "Traceback" not in ended.stderr
     assert not out.exists() and not out.with_name("store.partial").exists()
 
@@ -122,8 +121,8 @@ def test_corrupt_images_are_listed(tmp_path):
     ended = run("prepare", source, f"--out={tmp_path / 'store'}", *FLAGS)
     assert ended.returncode == 2
     lines = ended.stderr.splitlines()
-    assert lines[-3].startswith("cannot read image train/ant/0.png (it is no image)")
-    assert lines[-2].startswith("cannot read image val/cow/1.jpg (it is no image)")
+    assert lines[-3].startswith("cannot read image train/ant/0.png (it is not")
+    assert lines[-2].startswith("cannot read image val/cow/1.jpg (it is not")
     assert lines[-1].startswith(
         "yosinski-prepare: 2 image(s) cannot be read, listed in"
     )
@@ -133,55 +132,21 @@ def test_jpeg_of_256_pixels_unless_told_otherwise(tmp_path):
     images = draw(tmp_path / "images")
     (images / "train/ant/0.png").write_text("no image")
     source, out = f"--source=folder:{images}", tmp_path / "store"
-    ended = run("prepare", source, f"--out={out}", "--skip_corrupt")
-    assert ended.returncode == 0, ended.stderr
+    succeed("prepare", source, f"--out={out}", "--skip_corrupt")
     store = open_store(out)
     assert (store.encoding, store.quality, store.image_size) == ("jpeg", 90, 256)
     assert [image["file_name"] for image in store.skipped] == ["train/ant/0.png"]
     assert store.num_images == 27 - 1
-    ended = run("prepare", f"--verify={out}")
-    assert ended.returncode == 0, ended.stdout
+    succeed("prepare", f"--verify={out}")
 
 
 def test_verify(folder, tmp_path):
     store = make(f"folder:{folder}", tmp_path / "store")
-    ended = run("prepare", f"--verify={store.folder}", "--processes=1")
-    assert ended.returncode == 0
+    ended = succeed("prepare", f"--verify={store.folder}", "--processes=1")
     assert f"is whole: 27 images, {store.fingerprint}" in ended.stdout
     path = store.shard_paths("validation")[1]
     path.write_bytes(path.read_bytes()[:50])
     ended = run("prepare", f"--verify={store.folder}", "--processes=1")
     assert ended.returncode == 1
-    assert f"{store.folder}: {path.name} has 0 records, wanted 3" in ended.stdout
+    assert f"{store.folder}: {path.name} needs 3 records, found 0" in ended.stdout
     assert f"{store.folder} is damaged: " in ended.stdout.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (["--out=OUT"], ["--source is missing", "folder:DIR"]),
-        (["--source=folder:IMAGES"], ["--out is missing"]),
-        (
-            ["--source=folder:IMAGES", "--out=OUT", "--encoding=raw", "--quality=9"],
-            ["--encoding=raw has no --quality"],
-        ),
-        (["--source=folder:IMAGES", "--out=OUT", "--encoding=png"], ["jpeg, raw"]),
-        (
-            ["--source=folder:IMAGES", "--out=OUT", "--beam_options=a=b"],
-            ["beam_runner"],
-        ),
-        (["--source=folder:IMAGES", "--out=/proc/store"], ["cannot write /proc/store"]),
-        (["--verify=IMAGES"], ["no store at", "store.json", "--out=DIR"]),
-    ],
-)
-def test_bad_input_is_one_sentence(folder, tmp_path, arguments, words):
-    out = tmp_path / "store"
-    given = [
-        a.replace("IMAGES", str(folder)).replace("OUT", str(out)) for a in arguments
-    ]
-    ended = run("prepare", *given)
-    assert ended.returncode == 2
-    lines = ended.stderr.splitlines()
-    assert len(lines) == 1 and lines[0].startswith("yosinski-prepare: "), ended.stderr
-    assert all(word in lines[0] for word in words), lines[0]
-    assert list(tmp_path.iterdir()) == []

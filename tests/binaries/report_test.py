@@ -1,31 +1,17 @@
 """yosinski-report as a user meets it: what it prints, and where."""
 
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import fabricate
 import pytest
-from places import ROOT
+from commands import succeed
 
 from yosinski_tf.study.records import write_record
 
 
-def report(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "yosinski_tf.binaries.report", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-    )
-
-
 def named_files(folder, text):
-    """The files of a report that a text names, all of which must be there."""
+    """The files of a report that a text names; they must exist."""
     names = re.findall(r"\S+\.(?:png|csv|md)$", text.partition("\nsummary ")[2], re.M)
     for name in names:
         assert (folder / name).stat().st_size > 100, name
@@ -33,8 +19,7 @@ def named_files(folder, text):
 
 
 def test_the_papers_networks_alone(tmp_path):
-    done = report(tmp_path, "--published")
-    assert done.returncode == 0, done.stderr
+    done = succeed("report", "--published", cwd=tmp_path)
     assert done.stderr == ""
     assert "| AnB+ over base | 1-7 | +1.67 (10 networks) | +1.60 (10" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["published"]
@@ -53,8 +38,8 @@ def test_a_study_beside_the_papers_networks(tmp_path, reduced):
         records += [fabricate.record("baseW", 0.3, "first:25", num_classes=4)]
     for record in records:
         write_record(tmp_path / "runs", record)
-    done = report(tmp_path, "--runs=runs", "--published", "--measure=top1")
-    assert done.returncode == 0, done.stderr
+    arguments = ("--runs=runs", "--published", "--measure=top1")
+    done = succeed("report", *arguments, cwd=tmp_path)
     assert done.stderr == ""
     assert "| random splits | AnB | 7 | 45.0 (2) | 54.2 (8) | -9.2 |" in done.stdout
     table1 = (tmp_path / "runs" / "report" / "summary.md").read_text()

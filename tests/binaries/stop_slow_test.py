@@ -1,25 +1,23 @@
-"""Ctrl-C and SIGTERM end the embedded study within 10 seconds, whenever they come.
+"""Ctrl-C and SIGTERM end the embedded study within 10 seconds at any moment.
 
-Cohorts of 8 and of 28 networks as in `flags/quickstart.flags`, with fewer steps.
-It takes about 4 minutes on 2 busy cores.
+The study is that of `flags/quickstart.flags` with fewer steps. The test takes about
+4 minutes on 2 busy cores.
 """
 
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from commands import ENVIRONMENT
+from commands import start
 from places import ROOT
 
 pytestmark = pytest.mark.slow
 
 SECONDS = 10
 FIRST, COPIES = "_first: 8 networks", "_copies: 28 networks"
-# A line of the output, what to wait for after it, and seconds after that.
+# A line of the output, an event to wait for after it, and seconds after that.
 MOMENTS = (
     (FIRST, None, 0.3),
     (FIRST, None, 5.0),
@@ -41,23 +39,14 @@ def last_step(runs: pathlib.Path) -> int:
 def test_the_embedded_study_ends_within_ten_seconds(tmp_path, capsys):
     runs, output = tmp_path / "runs", tmp_path / "output"
     for index, (line, event, delay) in enumerate(MOMENTS):
-        with open(output, "w") as file:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "yosinski_tf.binaries.study"),
-                    f"--flagfile={ROOT / 'flags/quickstart.flags'}",
-                    f"--runs={runs}",
-                    "--steps=100",
-                    "--validate_every=20",
-                    "--checkpoint_every=5steps",
-                ],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=ENVIRONMENT,
-                start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            )
-
+        process = start(
+            "study",
+            f"--flagfile={ROOT / 'flags/quickstart.flags'}",
+            f"--runs={runs}",
+            *("--steps=100", "--validate_every=20", "--checkpoint_every=5steps"),
+            output=output,
+            start_new_session=True,
+        )
         found = last_step(runs)
 
         def reached(line=line, event=event, found=found):
@@ -77,7 +66,7 @@ def test_the_embedded_study_ends_within_ten_seconds(tmp_path, capsys):
         if index % 2:
             process.send_signal(signal.SIGTERM)
         else:
-            # A terminal tells the whole group.
+            # As a terminal does.
             os.killpg(process.pid, signal.SIGINT)
         code = process.wait(timeout=120)
         took = time.monotonic() - started

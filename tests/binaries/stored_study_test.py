@@ -1,4 +1,4 @@
-"""Studies on a store, through the binaries: the weights of the same images."""
+"""Studies on a store: the same weights as from the same images in a folder."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import stores
-from commands import TINY, draw_folder, run
+from commands import TINY, draw_folder, refuse, run, succeed
 
 TREATMENTS = "--treatments=baseB,R2B"
 OPTIONS = [
@@ -33,10 +33,9 @@ def store(tmp_path_factory, images):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, store):
     runs = tmp_path_factory.mktemp("study") / "runs"
-    # The size is the store's own.
+    # Without --image_size, the size is that of the store.
     options = [option for option in OPTIONS if "image_size" not in option]
-    done = run("study", f"--runs={runs}", f"--dataset=store:{store.folder}", *options)
-    assert done.returncode == 0, done.stderr
+    succeed("study", f"--runs={runs}", f"--dataset=store:{store.folder}", *options)
     return runs
 
 
@@ -51,8 +50,7 @@ def weights(runs):
 def test_weights_are_those_of_the_same_images_in_a_folder(
     tmp_path, images, store, study
 ):
-    done = run("study", f"--runs={tmp_path}", f"--dataset=folder:{images}", *OPTIONS)
-    assert done.returncode == 0, done.stderr
+    succeed("study", f"--runs={tmp_path}", f"--dataset=folder:{images}", *OPTIONS)
     assert len(weights(study)) == 2 * 16
     assert weights(study) == weights(tmp_path)
     name = "random-0_R2B_seed0/record.json"
@@ -68,8 +66,8 @@ def test_a_study_holds_no_copy_of_the_images(study):
     assert files == ["dataset.json"]
 
 
-def command(runs, store, *more):
-    return run("study", f"--runs={runs}", f"--dataset=store:{store}", *OPTIONS, *more)
+def arguments(runs, store, *more):
+    return [f"--runs={runs}", f"--dataset=store:{store}", *OPTIONS, *more]
 
 
 @pytest.mark.slow  # about 15 s
@@ -79,8 +77,7 @@ def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
     shutil.copytree(store.folder, place)
     for name in ("baseB", "R2B"):
         shutil.rmtree(runs / f"random-0_{name}_seed0")
-    done = command(runs, place)
-    assert done.returncode == 0, done.stderr
+    succeed("study", *arguments(runs, place))
     assert weights(runs) == weights(study)
     pointer = json.loads((runs / "dataset" / "dataset.json").read_text())
     assert pointer["store"] == str(place)
@@ -89,33 +86,31 @@ def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
     shutil.rmtree(place)
     stores.make(f"folder:{images}", place, image_size=20)
     shutil.rmtree(runs / "random-0_R2B_seed0")
-    refused = command(runs, place)
-    assert refused.returncode == 2
-    assert "has changed since" in refused.stderr
-    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "has changed since" in refuse("study", *arguments(runs, place))
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda store: store / "elsewhere", "no store at"),
-        (lambda store: store, "holds images of 20 x 20 pixels, wanted 32 x 32"),
+        (
+            lambda store: store,
+            "--image_size=32 needs a store of that size, found images of 20",
+        ),
     ],
 )
-def test_what_cannot_be_read_is_one_sentence(tmp_path, store, change, words):
-    done = command(tmp_path / "runs", change(store.folder), "--image_size=32")
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "runs").exists()
+def test_a_store_that_cannot_be_used_is_one_sentence(tmp_path, store, change, words):
+    runs, place = tmp_path / "runs", change(store.folder)
+    assert words in refuse("study", *arguments(runs, place, "--image_size=32"))
+    assert not runs.exists()
 
 
-def test_a_store_damaged_on_the_way_fails_its_cohort_with_one_sentence(tmp_path, store):
+def test_a_damaged_store_fails_its_cohort_with_one_sentence(tmp_path, store):
     place = tmp_path / "store"
     shutil.copytree(store.folder, place)
     for shard in place.glob("images-train*"):
         shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
-    done = command(tmp_path / "runs", place, "--treatments=baseB")
+    done = run("study", *arguments(tmp_path / "runs", place, "--treatments=baseB"))
     assert done.returncode == 1
     assert f"failed random-0_B_seed0_first: store {place} is damaged" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""What a folder that might be an export says of itself."""
+"""Whether a folder is an export of some weights."""
 
 import json
 
@@ -25,6 +25,6 @@ def test_an_export_of_the_same_weights_and_no_other(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{", b"null", b"[" * 100_000, b"\xff"])
-def test_anything_else_is_no_export(tmp_path, content):
+def test_a_broken_description_is_no_export(tmp_path, content):
     (tmp_path / DESCRIPTION_NAME).write_bytes(content)
     assert not is_export_of(tmp_path, RECORD)

@@ -1,3 +1,5 @@
+"""A finished run as a SavedModel: its files, its answers, what it refuses."""
+
 import io
 import json
 import os
@@ -8,20 +10,17 @@ import tarfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from fabricate import record
 from PIL import Image
 from places import PHOTOGRAPHS
 
 from yosinski_tf.data import decoding
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models import surgery
+from yosinski_tf.export import saved_model
+from yosinski_tf.models import cohort, surgery
 from yosinski_tf.study.records import write_record
 from yosinski_tf.system.errors import UserError
-
-tf = pytest.importorskip("tensorflow")
-export = pytest.importorskip("yosinski_tf.export.saved_model")
-models = pytest.importorskip("yosinski_tf.models.cohort")
 
 NAMES = ["tench", "cup", "électron", "café noir", "dog"]
 RUN = "random-0-A3B-s0"
@@ -30,7 +29,7 @@ MEAN = [110.5, 120.25, 99.0]
 
 
 def _weights(num_classes):
-    """Weights under which different images are of different classes."""
+    """Weights that predict different classes for different images."""
     random = np.random.default_rng(9)
     weights = {}
     for layer, shape in NETWORK.kernel_shapes(32, num_classes).items():
@@ -41,7 +40,7 @@ def _weights(num_classes):
 
 
 def _finished_run(runs, names=NAMES, **changes):
-    """A run with 36 x 36 images of which the network sees 32 x 32."""
+    """A run with images of 36 x 36 pixels and crops of 32 x 32."""
     weights = _weights(len(names))
     made = record(
         "A3B",
@@ -62,7 +61,7 @@ def _finished_run(runs, names=NAMES, **changes):
 
 
 def _photograph(height, width, seed=0):
-    """Noise with the spectrum of a photograph, and a hard edge: uint8."""
+    """Noise with the spectrum of a photograph, and a hard edge; uint8."""
     random = np.random.default_rng(seed)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
     spectrum = np.fft.fft2(random.normal(size=(height, width, 3)), axes=(0, 1))
@@ -81,7 +80,7 @@ def _file(pixels, kind, **options):
 
 def _keras_logits(pixels, num_classes=5):
     """The Keras model on 36 x 36 images."""
-    model = models.build_network(
+    model = cohort.build_network(
         NETWORK, _weights(num_classes), input_size=32, mean=MEAN
     )
     return model.predict(pixels[:, 2:34, 2:34], verbose=0)
@@ -96,7 +95,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(runs):
-    return export.export(runs, RUN, runs / "export" / RUN)
+    return saved_model.export(runs, RUN, runs / "export" / RUN)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def loaded(folder):
     return tf.saved_model.load(str(folder))
 
 
-def test_the_folder_says_what_it_is(folder, runs):
+def test_the_folder_describes_the_export(folder, runs):
     assert folder == runs / "export" / RUN
     assert [path.name for path in folder.parent.iterdir()] == [RUN]
     text = (folder / "labels.txt").read_text("utf-8")
@@ -213,7 +212,7 @@ def test_it_needs_neither_keras_nor_this_package(folder, tmp_path):
 @pytest.mark.parametrize("size", [(300, 400), (64, 64), (20, 31)])
 def test_warp_is_pillow_s_to_a_thousandth(size):
     image = _photograph(*size)
-    ours = export.warp(tf.constant(image), 32).numpy().astype(int)
+    ours = saved_model.warp(tf.constant(image), 32).numpy().astype(int)
     pillow = decoding.warp(Image.fromarray(image), 32).astype(int)
     difference = np.abs(ours - pillow)
     assert difference.mean() < 2e-3
@@ -222,54 +221,51 @@ def test_warp_is_pillow_s_to_a_thousandth(size):
 
 def test_warp_leaves_images_of_the_size_as_they_are():
     image = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(export.warp(tf.constant(image), 32), image)
+    np.testing.assert_array_equal(saved_model.warp(tf.constant(image), 32), image)
+
+
+def _difference(data, size=32):
+    """Mean absolute difference to the pixels that training sees, of 255."""
+    ours = saved_model.decode(tf.constant(data), size).numpy().astype(int)
+    return np.abs(ours - decoding.decode_image(data, "file", size)).mean()
 
 
 @pytest.mark.parametrize("size", [(300, 400), (96, 96), (193, 800), (800, 900)])
 @pytest.mark.parametrize("subsampling", [0, 2])
 def test_jpeg_files_become_the_pixels_of_the_data_pipeline(size, subsampling):
     data = _file(_photograph(*size), "JPEG", quality=85, subsampling=subsampling)
-    ours = export.decode(tf.constant(data), 32).numpy().astype(int)
-    pillow = decoding.decode_image(data, "file", 32).astype(int)
-    assert np.abs(ours - pillow).mean() < 2e-3
+    assert _difference(data) < 2e-3
 
 
 def test_grey_and_transparent_files_become_rgb():
     grey = _photograph(50, 60)[:, :, 0]
     clear = np.dstack([_photograph(50, 60), grey])
     for data in (_file(grey, "JPEG"), _file(grey, "PNG"), _file(clear, "PNG")):
-        ours = export.decode(tf.constant(data), 32).numpy().astype(int)
-        pillow = decoding.decode_image(data, "file", 32).astype(int)
-        assert np.abs(ours - pillow).mean() < 2e-3
+        assert _difference(data) < 2e-3
 
 
 def test_the_first_frame_of_an_animation_counts():
     frames = [_photograph(50, 60, seed) for seed in (1, 2)]
     more = {"save_all": True, "append_images": [Image.fromarray(frames[1])]}
-    data = _file(frames[0], "GIF", **more)
-    ours = export.decode(tf.constant(data), 32).numpy().astype(int)
-    pillow = decoding.decode_image(data, "file", 32).astype(int)
-    assert np.abs(ours - pillow).mean() < 2e-3
+    assert _difference(_file(frames[0], "GIF", **more)) < 2e-3
 
 
 def test_real_photographs():
     if not PHOTOGRAPHS.exists():
-        pytest.skip("wants ImageNet photographs, which are not part of the project")
+        pytest.skip("needs ImageNet photographs, which are not part of the project")
     with tarfile.open(PHOTOGRAPHS) as tar:
         members = [member for member in tar.getmembers() if member.isfile()][:12]
         files = [tar.extractfile(member).read() for member in members]
     for data in files:
-        ours = export.decode(tf.constant(data), 64).numpy().astype(int)
-        pillow = decoding.decode_image(data, "file", 64).astype(int)
         # Pillow 13 resizes tall images in the other order.
         with Image.open(io.BytesIO(data)) as image:
             bound = 2e-3 if image.height <= image.width else 0.3
-        assert np.abs(ours - pillow).mean() < bound
+        assert _difference(data, 64) < bound
 
 
 def test_two_classes(tmp_path):
     _finished_run(tmp_path, names=["a", "b"])
-    folder = export.export(tmp_path, RUN, tmp_path / "model")
+    folder = saved_model.export(tmp_path, RUN, tmp_path / "model")
     images = np.random.default_rng(3).integers(0, 256, (2, 36, 36, 3), np.uint8)
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"](
         images=tf.constant(images)
@@ -281,22 +277,22 @@ def test_two_classes(tmp_path):
 
 def test_exporting_again_does_nothing(folder, runs):
     before = (folder / "saved_model.pb").stat().st_mtime_ns
-    assert export.export(runs, RUN, folder) == folder
+    assert saved_model.export(runs, RUN, folder) == folder
     assert (folder / "saved_model.pb").stat().st_mtime_ns == before
 
 
 def test_an_empty_folder_is_filled_and_another_left_alone(runs, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert export.export(runs, RUN, tmp_path / "empty") == tmp_path / "empty"
+    assert saved_model.export(runs, RUN, tmp_path / "empty") == tmp_path / "empty"
     assert (tmp_path / "empty" / "saved_model.pb").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("draft")
     with pytest.raises(UserError, match="mine holds something else"):
-        export.export(runs, RUN, tmp_path / "mine")
+        saved_model.export(runs, RUN, tmp_path / "mine")
     with pytest.raises(UserError, match="thesis.txt holds something else"):
-        export.export(runs, RUN, tmp_path / "mine" / "thesis.txt")
+        saved_model.export(runs, RUN, tmp_path / "mine" / "thesis.txt")
     with pytest.raises(UserError, match="cannot write the export .* with room"):
-        export.export(runs, RUN, tmp_path / "mine" / "thesis.txt" / "model")
+        saved_model.export(runs, RUN, tmp_path / "mine" / "thesis.txt" / "model")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "mine"]
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
@@ -308,36 +304,36 @@ def test_a_full_disk_leaves_nothing_behind(runs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(tf.saved_model, "save", save)
     with pytest.raises(UserError, match="write out .No space left on device.: what is"):
-        export.export(runs, RUN, tmp_path / "out")
+        saved_model.export(runs, RUN, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_backend_is_refused(runs, tmp_path, monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    with pytest.raises(UserError, match="got jax: set KERAS_BACKEND=tensorflow"):
-        export.export(runs, RUN, tmp_path / "out")
+    with pytest.raises(UserError, match="found jax: set KERAS_BACKEND=tensorflow"):
+        saved_model.export(runs, RUN, tmp_path / "out")
 
 
 def test_an_export_of_other_weights_is_not_replaced(folder, tmp_path):
     _finished_run(tmp_path, names=["a", "b"])
     with pytest.raises(UserError, match="holds something else"):
-        export.export(tmp_path, RUN, folder)
+        saved_model.export(tmp_path, RUN, folder)
 
 
 def test_an_unknown_run_names_near_ones(runs, tmp_path):
     with pytest.raises(UserError, match=f"'random-0-A3C-s0'.*mean {RUN}"):
-        export.export(runs, "random-0-A3C-s0", tmp_path / "out")
+        saved_model.export(runs, "random-0-A3C-s0", tmp_path / "out")
     with pytest.raises(UserError, match="none yet"):
-        export.export(tmp_path, RUN, tmp_path / "out")
+        saved_model.export(tmp_path, RUN, tmp_path / "out")
     with pytest.raises(UserError, match="no study folder at .*nowhere"):
-        export.export(tmp_path / "nowhere", RUN, tmp_path / "out")
+        saved_model.export(tmp_path / "nowhere", RUN, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_diverged_run_is_refused(tmp_path):
     _finished_run(tmp_path, status="diverged", loss=None)
     with pytest.raises(UserError, match="status 'diverged'"):
-        export.export(tmp_path, RUN, tmp_path / "out")
+        saved_model.export(tmp_path, RUN, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -348,16 +344,7 @@ def test_weights_that_are_missing_or_of_another_training(tmp_path):
     weights["conv1/bias"][0] += 1
     np.savez(path, **weights)
     with pytest.raises(UserError, match="not of one training"):
-        export.export(tmp_path, RUN, tmp_path / "out")
+        saved_model.export(tmp_path, RUN, tmp_path / "out")
     path.unlink()
     with pytest.raises(UserError, match="record but no weights.npz"):
-        export.export(tmp_path, RUN, tmp_path / "out")
-
-
-def test_a_network_comes_back_from_its_settings():
-    assert Network.from_settings(NETWORK.settings()) == NETWORK
-    assert Network.from_settings(json.loads(json.dumps(NETWORK.settings()))) == NETWORK
-    with pytest.raises(UserError, match="description of a network"):
-        Network.from_settings({"name": "mini", "layers": [{"kernel": 3}]})
-    with pytest.raises(UserError, match="description of a network"):
-        Network.from_settings({"name": "mini"})
+        saved_model.export(tmp_path, RUN, tmp_path / "out")

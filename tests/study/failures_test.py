@@ -1,4 +1,4 @@
-"""Notes of what failed: odd ones are one sentence, and no terminal obeys one."""
+"""Notes of failed runs: broken ones are refused, none can control a terminal."""
 
 import dataclasses
 import errno
@@ -23,7 +23,7 @@ def noted(runs, **changes):
     return path
 
 
-def test_what_is_noted_is_read(tmp_path):
+def test_a_note_is_read_back_and_removed(tmp_path):
     failures.note(tmp_path, ["a", "b"], "it broke", pathlib.Path("x.log"))
     found = failures.read(tmp_path)
     assert sorted(found) == ["a", "b"]
@@ -34,41 +34,44 @@ def test_what_is_noted_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "words"),
     [
         ("[" * 100_000, "recursion"),
         ("[]", "no JSON object"),
         ("{", "Expecting"),
-        ("{}", "missing 4"),
+        ("{}", r"missing fields \['failed_at', 'log', 'message', 'run_id'\]"),
     ],
 )
-def test_a_note_that_is_none_is_refused_by_name(tmp_path, text, told):
+def test_a_broken_note_is_refused(tmp_path, text, words):
     path = noted(tmp_path)
     path.write_text(text)
-    with pytest.raises(UserError, match=told) as caught:
+    with pytest.raises(UserError, match=words) as caught:
         failures.read(tmp_path)
     assert str(path) in str(caught.value)
     assert "delete it to train its run again" in str(caught.value)
 
 
-def test_a_note_of_odd_values_is_refused(tmp_path):
+def test_a_note_with_wrong_types_is_refused(tmp_path):
     noted(tmp_path, message=1, failed_at=[])
-    with pytest.raises(UserError, match=r"message .wanted str, got 1.*failed_at"):
+    with pytest.raises(UserError, match=r"message .needs str, found 1.*failed_at"):
         failures.read(tmp_path)
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
-def test_a_note_that_went_away_meanwhile_is_none(tmp_path, monkeypatch, number):
+def test_a_note_that_is_removed_while_it_is_read_is_skipped(
+    tmp_path, monkeypatch, number
+):
     noted(tmp_path)
 
     def gone(self, *unused):
+        self.unlink()
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(pathlib.Path, "read_text", gone)
     assert failures.read(tmp_path) == {}
 
 
-def test_a_note_tells_a_terminal_nothing(tmp_path, capsys):
+def test_control_characters_of_a_note_are_escaped(tmp_path, capsys):
     noted(tmp_path, message="a\x1b[2Jb", failed_at="\x1b]0;x")
     messages.tell_not_tried(["run"], [], failures.read(tmp_path))
     first, last = capsys.readouterr().err.splitlines()

@@ -1,4 +1,4 @@
-"""Time and disk of a study, by hand."""
+"""Time and disk of a study, compared with numbers computed by hand."""
 
 import pytest
 from fabricate import record
@@ -21,11 +21,6 @@ def runs_of(*names):
     return make_runs(parts, make_split("whole", NAMES), [0], with_bases=True)
 
 
-def test_time_at_a_given_rate():
-    cohorts = make_cohorts(runs_of("A3B", "A4B", "baseA"))
-    assert forecast.seconds_at(cohorts, steps=100, batch_size=8, rate=48) == 50
-
-
 def trained(cohort, seconds):
     ids = [run.run_id for run in cohort.runs]
     group = {"id": cohort.cohort_id, "size": len(ids), "runs": ids}
@@ -46,7 +41,7 @@ def test_time_as_measured_follows_the_work_and_counts_a_cohort_once():
     assert seconds(records, processes=2) == 37.5
     assert seconds(records[3:]) == 30.0
     assert seconds([]) is None
-    # Cohorts of runs that the plan does not know say nothing.
+    # Cohorts with runs of another plan are ignored.
     strange = record("A7B", 0.5, cohort={"id": "x", "runs": ["y"], "total_seconds": 9})
     assert seconds([strange]) is None
 
@@ -60,8 +55,7 @@ def test_disk_by_hand():
     total = sum(LAYERS)
     assert [layer.parameters for layer in NETWORK.count(32, 4)] == list(LAYERS)
     assert found.weights == 4 * 4 * total
-    # Layers that are trained, with velocities, in two checkpoints and a third
-    # that is being written.
+    # Trained layers and their velocities, in three checkpoints.
     own = sum(LAYERS[3:]) + sum(LAYERS[5:]) + total
     assert found.checkpoints == 3 * 4 * 2 * own
     assert found.images == 1000
@@ -87,5 +81,5 @@ def test_checkpoints_of_cohorts_trained_side_by_side():
     ("size", "text"),
     [(2.44e8, "0.2 GB"), (9.94e9, "9.9 GB"), (3.9e10, "39 GB"), (1.53e12, "1.5 TB")],
 )
-def test_sizes_to_read(size, text):
+def test_sizes_as_text(size, text):
     assert forecast.gigabytes(size) == text

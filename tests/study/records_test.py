@@ -1,4 +1,4 @@
-"""Records of runs: stored, read, refused; the table of results."""
+"""Records of runs: how they are stored, read and refused; the table of results."""
 
 import csv
 import dataclasses
@@ -81,7 +81,16 @@ def test_a_number_that_is_not_finite_is_not_stored(tmp_path, record):
 def test_what_is_no_record_is_refused(tmp_path, text, complaint):
     path = tmp_path / "record.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=f"record.json .*{complaint}.*train it again"):
+    with pytest.raises(UserError, match=f"cannot read .*{complaint}.*train it again"):
+        read_record(path)
+
+
+def test_values_that_are_nested_too_deeply_are_refused(tmp_path, record):
+    path = write_record(tmp_path, record)
+    deep = "[" * 600 + "]" * 600
+    text = path.read_text().replace('"recipe": {', f'"recipe": {{"x": {deep},')
+    path.write_text(text)
+    with pytest.raises(UserError, match="not valid JSON: maximum recursion"):
         read_record(path)
 
 
@@ -121,17 +130,24 @@ def test_records_of_a_folder_come_in_order_of_their_ids(tmp_path, record):
     assert [found.run_id for found in read_records(tmp_path)] == ["a", "b", "c"]
 
 
-def test_one_broken_record_is_not_passed_over(tmp_path, record):
+def test_one_broken_record_refuses_the_folder(tmp_path, record):
     write_record(tmp_path, record)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "record.json").write_text("{")
-    with pytest.raises(UserError, match="broken/record.json is not valid JSON"):
+    with pytest.raises(UserError, match="broken/record.json .it is not valid JSON"):
         read_records(tmp_path)
 
 
-def test_a_missing_folder_is_refused_and_an_empty_one_is_empty(tmp_path):
+def test_records_by_their_ids(tmp_path, record):
+    write_record(tmp_path, record)
+    (tmp_path / "random-0_A4B_seed0").mkdir()
+    assert records.records_by_id(tmp_path) == {record.run_id: record}
+
+
+def test_a_missing_folder_has_no_records_and_cannot_be_reported(tmp_path):
     with pytest.raises(UserError, match="no study folder at .*none"):
         read_records(tmp_path / "none")
+    assert records.records_by_id(tmp_path / "none") == {}
     assert read_records(tmp_path) == []
 
 
@@ -186,8 +202,8 @@ def test_results_of_no_runs_are_the_header_alone(tmp_path):
     assert text.startswith("run_id,status,treatment,") and text.count("\n") == 1
 
 
-def test_a_record_that_vanishes_under_a_reader_is_passed_over(tmp_path, monkeypatch):
-    """Another process with --retry_failed removes a record between two looks."""
+def test_a_record_that_is_removed_while_it_is_read_is_skipped(tmp_path, monkeypatch):
+    """As by another process with --retry_failed."""
     for name in ("A3B", "A4B"):
         write_record(tmp_path, fabricate.record(name, 0.5))
     real = records.read_record
@@ -206,7 +222,7 @@ def test_a_record_that_vanishes_under_a_reader_is_passed_over(tmp_path, monkeypa
     assert records.find_record(tmp_path, left.run_id) == left
 
 
-def test_a_broken_record_is_not_passed_over(tmp_path):
+def test_a_broken_record_is_not_skipped(tmp_path):
     path = write_record(tmp_path, fabricate.record("A3B", 0.5))
     path.write_text("{")
     for read in (

@@ -1,6 +1,6 @@
-"""Trains base networks: from random weights, on one half or the whole set."""
+"""Trains base networks: from random weights, on one half or on the whole set."""
 
-from yosinski_tf.binaries.job import command_line, shared_flags, treatments_job
+from yosinski_tf.binaries.job import treatments_job
 
 _SUMMARY = """yosinski-base: train base networks from random weights.
 
@@ -9,10 +9,7 @@ Example: yosinski-base --runs=runs/mine --split=random:0 --treatments=baseA,base
 
 def run() -> None:
     """Entry point."""
-    shared_flags.define_all(treatments=["baseA", "baseB"])
-    command_line.run(
-        lambda: treatments_job.train({"base"}, False), _SUMMARY, treatments_job.groups()
-    )
+    treatments_job.run({"base"}, _SUMMARY, treatments=["baseA", "baseB"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes a finished run as a TensorFlow SavedModel."""
+"""Exports a finished run as a TensorFlow SavedModel."""
 
 import os
 import pathlib
@@ -14,8 +14,8 @@ from yosinski_tf.system.errors import UserError
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
 
-Images of any size or JPEG files in, probabilities and class names out; to use
-it takes TensorFlow and nothing else.
+It takes images of any size, or JPEG files, and returns probabilities and class
+names. It needs TensorFlow and nothing of this program.
 Example: yosinski-export --runs=runs/mine --run=random-0_A3B+_seed0"""
 
 
@@ -27,9 +27,9 @@ def _main() -> None:
         )
     runs = pathlib.Path(FLAGS.runs)
     out = pathlib.Path(FLAGS.out) if FLAGS.out else runs / "export" / FLAGS.run
-    # Before TensorFlow is loaded, which takes seconds.
+    # Refuses a run before TensorFlow is loaded, which takes seconds.
     read_finished_run(runs, FLAGS.run)
-    # Weights are the same on any backend, but only TensorFlow can save them so.
+    # Only TensorFlow can write a SavedModel, whichever backend trained the network.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
@@ -38,24 +38,18 @@ def _main() -> None:
     folder = saved_model.export(runs, FLAGS.run, out)
     print(f"SavedModel  {folder}")
     print(f"Classes     {folder / LABELS_NAME}\n")
-    print(_usage(folder))
-
-
-def _usage(folder: pathlib.Path) -> str:
-    return "\n".join(
-        (
-            "import pathlib, tensorflow as tf",
-            f"classify = tf.saved_model.load({str(folder)!r}).signatures['jpeg_bytes']",
-            "print(classify(jpeg=tf.constant("
-            "[pathlib.Path('photo.jpg').read_bytes()]))['predicted_class'])",
-        )
+    print("import pathlib, tensorflow as tf")
+    print(f"classify = tf.saved_model.load({str(folder)!r}).signatures['jpeg_bytes']")
+    print(
+        "print(classify(jpeg=tf.constant([pathlib.Path('photo.jpg').read_bytes()]))"
+        "['predicted_class'])"
     )
 
 
 def run() -> None:
     """Entry point."""
     define_all()
-    flags.DEFINE_string("run", None, "Id of the run: the name of its folder.")
+    flags.DEFINE_string("run", None, "Id of the run, the name of its folder.")
     flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
     command_line.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])
 

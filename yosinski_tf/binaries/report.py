@@ -1,4 +1,4 @@
-"""Rebuilds tables and figures from records alone, without TensorFlow."""
+"""Writes tables and figures from records alone, without TensorFlow."""
 
 import pathlib
 
@@ -20,7 +20,7 @@ Example: yosinski-report --runs=runs/quickstart
 
 def _main() -> int:
     if FLAGS.published and not FLAGS["runs"].present:
-        # Alone, the paper's networks are shown by the paper's own number.
+        # Without a study, the paper's networks are shown by the paper's own number.
         measure = FLAGS.measure if FLAGS["measure"].present else MEASURES[0]
         paths = published_report.write_published_report(
             pathlib.Path(FLAGS.out), measure
@@ -29,7 +29,7 @@ def _main() -> int:
         show_paths(paths)
         return 0
     runs = pathlib.Path(FLAGS.runs)
-    # Refuses a folder without a record, or with something in the report's place.
+    # Refuses a folder without records, or with a file in the report's place.
     write_report.read_study(runs)
     make_folder(runs / write_report.REPORT_FOLDER)
     with messages.reporting(runs):
@@ -40,7 +40,7 @@ def _main() -> int:
             if FLAGS.published
             else None
         )
-    print(write_report.results_table(selection.points, FLAGS.measure))
+    print(write_report.results_table(selection.networks, FLAGS.measure))
     show_paths(paths)
     if comparison:
         print(f"\n{comparison.summary.read_text()}")
@@ -50,11 +50,11 @@ def _main() -> int:
 
 def show_paths(paths: write_report.ReportPaths) -> None:
     """Prints where the files of a report are."""
-    _show(paths, "results", paths.results)
+    _show(paths, "results", paths.table)
 
 
 def _show(
-    paths: write_report.ReportPaths | published_report.ComparisonPaths,
+    paths: write_report.ReportPaths,
     name: str,
     table: pathlib.Path | None,
 ) -> None:
@@ -69,7 +69,9 @@ def _show(
 def run() -> None:
     """Entry point."""
     define_all()
-    flags.DEFINE_bool("published", False, "The paper's networks, alone or beside.")
+    flags.DEFINE_bool(
+        "published", False, "The paper's networks, alone or beside a study."
+    )
     flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
     command_line.run(
         _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]

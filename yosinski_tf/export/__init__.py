@@ -1,5 +1,5 @@
 """A finished run as a SavedModel.
 
-Comes in: a run of a study folder. Goes out: a model that takes pixels or image files
-and needs nothing of this package.
+Comes in: a finished run. Goes out: a model that takes pixels or image files and needs
+only TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""What stands beside an exported network, read without TensorFlow."""
+"""The files beside an exported network, read without TensorFlow."""
 
 import json
 import pathlib
@@ -10,7 +10,7 @@ DESCRIPTION_NAME = "export.json"
 
 
 def identity(record: Record) -> dict[str, object]:
-    """What tells one export from another, as its description holds it."""
+    """The fields of an export's description that identify it."""
     return {
         "run_id": record.run_id,
         "weights_sha256": record.weights_sha256,
@@ -24,5 +24,4 @@ def is_export_of(folder: pathlib.Path, record: Record) -> bool:
         found = json.loads((folder / DESCRIPTION_NAME).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    wanted = identity(record)
-    return isinstance(found, dict) and all(found.get(k) == wanted[k] for k in wanted)
+    return isinstance(found, dict) and identity(record).items() <= found.items()

@@ -1,8 +1,8 @@
-"""A finished run as a TensorFlow SavedModel that needs nothing of this package.
+"""Exports a finished run as a TensorFlow SavedModel.
 
-Preprocessing is inside: images of any size, or the bytes of image files, go in
-and become the pixels that `data.decoding` and `data.pipeline` would have made
-of them; probabilities and class names come out.
+The model contains the preprocessing: it takes images of any size, or the bytes of
+image files, turns them into the pixels that `decoding` and `pipeline` make of them,
+and returns probabilities and class names.
 """
 
 import functools
@@ -14,6 +14,7 @@ import shutil
 import keras
 import tensorflow as tf
 
+from yosinski_tf.data.decoding import DRAFT_FACTOR
 from yosinski_tf.export.description import (
     DESCRIPTION_NAME,
     LABELS_NAME,
@@ -21,49 +22,45 @@ from yosinski_tf.export.description import (
     is_export_of,
 )
 from yosinski_tf.models.cohort import build_network
-from yosinski_tf.study.finished_run import FinishedRun, read_finished_run
+from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.study.records import Record
 from yosinski_tf.system import files
 from yosinski_tf.system.errors import UserError
-
-# As in `data.decoding`: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size
-# as long as that is at least this many times the wanted size.
-_DRAFT_FACTOR = 3
 
 
 def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     """Writes a run's network as a SavedModel, all of it or nothing.
 
-    Signatures, both with the outputs `probabilities` and `logits`, float32
-    [batch, classes], `predicted_class`, string [batch], and `class_names`,
-    string [classes]:
+    It has two signatures:
 
-    * `serving_default`: `images`, uint8 [batch, height, width, 3], RGB, of any
+    * `serving_default` takes `images`, uint8 [batch, height, width, 3], RGB, of any
       height and width.
-    * `jpeg_bytes`: `jpeg`, string [batch], the contents of JPEG, PNG, GIF or
-      BMP files, of various sizes.
+    * `jpeg_bytes` takes `jpeg`, string [batch], the contents of JPEG, PNG, GIF or
+      BMP files of any sizes.
 
-    A network with more outputs than the half has classes is cut to these:
-    `logits` holds theirs, and `probabilities` sum to 1 over them.
+    Both return `probabilities` and `logits`, float32 [batch, classes],
+    `predicted_class`, string [batch], and `class_names`, string [classes]. Outputs
+    beyond the classes of the half are left out, and the probabilities of the others
+    sum to 1.
 
-    It computes in float32, also for a run trained in bfloat16 or float16, whose
-    numbers it therefore meets only to that precision. Beside the model lie
-    `labels.txt`, one class name per line in the order of the outputs, and
-    `export.json`, which says what it is an export of.
+    The model computes in float32. So its results agree with those of a run trained
+    in bfloat16 or float16 only to that precision. Beside it lie `labels.txt`, one
+    class name per line in the order of the outputs, and `export.json`, which
+    identifies the run.
 
     Args:
       runs: The study folder.
       run_id: The run, a folder in it.
-      out: Folder to make. If it is an export of the same weights already,
-        nothing is done.
+      out: Folder to make. If it is already an export of the same weights, nothing
+        is done.
 
     Returns:
       The folder, `out`.
 
     Raises:
-      UserError: If there is no such run, it diverged, its weights are missing
-        or are not those of its record, `out` holds something else or cannot
-        be written to, or Keras runs on another backend than TensorFlow.
+      UserError: If the run cannot be used (see `read_finished_run`), `out` holds
+        something else or cannot be written to, or Keras runs on another backend
+        than TensorFlow.
     """
     run = read_finished_run(runs, run_id)
     record = run.record
@@ -74,11 +71,16 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             f"{out} holds something else than an export of {run_id}: move it away,"
             " or export to another folder"
         )
-    module = _Classifier(_build(run), record)
-    signatures = {
-        "serving_default": module.images,
-        "jpeg_bytes": module.files,
-    }
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "a SavedModel needs Keras on TensorFlow, found"
+            f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
+            " trained on any backend will do)"
+        )
+    size = record.recipe["crop_size"]
+    model = build_network(run.network, run.weights, input_size=size, mean=run.mean)
+    module = _Classifier(model, record)
+    signatures = {"serving_default": module.images, "jpeg_bytes": module.files}
     temporary = files.temporary_beside(out)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -88,11 +90,12 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             _describe(temporary, record)
             os.replace(temporary, out)
     except (OSError, tf.errors.OpError) as error:
-        # Another process may have been faster.
+        # Another process may have written the same export meanwhile.
         if not is_export_of(out, record):
+            reason = getattr(error, "strerror", None) or getattr(error, "message", "")
             raise UserError(
-                f"cannot write the export to {out} ({_reason(error)}): name a folder"
-                " on a disk with room that may be written to"
+                f"cannot write the export to {out} ({reason or type(error).__name__}):"
+                " name a folder on a disk with room that may be written to"
             ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -100,22 +103,22 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
 
 
 def warp(images: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Resizes images to a square, ignoring their aspect ratio, as Pillow does.
+    """Resizes images to a square, ignoring their aspect ratio.
 
-    `data.decoding.warp` in TensorFlow: Lanczos with antialiasing, first along
-    the rows, then along the columns, rounded to whole numbers after each. The
-    mean absolute difference to Pillow is 0.001 of 255 levels or less, no value
-    differing by more than 1 (ImageNet photographs, to 32 and 64 pixels).
-    Pillow from 13 on shrinks some tall images along the columns first: for
-    these up to 0.15 of 255 with 64 pixels, 0.3 with 256.
+    This is `decoding.warp` in TensorFlow: Lanczos with antialiasing, first along
+    the rows, then along the columns, rounded to whole numbers after each. On
+    ImageNet photographs (to 32 and 64 pixels) it differs from Pillow by at most 1
+    of 255, on average by at most 0.001. Pillow from version 13 resizes some tall
+    images along the columns first: there the average is up to 0.15 (64 pixels) or
+    0.3 (256 pixels).
 
     Args:
-      images: uint8 [..., height, width, 3], at most one more dimension.
+      images: uint8 [height, width, 3] or [batch, height, width, 3].
       image_size: Height and width of the result.
 
     Returns:
-      uint8 [..., image_size, image_size, 3]; the same pixels if that was
-      their size.
+      uint8 [image_size, image_size, 3] or [batch, image_size, image_size, 3]; the
+      same pixels if that was their size.
     """
 
     def resize(pixels, height, width):
@@ -134,14 +137,13 @@ def warp(images: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Decodes one image file and warps it: `data.decoding.decode_image`.
+    """Decodes one image file and warps it, as `decoding.decode_image` does.
 
-    JPEG files are decoded to the very pixels that Pillow decodes, at reduced
-    size if they are large; all differences come from `warp`.
+    JPEG files are decoded to the same pixels as by Pillow, at reduced size if they
+    are large; only `warp` differs.
 
     Args:
-      data: string [], the content of a JPEG, PNG, GIF (first frame) or BMP
-        file.
+      data: string [], the content of a JPEG, PNG, GIF (first frame) or BMP file.
       image_size: Height and width of the result.
 
     Returns:
@@ -155,7 +157,7 @@ def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
 
     def jpeg():
         smaller = tf.reduce_min(tf.io.extract_jpeg_shape(data)[:2])
-        scale = smaller // (image_size * _DRAFT_FACTOR)
+        scale = smaller // (image_size * DRAFT_FACTOR)
         ratios = [
             (scale >= ratio, functools.partial(decode_jpeg, ratio))
             for ratio in (8, 4, 2)
@@ -170,9 +172,9 @@ def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 class _Classifier(tf.Module):
-    """What is saved: variables by layer name and two functions.
+    """What is saved: variables by layer name, and two functions.
 
-    The Keras model stays out of the object: only what it computes is saved.
+    The Keras model is not an attribute, so that only what it computes is saved.
     """
 
     def __init__(self, model: keras.Model, record: Record):
@@ -219,23 +221,8 @@ class _Classifier(tf.Module):
         self.images, self.files = images, files
 
 
-def _build(run: FinishedRun) -> keras.Model:
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            "a SavedModel wants Keras on TensorFlow, got"
-            f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
-            " trained on any backend will do)"
-        )
-    return build_network(
-        run.network,
-        run.weights,
-        input_size=run.record.recipe["crop_size"],
-        mean=run.mean,
-    )
-
-
-def _description(record: Record) -> dict:
-    return {
+def _describe(folder: pathlib.Path, record: Record) -> None:
+    description = {
         **identity(record),
         "treatment": record.treatment,
         "split": record.split,
@@ -248,15 +235,6 @@ def _description(record: Record) -> dict:
         "signatures": {"serving_default": "images", "jpeg_bytes": "jpeg"},
         "tensorflow": tf.__version__,
     }
-
-
-def _describe(folder: pathlib.Path, record: Record) -> None:
-    text = json.dumps(_description(record), indent=1)
-    (folder / DESCRIPTION_NAME).write_text(text)
+    (folder / DESCRIPTION_NAME).write_text(json.dumps(description, indent=1))
     labels = "".join(f"{name}\n" for name in record.class_names)
     (folder / LABELS_NAME).write_text(labels, "utf-8")
-
-
-def _reason(error: OSError | tf.errors.OpError) -> str:
-    text = error.strerror if isinstance(error, OSError) else error.message
-    return text or type(error).__name__

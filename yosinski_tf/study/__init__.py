@@ -1,5 +1,5 @@
 """The study folder: its settings, its images, the records of its runs.
 
-Comes in: what a command asks for. Goes out: settings that hold for all runs, records
-of finished runs and of failures, and how long the rest will take.
+Comes in: what a command asks for. Goes out: settings that all runs share, records of
+finished runs, notes of failed ones, and a forecast of the time that the rest takes.
 """

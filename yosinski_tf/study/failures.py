@@ -1,4 +1,4 @@
-"""Runs whose training failed, noted in their folders until they are tried again."""
+"""Failed runs, noted in their folders until the user asks to train them again."""
 
 import dataclasses
 import datetime
@@ -6,9 +6,9 @@ import json
 import pathlib
 from collections.abc import Iterable
 
+from yosinski_tf.study.json_fields import read_fields
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import is_gone, is_listed, make_folder, write_atomically
-from yosinski_tf.system.typecheck import wrong_fields
+from yosinski_tf.system.files import is_listed, make_folder, write_atomically
 
 FAILURE_NAME = "failure.json"
 
@@ -20,7 +20,7 @@ class Failure:
     Attributes:
       run_id: Identity of the run.
       message: What happened, in one line.
-      log: The file with all that was printed.
+      log: The file with the output of the failed process.
       failed_at: Date and time, ISO 8601, UTC.
     """
 
@@ -33,7 +33,7 @@ class Failure:
 def note(
     runs: pathlib.Path, run_ids: Iterable[str], message: str, log: pathlib.Path
 ) -> None:
-    """Notes that some runs of a study folder failed now.
+    """Notes that some runs of a study folder have just failed.
 
     Raises:
       DiskFull: If there is no room.
@@ -48,7 +48,7 @@ def note(
 
 
 def read(runs: pathlib.Path) -> dict[str, Failure]:
-    """The failures of a study folder by run id; empty if there is no folder.
+    """Reads the failures of a study folder, by run id.
 
     Raises:
       UserError: If a note is broken.
@@ -56,25 +56,13 @@ def read(runs: pathlib.Path) -> dict[str, Failure]:
     found = {}
     for path in sorted(runs.glob(f"*/{FAILURE_NAME}")):
         try:
-            found[path.parent.name] = _parsed(path.read_text("utf-8"))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            # Tried again by another process just now.
-            if isinstance(error, OSError) and is_gone(error):
-                continue
-            raise UserError(
-                f"cannot read {path} ({error}): delete it to train its run again"
-            ) from None
+            fields = read_fields(path, Failure, "delete it to train its run again")
+        except UserError:
+            if is_listed(path):
+                raise
+            continue  # Another process has just begun to train the run again.
+        found[path.parent.name] = Failure(**fields)
     return found
-
-
-def _parsed(text: str) -> Failure:
-    fields = json.loads(text)
-    if not isinstance(fields, dict):
-        raise ValueError("it holds no JSON object")
-    failure = Failure(**fields)
-    if wrong := wrong_fields(Failure, fields):
-        raise ValueError("; ".join(wrong))
-    return failure
 
 
 def failed(runs: pathlib.Path, run_id: str) -> bool:
@@ -83,6 +71,6 @@ def failed(runs: pathlib.Path, run_id: str) -> bool:
 
 
 def forget(runs: pathlib.Path, run_ids: Iterable[str]) -> None:
-    """Removes the notes of some runs, where there are any."""
+    """Removes the notes of some runs, which need not have one."""
     for run_id in run_ids:
         (runs / run_id / FAILURE_NAME).unlink(missing_ok=True)

@@ -1,11 +1,10 @@
-"""A study folder: what it was made with, what it holds, what is still missing."""
+"""A study folder: its settings and its images, made once for all its runs."""
 
 import dataclasses
 import json
 import pathlib
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from yosinski_tf.data.sources import by_name, study_copy
 from yosinski_tf.data.sources.by_name import Description
@@ -14,38 +13,13 @@ from yosinski_tf.experiment import ilsvrc
 from yosinski_tf.experiment.splits import Split
 from yosinski_tf.machine.threads import Threads
 from yosinski_tf.study import image_source
-from yosinski_tf.study.image_source import IMAGES_FOLDER, sign
-from yosinski_tf.study.records import Record, read_records
-from yosinski_tf.study.settings import (
-    SETTINGS_NAME,
-    canonical,
-    check_folder,
-    check_records,
-    in_store,
-    moved_from,
-    settings,
-)
+from yosinski_tf.study.image_source import IMAGES_FOLDER
+from yosinski_tf.study.records import Record
+from yosinski_tf.study.settings import SETTINGS_NAME, StudySettings, check_folder
 from yosinski_tf.system import locks
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import make_folder, room_for, write_atomically
 from yosinski_tf.system.locks import Busy
-
-__all__ = [
-    "IMAGES_FOLDER",
-    "SETTINGS_NAME",
-    "as_recorded",
-    "check_folder",
-    "check_images",
-    "check_records",
-    "describe_images",
-    "description_of",
-    "finished",
-    "load_images",
-    "moved_from",
-    "make_study_folder",
-    "settings",
-    "sign",
-]
 
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
@@ -53,7 +27,7 @@ _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 def as_recorded(split: Split, records: Iterable[Record]) -> Split:
     """A split from a file under the name that it has in the records.
 
-    The same halves, read from another place, are the same split.
+    The same halves read from another file are the same split.
     """
     for record in records:
         same = record.split_digest == split.digest
@@ -65,132 +39,116 @@ def as_recorded(split: Split, records: Iterable[Record]) -> Split:
 
 def load_images(
     runs: pathlib.Path,
-    wanted: dict[str, Any],
+    settings: StudySettings,
     signed: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageSet:
-    """The data set of a study, from its folder if it was decoded before.
+    """Loads the data set of a study, from its folder if that has a copy.
 
-    If the source does not look as it did then, or is a folder in a place that is
-    not known, it is read again and must hold the same images. A source that is
-    gone is not missed.
-
-    Args:
-      runs: The study folder.
-      wanted: Result of `settings`.
-      signed: Result of `sign`.
-      progress: Called while images are read, with those read and those in all.
+    The source is read again, and must hold the same images, if its signature
+    `signed` is new or if it is a folder in a new place. It need not exist any more.
+    While images are read, `progress` is called with how many are read and how many
+    there are.
 
     Raises:
       UserError: If the data set cannot be loaded, or has changed.
     """
-    stored = None
-    if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
-        stored = study_copy.load(runs / IMAGES_FOLDER)
-    if stored is not None and image_source.looks_known(runs, wanted, signed):
+    stored = _copy_of_images(runs, settings)
+    if stored is not None and image_source.looks_known(runs, settings, signed):
         return stored
-    images = by_name.load(**wanted["dataset"], progress=progress)
-    if stored is not None:
-        image_source.check_same(runs, wanted, stored, images)
-        return stored
-    return images
+    arguments = dataclasses.asdict(settings.data_as_named)
+    images = by_name.load(**arguments, progress=progress)
+    if stored is None:
+        return images
+    image_source.check_same(runs, settings, stored, images)
+    return stored
 
 
 def describe_images(
-    runs: pathlib.Path, wanted: dict[str, Any]
+    runs: pathlib.Path, settings: StudySettings
 ) -> tuple[Description, str]:
-    """The classes and the size of a study's data set, reading no image.
+    """Describes a study's data set without reading an image.
 
-    ImageNet need not be there: its classes are known.
-
-    Args:
-      runs: The study folder.
-      wanted: Result of `settings`.
+    ImageNet is described even if it has not been prepared.
 
     Returns:
-      What is known, and a sentence if the data set itself was not found.
+      The description, and a note for the user if the data set was not found.
 
     Raises:
       UserError: If there is no such data set and it is not ImageNet.
     """
-    if (runs / SETTINGS_NAME).exists() and not in_store(wanted):
-        images = study_copy.load(runs / IMAGES_FOLDER)
-        if images is not None:
-            image_source.check_alike(runs, wanted, description_of(images))
-            return description_of(images), ""
+    if (stored := _copy_of_images(runs, settings)) is not None:
+        image_source.check_alike(runs, settings, description_of(stored))
+        return description_of(stored), ""
     try:
-        return by_name.describe(**wanted["dataset"]), ""
+        return by_name.describe(**dataclasses.asdict(settings.data_as_named)), ""
     except UserError:
-        spec = wanted["dataset"]["spec"]
+        spec = settings.data.spec
         if not _IMAGENET.fullmatch(spec):
             raise
-        families = ilsvrc.class_families()
-        train, validation = ilsvrc.NUM_TRAIN_IMAGES, ilsvrc.NUM_VALIDATION_IMAGES
-        known = Description(
-            spec, tuple(families), tuple(families.values()), train + validation
-        )
-        return known, (
-            f"{spec} is not prepared here: to train, make a store of it with"
-            " yosinski-prepare and give --dataset=store:STORE. To plan, its known"
-            f" classes will do: {len(families):,} classes, {train:,} images for"
-            f" training and {validation:,} for validation."
-        )
-
-
-def check_images(images: ImageSet, records: Iterable[Record]) -> None:
-    """Refuses a data set that is not the one of the finished runs.
-
-    Raises:
-      UserError: If a record names another fingerprint.
-    """
-    for record in records:
-        if record.dataset_fingerprint != images.fingerprint:
-            raise UserError(
-                f"the data set {images.name} has changed since {record.run_id} was"
-                f" trained: wanted fingerprint {record.dataset_fingerprint[:12]}, got"
-                f" {images.fingerprint[:12]}: restore it, or choose another --runs"
-                " folder"
-            )
+    families = ilsvrc.class_families()
+    train, validation = ilsvrc.NUM_TRAIN_IMAGES, ilsvrc.NUM_VALIDATION_IMAGES
+    known = Description(
+        spec, tuple(families), tuple(families.values()), train + validation
+    )
+    return known, (
+        f"Note: {spec} is not prepared here: to train, make a store of it with"
+        " yosinski-prepare and give --dataset=store:STORE. The plan uses its known"
+        f" numbers: {len(families):,} classes, {train:,} images for training and"
+        f" {validation:,} for validation."
+    )
 
 
 def description_of(images: ImageSet) -> Description:
-    """What `describe_images` tells, of images that are loaded."""
+    """The description of images that are loaded, see `describe_images`."""
     count = len(images.train_labels) + len(images.validation_labels)
     return Description(images.name, images.class_names, images.families, count)
 
 
+def check_images(images: ImageSet, records: Iterable[Record]) -> None:
+    """Refuses a data set that is not the one that the records name.
+
+    Raises:
+      UserError: If a record has another fingerprint.
+    """
+    for record in records:
+        if record.dataset_fingerprint != images.fingerprint:
+            since = f"{record.run_id} was trained"
+            raise image_source.changed(images, since, record.dataset_fingerprint)
+
+
 def make_study_folder(
     runs: pathlib.Path,
-    wanted: dict[str, Any],
+    settings: StudySettings,
     images: ImageSet,
     signed: str | None = None,
     threads: Threads | None = None,
     waiting: Callable[[Busy], None] = lambda busy: None,
-) -> dict[str, Any]:
-    """Makes the folder with its settings and its data set, where not yet done.
+) -> StudySettings:
+    """Makes the folder with its settings and images, as far as they are missing.
 
-    Several processes may do this at once: the first one makes it, and the
-    others check that they want the same.
+    If several processes do this at once, the first one makes the folder, and the
+    others check that they need the same one.
 
     Args:
       runs: The study folder.
-      wanted: Result of `settings`.
+      settings: The study's settings.
       images: Result of `load_images`.
-      signed: Result of `sign`, before the images were read.
-      threads: Threads of each process, unless the settings or the folder say.
-      waiting: Told once if another process must be waited for long.
+      signed: Signature of the source from before the images were read.
+      threads: Threads of each process, for a new folder.
+      waiting: Called once if another process needs long to make the folder.
 
     Returns:
-      The settings that hold.
+      The settings that the folder has.
 
     Raises:
-      UserError: If the folder cannot be written to, was begun with a store of
-        other content, or another process has made it with other settings.
+      UserError: If the folder cannot be written to, or was made with other
+        settings or images.
     """
     try:
         make_folder(runs)
         with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
-            return _prepare(runs, wanted, images, signed, threads)
+            return _complete(runs, settings, images, signed, threads)
     except OSError as error:
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
@@ -198,34 +156,35 @@ def make_study_folder(
         ) from None
 
 
-def _prepare(runs, wanted, images, signed, threads) -> dict[str, Any]:
-    found = check_folder(runs, wanted)
+def _complete(
+    runs: pathlib.Path,
+    settings: StudySettings,
+    images: ImageSet,
+    signed: str | None,
+    threads: Threads | None,
+) -> StudySettings:
+    made_with = check_folder(runs, settings)
     folder = runs / IMAGES_FOLDER
-    stored = None
-    if found is not None and not in_store(wanted):
-        stored = study_copy.load(folder)
+    stored = _copy_of_images(runs, settings)
     if stored is not None:
-        image_source.check_same(runs, wanted, stored, images)
-    elif found is None or not study_copy.holds(folder, images):
+        image_source.check_same(runs, settings, stored, images)
+    elif made_with is None or not study_copy.holds(folder, images):
         study_copy.save(folder, images)
-    image_source.note(runs, wanted, signed, new=found is None)
-    if found is None:
-        found = canonical(wanted)
-        if threads is not None:
-            found["threads"] = found["threads"] or threads.number
-            found["threads_per_operation"] = threads.per_operation
-        text = json.dumps(found, indent=1)
-        # The last to be written: it says that the folder is whole.
-        write_atomically(runs / SETTINGS_NAME, text.encode())
-    return found
+    image_source.note(runs, settings, signed, new=made_with is None)
+    if made_with is not None:
+        return made_with
+    if threads is not None:
+        number = settings.threads.number or threads.number
+        threads = Threads(number, threads.per_operation)
+        settings = dataclasses.replace(settings, threads=threads)
+    text = json.dumps(settings.to_json(), indent=1)
+    # Written last: a folder with settings is complete.
+    write_atomically(runs / SETTINGS_NAME, text.encode())
+    return settings
 
 
-def finished(runs: pathlib.Path) -> dict[str, Record]:
-    """The records of a study folder by run id; empty if there is no folder.
-
-    Raises:
-      UserError: If a record is broken.
-    """
-    if not runs.is_dir():
-        return {}
-    return {record.run_id: record for record in read_records(runs)}
+def _copy_of_images(runs: pathlib.Path, settings: StudySettings) -> ImageSet | None:
+    """The copy in a folder that is complete; None if there is none, as of a store."""
+    if settings.data.kind == "store" or not (runs / SETTINGS_NAME).exists():
+        return None
+    return study_copy.load(runs / IMAGES_FOLDER)

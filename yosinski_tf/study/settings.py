@@ -1,5 +1,6 @@
-"""What all runs of a study folder have in common, and what differs from it."""
+"""What all runs of a study folder have in common, as stored in `study.json`."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -9,174 +10,201 @@ from typing import Any
 from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
 from yosinski_tf.experiment.splits import Split
+from yosinski_tf.machine.threads import Threads
+from yosinski_tf.study.json_fields import read_fields
 from yosinski_tf.study.records import RECORD_NAME, Record
 from yosinski_tf.system.errors import UserError
 
 SETTINGS_NAME = "study.json"
-# Sources that may be moved from one place to another.
-_MOVABLE = ("store:", "folder:")
+# Sources that may be moved: their fingerprint tells whether the images are the same.
+_MOVABLE = ("store", "folder")
+_REMEDY = "choose another --runs folder"
 
 
-def settings(
-    dataset: dict[str, Any],
-    network: Network,
-    recipe: Recipe,
-    threads: int | None = None,
-) -> dict[str, Any]:
-    """What all runs of a folder have in common, as plain JSON values.
+@dataclasses.dataclass(frozen=True)
+class DataSource:
+    """Where the images of a study come from; the arguments of `by_name.load`.
 
-    Args:
-      dataset: The source and its options.
-      network: The network's description.
-      recipe: The recipe.
-      threads: Threads of each process; None if that is left to the folder, or to
-        who makes it. How many of them share one operation, which decides how a
-        processor rounds, always is.
+    Attributes:
+      spec: The source, for example `folder:DIR`.
+      image_size: Side that images are warped to, pixels.
+      data_dir: Folder in which TensorFlow Datasets prepared the data set, or None.
+      held_out: Share of each class to validate on, or None.
     """
-    values = {
-        "dataset": dataset,
-        "network": network.settings(),
-        "recipe": recipe.settings(),
-        "threads": threads,
-        "threads_per_operation": None,
-    }
-    return json.loads(json.dumps(values))
 
+    spec: str
+    image_size: int
+    data_dir: str | None = None
+    held_out: float | None = None
 
-def check_folder(runs: pathlib.Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """Refuses a folder that was made with other settings; writes nothing.
+    @property
+    def kind(self) -> str:
+        """What comes before the colon: `embedded`, `folder`, `tfds` or `store`."""
+        return self.spec.partition(":")[0]
 
-    A folder of images may be spelled in another way, and be in another place: what
-    it holds is looked at when it is read. So may a store.
-
-    Args:
-      runs: The study folder.
-      wanted: Result of `settings`.
-
-    Returns:
-      The settings that the folder was made with; None if there are none yet.
-
-    Raises:
-      UserError: If the path is not a folder, or holds records but no settings,
-        or settings that differ: each difference is named.
-    """
-    if runs.exists() and not runs.is_dir():
-        raise UserError(f"--runs wants a folder, got the file {runs}: name another")
-    path = runs / SETTINGS_NAME
-    if not path.exists():
-        if runs.is_dir() and any(runs.glob(f"*/{RECORD_NAME}")):
-            raise UserError(
-                f"{runs} holds runs but no {SETTINGS_NAME} that says how they were"
-                " made: choose another --runs folder"
-            )
-        return None
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"cannot read {path} ({error}): choose another --runs folder"
-        ) from None
-    compared = canonical(wanted)
-    if any(_is_of(kind, found) and _is_of(kind, wanted) for kind in _MOVABLE):
-        # The fingerprint says whether it holds the same.
-        compared["dataset"]["spec"] = found["dataset"]["spec"]
-    if isinstance(found, dict):
-        # Of earlier versions all threads shared every operation.
-        found.setdefault("threads_per_operation", found.get("threads"))
-        compared["threads_per_operation"] = found["threads_per_operation"]
-        if wanted["threads"] is None and "threads" in found:
-            compared["threads"] = found["threads"]
-    differences = _differences(found, compared)
-    if isinstance(found, dict) and "threads" not in found and not differences:
-        differences = ["threads were not noted by the version that made it"]
-    if differences:
-        raise UserError(
-            f"{runs} was made with other settings: {'; '.join(differences)}: use"
-            " those settings, or choose another --runs folder"
-        )
-    return found
-
-
-def noted_precision(runs: pathlib.Path) -> str | None:
-    """The precision that a study folder was made with, None if it says none."""
-    try:
-        found = json.loads((runs / SETTINGS_NAME).read_text())["recipe"]["precision"]
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return None  # It is `check_folder` that says what is wrong with it.
-    return found if found in PRECISIONS else None
-
-
-def in_store(values: Any) -> bool:
-    """Whether settings say that the images are in a prepared store."""
-    return _is_of("store:", values)
-
-
-def moved_from(runs: pathlib.Path, wanted: dict[str, Any]) -> str | None:
-    """The folder of images that a study was made with, if now another is named.
-
-    Args:
-      runs: The study folder.
-      wanted: Result of `settings`; they fit the folder, see `check_folder`.
-
-    Returns:
-      Its specification, `folder:DIR`; None if it is the same one, or no folder
-      of images.
-    """
-    if not _is_of("folder:", wanted):
-        return None
-    try:
-        made_with = json.loads((runs / SETTINGS_NAME).read_text())["dataset"]["spec"]
-    except FileNotFoundError:
-        return None
-    named = canonical(wanted)["dataset"]["spec"]
-    return None if named == made_with else made_with
-
-
-def _is_of(kind: str, values: Any) -> bool:
-    dataset = values.get("dataset") if isinstance(values, dict) else None
-    spec = dataset.get("spec") if isinstance(dataset, dict) else None
-    return isinstance(spec, str) and spec.startswith(kind)
-
-
-def canonical(values: dict[str, Any]) -> dict[str, Any]:
-    """Settings in which one source has one name, wherever it was named from."""
-    dataset = dict(values["dataset"])
-    kind, _, rest = dataset["spec"].partition(":")
-    if kind == "embedded" and rest.isdecimal() and not int(rest):
-        dataset["spec"] = "embedded"
-    elif kind not in ("embedded", "tfds") and rest:
-        dataset["spec"] = f"{kind}:{_real(rest)}"
-    if dataset.get("data_dir"):
-        dataset["data_dir"] = _real(dataset["data_dir"])
-    return {**values, "dataset": dataset}
+    def canonical(self) -> "DataSource":
+        """The same source, with real paths and without a seed that is 0."""
+        kind, _, rest = self.spec.partition(":")
+        spec, data_dir = self.spec, self.data_dir
+        if kind == "embedded" and rest and not rest.strip("0"):
+            spec = kind
+        elif kind not in ("embedded", "tfds") and rest:
+            spec = f"{kind}:{_real(rest)}"
+        if data_dir:
+            data_dir = _real(data_dir)
+        return dataclasses.replace(self, spec=spec, data_dir=data_dir)
 
 
 def _real(path: str) -> str:
     return os.path.realpath(os.path.expanduser(path))
 
 
-def check_records(
-    records: Iterable[Record], settings: dict[str, Any], splits: Sequence[Split]
-) -> None:
-    """Refuses to add to runs that were trained with something else.
+@dataclasses.dataclass(frozen=True)
+class StudySettings:
+    """What all runs of a study folder have in common; made by `make_settings`.
 
-    Args:
-      records: Of the folder.
-      settings: What the folder was made with.
-      splits: What is to be trained on.
+    Attributes:
+      data: The data set, canonical: what is compared and stored.
+      network: The network.
+      recipe: The recipe.
+      threads: Threads of each process. Before the folder is made, None leaves a
+        number to the folder: how many share an operation always, how many there
+        are unless the user says.
+      data_as_named: The data set as the user named it: what is loaded, and what
+        messages and records say. Not compared.
+    """
+
+    data: DataSource
+    network: Network
+    recipe: Recipe
+    threads: Threads
+    data_as_named: DataSource = dataclasses.field(compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as `study.json` holds them."""
+        values = {
+            "dataset": dataclasses.asdict(self.data),
+            "network": self.network.settings(),
+            "recipe": self.recipe.settings(),
+            "threads": self.threads.number,
+            "threads_per_operation": self.threads.per_operation,
+        }
+        # JSON knows no tuples.
+        return json.loads(json.dumps(values))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+    """The fields of `study.json`, see `StudySettings.to_json`."""
+
+    dataset: dict[str, Any]
+    network: dict[str, Any]
+    recipe: dict[str, Any]
+    threads: int | None
+    # Earlier versions, which let all threads share every operation, stored none.
+    threads_per_operation: int | None = None
+
+
+def make_settings(
+    data: DataSource,
+    network: Network,
+    recipe: Recipe,
+    threads: int | None = None,
+) -> StudySettings:
+    """Settings with the data set as the user named it; the folder need not exist.
+
+    If `threads` is None, the folder decides how many threads a process has.
+    """
+    return StudySettings(
+        data=data.canonical(),
+        network=network,
+        recipe=recipe,
+        threads=Threads(threads, None),
+        data_as_named=data,
+    )
+
+
+def check_folder(runs: pathlib.Path, wanted: StudySettings) -> StudySettings | None:
+    """Refuses a folder that was made with other settings; writes nothing.
+
+    A store or a folder of images may be in another place: its content is compared
+    when it is read.
+
+    Returns:
+      The settings that the folder was made with; None if it has none yet.
+
+    Raises:
+      UserError: If the path is not a folder, or the folder holds records without
+        settings, or settings that differ: the message names each difference.
+    """
+    if runs.exists() and not runs.is_dir():
+        raise UserError(f"--runs needs a folder, found the file {runs}: name another")
+    path = runs / SETTINGS_NAME
+    if not path.exists():
+        if runs.is_dir() and any(runs.glob(f"*/{RECORD_NAME}")):
+            raise UserError(
+                f"{runs} holds runs but no {SETTINGS_NAME} that says how they were"
+                f" made: {_REMEDY}"
+            )
+        return None
+    found = read_fields(path, _Stored, _REMEDY)
+    found.setdefault("threads_per_operation", found["threads"])
+    data, spec = wanted.data, str(found["dataset"].get("spec"))
+    if data.kind in _MOVABLE and spec.startswith(f"{data.kind}:"):
+        data = dataclasses.replace(data, spec=spec)
+    number = wanted.threads.number
+    if number is None:
+        number = found["threads"]
+    threads = Threads(number, found["threads_per_operation"])
+    made_with = dataclasses.replace(wanted, data=data, threads=threads)
+    if differences := _differences(found, made_with.to_json()):
+        raise UserError(
+            f"{runs} was made with other settings: {'; '.join(differences)}: use"
+            f" those settings, or {_REMEDY}"
+        )
+    return made_with
+
+
+def noted_precision(runs: pathlib.Path) -> str | None:
+    """The precision that a study folder was made with; None if it names none."""
+    try:
+        recipe = read_fields(runs / SETTINGS_NAME, _Stored, _REMEDY)["recipe"]
+    except UserError:
+        return None  # `check_folder` tells the user what is wrong.
+    precision = recipe.get("precision")
+    return precision if precision in PRECISIONS else None
+
+
+def moved_from(runs: pathlib.Path, wanted: StudySettings) -> str | None:
+    """The folder of images, `folder:DIR`, that a study was made with.
+
+    None if the user names the same one, or the source is of another kind.
+    """
+    made_with = check_folder(runs, wanted)
+    if wanted.data.kind != "folder" or made_with is None:
+        return None
+    return None if made_with.data == wanted.data else made_with.data.spec
+
+
+def check_records(
+    records: Iterable[Record], settings: StudySettings, splits: Sequence[Split]
+) -> None:
+    """Refuses to add runs on some splits to records of something else.
 
     Raises:
       UserError: If a record has another recipe, network or number of threads
-        than the folder, or a split of that name with other classes.
+        than the folder, or a split of the same name with other classes.
     """
+    made_with = settings.to_json()
+    del made_with["dataset"], made_with["threads_per_operation"]
     digests = {split.name: split.digest for split in splits}
     for record in records:
-        differences = [
-            *_differences(settings["recipe"], record.recipe, "recipe"),
-            *_differences(settings["network"], record.network_settings, "network"),
-            *_differences(settings["threads"], record.threads, "threads"),
-        ]
-        if differences:
+        found = {
+            "network": record.network_settings,
+            "recipe": record.recipe,
+            "threads": record.threads,
+        }
+        if differences := _differences(made_with, found):
             raise UserError(
                 f"the run {record.run_id} is not of this study folder:"
                 f" {'; '.join(differences)} in its record: move it away"
@@ -184,26 +212,25 @@ def check_records(
         digest = digests.get(record.split, record.split_digest)
         if digest != record.split_digest:
             raise UserError(
-                f"the split {record.split} has other classes in its halves than when"
-                f" {record.run_id} was trained: wanted the digest"
-                f" {record.split_digest[:12]}, got {digest[:12]}: restore what it was"
-                " made from, or choose another --runs folder"
+                f"the halves of the split {record.split} have changed since"
+                f" {record.run_id} was trained: needs the digest"
+                f" {record.split_digest[:12]}, found {digest[:12]}: restore what it was"
+                f" made from, or {_REMEDY}"
             )
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    """Every difference, such as `recipe.steps was 100, now 200`."""
     if isinstance(found, dict) and isinstance(wanted, dict):
-        parts = []
-        for key in sorted(found.keys() | wanted.keys()):
-            inner = f"{name}.{key}" if name else key
-            parts += _differences(found.get(key), wanted.get(key), inner)
-        return parts
-    if isinstance(found, list) and isinstance(wanted, list):
-        if len(found) == len(wanted):
-            parts = []
-            for index, pair in enumerate(zip(found, wanted, strict=True)):
-                parts += _differences(*pair, f"{name}[{index}]")
-            return parts
-    if found == wanted:
-        return []
-    return [f"{name} was {found!r}, now {wanted!r}"]
+        pairs = {
+            f"{name}.{key}".removeprefix("."): (found.get(key), wanted.get(key))
+            for key in sorted(found.keys() | wanted.keys())
+        }
+    elif [type(found), type(wanted)] == [list, list] and len(found) == len(wanted):
+        both = enumerate(zip(found, wanted, strict=True))
+        pairs = {f"{name}[{index}]": pair for index, pair in both}
+    else:
+        return [] if found == wanted else [f"{name} was {found!r}, now {wanted!r}"]
+    return [
+        text for inner, pair in pairs.items() for text in _differences(*pair, inner)
+    ]

@@ -1,4 +1,4 @@
-"""How commands end: what is said, what is written, and under which lock."""
+"""How commands end: what they print and write, and under which lock."""
 
 import errno
 import os
@@ -16,11 +16,12 @@ from yosinski_tf.binaries.job import (
     command_line,
     execution,
     messages,
+    options,
     planning,
     treatments_job,
 )
-from yosinski_tf.report import published_report
-from yosinski_tf.scheduling.events import Event
+from yosinski_tf.report import write_report
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import records
 from yosinski_tf.system import locks
 from yosinski_tf.system.errors import UserError
@@ -35,14 +36,17 @@ class Flags(types.SimpleNamespace):
 
 
 @pytest.mark.parametrize("code", command_line.STOPPED)
-def test_a_job_that_was_stopped_reports_nothing(tmp_path, monkeypatch, code):
-    flags = Flags(plan="", treatments=["baseA"], split=["random:0"])
-    plan = types.SimpleNamespace(runs=tmp_path, wanted=())
+def test_a_command_that_was_stopped_writes_no_results(tmp_path, monkeypatch, code):
+    flags = Flags(plan="", treatments=["baseA"], split=["random:0"], with_bases=False)
+    distribution = types.SimpleNamespace(follows=False)
+    given = types.SimpleNamespace(distribution=distribution)
+    plan = types.SimpleNamespace(runs=tmp_path, wanted=(), options=given)
     monkeypatch.setattr(treatments_job, "FLAGS", flags)
-    monkeypatch.setattr(planning, "make_plan", lambda *unused: plan)
+    monkeypatch.setattr(options, "from_flags", lambda: given)
+    monkeypatch.setattr(planning, "make_plan", lambda *unused, with_bases: plan)
     monkeypatch.setattr(planning, "missing_bases", lambda plan: [])
     monkeypatch.setattr(execution, "execute", lambda plan: code)
-    assert treatments_job.train({"base"}, False) == code
+    assert treatments_job.train({"base"}) == code
     assert list(tmp_path.iterdir()) == []
 
 
@@ -55,7 +59,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
 
     def write_comparison(runs, measure):
         held.append(set(locks.holders(runs, ["report"])))
-        return published_report.ComparisonPaths(*[tmp_path / "results.csv"] * 5)
+        return write_report.ReportPaths(*[tmp_path / "results.csv"] * 5)
 
     flags = Flags(runs=str(tmp_path), published=True, measure="top1")
     monkeypatch.setattr(report, "FLAGS", flags)
@@ -65,7 +69,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
     assert not locks.holders(tmp_path, ["report"])
 
 
-def test_who_is_waited_for_is_told(capsys):
+def test_the_user_learns_which_process_is_waited_for(capsys):
     messages.tell_waiting(locks.Busy("folder", this_process()))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Waiting: folder is held by ")
@@ -73,9 +77,10 @@ def test_who_is_waited_for_is_told(capsys):
     assert line.endswith("if its machine has ended, for up to 5 minutes.")
 
 
-def test_what_failed_is_told_without_letters_that_a_terminal_obeys(capsys):
+def test_control_characters_of_a_failure_are_escaped(capsys):
     run = types.SimpleNamespace(run_id="run")
-    event = Event("failed", types.SimpleNamespace(runs=(run,)), message="a\x1b[2Jb")
+    cohort = types.SimpleNamespace(runs=(run,))
+    event = Event(EventKind.FAILED, cohort, message="a\x1b[2Jb")
     messages.tell_lost([event], [])
     told = capsys.readouterr().err
     assert told == "Failed: a\\x1b[2Jb (not trained: run)\n"

@@ -1,5 +1,5 @@
 """From flags to a checked plan, and from the plan to finished runs.
 
-Comes in: flags that several commands share. Goes out: a `Plan` that is checked before
-anything is trained, and the messages at the end. Flags are read here and nowhere below.
+Comes in: flags that several commands share, read once into `JobOptions`. Goes out: a
+`Plan`, checked before anything is trained, and what the command prints.
 """

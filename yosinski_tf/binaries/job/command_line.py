@@ -1,4 +1,4 @@
-"""How a binary is run: help, flags, mistakes in one sentence, exit codes."""
+"""How a command is run: help, flags, one sentence for a mistake, exit codes."""
 
 import math
 import re
@@ -15,17 +15,30 @@ from yosinski_tf.system.signals import Terminated, terminate
 
 FLAGS = flags.FLAGS
 
-# After Ctrl-C and after SIGTERM.
+# The exit codes after Ctrl-C and after SIGTERM.
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 def command() -> str:
-    """This process's command line, as it would be typed."""
+    """The command line of this process, as the user would type it."""
     return shlex.join([*program().split(), *sys.argv[1:]])
 
 
+def command_for(program: str, treatments: str) -> str:
+    """The same command line for another program and other treatments."""
+    kept: list[str] = []
+    given = iter(sys.argv[1:])
+    for argument in given:
+        name = argument.lstrip("-")
+        if name == "treatments":
+            next(given, None)
+        elif not name.startswith(("treatments=", "with_bases", "nowith_bases")):
+            kept.append(argument)
+    return shlex.join([program, *kept, f"--treatments={treatments}"])
+
+
 def program() -> str:
-    """The name that this binary is called by."""
+    """The name of this program, for example `yosinski-study`."""
     name = sys.argv[0].replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".py")
     return name if name.startswith("yosinski-") else f"yosinski-{name}"
 
@@ -35,12 +48,9 @@ def run(
     summary: str,
     groups: Sequence[tuple[str, Sequence[str]]],
 ) -> None:
-    """Runs a binary: help, flags, and a user's mistakes in one sentence.
+    """Runs `main`, which returns the exit code (None for 0), and exits.
 
-    Args:
-      main: The job; it returns the exit code, None for 0.
-      summary: What the binary does, for `--help`.
-      groups: Titles and flag names, for `--help`.
+    `--help` shows the summary, and the flags in groups with titles.
     """
 
     def parse(argv):
@@ -52,7 +62,7 @@ def run(
         except flags.Error as error:
             _fail(_explained(" ".join(str(error).split())))
         except UnicodeDecodeError as error:
-            _fail(f"a flag file wants UTF-8 text, got {error}: give another --flagfile")
+            _fail(f"--flagfile needs UTF-8 text ({error}): give another file")
         _check_values()
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
@@ -67,8 +77,8 @@ def run(
         except OSError as error:
             place = error.filename if error.filename2 is None else error.filename2
             _fail(
-                f"cannot use {place} ({error.strerror or error}): wanted a path that"
-                " can be read and written; correct or move it, or name another"
+                f"cannot use {place} ({error.strerror or error}): needs a path that can"
+                " be read and written; correct or move it, or name another"
             )
         except KeyboardInterrupt as stop:
             print(f"{program()}: stopped", file=sys.stderr)
@@ -78,32 +88,32 @@ def run(
 
 
 def _check_values() -> None:
-    """Refuses what the types of flags let pass."""
+    """Refuses values that their flags' types allow."""
     for name in FLAGS:
         value = FLAGS[name].value
         if isinstance(value, float) and not math.isfinite(value):
-            _fail(f"--{name} wants a finite number, got {value}: give one")
-        # From a flag file only; no path may hold it.
+            _fail(f"--{name} needs a finite number, found {value}: give one")
+        # A flag file may hold a zero byte, a path may not.
         if "\0" in "".join(value if isinstance(value, list) else str(value)):
-            _fail(f"--{name} wants text, got {value!r} with a zero byte: remove it")
+            _fail(f"--{name} needs text, found {value!r} with a zero byte: remove it")
     if "runs" in FLAGS and not FLAGS.runs:
-        _fail("--runs wants a folder, got none: name one, such as --runs=runs/mine")
+        _fail("--runs needs a folder, found none: name one, such as --runs=runs/mine")
 
 
 def _explained(message: str) -> str:
-    """What absl says of a flag, with what would have been right."""
+    """An error of absl, with what the flag needs."""
     if match := re.match(r"flag --(\w+)=(.*?): ", message):
         name, value = match.groups()
         parser = FLAGS[name].parser
-        wanted = parser.syntactic_help or "true or false"
+        needed = parser.syntactic_help or "true or false"
         if choices := getattr(parser, "enum_values", None):
-            wanted = f"one of {', '.join(choices)}"
-        return f"--{name} wants {wanted}, got {value!r}: see --help"
+            needed = f"one of {', '.join(choices)}"
+        return f"--{name} needs {needed}, found {value!r}: see --help"
     return f"{message}: see --help"
 
 
 def stop_code(stop: KeyboardInterrupt) -> int:
-    """The exit code that says, as shells do, which signal ended the process."""
+    """The exit code that names, as in shells, the signal that ended the process."""
     return STOPPED[1] if isinstance(stop, Terminated) else STOPPED[0]
 
 
@@ -118,19 +128,15 @@ def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:
         lines.append(f"{title}:")
         for name in names:
             flag = FLAGS[name]
-            default = "" if flag.default in (None, "", []) else _shown(flag)
+            default = flag.default
+            if isinstance(default, list):
+                default = ",".join(default)
             lines += textwrap.wrap(
-                f"{flag.help}{default}",
+                flag.help if default in (None, "") else f"{flag.help} [{default}]",
                 width=96,
                 initial_indent=f"  --{name:<19}",
                 subsequent_indent=" " * 23,
             )
         lines.append("")
-    lines.append("Any of them may stand in a file: --flagfile=FILE, one to a line.")
+    lines.append("Any flag may stand in a file, one to a line: --flagfile=FILE.")
     return "\n".join(lines)
-
-
-def _shown(flag) -> str:
-    value = flag.default
-    text = ",".join(value) if isinstance(value, list) else str(value)
-    return f" [{text}]"

@@ -1,124 +1,117 @@
-"""What the binaries that train have in common: from flags to finished runs."""
+"""Trains what a plan lacks, as one process, as the chief or as another worker."""
 
 import contextlib
-import shlex
 import sys
-from typing import Any
-
-from absl import flags
 
 from yosinski_tf.binaries.job import command_line, messages
 from yosinski_tf.binaries.job.planning import Plan
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.machine.threads import Threads
-from yosinski_tf.machine.threads import choose as choose_threads
+from yosinski_tf.machine.threads import Threads, choose_threads
 from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
 from yosinski_tf.scheduling.progress import Display, duration, say
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.finished_run import read_run_weights
-from yosinski_tf.study.records import RECORD_NAME, find_record
+from yosinski_tf.study.image_source import IMAGES_FOLDER, sign
+from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
+from yosinski_tf.study.settings import check_folder
 from yosinski_tf.system import files, locks
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import checkpoints
 from yosinski_tf.training.job import Job
 
-FLAGS = flags.FLAGS
-
-
-def _reading(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\rreading images {done}/{total}", end=end, file=sys.stderr)
-
-
-def _check_bases(plan: Plan) -> None:
-    """Refuses weights of bases that are not what their records say."""
-    records = folder.finished(plan.runs)
-    needed = dict.fromkeys(base for cohort in plan.cohorts for base in cohort.bases)
-    for base in needed:
-        record = records.get(base.run_id)
-        # A base that diverged costs its copies only.
-        if record and record.status == "finished":
-            read_run_weights(plan.runs, record, plan.network, plan.recipe.crop_size)
-
-
-def command_for(binary: str, treatments: str) -> str:
-    """This command line, for another binary and other treatments."""
-    kept: list[str] = []
-    given = iter(sys.argv[1:])
-    for argument in given:
-        name = argument.lstrip("-")
-        if name == "treatments":
-            next(given, None)
-        elif not name.startswith(("treatments=", "with_bases", "nowith_bases")):
-            kept.append(argument)
-    return shlex.join([binary, *kept, f"--treatments={treatments}"])
-
 
 def execute(plan: Plan) -> int:
-    """Trains what is missing; the exit code says how it ended.
+    """Trains what is left of a plan; returns the exit code of the command.
 
     Returns:
-      0 if all is done, 1 if something failed or could not be trained for want
-      of its base, 130 if stopped by Ctrl-C, 143 if by SIGTERM.
+      0 if everything is trained, 1 if something failed, now or earlier, or lacks
+      a base that did; 130 if Ctrl-C stopped it, 143 if SIGTERM did.
 
     Raises:
       UserError: If the data set cannot be used, the folder cannot be written to,
         or the disk is full.
     """
-    if not plan.distribution.follows:
-        # One that a kill left behind just when its last record was written.
+    distribution = plan.options.distribution
+    if not distribution.follows:
+        # A process that was killed after its last record leaves its checkpoints.
         checkpoints.discard(plan.runs)
-    total = len(plan.wanted)
-    left = sum(len(cohort.runs) for cohort in plan.cohorts)
     wanted = [run.run_id for run in plan.wanted]
     messages.tell_not_tried(wanted, plan.diverged, plan.failed)
-    if not left:
-        if plan.failed.keys().isdisjoint(wanted):
-            print(f"All {total} networks are trained already in {plan.runs}.")
-            return 0
-        print(f"Nothing is left to try in {plan.runs}.")
-        return 1
+    if not plan.left:
+        if plan.failed_earlier:
+            print(f"Nothing is left to try in {plan.runs}.")
+            return 1
+        print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
+        return 0
     try:
-        if plan.distribution.follows:
+        if distribution.follows:
             with messages.writing_to(plan.runs):
                 return _follow(plan)
         _check_bases(plan)
-        with messages.writing_to(plan.runs), _leading(plan):
-            settings = _prepare(plan)
-            _forget_failures(plan)
-            return _train(plan, settings)
+        leading = contextlib.nullcontext()
+        if distribution.workers:
+            leading = worker_files.leading(plan.runs)
+        with messages.writing_to(plan.runs), leading:
+            threads = _make_folder(plan)
+            if plan.options.retry_failed:
+                _forget_failures(plan)
+            return _train(plan, threads)
     except KeyboardInterrupt as stop:
         say("Stopped; the same command goes on from here.\n")
         return command_line.stop_code(stop)
 
 
-def _prepare(plan: Plan) -> dict[str, Any]:
-    """Reads the images, only now that nothing else can be wrong; the settings."""
-    signed = folder.sign(plan.settings)
-    images = folder.load_images(plan.runs, plan.settings, signed, _reading)
-    folder.check_images(images, folder.finished(plan.runs).values())
+def _check_bases(plan: Plan) -> None:
+    """Refuses bases whose weights are not the ones that their records describe."""
+    records, settings = records_by_id(plan.runs), plan.settings
+    needed = dict.fromkeys(base for cohort in plan.cohorts for base in cohort.bases)
+    for base in needed:
+        record = records.get(base.run_id)
+        # If a base diverged, only its copies are left out.
+        if record and record.status == "finished":
+            read_run_weights(
+                plan.runs, record, settings.network, settings.recipe.crop_size
+            )
+
+
+def _make_folder(plan: Plan) -> Threads:
+    """Reads the images and makes the study folder; returns its threads.
+
+    Reading takes long, so it comes after all other checks.
+    """
+    signed = sign(plan.settings)
+    images = folder.load_images(plan.runs, plan.settings, signed, _show_reading)
+    folder.check_images(images, records_by_id(plan.runs).values())
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
     threads = choose_threads(
-        plan.network,
-        plan.recipe,
+        plan.settings.network,
+        plan.settings.recipe,
         max(map(len, halves)),
         plan.processes,
-        FLAGS.threads,
+        plan.settings.threads.number,
     )
-    settings = folder.make_study_folder(
-        plan.runs, plan.settings, images, signed, threads, messages.tell_waiting
+    made_with = folder.make_study_folder(
+        plan.runs,
+        plan.settings,
+        images,
+        signed,
+        threads=threads,
+        waiting=messages.tell_waiting,
     )
     files.remove_leftovers(plan.runs)
-    return settings
+    return made_with.threads
+
+
+def _show_reading(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\rreading images {done}/{total}", end=end, file=sys.stderr)
 
 
 def _forget_failures(plan: Plan) -> None:
-    """Clears the way for `--retry_failed`, unless another process is at it."""
-    if not FLAGS.retry_failed:
-        return
+    """Removes what earlier failures left, unless another process trains the run."""
     for run in (run for cohort in plan.cohorts for run in cohort.runs):
         with contextlib.suppress(locks.Busy), locks.take(plan.runs, [run.run_id]):
             failures.forget(plan.runs, [run.run_id])
@@ -127,79 +120,66 @@ def _forget_failures(plan: Plan) -> None:
                 (plan.runs / run.run_id / RECORD_NAME).unlink()
 
 
-def _train(plan: Plan, settings: dict[str, Any]) -> int:
-    processes = plan.processes
-    wanted = [run.run_id for run in plan.wanted]
-    left = [len(cohort.runs) for cohort in plan.cohorts]
-    failed = sum(run_id in plan.failed for run_id in wanted)
-    for sentence in plan.decisions:
+def _train(plan: Plan, threads: Threads) -> int:
+    for sentence in plan.notes:
         print(sentence)
-    print(
-        f"{messages.summary(len(wanted), left, failed)}, {processes} at a time.",
-        flush=True,
-    )
-
+    print(f"{plan.summary()}, {plan.processes} at a time.", flush=True)
     display = _display(plan)
     lost = scheduler.train_all(
         plan.cohorts,
-        lambda cohort: _job(plan, cohort, settings),
+        lambda cohort: _job(plan, cohort, threads),
         runs=plan.runs,
-        processes=processes,
+        processes=plan.processes,
         report=display.show,
     )
-    now = folder.finished(plan.runs)
-    new = [i for i in wanted if i in now and i not in plan.diverged]
-    messages.tell_lost(lost, [now[i] for i in new])
+    records = records_by_id(plan.runs)
+    wanted = [run.run_id for run in plan.wanted if run.run_id not in plan.diverged]
+    messages.tell_lost(lost, [records[i] for i in wanted if i in records])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
-    return 1 if lost or failed else 0
+    return 1 if lost or plan.failed_earlier else 0
 
 
-def _job(plan: Plan, cohort: Cohort, settings: dict[str, Any]) -> Job:
+def _job(plan: Plan, cohort: Cohort, threads: Threads) -> Job:
+    options = plan.options
     return Job(
-        cohort,
-        plan.network,
-        plan.recipe,
-        plan.runs,
-        plan.runs / folder.IMAGES_FOLDER,
-        command_line.command(),
-        Threads(settings["threads"], settings["threads_per_operation"]),
-        FLAGS.checkpoint_every,
-        FLAGS.deterministic,
-        plan.distribution,
-        FLAGS.feature_cache,
+        cohort=cohort,
+        network=plan.settings.network,
+        recipe=plan.settings.recipe,
+        runs=plan.runs,
+        images=plan.runs / IMAGES_FOLDER,
+        command=command_line.command(),
+        threads=threads,
+        checkpoint_every=options.checkpoint_every,
+        deterministic=options.deterministic,
+        distribution=options.distribution,
+        feature_cache=options.feature_cache,
     )
 
 
 def _display(plan: Plan) -> Display:
     return Display(
         {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
-        plan.recipe.steps,
+        plan.settings.recipe.steps,
     )
 
 
-def _leading(plan: Plan) -> contextlib.AbstractContextManager:
-    if plan.distribution.workers:
-        return worker_files.leading(plan.runs)
-    return contextlib.nullcontext()
-
-
 def _follow(plan: Plan) -> int:
-    """What a worker does that is not the chief; it writes no result."""
-    rank = plan.distribution.rank
+    """Takes part in what the chief trains, as a worker that writes no result."""
+    rank = plan.options.distribution.rank
     known = {run.run_id: run for run in plan.wanted}
     print(f"Worker {rank}: takes part in what worker 0, the chief, trains.", flush=True)
 
     def make_job(call: worker_files.Call) -> Job:
         unknown = [name for name in call.runs if name not in known]
-        made_with = folder.check_folder(plan.runs, plan.settings)
+        made_with = check_folder(plan.runs, plan.settings)
         if unknown or made_with is None:
             raise UserError(
-                "multi_worker wants the same command, with the same --runs, on every"
-                f" worker, got {', '.join(unknown[:1]) or 'a folder without settings'}"
-                " from the chief: start the same command"
+                "multi_worker needs the same command, with the same --runs, on every"
+                f" worker, found {(*unknown, 'a folder without settings')[0]} from the"
+                " chief: start the same command"
             )
         cohort = Cohort(call.cohort, tuple(known[name] for name in call.runs))
-        return _job(plan, cohort, made_with)
+        return _job(plan, cohort, made_with.threads)
 
     display = _display(plan)
     end = multi_worker.follow(

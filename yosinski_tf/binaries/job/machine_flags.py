@@ -1,17 +1,19 @@
-"""The flags that say what a study is trained on, and how much at a time."""
+"""The flags about the machine: processes, threads, devices, checkpoints."""
 
 import os
 
 from absl import flags
 
-from yosinski_tf.binaries.job.flag_parsers import AUTO, CohortSizeParser, IntervalParser
 from yosinski_tf.machine.precision import keras_backend
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.clusters import DISTRIBUTIONS, Distribution, parse_cluster
+from yosinski_tf.training.save_clock import Interval
 
 FLAGS = flags.FLAGS
 
+# The value that leaves a decision to the program.
+AUTO = "auto"
 MACHINE = (
     "processes",
     "threads",
@@ -25,65 +27,84 @@ MACHINE = (
 )
 
 
+class _CohortSizeParser(flags.ArgumentParser):
+    """Parses `auto` or a number."""
+
+    syntactic_help = f"{AUTO} or a positive integer"
+
+    def parse(self, argument: str | int) -> str | int:
+        if argument == AUTO:
+            return AUTO
+        if int(argument) < 1:
+            raise ValueError(self.syntactic_help)
+        return int(argument)
+
+
+class _IntervalParser(flags.ArgumentParser):
+    """Parses an `Interval`."""
+
+    syntactic_help = "at least 1 step, or minutes, such as 500steps or 2min"
+
+    def parse(self, argument: str | Interval) -> Interval:
+        # A `UserError` is a `ValueError`, which absl expects.
+        return argument if isinstance(argument, Interval) else Interval.parse(argument)
+
+
 def define() -> None:
-    """Defines them, and how many repetitions there are."""
-    flags.DEFINE_list("seeds", ["0"], "Repetitions: one or more numbers.")
+    """Defines the flags."""
     flags.DEFINE_integer(
         "processes",
         None,
-        "Cohorts trained side by side (default: one per core, up to four; one on"
-        " a GPU).",
+        "Cohorts trained at a time (default: one per core, up to four; one on a GPU).",
         lower_bound=1,
     )
     flags.DEFINE_integer(
         "threads",
         None,
-        "Threads of each process, for good (default: the folder's; of a new one its"
-        " share of the cores, or twice that where operations are small).",
+        "Threads of each process, fixed for a study (default: its share of the cores).",
         lower_bound=1,
     )
     flags.DEFINE_bool(
         "retry_failed", False, "Train again what failed or diverged earlier."
     )
     flags.DEFINE(
-        CohortSizeParser(),
+        _CohortSizeParser(),
         "cohort_size",
         AUTO,
-        "Most networks trained together as one model; auto: as many as the memory"
-        " allows.",
+        "Most networks trained as one model; auto: as many as fit into memory.",
     )
     flags.DEFINE(
-        IntervalParser(),
+        _IntervalParser(),
         "checkpoint_every",
         "1min",
-        "Least distance between two checkpoints of a cohort, 500steps or 2min (a time"
-        " grows to 50 times what a save takes); they change no number.",
+        "Least interval between checkpoints, such as 500steps or 2min; minutes become"
+        " more if saving would take over 2% of the time. Results do not change.",
     )
     flags.DEFINE_bool(
         "deterministic",
         False,
-        "On a GPU, ask TensorFlow for kernels that give the same bits each time:"
-        " slower; on a CPU nothing changes.",
+        "On a GPU, use slower kernels that give the same bits each time; on a CPU,"
+        " nothing changes.",
     )
     flags.DEFINE_enum(
         "distribution",
         "none",
         list(DISTRIBUTIONS),
-        "Share each batch out among this machine's devices (mirrored) or several"
-        " machines' (multi_worker: the same command and TF_CONFIG on each).",
+        "Share each batch among the devices of this machine (mirrored) or of several"
+        " (multi_worker: the same command and TF_CONFIG on each).",
     )
     flags.DEFINE_integer(
         "devices",
         None,
-        "Devices of mirrored; of a CPU its parts (default: all; one).",
+        "Devices of mirrored: GPUs (default: all), or parts of a CPU (default: one).",
         lower_bound=1,
     )
     flags.DEFINE_enum(
         "feature_cache",
         "auto",
         list(feature_rule.MODES),
-        "Keep outputs of frozen layers in memory (auto: on a CPU, where that pays);"
-        " no weight changes.",
+        "Keep outputs of frozen layers in memory; auto: on a CPU, if that is faster."
+        " Results do not change.",
     )
 
 
@@ -96,41 +117,40 @@ def distribution() -> Distribution:
     kind, devices = FLAGS.distribution, FLAGS.devices
     if devices is not None and kind != "mirrored":
         raise UserError(
-            f"--devices={devices} wants --distribution=mirrored, got {kind}: give both,"
-            " or leave out --devices"
+            f"--devices={devices} needs --distribution=mirrored, found {kind}: give"
+            " both, or leave out --devices"
         )
     if kind == "none":
         return Distribution()
     if FLAGS.processes not in (None, 1):
         raise UserError(
-            f"--distribution={kind} wants one cohort at a time, on all devices, got"
+            f"--distribution={kind} needs one cohort at a time, on all devices, found"
             f" --processes={FLAGS.processes}: leave it out, or --distribution"
         )
     if FLAGS.feature_cache == "on":
         raise UserError(
-            f"--distribution={kind} wants frozen layers computed where they are used,"
-            " got --feature_cache=on: leave it out, or --distribution"
+            f"--distribution={kind} needs frozen layers computed where they are used,"
+            " found --feature_cache=on: leave it out, or --distribution"
         )
     if kind == "mirrored":
-        _check_shares(devices or 1, "--devices")
+        _check_batch_size(devices or 1, "--devices")
         return Distribution(kind, devices)
-    backend = keras_backend()
-    if backend != "tensorflow":
+    if (backend := keras_backend()) != "tensorflow":
         raise UserError(
-            "--distribution=multi_worker wants TensorFlow, got"
+            "--distribution=multi_worker needs TensorFlow, found"
             f" KERAS_BACKEND={backend}: leave it out, or use --distribution=mirrored on"
             " one machine"
         )
     workers, rank = parse_cluster(os.environ.get("TF_CONFIG"))
-    _check_shares(len(workers), "workers")
+    _check_batch_size(len(workers), "workers")
     return Distribution(kind, None, workers, rank)
 
 
-def _check_shares(count: int, of: str) -> None:
-    """Says before anything starts that a batch does not fall into equal parts."""
+def _check_batch_size(count: int, sharers: str) -> None:
+    """Refuses a batch that does not divide into equal parts."""
     if FLAGS.batch_size % count:
         raise UserError(
-            f"--batch_size={FLAGS.batch_size} wants to be shared out evenly among"
-            f" {count} {of.removeprefix('--')}: give a multiple of {count}, or other"
-            f" {of}"
+            "--batch_size needs a multiple of the"
+            f" {count} {sharers.removeprefix('--')}, found {FLAGS.batch_size}: set a"
+            f" multiple of {count}, or other {sharers}"
         )

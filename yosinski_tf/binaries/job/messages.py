@@ -1,9 +1,9 @@
-"""How a command ends: what is written last, and what is said of what went wrong."""
+"""What a command says about failures and locks, and how it writes its results."""
 
 import contextlib
 import pathlib
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from yosinski_tf.scheduling.events import Event
 from yosinski_tf.study.failures import Failure
@@ -17,13 +17,7 @@ def tell_not_tried(
     diverged: Collection[str],
     failed: Mapping[str, Failure],
 ) -> None:
-    """Lists what earlier starts failed at and this one leaves alone.
-
-    Args:
-      wanted: Run ids of the whole plan.
-      diverged: Ids of runs that diverged.
-      failed: What failed, by run id.
-    """
+    """Lists the wanted runs that failed or diverged earlier and are left alone."""
     lines = []
     for run_id in wanted:
         if run_id in diverged:
@@ -40,16 +34,16 @@ def tell_not_tried(
 
 
 def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
-    """Lists what failed, what that kept from being trained, and what diverged.
+    """Lists the runs that failed, were left out or diverged.
 
     Args:
-      lost: What the scheduler returned.
-      records: Of what is new.
+      lost: Result of `scheduler.train_all`.
+      records: Records of the runs that were trained.
     """
     for event in lost:
         names = ", ".join(run.run_id for run in event.cohort.runs)
-        word = "Failed" if event.kind == "failed" else "Left out"
-        line = f"{word}: {event.message} (not trained: {names})"
+        words = event.kind.words.capitalize()
+        line = f"{words}: {event.message} (not trained: {names})"
         print(one_line(line), file=sys.stderr)
     for record in records:
         if record.status != "finished":
@@ -57,7 +51,7 @@ def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
 
 
 def tell_waiting(busy: locks.Busy) -> None:
-    """Says which process is waited for, and for how long at most."""
+    """Says which process this one waits for, and for how long at most."""
     minutes = locks.STALE_SECONDS / 60
     print(
         f"Waiting: {busy}; if its machine has ended, for up to {minutes:.0f} minutes.",
@@ -68,10 +62,10 @@ def tell_waiting(busy: locks.Busy) -> None:
 
 @contextlib.contextmanager
 def writing_to(folder: pathlib.Path) -> Iterator[None]:
-    """Says in one sentence that a folder cannot be written to.
+    """Turns an error of the system into a sentence about the study folder.
 
     Raises:
-      UserError: In place of an error of the system.
+      UserError: If the `with` block cannot write to the folder.
     """
     try:
         with files.room_for(folder / "a file"):
@@ -86,7 +80,7 @@ def writing_to(folder: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reporting(runs: pathlib.Path) -> Iterator[None]:
-    """One process at a time reads the records and writes what they say.
+    """Holds the lock under which one process at a time writes the report.
 
     Raises:
       UserError: If the folder cannot be written to.
@@ -94,19 +88,3 @@ def reporting(runs: pathlib.Path) -> Iterator[None]:
     with writing_to(runs), locks.held(runs, "report", tell_waiting):
         files.remove_leftovers(runs)
         yield
-
-
-def summary(total: int, left: Sequence[int], failed: int) -> str:
-    """`72 networks, 8 done, 64 to train in 2 cohorts`, and what failed earlier.
-
-    Args:
-      total: Networks of the plan.
-      left: Networks of each cohort that is left.
-      failed: Networks that failed earlier.
-    """
-    done = total - sum(left) - failed
-    earlier = f" {failed} failed earlier," if failed else ""
-    return (
-        f"{total} networks, {done} done,{earlier} {sum(left)} to train in {len(left)}"
-        " cohorts"
-    )

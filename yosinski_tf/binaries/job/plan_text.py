@@ -1,42 +1,37 @@
-"""A plan in words: runs, cohorts, their order, time and disk."""
+"""A plan as text: cohorts in their order, time and disk."""
 
-from yosinski_tf.binaries.job import messages
 from yosinski_tf.binaries.job.planning import Plan
 from yosinski_tf.experiment.treatments import brief
 from yosinski_tf.scheduling.progress import duration
-from yosinski_tf.study import folder, forecast
+from yosinski_tf.study import forecast
 from yosinski_tf.study.forecast import gigabytes
+from yosinski_tf.study.records import records_by_id
 
 
 def describe(plan: Plan, rate: float | None) -> str:
-    """What is to be trained in which order, how long it takes, what it fills.
+    """Says what will be trained in which order, how long it takes, what it fills.
 
-    Args:
-      plan: The plan.
-      rate: Images per second times networks, to estimate time with; None for
-        the rate of the cohorts that are done.
+    The time follows from `rate`, images per second times networks, or if that is
+    None from the finished cohorts.
     """
-    left = [len(cohort.runs) for cohort in plan.cohorts]
-    failed = sum(run.run_id in plan.failed for run in plan.wanted)
     splits = dict.fromkeys(run.split.name for run in plan.wanted)
     lines = [
-        f"{messages.summary(len(plan.wanted), left, failed)}.",
+        f"{plan.summary()}.",
         f"Splits: {', '.join(splits)}.",
         f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
         f" {plan.data.num_images:,} images.",
-        *([f"Note: {plan.note}"] if plan.note else []),
-        *plan.decisions,
+        *plan.notes,
         "",
         *_cohorts(plan),
         "",
         _time(plan, rate),
-        *_disk(plan),
+        _disk(plan),
     ]
     return "\n".join(lines)
 
 
 def _cohorts(plan: Plan) -> list[str]:
-    """A line per cohort, in order, with the numbers of those it waits for."""
+    """A line per cohort, in order, with the numbers of the cohorts it waits for."""
     if not plan.cohorts:
         return ["Nothing is left to train."]
     number = {
@@ -58,23 +53,19 @@ def _cohorts(plan: Plan) -> list[str]:
 
 
 def _time(plan: Plan, rate: float | None) -> str:
-    steps, batch = plan.recipe.steps, plan.recipe.batch_size
-    left = sum(len(cohort.runs) for cohort in plan.cohorts)
-    if not left:
+    steps, batch = plan.settings.recipe.steps, plan.settings.recipe.batch_size
+    if not plan.left:
         return "Time: none."
-    work = f"{left} networks x {steps:,} steps x {batch} images"
+    work = f"{plan.left} networks x {steps:,} steps x {batch} images"
     if rate is not None:
-        seconds = forecast.seconds_at(plan.cohorts, steps, batch, rate)
+        seconds = plan.left * steps * batch / rate
         return (
             f"Time: about {duration(seconds)} at the given {rate:,g} images/s times"
             f" networks ({work}; validation comes on top)."
         )
+    records = records_by_id(plan.runs).values()
     measured = forecast.seconds_as_measured(
-        plan.cohorts,
-        plan.wanted,
-        folder.finished(plan.runs).values(),
-        plan.cost,
-        plan.processes,
+        plan.cohorts, plan.wanted, records, plan.cost, plan.processes
     )
     if measured is None:
         return (
@@ -84,19 +75,20 @@ def _time(plan: Plan, rate: float | None) -> str:
     return f"Time: about {duration(measured)} at the rate measured so far ({work})."
 
 
-def _disk(plan: Plan) -> list[str]:
-    size = plan.recipe.image_size
+def _disk(plan: Plan) -> str:
+    recipe, stored = plan.settings.recipe, plan.data.stored
+    size = recipe.image_size
     found = forecast.disk(
         plan.wanted,
         plan.cohorts,
-        plan.network,
-        input_size=plan.recipe.crop_size,
-        image_bytes=0 if plan.data.stored else plan.data.num_images * size * size * 3,
+        plan.settings.network,
+        input_size=recipe.crop_size,
+        image_bytes=0 if stored else plan.data.num_images * size * size * 3,
         processes=plan.processes,
     )
-    return [
+    return (
         f"Disk: about {gigabytes(found.total)}: {gigabytes(found.weights)} weights,"
         f" {gigabytes(found.checkpoints)} checkpoints while training,"
         f" {gigabytes(found.images)} images of {size} x {size}"
-        f"{', which stay in their store' if plan.data.stored else ''}."
-    ]
+        f"{', which stay in their store' if stored else ''}."
+    )

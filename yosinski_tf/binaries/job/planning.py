@@ -1,13 +1,11 @@
-"""What a command asks for, checked as a whole before anything is trained."""
+"""The plan of a command: what it wants trained, and what is left of that."""
 
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
-from absl import flags
-
-from yosinski_tf.binaries.job import auto_settings, machine_flags, shared_flags
+from yosinski_tf.binaries.job import auto_settings
+from yosinski_tf.binaries.job.options import JobOptions
 from yosinski_tf.data.sources.by_name import Description
 from yosinski_tf.experiment.cohorts import (
     Cohort,
@@ -16,152 +14,154 @@ from yosinski_tf.experiment.cohorts import (
     multiply_accumulates,
     without,
 )
-from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.paper_plans import PlanPart
-from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.scheduling import scheduler
+from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.failures import Failure
+from yosinski_tf.study.records import records_by_id
+from yosinski_tf.study.settings import StudySettings, check_folder, check_records
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import checkpoints
-from yosinski_tf.training.clusters import Distribution
-
-FLAGS = flags.FLAGS
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that a command asks for, checked before anything is trained.
+    """What a command wants trained, checked before anything is trained.
 
     Attributes:
-      runs: The study folder.
-      network: The network.
-      recipe: The recipe.
-      settings: What the folder is for, see `study.settings`.
+      options: What the flags say.
       data: Classes and size of the data set.
-      note: A sentence if the data set was not found and is known all the same.
-      wanted: All runs, bases included where they are asked for.
-      done: Ids of the runs that have a record, and are not tried again.
-      failed: Failures of earlier starts that are not tried again, by run id.
-      diverged: Ids of the runs among those done that diverged.
+      wanted: All runs; where the command adds missing bases, these too.
+      done: Ids of the runs that have a record and are not trained again.
+      diverged: Those of `done` that diverged.
+      failed: Earlier failures of runs that are not trained again, by run id.
       cohorts: What is left to train.
-      distribution: How a batch is shared out.
-      decisions: What was decided here and not by a flag, in sentences.
+      notes: What the program found or decided, in sentences for the user.
     """
 
-    runs: pathlib.Path
-    network: Network
-    recipe: Recipe
-    settings: dict[str, Any]
+    options: JobOptions
     data: Description
-    note: str
     wanted: tuple[Run, ...]
     done: frozenset[str]
-    failed: dict[str, Failure]
     diverged: frozenset[str]
+    failed: dict[str, Failure]
     cohorts: tuple[Cohort, ...]
-    distribution: Distribution
-    decisions: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def runs(self) -> pathlib.Path:
+        """The study folder."""
+        return self.options.runs
+
+    @property
+    def settings(self) -> StudySettings:
+        """What all runs have in common."""
+        return self.options.settings
 
     @property
     def processes(self) -> int:
         """How many cohorts are trained at a time."""
-        if self.distribution.kind != "none":
-            return 1
-        return FLAGS.processes or max(
-            1, min(scheduler.default_processes(), len(self.cohorts))
+        return self.options.processes or max(
+            1, min(default_processes(), len(self.cohorts))
+        )
+
+    @property
+    def left(self) -> int:
+        """How many networks are left to train."""
+        return sum(len(cohort.runs) for cohort in self.cohorts)
+
+    @property
+    def failed_earlier(self) -> int:
+        """How many networks of this plan failed earlier."""
+        return sum(run.run_id in self.failed for run in self.wanted)
+
+    def summary(self) -> str:
+        """`72 networks, 8 done, 64 to train in 2 cohorts`, and how many failed."""
+        done = len(self.wanted) - self.left - self.failed_earlier
+        failed = (
+            f" {self.failed_earlier} failed earlier," if self.failed_earlier else ""
+        )
+        return (
+            f"{len(self.wanted)} networks, {done} done,{failed} {self.left} to train in"
+            f" {len(self.cohorts)} cohorts"
         )
 
     def cost(self, runs: Sequence[Run]) -> int:
-        """Multiply-accumulates of training some runs of one cohort together."""
+        """Multiply-accumulates of training some runs as one cohort."""
+        recipe, network = self.settings.recipe, self.settings.network
         classes = len(runs[0].split.classes(runs[0].treatment.target))
-        size, recipe = self.recipe.crop_size, self.recipe
-        one = multiply_accumulates(runs, self.network, size, classes)
+        one = multiply_accumulates(runs, network, recipe.crop_size, classes)
         return one * recipe.batch_size * recipe.steps
 
 
-def make_plan(parts: Sequence[PlanPart], with_bases: bool) -> Plan:
-    """Reads flags and folder and looks at the data set; trains nothing.
+def make_plan(
+    parts: Sequence[PlanPart], options: JobOptions, *, with_bases: bool
+) -> Plan:
+    """Compares what is wanted with the study folder; trains and writes nothing.
 
     Args:
-      parts: Splits and what to train on each.
+      parts: Splits, and the treatments to train on each.
+      options: What the flags say.
       with_bases: Whether to add the base networks that treatments copy from.
 
     Raises:
-      UserError: If anything is out of order.
+      UserError: If there is nothing to train, or the study folder or the data set
+        does not fit.
     """
     if not any(part.treatments for part in parts):
         flag = "--treatments" if parts else "--split"
         example = "A3B,A3B+" if parts else "random:0"
         raise UserError(
-            f"{flag} wants at least one, got none: give some, such as {example}"
+            f"{flag} needs at least one, found none: give some, such as {example}"
         )
-    runs = pathlib.Path(FLAGS.runs)
-    precision = auto_settings.number_format(runs)
-    recipe, network = shared_flags.recipe(precision.precision), shared_flags.network()
-    distribution = machine_flags.distribution()
-    network.kernel_shapes(recipe.crop_size, num_classes=2)
-    seeds = shared_flags.whole_numbers("seeds", FLAGS.seeds)
-    settings = folder.settings(shared_flags.dataset(), network, recipe, FLAGS.threads)
-    made_with = folder.check_folder(runs, settings)
-    found = folder.finished(runs)
+    runs, settings = options.runs, options.settings
+    made_with = check_folder(runs, settings)
+    records = records_by_id(runs)
     data, note = folder.describe_images(runs, settings)
-    splits = [
-        (make_split(part.split, data.class_names, data.families), part.treatments)
-        for part in parts
-    ]
-    splits = [(folder.as_recorded(s, found.values()), ts) for s, ts in splits]
+    divided = []
+    for part in parts:
+        split = make_split(part.split, data.class_names, data.families)
+        split = folder.as_recorded(split, records.values())
+        divided.append((split, part.treatments))
     whole = make_split("whole", data.class_names)
-    wanted = make_runs(splits, whole, seeds, with_bases=with_bases)
+    wanted = make_runs(divided, whole, options.seeds, with_bases=with_bases)
     if made_with is not None:
-        folder.check_records(found.values(), made_with, [whole, *dict(splits)])
-    diverged = {i for i, record in found.items() if record.status != "finished"}
-    failed = {i: f for i, f in failures.read(runs).items() if i not in found}
-    if FLAGS.retry_failed:
-        again = {run.run_id for run in wanted}
-        diverged -= again
-        failed = {i: failure for i, failure in failed.items() if i not in again}
-        found = {
-            i: r for i, r in found.items() if r.status == "finished" or i in diverged
-        }
-    done = frozenset(found)
-    size, limited = auto_settings.cohort_size(
-        wanted,
-        network,
-        recipe,
-        data,
-        at_once=1 if distribution.kind != "none" else None,
-    )
-    cohorts = without(make_cohorts(wanted, size), done | failed.keys())
-    cohorts = apart(cohorts, checkpoints.held(runs))
+        splits = [whole, *(split for split, _ in divided)]
+        check_records(records.values(), made_with, splits)
+    again = {run.run_id for run in wanted} if options.retry_failed else set()
+    done = {
+        run_id: record
+        for run_id, record in records.items()
+        if record.status == "finished" or run_id not in again
+    }
+    failed = {
+        run_id: failure
+        for run_id, failure in failures.read(runs).items()
+        if run_id not in records and run_id not in again
+    }
+    size, limit = options.cohort_size, ""
+    if size is None:
+        processes = options.processes or default_processes()
+        size, limit = auto_settings.cohort_size(wanted, settings, data, processes)
+    cohorts = without(make_cohorts(wanted, size), done.keys() | failed.keys())
     return Plan(
-        runs,
-        network,
-        recipe,
-        settings,
-        data,
-        note,
-        wanted,
-        done,
-        failed,
-        frozenset(diverged),
-        cohorts,
-        distribution,
-        tuple(filter(None, (str(precision), limited))),
+        options=options,
+        data=data,
+        wanted=wanted,
+        done=frozenset(done),
+        diverged=frozenset(i for i, r in done.items() if r.status != "finished"),
+        failed=failed,
+        cohorts=apart(cohorts, checkpoints.held(runs)),
+        notes=tuple(filter(None, (note, str(options.precision), limit))),
     )
 
 
 def missing_bases(plan: Plan) -> list[Run]:
-    """Base runs that must be there and neither are nor will be trained."""
-    known = (
-        plan.done
-        | plan.failed.keys()
-        | {run.run_id for c in plan.cohorts for run in c.runs}
-    )
+    """Base runs that cohorts copy from, and that neither exist nor will be trained."""
+    known = plan.done | plan.failed.keys()
+    known |= {run.run_id for cohort in plan.cohorts for run in cohort.runs}
     needed = {base for cohort in plan.cohorts for base in cohort.bases}
-    return sorted(
-        (base for base in needed if base.run_id not in known),
-        key=lambda run: run.run_id,
-    )
+    missing = (base for base in needed if base.run_id not in known)
+    return sorted(missing, key=lambda run: run.run_id)

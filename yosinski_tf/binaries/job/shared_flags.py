@@ -1,5 +1,6 @@
-"""The flags that several binaries share, and their way from text to values."""
+"""The flags that several commands share, and the values that they stand for."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +8,18 @@ from typing import Any
 from absl import flags
 
 from yosinski_tf.binaries.job import machine_flags
-from yosinski_tf.binaries.job.flag_parsers import AUTO
+from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.data.sources import by_name
 from yosinski_tf.experiment.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.experiment.networks import ACTIVATIONS, Network
 from yosinski_tf.experiment.paper_plans import PLANS
-from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import (
+    MEANS,
+    PRECISIONS,
+    RATE_DROPS,
+    Recipe,
+    parse_rate_drops,
+)
 from yosinski_tf.results.network_result import MEASURES
 from yosinski_tf.system.errors import UserError
 
@@ -20,53 +27,42 @@ FLAGS = flags.FLAGS
 
 DATA = ("dataset", "data_dir", "held_out", "split")
 NETWORK = ("network", "activation", "lrn", "widths", "dropout", "num_outputs")
-RECIPE = (
-    "steps",
-    "batch_size",
-    "learning_rate",
-    "rate_drops",
-    "drop_factor",
-    "momentum",
-    "weight_decay",
-    "bias_rate",
-    "image_size",
-    "crop_size",
-    "mirror",
-    "mean",
-    "validate_every",
-    "precision",
-)
+RECIPE = tuple(field.name for field in dataclasses.fields(Recipe))
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
-_DEFAULT_DROPS = ("60%", "85%")
+# Numbers of the recipe, with their help; `Recipe` has the defaults.
+_NUMBERS = {
+    "steps": "Optimizer steps.",
+    "batch_size": "Images per step.",
+    "learning_rate": "Learning rate at the start.",
+    "drop_factor": "Factor of each drop of the learning rate.",
+    "momentum": "Share of the velocity kept.",
+    "weight_decay": "Weight decay (L2) of kernels.",
+    "bias_rate": "Factor of the learning rate for biases.",
+    "validate_every": "Steps between validations.",
+}
 _LARGEST_NUMBER = 2**32 - 1
 
 
 def define_all(treatments: Sequence[str] | None = None) -> None:
-    """Defines the flags of all binaries, so that each reads every flag file.
+    """Defines the flags of all commands, so that each can read every flag file.
 
-    Args:
-      treatments: What this binary trains unless told otherwise.
+    `treatments` is what this command trains by default.
     """
     flags.DEFINE_string(
         "runs", "runs", "The study folder: runs, report, TensorBoard, exports."
     )
+    flags.DEFINE_list(
+        "treatments",
+        treatments,
+        "What to train, such as A3B,A3B+; all: everything that this command trains.",
+    )
+    flags.DEFINE_list("seeds", ["0"], "Repetitions: one or more numbers.")
+    flags.DEFINE_bool("with_bases", False, "Train base networks that are missing.")
     _define_data()
     _define_network()
     _define_recipe()
     machine_flags.define()
     _define_study()
-    flags.DEFINE_list(
-        "treatments",
-        treatments,
-        "What to train, for example A3B,A3B+; all: everything this command trains.",
-    )
-    flags.DEFINE_bool("with_bases", False, "Train base networks that are missing.")
-    flags.DEFINE_enum(
-        "measure",
-        "top1",
-        list(MEASURES),
-        "What figures show: the last validation, or the paper's number.",
-    )
 
 
 def _define_study() -> None:
@@ -77,14 +73,19 @@ def _define_study() -> None:
     flags.DEFINE_float(
         "rate",
         None,
-        "Images/s times networks, to estimate time (default: as measured so far).",
+        "Images/s times networks, to estimate the time (default: as measured so far).",
         lower_bound=1e-6,
     )
     flags.DEFINE_string(
         "export",
         "",
-        "Run to export as a SavedModel at the end: its id, or best, the transferred"
-        " network with the highest accuracy.",
+        "Run to export at the end: its id, or best, the best transferred network.",
+    )
+    flags.DEFINE_enum(
+        "measure",
+        "top1",
+        list(MEASURES),
+        "What figures show: the last validation, or the paper's number.",
     )
 
 
@@ -92,10 +93,9 @@ def _define_data() -> None:
     flags.DEFINE_string(
         "dataset",
         "embedded",
-        "embedded, embedded:SEED, folder:DIR, tfds:NAME, or store:DIR, made by"
-        " yosinski-prepare.",
+        "embedded[:SEED], folder:DIR, tfds:NAME, or store:DIR (see yosinski-prepare).",
     )
-    flags.DEFINE_string("data_dir", None, "Where TFDS has prepared its data sets.")
+    flags.DEFINE_string("data_dir", None, "Folder of data sets prepared by TFDS.")
     flags.DEFINE_float(
         "held_out",
         None,
@@ -104,9 +104,9 @@ def _define_data() -> None:
     flags.DEFINE_list(
         "split",
         ["random:0"],
-        "How classes fall into halves: random:SEED, natural_manmade,"
-        " manmade_natural, file:PATH; or all classes together: whole, first:N (the"
-        " first N training images of each). Several with commas.",
+        "How classes are divided into halves: random:SEED, natural_manmade,"
+        " manmade_natural, file:PATH. Or all classes together: whole, first:N (the"
+        " first N training images of each class). Several with commas.",
     )
 
 
@@ -133,51 +133,42 @@ def _define_network() -> None:
 
 def _define_recipe() -> None:
     default = Recipe()
-    flags.DEFINE_integer("steps", default.steps, "Optimizer steps.")
-    flags.DEFINE_integer("batch_size", default.batch_size, "Images per step.")
-    flags.DEFINE_float("learning_rate", default.learning_rate, "Rate at the start.")
+    for name, text in _NUMBERS.items():
+        value = getattr(default, name)
+        whole = isinstance(value, int)
+        define = flags.DEFINE_integer if whole else flags.DEFINE_float
+        define(name, value, text)
     flags.DEFINE_list(
         "rate_drops",
-        list(_DEFAULT_DROPS),
-        "When the rate drops: steps, or percentages of all steps.",
+        list(RATE_DROPS),
+        "When the learning rate drops: steps, or percentages of all steps.",
     )
-    flags.DEFINE_float("drop_factor", default.drop_factor, "Factor of each drop.")
-    flags.DEFINE_float("momentum", default.momentum, "Share of the velocity kept.")
-    flags.DEFINE_float("weight_decay", default.weight_decay, "L2 on kernels.")
-    flags.DEFINE_float("bias_rate", default.bias_rate, "Factor of biases' rate.")
     flags.DEFINE_integer(
         "image_size",
         None,
-        "Side that images are warped to, pixels (default: 32; caffenet: 256; a"
-        " store's own).",
+        "Side of images, pixels (default: 32; caffenet: 256; a store's own).",
     )
     flags.DEFINE_integer(
         "crop_size",
         None,
-        "Side of the crop that is seen (default: the image; caffenet: 227 of 256).",
+        "Side of crops, pixels (default: the image's; caffenet: 227 of 256).",
     )
     flags.DEFINE_bool("mirror", default.mirror, "Mirror training images at random.")
     flags.DEFINE_string(
         "mean",
         None,
-        f"{' or '.join(MEANS)}: what is subtracted (default: pixel; caffenet: image).",
-    )
-    flags.DEFINE_integer(
-        "validate_every", default.validate_every, "Steps between validations."
+        f"What is subtracted: {' or '.join(MEANS)} (default: pixel; caffenet: image).",
     )
     flags.DEFINE_enum(
         "precision",
         AUTO,
         [AUTO, *PRECISIONS],
-        "Number format of layers; auto: what this machine is fast at.",
+        "Number format of layers; auto: a fast one on this machine.",
     )
 
 
 def recipe(number_format: str) -> Recipe:
-    """The recipe that the flags describe.
-
-    Args:
-      number_format: What `--precision` stands for.
+    """The recipe that the flags describe, in a number format.
 
     Raises:
       UserError: If a value is out of its range.
@@ -192,15 +183,15 @@ def recipe(number_format: str) -> Recipe:
 
 
 def _sizes() -> tuple[int, int]:
-    """Sides of the images and of the crop."""
+    """Sides of the images and of the crop, pixels."""
     usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
     store = by_name.open_stored(FLAGS.dataset)
     if image_size is None and store and store.image_size != usual.image_size:
         image_size = store.image_size
+    crop_size = image_size
     if image_size is None:
-        crop_size = usual.crop_size if FLAGS.crop_size is None else FLAGS.crop_size
-        return usual.image_size, crop_size
-    return image_size, image_size if FLAGS.crop_size is None else FLAGS.crop_size
+        image_size, crop_size = usual.image_size, usual.crop_size
+    return image_size, crop_size if FLAGS.crop_size is None else FLAGS.crop_size
 
 
 def network() -> Network:
@@ -217,16 +208,6 @@ def network() -> Network:
     return get_network(given.pop("network"), **given)
 
 
-def dataset() -> dict[str, Any]:
-    """Arguments of `sources.load`."""
-    return {
-        "spec": FLAGS.dataset,
-        "image_size": _sizes()[0],
-        "data_dir": FLAGS.data_dir,
-        "held_out": FLAGS.held_out,
-    }
-
-
 def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
     """The whole numbers of a list flag.
 
@@ -235,13 +216,13 @@ def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
     """
     if not texts or not all(re.fullmatch(r"\s*[0-9]{1,10}\s*", t) for t in texts):
         raise UserError(
-            f"--{flag} wants whole numbers with commas between, got"
+            f"--{flag} needs whole numbers separated by commas, found"
             f" {','.join(texts)!r:.80}: give some, such as 0,1,2"
         )
     numbers = [int(text) for text in texts]
     if max(numbers) > _LARGEST_NUMBER:
         raise UserError(
-            f"--{flag} wants numbers up to {_LARGEST_NUMBER}, got {max(numbers)}:"
+            f"--{flag} needs numbers up to {_LARGEST_NUMBER}, found {max(numbers)}:"
             " give a smaller one"
         )
     return numbers
