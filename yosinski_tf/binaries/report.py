@@ -59,6 +59,8 @@ def _show(
     table: pathlib.Path | None,
 ) -> None:
     print(f"\nsummary  {paths.summary}")
+    if paths.page:
+        print(f"page     {paths.page}")
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
     if paths.reduced_data:
         print(f"         {paths.reduced_data}")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from yosinski_tf.experiment.networks import Network
 from yosinski_tf.models.surgery import read_weights
 from yosinski_tf.study.records import WEIGHTS_NAME, Record
 from yosinski_tf.system.errors import UserError
@@ -29,6 +28,12 @@ class FilterSheet:
     image: str
     alt: str
     caption: str
+
+
+def layer_names(record: Record) -> list[str]:
+    """Names of a network's layers with weights, as far as its record has them."""
+    layers = record.network_settings.get("layers", [])
+    return [str(each["name"]) for each in layers if "name" in each]
 
 
 def filter_sheets(runs: pathlib.Path, records: Sequence[Record]) -> list[FilterSheet]:
@@ -53,11 +58,10 @@ def filter_sheets(runs: pathlib.Path, records: Sequence[Record]) -> list[FilterS
             wanted.setdefault("random values, never trained", record)
     found = []
     for caption, record in sorted(wanted.items()):
-        layer = Network.from_settings(record.network_settings).layer_names[0]
         try:
             weights = read_weights(runs / record.run_id / WEIGHTS_NAME)
-            kernel = weights[f"{layer}/kernel"]
-        except (UserError, KeyError):
+            kernel = weights[f"{layer_names(record)[0]}/kernel"]
+        except (UserError, KeyError, IndexError):
             continue
         if kernel.ndim != 4 or kernel.shape[2] != 3:
             continue

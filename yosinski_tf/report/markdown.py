@@ -63,16 +63,24 @@ def write_markdown(path: pathlib.Path, template: str, **context: Any) -> pathlib
     Raises:
       jinja2.UndefinedError: If the template needs a value that is not given.
     """
+    write_atomically(path, render(template, **context).encode())
+    return path
+
+
+def render(template: str, **context: Any) -> str:
+    """Fills in a template of the package; values in HTML are escaped.
+
+    Raises:
+      jinja2.UndefinedError: If the template needs a value that is not given.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=".html." in template,
     )
     environment.filters["plain"] = plain
     environment.globals["measure_names"] = MEASURE_NAMES
-    text = environment.get_template(template).render(**context)
-    write_atomically(path, text.encode())
-    return path
+    return environment.get_template(template).render(**context)

@@ -10,9 +10,9 @@ from typing import Any
 import markdown as markdown_library
 from plotly.offline import get_plotlyjs
 
-from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.figures.drawing import DISTANT_STYLE, Style, offset_of, style_of
-from yosinski_tf.report.first_layer import filter_sheets
+from yosinski_tf.report.first_layer import filter_sheets, layer_names
 from yosinski_tf.report.markdown import render
 from yosinski_tf.results import tables
 from yosinski_tf.results.analysis import Estimate, estimate, relative_to_base
@@ -31,6 +31,7 @@ from yosinski_tf.system.files import write_atomically
 
 PAGE_NAME = "index.html"
 RELOAD_SECONDS = 10
+_SCRIPT = pathlib.Path(__file__).with_name("templates") / "page.js"
 # Validations of a run that the page keeps: enough for a curve.
 _MOST_VALIDATIONS = 60
 # Matplotlib's signs, as Plotly calls them.
@@ -103,7 +104,7 @@ def write_page(
         },
         has_distant=bool(distant),
         filters=filter_sheets(runs, records),
-        first_layer=_layers(records)[1]["text"].partition(" ")[2],
+        first_layer=next(iter(layer_names(records[0])), "the first layer"),
         tensorboard=f"tensorboard --logdir {shlex.quote(str(runs / 'tensorboard'))}",
         exports=[{"name": name, "href": f"../export/{name}"} for name in exports],
         export_command=f"yosinski-export --runs={shlex.quote(str(runs))} --run=RUN",
@@ -119,10 +120,7 @@ def write_page(
             }
         ),
         plotly=get_plotlyjs(),
-        script=pathlib.Path(__file__)
-        .with_name("templates")
-        .joinpath("page.js")
-        .read_text("utf-8"),
+        script=_SCRIPT.read_text("utf-8"),
     )
     path = folder / PAGE_NAME
     write_atomically(path, page.encode())
@@ -144,8 +142,11 @@ def _html(summary: str) -> str:
 
 def _layers(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Places on the axis: 0 for the base, then each layer that can be copied."""
-    names = Network.from_settings(records[0].network_settings).layer_names[:-1]
-    copied = [{"n": n, "text": f"{n} {name}"} for n, name in enumerate(names, start=1)]
+    names = layer_names(records[0])
+    copied = [
+        {"n": n, "text": f"{n} {names[n - 1]}" if n <= len(names) else str(n)}
+        for n in LAYERS
+    ]
     return [{"n": 0, "text": "base"}, *copied]
 
 
@@ -222,8 +223,8 @@ def _network(runs, network: NetworkResult, differences, of_run) -> dict[str, Any
         "difference": {
             each: differences[each].get(network.run_id) for each in MEASURES
         },
-        "history": [[entry["step"], entry["top1"]] for entry in history],
-        "loss": record.history[-1]["train_loss"],
+        "history": [[each.get("step"), each.get("top1")] for each in history],
+        "loss": history[-1].get("train_loss") if history else None,
         "exported": f"../export/{network.run_id}" if exported else None,
     }
 

@@ -4,12 +4,14 @@ A study may be unfinished: the report leaves out what is missing, and says so.
 """
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
 from yosinski_tf.figures import paper_figures, reduced_data
 from yosinski_tf.figures.drawing import FigureData
 from yosinski_tf.report.markdown import chosen_first, section, write_markdown
+from yosinski_tf.report.page import write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
 from yosinski_tf.results import tables
 from yosinski_tf.results.network_result import (
@@ -21,9 +23,14 @@ from yosinski_tf.results.network_result import (
     of_kind,
     without_reduced,
 )
+from yosinski_tf.results.recommendation import (
+    pairs_per_seed,
+    sentence,
+    study_recommendation,
+)
 from yosinski_tf.study.records import Record, read_records, write_results
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import make_folder
+from yosinski_tf.system.files import make_folder, write_atomically
 
 REPORT_FOLDER = "report"
 
@@ -40,6 +47,7 @@ class ReportPaths:
         networks on reduced data.
       table: CSV with one row per run of a study, or per treatment of a
         comparison; None for the published networks.
+      page: The report of a study as a page; None for other reports.
     """
 
     summary: pathlib.Path
@@ -47,6 +55,7 @@ class ReportPaths:
     figure3: pathlib.Path
     reduced_data: pathlib.Path | None
     table: pathlib.Path | None
+    page: pathlib.Path | None = None
 
 
 def read_study(runs: pathlib.Path) -> tuple[list[Record], Selection]:
@@ -66,7 +75,7 @@ def read_study(runs: pathlib.Path) -> tuple[list[Record], Selection]:
 
 
 def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
-    """Writes `results.csv` and the folder `report` of a study.
+    """Writes `results.csv` and the folder `report` of a study, with its page.
 
     Args:
       runs: Folder of the study, with one folder per run.
@@ -96,7 +105,20 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
         reduced=reduced_data.table(reduced) if reduced else "",
         caveats=caveats(records, networks),
     )
-    return ReportPaths(summary=summary, table=results, **figures)
+    found = study_recommendation(networks, measure)
+    text = json.dumps(dataclasses.asdict(found), indent=1)
+    write_atomically(folder / "recommendation.json", text.encode())
+    page = write_page(
+        runs,
+        folder,
+        records=records,
+        networks=networks,
+        measure=measure,
+        answer=sentence(found, pairs_per_seed(networks)),
+        warnings=warnings(records),
+        summary=summary.read_text("utf-8"),
+    )
+    return ReportPaths(summary=summary, table=results, page=page, **figures)
 
 
 def write_figures(

@@ -13,10 +13,20 @@ import numpy as np
 import scipy.stats
 
 from yosinski_tf.results.analysis import MIN_PAIRS, Estimate, estimate
-from yosinski_tf.results.network_result import NetworkResult, bases
+from yosinski_tf.results.network_result import (
+    DISTANT,
+    FROM_FILE,
+    RANDOM,
+    WHOLE,
+    NetworkResult,
+    bases,
+    of_kind,
+)
 
 # A difference that needs more pairs than this is called none.
 _MOST_PAIRS = 200
+TRANSFERS = ("AnB", "AnB+")
+"""Families to choose from: networks whose layers come from the other half."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +177,27 @@ def _stated(values: np.ndarray) -> np.ndarray:
             by = values[others][:, :, rest].mean((0, 2))
             stated[pair, part] = values[pair, by.argmax(), part]
     return stated
+
+
+def study_recommendation(
+    networks: Sequence[NetworkResult], measure: str = "top1"
+) -> Recommendation:
+    """The recommendation of a study: by its random splits, if it has copies there.
+
+    Args:
+      networks: Networks of any splits.
+      measure: One of `MEASURES`.
+    """
+    for kind in (RANDOM, FROM_FILE, WHOLE, DISTANT):
+        found = recommend(of_kind(networks, kind), TRANSFERS, measure)
+        if found.best is not None:
+            return found
+    return NOTHING
+
+
+def pairs_per_seed(networks: Sequence[NetworkResult]) -> int:
+    """How many pairs (split, half) one more seed adds to a study."""
+    return max(1, len({unit[:2] for unit in bases(networks)}))
 
 
 def pairs_needed(difference: Estimate) -> int | None:

@@ -39,7 +39,7 @@
     xaxis: { title: { text: title }, gridcolor: colour("--line"), zeroline: false, ...extra },
     yaxis: { title: { text: left }, gridcolor: colour("--line"), zerolinecolor: colour("--soft") },
   });
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  const config = { responsive: true, displayModeBar: false };
   const layers = {
     tickvals: data.layers.map((layer) => layer.n),
     ticktext: data.layers.map((layer) => layer.text),
@@ -139,7 +139,7 @@
     byId("runs-list").replaceChildren(...networks.map((network) => {
       const item = document.createElement("li");
       item.textContent = network.id + ": " + percent(network.value[state.measure]) + ", training loss at the end " +
-        (network.loss === null ? "not finite" : network.loss.toFixed(3)) + " ";
+        (network.loss === null ? "not known" : network.loss.toFixed(3)) + " ";
       if (network.exported) {
         const link = document.createElement("a");
         link.href = network.exported;
