@@ -120,7 +120,7 @@ def test_two_workers_give_the_results_of_one(tmp_path, images, alone):
     ("environment", "words"),
     [
         ({"TF_CONFIG": "{"}, "TF_CONFIG needs the addresses of all workers"),
-        ({"KERAS_BACKEND": "jax"}, "wants TensorFlow, got KERAS_BACKEND=jax: leave it"),
+        ({"KERAS_BACKEND": "jax"}, "needs TensorFlow, found KERAS_BACKEND=jax: leave"),
     ],
 )
 def test_wrong_environments_of_workers_end_with_one_line(environment, words):

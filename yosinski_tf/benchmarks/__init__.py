@@ -1,4 +1,4 @@
 """How fast the program is, compared with the usual ways to do the same.
 
-In: what to measure, and how often. Out: tables of medians with their range.
+Comes in: what to measure, and how often. Goes out: tables of medians with their range.
 """

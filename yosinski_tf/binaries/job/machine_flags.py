@@ -103,8 +103,7 @@ def define() -> None:
         "feature_cache",
         "auto",
         list(feature_rule.MODES),
-        "Keep outputs of frozen layers in memory; auto: on a CPU, if that is faster."
-        " Results do not change.",
+        "Keep outputs of frozen layers; auto: on a CPU, if faster and exact.",
     )
 
 
