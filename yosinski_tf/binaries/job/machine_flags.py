@@ -96,7 +96,7 @@ def define() -> None:
     flags.DEFINE_integer(
         "devices",
         None,
-        "Devices of mirrored: GPUs (default: all), or parts of a CPU (default: one).",
+        "GPUs of mirrored (default: all), or parts of a CPU (default: one).",
         lower_bound=1,
     )
     flags.DEFINE_enum(
