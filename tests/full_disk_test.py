@@ -123,8 +123,9 @@ def _whole_study(runs):
 
 
 def _content(runs):
+    # The page names the folder in its commands.
     return {
-        path.relative_to(runs): path.read_bytes()
+        path.relative_to(runs): path.read_bytes().replace(str(runs).encode(), b"RUNS")
         for path in runs.rglob("*")
         if path.is_file() and path.name not in ("trained.txt", ".guard")
     }

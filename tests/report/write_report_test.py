@@ -32,6 +32,8 @@ def test_report_of_a_study(tmp_path):
         "decomposition.csv",
         "figure2.png",
         "figure3.png",
+        "index.html",
+        "recommendation.json",
         "summary.md",
         "table1.csv",
     ]
