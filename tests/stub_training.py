@@ -33,7 +33,15 @@ def cohorts(treatments: str, splits: int = 1, size: int | None = None):
 
 
 def job(runs: pathlib.Path, cohort: Cohort) -> Job:
-    return Job(cohort, NETWORK, RECIPE, runs, runs / "dataset", "stub", Threads(1, 1))
+    return Job(
+        cohort=cohort,
+        network=NETWORK,
+        recipe=RECIPE,
+        runs=runs,
+        images=runs / "dataset",
+        command="stub",
+        threads=Threads(1, 1),
+    )
 
 
 def train(job: Job, report, should_stop) -> None:

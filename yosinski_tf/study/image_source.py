@@ -27,7 +27,8 @@ def sign(settings: StudySettings) -> str | None:
     """
     if settings.data.kind == "store":
         return None
-    return signature.sign(settings.data.spec, settings.data.data_dir)
+    named = settings.data_as_named
+    return signature.sign(named.spec, named.data_dir)
 
 
 def looks_known(
