@@ -125,7 +125,7 @@ def make_study_folder(
     threads: Threads | None = None,
     waiting: Callable[[Busy], None] = lambda busy: None,
 ) -> StudySettings:
-    """Makes the folder with its settings and images, as far as they are missing.
+    """Makes the settings and the images of a study folder that lacks them.
 
     If several processes do this at once, the first one makes the folder, and the
     others check that they need the same one; `waiting` is called if that takes long.
@@ -146,7 +146,7 @@ def make_study_folder(
     except OSError as error:
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
-            " folder on a disk with room that may be written to"
+            " writable folder on a disk with room"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What a command's flags say about a training, read once."""
+"""The values of the flags of a command that trains, read once."""
 
 import dataclasses
 import pathlib
@@ -17,7 +17,7 @@ FLAGS = flags.FLAGS
 
 @dataclasses.dataclass(frozen=True)
 class JobOptions:
-    """What the flags say, except for the splits and treatments to train.
+    """The values of the flags, except for the splits and treatments to train.
 
     Attributes:
       runs: The study folder.
