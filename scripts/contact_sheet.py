@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Draws a labelled sheet of the embedded images, a few of every class.
+"""Draws a contact sheet of the embedded images, a few of every class, with labels.
 
     python scripts/contact_sheet.py sheet.png
 
-Natural classes stand on the left, man-made ones on the right.
+Natural classes are on the left, man-made ones on the right.
 """
 
 import argparse
@@ -12,22 +12,22 @@ import pathlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 
 ZOOM = 2
-CELL = motifs.IMAGE_SIZE * ZOOM + 4
+CELL = embedded_images.IMAGE_SIZE * ZOOM + 4
 LABEL_WIDTH = 170
-PALETTE = 128  # Noise hardly compresses: colours cost file size, not legibility.
+PALETTE = 128  # Colours. More would make a larger file that looks the same.
 
 
-def contact_sheet(images: motifs.EmbeddedImages, columns: int) -> Image.Image:
-    """Lays out the first training images of every class, one class a row."""
-    rows = motifs.FAMILIES.count("natural")
+def contact_sheet(images: embedded_images.EmbeddedImages, columns: int) -> Image.Image:
+    """Draws the first training images of every class, one row per class."""
+    rows = embedded_images.FAMILIES.count("natural")
     width = LABEL_WIDTH + columns * CELL
     sheet = Image.new("RGB", (2 * width, rows * CELL), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=14)
-    for label, name in enumerate(motifs.CLASS_NAMES):
+    for label, name in enumerate(embedded_images.CLASS_NAMES):
         side, row = divmod(label, rows)
         left, top = side * width, row * CELL
         family, shape, texture = name.split("_")
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=6, help="images per class")
     parser.add_argument("--seed", type=int, default=0, help="data seed")
     arguments = parser.parse_args()
-    images = motifs.generate(arguments.seed, arguments.columns, 1)
+    images = embedded_images.generate(arguments.seed, arguments.columns, 1)
     contact_sheet(images, arguments.columns).save(arguments.output, optimize=True)
     print(f"{arguments.output}: {arguments.output.stat().st_size // 1000} kB")
 

@@ -20,6 +20,7 @@ from bad_world import (
     with_file,
 )
 
+from yosinski_tf.experiment.networks import Conv
 from yosinski_tf.models import surgery
 
 RUN = "random-0_A3B_seed0"
@@ -37,11 +38,11 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
             data, f"--split=file:{path}", words=(str(path), *words)
         )
 
-    halves("empty", b"", "no class of half A", "wanted a line [A]")
-    halves("no section", b"ant\nbee\n", "'ant' in line 1", "wanted a line [A]")
-    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", "'[C]' in line 4", "wanted")
-    halves("one half", b"[A]\nant\nbee\ncat\ndog", "no class of half B", "then [B]")
-    halves("not UTF-8", b"[A]\nb\xe4r\n", "no UTF-8 text", "wanted a line [A]")
+    halves("empty", b"", "no class in half A", "give a line [A]")
+    halves("no section", b"ant\nbee\n", "'ant' in line 1", "give a line [A]")
+    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", "'[C]' in line 4", "give")
+    halves("one half", b"[A]\nant\nbee\ncat\ndog", "no class in half B", "then [B]")
+    halves("not UTF-8", b"[A]\nb\xe4r\n", "not UTF-8 text", "give a line [A]")
     halves("twice", b"[A]\nant\nant\n[B]\nbee", "'ant' twice", "once")
     halves("both", b"[A]\nant\nbee\n[B]\nbee\ncat", "'bee' twice, in A and B", "once")
     halves("unknown", b"[A]\nant\n../bee\n[B]\ncat", "'../bee'", "'ant', 'bee'")
@@ -81,25 +82,25 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         where = f"train/dog/{name}"
         folder(f"with {name}", with_file(where, content), where, *words)
 
-    replace = "replace or remove it"
-    move = "wanted only images in a class folder; move or remove it"
+    replace = "replace it with an image such as JPEG or PNG, or remove it"
+    move = "move or remove it"
     file("zero.png", b"", "is empty (0 bytes)", move)
-    file("text.txt", b"hello", "is no image", move)
-    file("text.png", b"hello", "it is no image", replace)
+    file("text.txt", b"hello", "is not an image", move)
+    file("text.png", b"hello", "it is not an image", replace)
     file("cut.png", picture(side=64)[:70], "truncated", replace)
     file("cut.jpg", picture(form="JPEG", side=64)[:300], "cannot read", replace)
     file("cut.gif", picture("P", "GIF", side=64)[:30], "cannot read image", replace)
-    file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is no image", move)
+    file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image", move)
     file("enormous.png", enormous(), "exceeds limit", replace)
     file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
     # All files but the last can be read.
-    folder("of many kinds", _many_kinds, "train/dog/last.png", "it is no image")
-    link = "a link that leads nowhere"
+    folder("of many kinds", _many_kinds, "train/dog/last.png", "it is not an image")
+    link = "a link to nothing"
     folder("with a looping link", _loop("train/dog/1.png"), "dog/1.png", link, move)
     folder(
         "with a link to itself",
         lambda path: (path / "train/dog/up").symlink_to(path),
-        "dog/up is a folder inside a class folder",
+        "dog/up, which is a folder",
         move,
     )
     folder(
@@ -108,27 +109,27 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
             (path / "train/dog").rename(path / "old"),
             _loop("train/dog")(path),
         ],
-        "'dog' has a folder in",
+        "found a folder 'dog' in",
         "but not in",
         "add or remove its folder",
     )
     folder(
         "without a class in val",
         lambda path: (path / "val/dog").rename(path / "val/cow"),
-        "'dog' has a folder in",
-        "wanted the same classes in both",
+        "found a folder 'dog' in",
+        "need the same classes",
     )
     folder(
         "with two validations",
         lambda path: (path / "validation").mkdir(),
-        "both of val and validation",
-        "wanted one",
+        "needs a folder val or validation",
+        "found both: keep one",
     )
     folder(
         "with an empty class",
         lambda path: (path / "train/dog/0.png").unlink(),
-        "train/dog is empty",
-        "at least one image",
+        "train/dog needs at least one image",
+        "found none",
     )
     for name, odd, told in (
         ("a line end", b"a\nb", "'a\\\\nb'"),
@@ -142,7 +143,8 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
                 for part in ("train", "val")
             ],
             told.replace("\\\\", "\\"),
-            "wanted one line of text; rename it",
+            "need one line of UTF-8 text",
+            "rename it",
         )
     closed = "Permission denied"
     folder(
@@ -165,7 +167,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     one = images(place / "one", CLASSES[:1])
     (place / "bare").mkdir()
     (place / "file").write_bytes(picture())
-    wanted = "wanted DIR/train/CLASS/*"
+    wanted = "give DIR with DIR/train/CLASS/*"
 
     def data(spec: str, *words: str) -> Bad:
         return study(f"--dataset=folder:{spec}", words=words)
@@ -176,9 +178,9 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
         "folder of no name": data("", "no folder ''", wanted),
         "folder of a long name": data("x" * 300, "File name too long", "correct"),
         "file for a folder": data(f"{place}/file", "no folder", wanted),
-        "bare folder": data(f"{place}/bare", "0 class folder(s)", "at least 2"),
-        "three classes": data(str(three), "3 classes", "at least 4", "larger"),
-        "one class": data(str(one), "1 class folder(s)", "wanted at least 2"),
+        "bare folder": data(f"{place}/bare", "at least 2 class folders, found 0"),
+        "three classes": data(str(three), "found 3", "at least 4", "larger"),
+        "one class": data(str(one), "at least 2 class folders, found 1"),
         "no such set": study(
             "--dataset=tfds:nowhere",
             f"--data_dir={place}",
@@ -242,7 +244,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
         lambda path: path.write_text(
             json.dumps({**json.loads(path.read_text()), "format_version": 2})
         ),
-        "is of format version 2, this program reads 1",
+        "needs format version 1, found 2",
         "use the program that made it",
     )
     store(
@@ -251,11 +253,13 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
         "lacks its file images-train",
         again,
     )
-    sizes = "images of 16 x 16 pixels"
-    store("of a size", whole, sizes, "wanted 32 x 32", flags=("--image_size=32",))
-    store("under the crop", whole, "8 to", "16", "got 17", flags=("--crop_size=17",))
-    store("with a share", whole, "no --held_out", "got 0.2", flags=("--held_out=0.2",))
-    store("with a folder", whole, "no --data_dir", "got x", flags=("--data_dir=x",))
+    sizes = "found images of 16 x 16 pixels"
+    size = "--image_size=32"
+    store("of a size", whole, f"{size} needs a store of that", sizes, flags=(size,))
+    store("under the crop", whole, "8 to", "16", "found 17", flags=("--crop_size=17",))
+    share, folder = "--held_out=0.2", "--data_dir=x"
+    store("with a share", whole, "--held_out needs a source", share, flags=(share,))
+    store("with a folder", whole, "--data_dir needs a source", folder, flags=(folder,))
     # A store is finished when it has its description.
     unfinished = place / "unfinished.partial" / "store"
     fabricate.store(unfinished, image_size=16, class_names=CLASSES)
@@ -295,8 +299,8 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
         words = (f"{root}/train.txt line 5", *words, "correct the line")
         prepare(f"list of {name}", (f"--source=filelist:{root}", out), *words)
 
-    form = "wanted a path, a space and a class index"
-    below = "wanted a file below"
+    form = "needs a path, a space and a class index"
+    below = "needs a file below"
     lists("a way up", b"../good/train/ant/0.png 0", "leads out of the list", below)
     lists("a hidden way up", b"train/../../good/x.png 0", "leads out of", below)
     lists("an absolute path", b"/etc/passwd 0", "is an absolute path", below)
@@ -304,42 +308,48 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     lists("no label", b"train/ant/1.png", "'train/ant/1.png'", form)
     lists("a name for a label", b"train/ant/1.png ant", "1.png ant'", form)
     lists("a label below 0", b"train/ant/1.png -1", "1.png -1'", form)
-    lists("an image that is gone", b"train/ant/1.png 0", "is not there", below)
-    lists("a folder", b"train/ant 0", "is no file", below)
+    lists("an image that is gone", b"train/ant/1.png 0", "does not exist", below)
+    lists("a folder", b"train/ant 0", "is not a file", below)
     twice = images(place / "twice")
     (twice / "train.txt").write_text("train/ant/0.png 0\n" * 2)
     (twice / "val.txt").write_text("val/ant/0.png 0\n")
     prepare(
         "list of one image twice",
         (f"--source=filelist:{twice}", out),
-        *("train.txt line 2", "as line 1 does", "remove one"),
+        *("train.txt line 2", "like line 1", "remove one"),
     )
     lone = f"--source=filelist:{twice}/train.txt"
-    prepare("one list", (lone, out), "names 1 file(s)", "filelist:TRAIN.txt,VAL.txt")
+    prepare(
+        "one list", (lone, out), "needs 2 lists, found 1", "filelist:TRAIN.txt,VAL.txt"
+    )
     prepare("nothing", (), "--source is missing", "--source=folder:DIR")
     prepare("no out", (folder,), "--out is missing", "--out=STORE")
     prepare("no source", (out,), "--source is missing", "--source=folder:DIR")
-    prepare("unknown source", ("--source=zip:x", out), "'zip:x'", "wanted tfds:image")
+    prepare(
+        "unknown source", ("--source=zip:x", out), "'zip:x'", "give one of tfds:image"
+    )
     nowhere = f"--source=folder:{place}/nowhere"
-    prepare("no folder", (nowhere, out), "nowhere", "wanted DIR/train/CLASS/*")
-    prepare("quality 0", (folder, out, "--quality=0"), "quality 0", "wanted 1 to 100")
-    prepare("quality 101", (folder, out, "--quality=101"), "101", "wanted 1 to 100")
+    prepare("no folder", (nowhere, out), "nowhere", "give DIR with DIR/train/CLASS/*")
+    quality = "needs a quality of 1 to 100, found"
+    prepare("quality 0", (folder, out, "--quality=0"), f"{quality} 0")
+    prepare("quality 101", (folder, out, "--quality=101"), f"{quality} 101")
     raw = (folder, out, "--encoding=raw", "--quality=9")
     prepare("raw of a quality", raw, "raw has no --quality", "leave out one of them")
     png = (folder, out, "--encoding=png")
     prepare("encoding", png, "--encoding needs one of jpeg, raw", "'png'", "--help")
-    prepare("no pixel", (folder, out, "--image_size=0"), "size 0", "at least 1 pixel")
+    prepare("no pixel", (folder, out, "--image_size=0"), "at least 1 pixel, found 0")
     many = (folder, out, "--processes=0")
     prepare("no process", many, "--processes needs", "positive integer", "'0'")
     tars = (folder, out, "--manual_dir=x")
-    prepare("tars", tars, "takes no --manual_dir, got x", "leave it out")
+    prepare("tars", tars, "--manual_dir needs a source tfds:im", "=x: leave it out")
     data = (folder, out, "--data_dir=x")
-    prepare("data folder", data, "takes no --data_dir, got x", "leave it out")
+    prepare("data folder", data, "--data_dir needs a source tfds:", "=x: leave it out")
     beam = (folder, out, "--beam_options=a=b")
     prepare("beam options", beam, "needs --beam_runner", "give it too")
     kept = (folder, f"--out={good}")
-    prepare("over other files", kept, "is there and is no store", "another --out")
-    prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), "is no store")
+    over = "--out needs a new folder or a store, found other files in"
+    prepare("over other files", kept, over, "another --out")
+    prepare("over a file", (folder, f"--out={good}/train/ant/0.png"), over)
     nowhere = (folder, "--out=/proc/store")
     prepare("where nothing can be written", nowhere, "cannot write /proc/store")
     prepare("verify nothing", (f"--verify={place}/x",), "no store at", "store.json")
@@ -348,15 +358,15 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     return {
         **found,
         "benchmark nothing": Bad(
-            "benchmark", (), ("wanted what to measure", "one of input", "got ''")
+            "benchmark", (), ("needs what to measure", "one of input", "found ''")
         ),
         "benchmark the unknown": Bad(
-            "benchmark", ("output",), ("one of input", "got 'output'", "see --help")
+            "benchmark", ("output",), ("one of input", "found 'output'", "see --help")
         ),
         "benchmark crop over image": Bad(
             "benchmark",
             ("input", "--image_size=16", "--crop_size=17", f"--work_dir={place}/work"),
-            ("--crop_size is 17", "at most the image size, 16"),
+            ("--crop_size needs", "at most the image size, 16", "found 17"),
         ),
         "benchmark of few": Bad(
             "benchmark",
@@ -381,16 +391,16 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
 
     field("without a field", ("missing fields ['top1']",), top1=...)
     field("with an unknown field", ("unknown fields ['top9']",), top9=1)
-    field("with a text for a number", ("top1 (wanted float, got '0.5')",), top1="0.5")
-    field("with no number", ("top1 (wanted float, got nan)",), top1=float("nan"))
-    field("with infinity", ("loss (wanted float | None, got inf)",), loss=float("inf"))
-    field("with true", ("seed (wanted int, got True)",), seed=True)
-    field("with null", ("treatment (wanted str, got None)",), treatment=None)
-    field("with an odd history", ("history (wanted list",), history=[{"step": "x"}])
-    field("with numbers for names", ("class_names (wanted list",), class_names=[1, 2])
-    field("with an odd recipe", ("recipe (wanted dict", "got [1]"), recipe=[1])
+    field("with a text for a number", ("top1 (needs float, found '0.5')",), top1="0.5")
+    field("with no number", ("top1 (needs float, found nan)",), top1=float("nan"))
+    field("with infinity", ("loss (needs float | None, found inf)",), loss=float("inf"))
+    field("with true", ("seed (needs int, found True)",), seed=True)
+    field("with null", ("treatment (needs str, found None)",), treatment=None)
+    field("with an odd history", ("history (needs list",), history=[{"step": "x"}])
+    field("with numbers for names", ("class_names (needs list",), class_names=[1, 2])
+    field("with an odd recipe", ("recipe (needs dict", "found [1]"), recipe=[1])
     field(
-        "with half a letter", ("device (wanted str, got '\\ud800')",), device="\ud800"
+        "with half a letter", ("device (needs str, found '\\ud800')",), device="\ud800"
     )
     field("of another folder", (f"run_id (needs '{RUN}', found", "../x"), run_id="../x")
     field("of no treatment", ("'A9B' copies 9", "from 1 to 7"), treatment="A9B")
@@ -418,7 +428,7 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
     report("record is closed", runs, "Permission denied", again, plain_user=True)
     (place / "bare").mkdir()
     (place / "file").write_text("")
-    report("no record", place / "bare", "no run has finished", "run a study")
+    report("no record", place / "bare", "needs at least one", "run a study")
     report("no study", place / "nowhere", "no study folder at", "give --runs=DIR")
     report("file for a study", place / "file", "no study folder at", "give --runs=DIR")
     runs = edited(place / "report_is_a_file")
@@ -541,14 +551,14 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             "names", "2 class names", "1 and 3", "delete", class_names=["a"]
         ),
         "export of no network": export(
-            "network", "wanted the description of a network", network_settings={}
+            "network", "needs the description of a network", network_settings={}
         ),
         "export of an odd network": export(
             "odd",
-            "filters (wanted int, got '4')",
+            "filters (needs int, found '4')",
             network_settings={
                 "name": "mini",
-                "layers": [{"name": "conv1", "filters": "4", "kernel": 3}],
+                "layers": [vars(Conv("conv1", "4", 3))],
             },
         ),
         "export of other weights": export(

@@ -38,9 +38,9 @@ def single_flags() -> dict[str, Bad]:
         "number": _flag("--learning_rate=fast", "a number", "'fast'", "--help"),
         "yes or no": _flag("--mirror=perhaps", "true or false", "'perhaps'"),
         "choice": _flag("--measure=top2", "one of top1_mean_of", "'top2'", "--help"),
-        "no steps": _flag("--steps=0", "wants at least 1", "got 0"),
-        "negative batch": _flag("--batch_size=-4", "wants at least 1", "got -4"),
-        "negative rate": _flag("--learning_rate=-1", "a number above 0", "got -1"),
+        "no steps": _flag("--steps=0", "needs at least 1", "found 0"),
+        "negative batch": _flag("--batch_size=-4", "needs at least 1", "found -4"),
+        "negative rate": _flag("--learning_rate=-1", "a number above 0", "found -1"),
         "rate no number": _flag("--learning_rate=nan", "a finite number", "found nan"),
         "rate endless": _flag("--learning_rate=inf", "a finite number", "found inf"),
         "decay no number": _flag("--weight_decay=nan", "a finite number", "found nan"),
@@ -53,15 +53,15 @@ def single_flags() -> dict[str, Bad]:
         "checkpoints of no steps": _flag(
             "--checkpoint_every=0", "at least 1 step", "found '0'"
         ),
-        "momentum": _flag("--momentum=1", "at least 0 and under 1", "got 1.0"),
-        "drop factor": _flag("--drop_factor=2", "above 0 and at most 1", "got 2.0"),
-        "dropout": _flag("--dropout=1", "at least 0 and under 1", "got 1.0"),
+        "momentum": _flag("--momentum=1", "at least 0 and under 1", "found 1.0"),
+        "drop factor": _flag("--drop_factor=2", "above 0 and at most 1", "found 2.0"),
+        "dropout": _flag("--dropout=1", "at least 0 and under 1", "found 1.0"),
         "precision": _flag("--precision=half", "auto, float32, bf", "found 'half'"),
-        "mean": _flag("--mean=median", "pixel, image", "got median"),
+        "mean": _flag("--mean=median", "pixel, image", "found median"),
         "activation": study(
-            "--activation=tanh", words=("'tanh'", "wanted one of relu, leaky_relu")
+            "--activation=tanh", words=("needs one of relu, leaky_relu", "'tanh'")
         ),
-        "network": study("--network=vgg", words=("'vgg'", "wanted one of", "mini")),
+        "network": study("--network=vgg", words=("needs one of", "mini", "'vgg'")),
         "distribution": _flag(
             "--distribution=wide", "one of none, mirrored, multi_worker", "found 'wide'"
         ),
@@ -70,24 +70,24 @@ def single_flags() -> dict[str, Bad]:
             "--devices=2", "needs --distribution=mirrored, found none", "leave out"
         ),
         "workers unknown": _flag(
-            "--distribution=multi_worker", "variable TF_CONFIG, got none", "set it on"
+            "--distribution=multi_worker", "variable TF_CONFIG, found none", "set it on"
         ),
         "processes": _flag(
             "--processes=0", "a positive integer", "found '0'", "--help"
         ),
         "cohort size": _flag("--cohort_size=0", "auto or a positive", "found '0'"),
         "cohort size in words": _flag("--cohort_size=all", "auto or a", "found 'all'"),
-        "validation": _flag("--validate_every=0", "at least 1", "got 0"),
-        "small images": _flag("--image_size=4", "at least 8", "got 4"),
+        "validation": _flag("--validate_every=0", "at least 1", "found 0"),
+        "small images": _flag("--image_size=4", "at least 8", "found 4"),
         "huge images": study(
             "--image_size=1000000",
             words=("1000000 x 1000000", "24000.00 GB", "choose a smaller image size"),
         ),
         "too few widths": study(
-            "--widths=4,4", words=("--widths wants seven", "got [4, 4]", "conv1")
+            "--widths=4,4", words=("--widths needs seven", "found [4, 4]", "conv1")
         ),
         "width of zero": study(
-            "--widths=4,4,4,4,4,8,0", words=("--widths wants seven positive", "8, 0]")
+            "--widths=4,4,4,4,4,8,0", words=("--widths needs seven positive", "8, 0]")
         ),
         "widths in words": _flag("--widths=a,b", "whole numbers", "'a,b'", "give some"),
         "no seed": _flag("--seeds=", "whole numbers", "found ''", "such as 0,1,2"),
@@ -98,15 +98,15 @@ def single_flags() -> dict[str, Bad]:
         ),
         "seed of 5000 digits": _flag(f"--seeds={'9' * 5000}", "whole numbers", "give"),
         "seed twice": study("--seeds=0,0", words=("seed 0", "twice", "name it once")),
-        "drop in words": _flag("--rate_drops=late", "1200", "60%", "got 'late'"),
-        "drops not rising": _flag("--rate_drops=9,5", "rising steps", "got (9, 5)"),
-        "drop of no number": _flag("--rate_drops=nan%", "such as 60%", "got 'nan%'"),
+        "drop in words": _flag("--rate_drops=late", "1200", "60%", "found 'late'"),
+        "drops not rising": _flag("--rate_drops=9,5", "rising steps", "found (9, 5)"),
+        "drop of no number": _flag("--rate_drops=nan%", "such as 60%", "found 'nan%'"),
         "no folder": study("--runs=", words=("--runs needs a folder", "found none")),
         "unknown flag": study("--stepz=5", words=("'stepz'", "mean: steps", "--help")),
         "stray argument": study("A3B", words=("'A3B'", "start with --", "--help")),
         "no flag file": study("--flagfile=nowhere.flags", words=("nowhere.flags",)),
         "treatment": study(
-            "--treatments=A3C", words=("unknown treatment 'A3C'", "wanted baseA", "A3B")
+            "--treatments=A3C", words=("unknown treatment 'A3C'", "give baseA", "A3B")
         ),
         "lower case": study(
             "--treatments=a3b", words=("unknown treatment 'a3b'", "such as A3B")
@@ -115,13 +115,13 @@ def single_flags() -> dict[str, Bad]:
             "--treatments=R3B+", words=("'R3B+'", "R3B (or R3W) for random frozen")
         ),
         "no layer copied": study(
-            "--treatments=A0B", words=("'A0B' copies 0", "must be from 1 to 7")
+            "--treatments=A0B", words=("'A0B' copies 0", "give n from 1 to 7")
         ),
         "all layers copied": study(
-            "--treatments=A8B", words=("'A8B' copies 8", "must be from 1 to 7")
+            "--treatments=A8B", words=("'A8B' copies 8", "give n from 1 to 7")
         ),
         "preserved beyond": study(
-            "--treatments=A6B~2", words=("'A6B~2' takes 8", "7 together at most")
+            "--treatments=A6B~2", words=("'A6B~2' copies 8", "7 together at most")
         ),
         "nothing preserved": study(
             "--treatments=A3B~0", words=("'A3B~0' preserves 0", "leave out ~0")
@@ -135,9 +135,9 @@ def single_flags() -> dict[str, Bad]:
         "no split": study(
             "--split=", words=("--split needs at least one", "such as random:0")
         ),
-        "split": study("--split=halves", words=("'halves'", "wanted random:SEED")),
+        "split": study("--split=halves", words=("'halves'", "give random:SEED")),
         "split seed": study(
-            "--split=random:9999999999", words=("9999999999 is too large", "4294967295")
+            "--split=random:9999999999", words=("found 9999999999", "4294967295")
         ),
         "split twice": study(
             "--split=random:0,random:0", words=("random-0", "twice", "name it once")
@@ -145,10 +145,10 @@ def single_flags() -> dict[str, Bad]:
         "no example": study("--split=first:0", words=("first:0", "at least 1")),
         "not of ILSVRC": study(
             "--split=natural_manmade",
-            words=("wanted ILSVRC WordNet ids", "got 'ant'", "give file:PATH"),
+            words=("needs ILSVRC WordNet ids", "found 'ant'", "give file:PATH"),
         ),
-        "plan": study("--plan=paper", words=("'paper'", "wanted one of released")),
-        "data": study("--dataset=mnist", words=("'mnist'", "wanted embedded or")),
+        "plan": study("--plan=paper", words=("needs one of released", "'paper'")),
+        "data": study("--dataset=mnist", words=("'mnist'", "give one of embedded")),
         "data of no name": study("--dataset=tfds:", words=("'tfds:'", "tfds:NAME")),
     }
 
@@ -158,29 +158,29 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
     data = f"--dataset=folder:{images}"
     return {
         "crop over image": study(
-            "--crop_size=17", words=("--crop_size wants from 8 to", "16", "got 17")
+            "--crop_size=17", words=("--crop_size needs from 8 to", "16", "found 17")
         ),
         "network over crop": study(
             "--network=caffenet",
             "--widths=2,4,4,4,4,8,8",
-            words=("at least 39 x 39", "got 16 x 16", "raise --image_size"),
+            words=("at least 39 x 39", "found 16 x 16", "raise --image_size"),
         ),
         "odd widths in groups": study(
             "--network=caffenet",
             "--image_size=64",
             "--widths=2,4,4,5,4,8,8",
-            words=("--widths wants even numbers", "two groups", "got [2, 4, 4, 5, 4]"),
+            words=("needs even numbers", "two groups", "found [2, 4, 4, 5, 4]"),
         ),
         "drop after the end": study(
             "--rate_drops=2000",
-            words=("--rate_drops wants steps up to", "--steps=12", "'2000'", "give an"),
+            words=("--rate_drops needs steps up to", "--steps=12", "'2000'", "give an"),
         ),
         "drop at 150%": study(
             "--rate_drops=150%",
-            words=("--rate_drops wants steps up to", "--steps=12", "'150%'", "60%"),
+            words=("--rate_drops needs steps up to", "--steps=12", "'150%'", "60%"),
         ),
         "fewer outputs than classes": study(
-            "--num_outputs=1", words=("--num_outputs wants at least", "2", "got 1")
+            "--num_outputs=1", words=("--num_outputs needs at least", "2", "found 1")
         ),
         "halves of all": study(
             "--split=first:2", words=("first:2 has no half", "choose another split")
@@ -188,30 +188,30 @@ def contradictions(images: pathlib.Path) -> dict[str, Bad]:
         "held out of two parts": study(
             data,
             "--held_out=0.2",
-            words=("has a folder train", "--held_out=0.2", "give folder"),
+            words=("--held_out=0.2 needs a folder without a", "give folder"),
         ),
         "held out of what is drawn": study(
             "--dataset=embedded",
             "--held_out=0.2",
-            words=("'embedded' takes no --held_out", "got 0.2", "leave it out"),
+            words=("--held_out needs", "found 'embedded'", "=0.2: leave it out"),
         ),
         "data folder of what is drawn": study(
             "--dataset=embedded",
             "--data_dir=x",
-            words=("'embedded' takes no --data_dir", "got x", "leave it out"),
+            words=("--data_dir needs", "found 'embedded'", "=x: leave it out"),
         ),
         "all held out": study(
             f"{data}/train",
             "--held_out=1",
-            words=("between 0 and 1", "got 1.0", "such as 0.2"),
+            words=("between 0 and 1", "found 1.0", "such as 0.2"),
         ),
         "one image to hold out of": study(
             f"{data}/train",
             "--held_out=0.5",
-            words=("ant has one image", "one for training and one", "add another"),
+            words=("ant needs an image for", "found one image", "add another"),
         ),
         "neither parts nor held out": study(
-            f"{data}/train", words=("no folders train and val", "give the share")
+            f"{data}/train", words=("needs folders train and val", "give a share")
         ),
         "processes that share devices": study(
             "--distribution=mirrored",

@@ -1,4 +1,4 @@
-"""Surroundings of all tests, set before anything imports TensorFlow."""
+"""Settings of all tests, made before anything imports TensorFlow."""
 
 import os
 import pathlib
@@ -6,23 +6,23 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
-# Bit-identical results are promised on a processor only.
+# Results are the same bit for bit only without a GPU.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
-# They train through the binaries or for long: begun first, neither of two workers is
-# left alone with one of them in the end.
+# The files that take longest. Their tests start first, so that neither of two
+# workers is left with one of them at the end.
 LONG = (
     "binaries/end_to_end training/trainer binaries/stored_study training/jax_backend"
     " training/mixed_precision training/feature_cache training/distribution"
     " training/resume binaries/bad_input models/loss_scaling binaries/job/auto_settings"
     " training/divergence data/prepare/imagenet_tars binaries/prepare"
-    " benchmarks/train_benchmark scheduling/scheduler"
+    " benchmarks/training_step scheduling/scheduler"
 ).split()
 
 
 def pytest_collection_modifyitems(items):
-    """Puts the tests of long files first, all else in its order."""
+    """Puts the tests of long files first; all others keep their order."""
     folder = pathlib.Path(__file__).parent
 
     def place(item):
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
-    """Silences what Keras itself says when a variable is read as an array."""
+    """Ignores a warning that Keras itself causes when it reads a variable."""
     config.addinivalue_line(
         "filterwarnings", "ignore:__array__ implementation:DeprecationWarning"
     )

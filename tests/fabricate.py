@@ -1,21 +1,22 @@
-"""Made-up results for tests: points and records of networks never trained."""
+"""Made-up results, records and stores for tests: nothing is trained."""
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from yosinski_tf.data.store.format import Store, StoredSplit, description
+from yosinski_tf.data.store.format import Store, StoredPart, description
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.results.network_result import NetworkResult
-from yosinski_tf.study.records import Record
+from yosinski_tf.study.records import Record, write_record
 
 
-def point(
+def result(
     treatment: str, top1: float, split: str = "random:0", seed: int = 0
 ) -> NetworkResult:
-    """A network whose ten best validations are 0.01 above its last one."""
+    """The result of a network whose ten best validations are 0.01 above its last."""
     parsed = parse_treatment(treatment)
     return NetworkResult(
         split=split,
@@ -30,11 +31,25 @@ def point(
     )
 
 
+def results(
+    top1: dict[str, float], split: str = "random:0", seed: int = 0
+) -> list[NetworkResult]:
+    """The results of several networks of one split and seed, by treatment."""
+    return [result(name, value, split, seed) for name, value in top1.items()]
+
+
+def curve(
+    name: str, top1: float, step: float = 0.0, split: str = "random:0"
+) -> list[NetworkResult]:
+    """The results of `name`, such as `A{}B`, for n = 1..7: `top1` + n `step`."""
+    return [result(name.format(n), top1 + step * n, split) for n in range(1, 8)]
+
+
 def record(
     treatment: str, top1: float, split: str = "random:0", seed: int = 0, **changes: Any
 ) -> Record:
-    """The record of such a network; `changes` replace any field."""
-    made = point(treatment, top1, split, seed)
+    """The record of such a network, with the fields in `changes` replaced."""
+    made = result(treatment, top1, split, seed)
     parsed = parse_treatment(treatment)
     digest = "f" * 64 if parsed.frozen_layers else None
     fields = Record(
@@ -84,8 +99,15 @@ def record(
     return dataclasses.replace(fields, **changes)
 
 
+def folder_of(path: pathlib.Path, records: Iterable[Record]) -> pathlib.Path:
+    """Writes records into a study folder, and returns it."""
+    for each in records:
+        write_record(path, each)
+    return path
+
+
 def study() -> list[Record]:
-    """Two random splits, one direction, and natural to man-made: 52 networks."""
+    """73 networks on two random splits, and from natural to man-made classes."""
     made = []
     for split, base in (("random:0", 0.57), ("random:1", 0.61)):
         made.append(record("baseB", base, split))
@@ -116,9 +138,9 @@ def store(
         quality=90,
         class_names=class_names,
         families=None,
-        splits={
-            "train": StoredSplit("train", (2, 1), 500, "a" * 64),
-            "validation": StoredSplit("validation", (2,), 300, "b" * 64),
+        parts={
+            "train": StoredPart("train", (2, 1), 500, "a" * 64),
+            "validation": StoredPart("validation", (2,), 300, "b" * 64),
         },
         skipped=({"split": "train", "class_name": "ant", "file_name": "x.jpg"},),
         warnings=("few images",),
@@ -130,13 +152,13 @@ def store(
     )
     for name in ("labels", "file_names", "digests", "sums"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for split, labels in (("train", [0, 0, 1]), ("validation", [0, 1])):
-        np.save(folder / f"labels/{split}.npy", np.array(labels, np.int32))
+    for part, labels in (("train", [0, 0, 1]), ("validation", [0, 1])):
+        np.save(folder / f"labels/{part}.npy", np.array(labels, np.int32))
         digests = np.zeros((len(labels), 32), np.uint8)
-        np.save(folder / f"digests/{split}.npy", digests)
+        np.save(folder / f"digests/{part}.npy", digests)
         names = "".join(f"{i}.jpg\n" for i in range(len(labels)))
-        (folder / f"file_names/{split}.txt").write_text(names)
-        for path in made.shard_paths(split):
+        (folder / f"file_names/{part}.txt").write_text(names)
+        for path in made.shard_paths(part):
             path.touch()
     for name in ("classes", "ranks"):
         np.save(

@@ -61,7 +61,7 @@ def test_a_study_on_a_full_disk_says_so_and_goes_on_with_room(tmp_path, leave):
         assert full.returncode == 2, full.stderr
         last = full.stderr.strip().splitlines()[-1]
         assert f"no room on the disk of {disk}" in last
-        assert "what is finished is kept" in last
+        assert "finished work is kept" in last
         assert "Traceback" not in full.stderr
         assert not list(runs.glob("*/failure.json"))
         before = _records(runs)
@@ -123,8 +123,9 @@ def _whole_study(runs):
 
 
 def _content(runs):
+    # The page names the folder in its commands.
     return {
-        path.relative_to(runs): path.read_bytes()
+        path.relative_to(runs): path.read_bytes().replace(str(runs).encode(), b"RUNS")
         for path in runs.rglob("*")
         if path.is_file() and path.name not in ("trained.txt", ".guard")
     }
@@ -162,8 +163,8 @@ def test_files_are_written_under_a_temporary_name(tmp_path, opened):
 def test_any_write_may_find_the_disk_full(tmp_path, monkeypatch):
     for name in ("figure2", "figure3"):
 
-        def draw(points, path, measure):
-            write_atomically(path, f"{len(points)} points".encode())
+        def draw(data, path, title):
+            write_atomically(path, f"{len(data.networks)} networks".encode())
             return path
 
         monkeypatch.setattr(write_report.paper_figures, name, draw)

@@ -27,7 +27,7 @@ from yosinski_tf.experiment.splits import make_split, read_halves
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models import surgery
 from yosinski_tf.report import study_facts
-from yosinski_tf.results.network_result import points_from_records
+from yosinski_tf.results.network_result import finished_networks
 from yosinski_tf.study.records import read_record, write_record
 from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.system.errors import UserError
@@ -160,10 +160,11 @@ def test_lists_of_files(tmp_path, train, val, names):
     with refused():
         found = filelist.open_filelist(str(root))
         assert len(found.class_names) > 0
-        for images in found.splits.values():
+        for images in found.parts.values():
             assert set(images.labels.tolist()) == set(range(len(found.class_names)))
             for row, name in enumerate(images.file_names):
-                real = pathlib.Path(images.place.content(row)).resolve()
+                path = images.origin.content(name, images.stamps[row])
+                real = pathlib.Path(path).resolve()
                 assert real.is_relative_to(root.resolve()) and real.is_file(), name
 
 
@@ -285,7 +286,7 @@ def test_records_with_odd_values(tmp_path, name, data):
         found = read_record(path)
         assert read_record(write_record(tmp_path, found)) == found
         # A record that is accepted can be reported.
-        selection = points_from_records([found])
+        selection = finished_networks([found])
         assert study_facts.facts([found], selection)
         study_facts.warnings([found])
 

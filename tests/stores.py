@@ -1,4 +1,4 @@
-"""What tests prepare stores from, and the request to do it with."""
+"""Images and requests from which tests make stores."""
 
 import dataclasses
 import pathlib
@@ -16,7 +16,7 @@ from yosinski_tf.data.store.format import Store
 
 
 def draw(folder: pathlib.Path, train: int = 5, validation: int = 2) -> pathlib.Path:
-    """Three classes of noise in files of several kinds and sizes."""
+    """Writes three classes of noise in files of two formats and several sizes."""
     random = np.random.RandomState(0)
     for part, count in (("train", train), ("val", validation)):
         for label, name in enumerate(("ant", "bee", "cow")):
@@ -30,7 +30,7 @@ def draw(folder: pathlib.Path, train: int = 5, validation: int = 2) -> pathlib.P
 
 
 def request(source: str, out: pathlib.Path, **changes) -> make_store.StoreRequest:
-    """Raw 16 x 16 in one process, unless `changes` say otherwise."""
+    """A request for raw 16 x 16 images in one process, with some changes."""
     settings = {
         name: changes.pop(name, default)
         for name, default in (("image_size", 16), ("encoding", "raw"))
@@ -52,13 +52,13 @@ def request(source: str, out: pathlib.Path, **changes) -> make_store.StoreReques
 
 
 def make(source: str, out: pathlib.Path, **changes) -> Store:
-    """A store, prepared in this process."""
+    """Makes a store in this process."""
     return make_store.make_store(request(source, out, **changes))
 
 
-def pixels(store: Store, split: str) -> tuple[list[int], list[str], np.ndarray]:
-    """Labels, names and images of a store, by TensorFlow Datasets alone."""
-    source = tfds.builder_from_directory(store.folder).as_data_source(split)
+def pixels(store: Store, part: str) -> tuple[list[int], list[str], np.ndarray]:
+    """Labels, names and images of a store, read by TensorFlow Datasets alone."""
+    source = tfds.builder_from_directory(store.folder).as_data_source(part)
     examples = list(source)
     return (
         [int(e["label"]) for e in examples],
@@ -68,7 +68,7 @@ def pixels(store: Store, split: str) -> tuple[list[int], list[str], np.ndarray]:
 
 
 def content(folder: pathlib.Path) -> dict[str, bytes]:
-    """Every file of a store but for its description, by name."""
+    """Content of every file of a store except its description, by name."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -77,7 +77,7 @@ def content(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 def photographs() -> dict[str, bytes]:
-    """WordNet id to a full-size ImageNet photograph of that class."""
+    """A full-size ImageNet photograph of each class, by WordNet id."""
     found = {}
     with tarfile.open(PHOTOGRAPHS) as tar:
         for member in sorted((m for m in tar if m.isfile()), key=lambda m: m.name):

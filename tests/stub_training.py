@@ -1,4 +1,4 @@
-"""Training that takes no time and no TensorFlow, for tests of what is around it."""
+"""A stand-in for training, fast and without TensorFlow, to test what calls it."""
 
 import functools
 import os
@@ -45,10 +45,10 @@ def job(runs: pathlib.Path, cohort: Cohort) -> Job:
 
 
 def train(job: Job, report, should_stop) -> None:
-    """Appends a line per run to `trained.txt`, then writes weights and record.
+    """Writes weights and record of each run, and a line to `trained.txt`.
 
-    The file `slow` in the study folder makes it wait, a folder `<run id>` with
-    a file `raise`, `diverge`, `crash` or `full` makes that run do so.
+    It waits if the study folder holds a file `slow`; a run fails or diverges if its
+    own folder holds a file `raise`, `diverge`, `crash` or `full`.
     """
     for run in job.cohort.runs:
         folder = job.runs / run.run_id
@@ -86,18 +86,32 @@ def train(job: Job, report, should_stop) -> None:
         records.write_record(job.runs, made)
 
 
+def train_all(runs: pathlib.Path, made, report, processes: int = 1, work=train):
+    """What the scheduler returns after training cohorts in a folder."""
+    runs.mkdir(exist_ok=True)
+    make_job = functools.partial(job, runs)
+    return scheduler.train_all(
+        made, make_job, runs=runs, processes=processes, report=report, work=work
+    )
+
+
+def trained(runs: pathlib.Path) -> list[str]:
+    """Ids of the runs that were trained, sorted."""
+    lines = (runs / "trained.txt").read_text().splitlines()
+    return sorted(line.split()[0] for line in lines)
+
+
 def main() -> None:
     """A study process: `RUNS TREATMENTS SPLITS` as arguments."""
-    # By its own name, so that the processes of the cohorts find it.
+    # Imported by name, so that the processes of the cohorts find `train`.
     import stub_training
 
-    runs = pathlib.Path(sys.argv[1])
-    lost = scheduler.train_all(
+    lost = train_all(
+        pathlib.Path(sys.argv[1]),
         cohorts(sys.argv[2], int(sys.argv[3])),
-        functools.partial(job, runs),
-        runs=runs,
-        processes=1,
-        report=lambda event: print(event.kind, event.cohort.cohort_id, flush=True),
+        report=lambda event: print(
+            event.kind.words, event.cohort.cohort_id, flush=True
+        ),
         work=stub_training.train,
     )
     sys.exit(1 if lost else 0)

@@ -1,11 +1,12 @@
-"""Networks so small that a test can train a few, on random images.
+"""Networks so small that a test can train some, on random images.
 
-They have dropout, and their halves have 4 and 5 classes.
+They have dropout; half A has 4 classes, half B has 5.
 """
 
 import dataclasses
 
 import numpy as np
+import pytest
 
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set
@@ -17,7 +18,7 @@ from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models import surgery
 from yosinski_tf.study import records
-from yosinski_tf.training import job
+from yosinski_tf.training.job import Job, Stopped
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.4, lrn=True)
@@ -35,26 +36,22 @@ RECIPE = Recipe(
     mirror=True,
     validate_every=4,
 )
-# Calls of 64 steps, of 36, of 50.
+# Keras takes 64 steps in a call, then 36, then 50.
 LONG_RECIPE = dataclasses.replace(
     RECIPE, steps=150, batch_size=4, rate_drops=(75,), validate_every=100
 )
 
 
 def draw_images(folder):
-    """Stores the data set; the folder is returned."""
+    """Stores the data set in a folder and returns the folder."""
     random = np.random.default_rng(0)
 
-    def part(per_class):
+    def draw(per_class):
         labels = np.arange(9 * per_class) % 9
         return random.integers(0, 256, (len(labels), 18, 18, 3), np.uint8), labels
 
-    study_copy.save(
-        folder,
-        make_image_set(
-            "noise", CLASSES, None, part(TRAIN_PER_CLASS), part(VALIDATION_PER_CLASS)
-        ),
-    )
+    drawn = draw(TRAIN_PER_CLASS), draw(VALIDATION_PER_CLASS)
+    study_copy.save(folder, make_image_set("noise", CLASSES, None, *drawn))
     return folder
     return folder
 
@@ -66,7 +63,22 @@ def make_run(treatment):
 
 def make_job(runs, images, treatments, recipe=RECIPE):
     cohort = Cohort("cohort", tuple(make_run(treatment) for treatment in treatments))
-    return job.Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
+    return Job(cohort, NETWORK, recipe, runs, images, "yosinski-test --x")
+
+
+def stop_training(job, answers=0):
+    """Trains until `should_stop` has answered so many times that it may go on."""
+    from yosinski_tf.training import trainer
+
+    left = iter([False] * answers)
+    with pytest.raises(Stopped):
+        trainer.train(job, should_stop=lambda: next(left, True))
+
+
+def checkpoint_steps(runs):
+    """The files of a study's checkpoints, by their step."""
+    files = (runs / "cohorts").glob("*.checkpoint")
+    return {int(path.name.split(".")[-2]): path for path in files}
 
 
 def folder_of(runs, treatment):
@@ -92,3 +104,13 @@ def without_times(history):
         {key: value for key, value in entry.items() if key != "images_per_second"}
         for entry in history
     ]
+
+
+def assert_same_runs(one, other, names):
+    """Asserts that runs of two study folders have the same weights and histories."""
+    for name in names:
+        assert_same(weights_of(one, name), weights_of(other, name))
+        records = [record_of(runs, name) for runs in (one, other)]
+        assert records[0].weights_sha256 == records[1].weights_sha256
+        histories = [without_times(record.history) for record in records]
+        assert histories[0] == histories[1]

@@ -1,54 +1,75 @@
-"""Measuring: variants take turns; ratios are taken round by round."""
+"""Measuring and printing: turns, times, ratios within a round, tables."""
 
 import itertools
 
 import pytest
 
 from yosinski_tf.benchmarks import measuring
-from yosinski_tf.benchmarks.measuring import Sample
+from yosinski_tf.benchmarks.table import markdown
 
 
-def test_variants_take_turns_and_the_first_round_does_not_count():
-    started = []
-
-    def variant(name):
-        def start():
-            started.append(name)
-            return iter([5, 4, 3])
-
-        return start
-
-    samples = measuring.take_turns({n: variant(n) for n in "abc"}, rounds=3)
-    assert "".join(started) == "cba" + "abc" + "cba" + "abc"
-    # What comes first is only waited for.
-    assert [s.images for s in samples["b"]] == [7, 7, 7]
+def test_every_other_round_is_reversed():
+    assert [measuring.turns("abc", number) for number in (0, 1, 2)] == [
+        ["a", "b", "c"],
+        ["c", "b", "a"],
+        ["a", "b", "c"],
+    ]
 
 
-def test_time_runs_from_the_first_delivery_to_the_end(monkeypatch):
+def test_time_runs_from_the_first_batch_to_the_end(monkeypatch):
     clock = itertools.count()
     monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(measuring, "processor_time", itertools.count(step=4).__next__)
     order = []
 
     def batches():
-        order.append(("first", next(clock)))
+        order.append(next(clock))
         yield 8
-        order.append(("second", next(clock)))
+        order.append(next(clock))
         yield 2
 
-    sample = measuring.measure(batches())
-    assert order == [("first", 0), ("second", 2)]
-    assert (sample.images, sample.seconds) == (2, 3 - 1)
+    # The first batch is only waited for; the clock shows 1 at the start and 3 at the
+    # end, that of the cores 0 and 4.
+    assert measuring.measure(batches()) == {"images/s": 1, "images/s of a core": 0.5}
+    assert order == [0, 2]
 
 
-def test_rates_and_ratios():
+def test_rows_and_ratios():
     samples = {
-        "ours": [Sample(100, 1.0, 2.0), Sample(100, 2.0, 2.0), Sample(100, 4.0, 5.0)],
-        "other": [Sample(50, 1.0, 2.0), Sample(50, 1.0, 1.0), Sample(50, 1.0, 2.0)],
+        "ours": [
+            measuring.rates(100, seconds, cores)
+            for seconds, cores in ((1, 2), (2, 2), (4, 5))
+        ],
+        "other": [measuring.rates(50, 1, cores) for cores in (2, 1, 2)],
     }
-    rates = measuring.rates(samples["ours"])
-    assert rates["images_per_second"] == {"median": 50, "min": 25, "max": 100, "n": 3}
-    assert rates["images_per_core_second"]["median"] == 50
-    ratio = measuring.ratios(samples, "ours", "other")
+    ours, _ = measuring.rows(samples)
+    assert ours["variant"] == "ours"
+    assert ours["images/s"] == {"median": 50, "min": 25, "max": 100, "n": 3}
+    assert ours["images/s of a core"]["median"] == 50
+    (ratio,) = measuring.ratios(samples, [("ours", "other")])
+    assert ratio["variant"] == "ours / other"
     # 100/50, 50/50, 25/50 by the clock; 50/25, 50/50, 20/25 by the cores.
-    assert ratio["wall"] == {"median": 1.0, "min": 0.5, "max": 2.0, "n": 3}
-    assert ratio["core"] == pytest.approx({"median": 1.0, "min": 0.8, "max": 2, "n": 3})
+    assert ratio["images/s"] == {"median": 1.0, "min": 0.5, "max": 2.0, "n": 3}
+    expected = {"median": 1.0, "min": 0.8, "max": 2, "n": 3}
+    assert ratio["images/s of a core"] == pytest.approx(expected)
+
+
+def test_tables():
+    row = {
+        "variant": "ours",
+        "images/s": measuring.summary([1200.4, 900, 2000]),
+        "% of the ceiling": measuring.summary([14.04, 9, 9.96]),
+        "MB": 0.125,
+        "networks": 1000,
+    }
+    assert markdown({"Steps": [row], "Again": [row]}).split("\n\n")[:2] == [
+        "Steps",
+        "| variant | images/s | % of the ceiling | MB | networks |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| ours | 1,200 (900 to 2,000) | 10.0 (9.0 to 14.0) | 0.12 | 1,000 |",
+    ]
+
+
+def test_other_settings_are_kept_elsewhere(tmp_path):
+    found = {measuring.kept_at(tmp_path, "images", [size]) for size in (8, 16, 16)}
+    assert len(found) == 2 and {path.parent for path in found} == {tmp_path}

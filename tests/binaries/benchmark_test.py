@@ -1,13 +1,9 @@
-"""The benchmark of the input pipeline, on images small and few."""
+"""The command yosinski-benchmark: bad input, help, and every number at tiny sizes."""
 
-import io
 import json
-import tarfile
 
 import pytest
-import tensorflow as tf
-from commands import draw_folder, run
-from PIL import Image
+from commands import run
 
 OPTIONS = ["--records=500", "--rounds=1", "--steps=2", "--batch_size=8"]
 OPTIONS += ["--image_size=32", "--crop_size=27"]
@@ -16,97 +12,103 @@ OPTIONS += ["--image_size=32", "--crop_size=27"]
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ([], ["as the first word, one of input, train, study, found ''"]),
+        (["output"], ["found 'output'"]),
+        (["input", "--crop_size=300"], ["--crop_size needs at most the image size"]),
+        (["input", "--records=3"], ["--records", "500", "'3'"]),
+        (["train", "--measure=speed"], ["--measure needs some of step, growth, input"]),
+        (["train", "--measure="], ["some of step, growth, input, found ''"]),
+        (["train", "--rounds=0"], ["--rounds", "a positive integer", "'0'"]),
+        (["train", "--steps=1"], ["--steps", "integer >= 2", "'1'"]),
+        (["train", "--photographs=x"], ["Unknown command line flag 'photographs'"]),
+        (["study", "--precisions=float64"], ["--precisions needs float32 and then"]),
         (
-            [],
-            "as the first word, one of input, train, study, got ''",
+            ["study", "--precisions=bfloat16"],
+            ["found 'bfloat16': give such as"],
         ),
-        (["output"], "got 'output'"),
-        (["input", "--crop_size=300"], "--crop_size is 300: wanted at most the image"),
-        (["input", "--records=3"], "records"),
+        (["study", "--precisions="], ["--precisions needs float32"]),
+        (["study", "--treatments=baseB,A3A"], ["A3B,B3B+, found 'A3A'"]),
+        (["study", "--treatments=A3B"], ["--treatments needs baseB"]),
+        (["study", "--cohort_size=0"], ["--cohort_size", "a positive integer", "'0'"]),
+        (["study", "--processes=none"], ["--processes", "a positive integer"]),
     ],
 )
-def test_what_is_wrong_is_one_sentence(tmp_path, arguments, words):
+def test_what_is_wrong_is_one_sentence(arguments, words):
     done = run("benchmark", *arguments)
     assert done.returncode == 2
-    assert words in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_help():
-    done = run("benchmark", "input", "--help")
-    assert done.returncode == 0 and "--photographs" in done.stdout
-
-
-def test_photographs_of_a_folder_and_of_a_tar_file(tmp_path):
-    photographs = pytest.importorskip("yosinski_tf.benchmarks.photographs")
-    folder = draw_folder(tmp_path / "images", 2)
-    (folder / "readme.txt").write_text("no image")
-    found = photographs.read_photographs(str(folder))
-    assert len(found) == 2 * (6 + 3) and all(b"PNG" in file[:4] for file in found)
-    with tarfile.open(tmp_path / "images.tar", "w") as tar:
-        tar.add(folder, arcname=".")
-    assert photographs.read_photographs(str(tmp_path / "images.tar")) == found
-    with pytest.raises(Exception, match="--photographs has no image"):
-        (tmp_path / "empty").mkdir()
-        photographs.read_photographs(str(tmp_path / "empty"))
-    with pytest.raises(Exception, match="--photographs cannot be read"):
-        photographs.read_photographs(str(tmp_path / "none"))
-
-
 @pytest.mark.parametrize(
-    ("decoder", "changes"),
-    [("bare_decoder", {}), ("bare_decoder", {"as_ours": True}), ("bare_map", {})],
+    ("arguments", "words"),
+    [
+        (["--help"], ["yosinski-benchmark train: training steps of one network"]),
+        (["input", "--help"], ["--photographs ", "--rounds  ", "[20000]"]),
+    ],
 )
-def test_the_bare_decoder_decodes_every_crop(decoder, changes):
-    variants = pytest.importorskip("yosinski_tf.benchmarks.input_variants")
-    setting = variants.Setting(image_size=32, crop_size=27, batch_size=8, classes=())
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32)).save(buffer, "JPEG")
-    files = [buffer.getvalue()] * 101
-    decode = getattr(variants, decoder)
-    found = list(decode(tf.constant(files), setting, 3, **changes))
-    assert found == [64, 3 * 101]
-    # Past the first 64, which are only for warming up.
-    files[100] = files[100][:200]
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        list(decode(tf.constant(files), setting, 3, **changes))
-
-
-@pytest.mark.slow  # about 60 s: processes of TensorFlow for each round and memory
-def test_every_number_is_there(tmp_path):
-    arguments = ["input", f"--work_dir={tmp_path}", *OPTIONS]
+def test_help(arguments, words):
     done = run("benchmark", *arguments)
+    assert done.returncode == 0 and all(word in done.stdout for word in words)
+
+
+def measure(word, folder, *arguments):
+    """What a command printed, and its JSON."""
+    done = run("benchmark", word, f"--work_dir={folder}", *arguments)
     assert done.returncode == 0, done.stderr
+    found = json.loads((folder / f"{word}.json").read_text())
+    assert found["command"].startswith(f"yosinski-benchmark {word} --work_dir=")
+    assert {"date", "device", "versions", "settings"} < found.keys()
+    return done, found
+
+
+@pytest.mark.slow  # about 90 s: a process of TensorFlow for each round and memory
+def test_every_number_of_the_input_is_there(tmp_path):
+    done, found = measure("input", tmp_path, *OPTIONS)
     assert "| ours / usual |" in done.stdout
-    found = json.loads((tmp_path / "input.json").read_text())
-    assert found["command"].startswith("yosinski-benchmark input --work_dir=")
-    assert set(found["rates"]) == {
+    assert found["settings"]["crop_size"] == 27 and found["settings"]["rounds"] == 1
+    rates, ratios, first_batches, memory, disk = found["tables"].values()
+    assert [row["variant"] for row in rates] == [
         *("bare decoder", "bare decoder, our windows", "bare decoder, tf.data"),
-        *("ours", "ours, raw", "usual", "usual, careful"),
-    }
-    for rate in found["rates"].values():
-        assert rate["images_per_second"]["median"] > 0
-    pairs = [(ratio["of"], ratio["to"]) for ratio in found["ratios"]]
-    assert pairs == [
-        ("ours", "bare decoder"),
-        ("ours", "bare decoder, our windows"),
-        ("ours", "bare decoder, tf.data"),
-        ("ours", "usual"),
-        ("ours", "usual, careful"),
-        ("ours, raw", "ours"),
+        *("ours", "ours, raw", "usual", "usual, labels first"),
     ]
-    assert set(found["first_batch_seconds"]) == {"step 0", "step 1,000,000"}
-    # Ten halves of 250 images, and twelve sets of 100 classes with at most 5.
-    copies = 10 * 250 + 100 + 200 + 10 * 500
-    disk = found["disk"]
-    assert disk["copies_bytes"] == pytest.approx(
-        copies * disk["record_bytes"] / 500, abs=1
-    )
-    assert disk["index_lists_on_disk_bytes"] == 0
+    assert all(row["images/s"]["median"] > 0 for row in rates)
+    assert [row["variant"] for row in ratios] == [
+        "ours / bare decoder",
+        "ours / bare decoder, our windows",
+        "ours / bare decoder, tf.data",
+        "ours / usual",
+        "ours / usual, labels first",
+        "ours, raw / ours",
+    ]
+    assert [row["variant"] for row in first_batches] == ["step 0", "step 1,000,000"]
+    assert [row["variant"] for row in memory][:3] == ["ours", "ours, raw", "usual"]
+    # 500 images to train on and 100 to validate on.
+    assert memory[3]["MB"] == 600 * 32 * 32 * 3 / 1e6
+    # Ten halves of 250 images, and twelve sets of 100 classes with at most 5: under
+    # 16 times the records of the store, which is larger.
+    _, store, copies = (row["MB"] for row in disk)
+    assert 0 < copies < (10 * 250 + 100 + 200 + 10 * 500) / 500 * store
     # Made once: the second time it only measures.
-    made = (tmp_path / "jpeg" / "store.json").stat().st_mtime_ns
-    again = run("benchmark", *arguments)
-    assert again.returncode == 0, again.stderr
-    assert (tmp_path / "jpeg" / "store.json").stat().st_mtime_ns == made
-    other = run("benchmark", *arguments, "--records=600")
-    assert other.returncode == 2 and "holds other images" in other.stderr
+    (made,) = tmp_path.glob("images_*/jpeg/store.json")
+    before = made.stat().st_mtime_ns
+    measure("input", tmp_path, *OPTIONS)
+    assert made.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow  # about a minute: twelve processes of TensorFlow
+def test_every_number_of_a_half_is_there(tmp_path):
+    options = ["--steps=2", "--rounds=1", "--precisions=float32"]
+    done, found = measure("study", tmp_path, *options, "--treatments=baseB,A3B,B3B")
+    assert "| cohorts, float32 / plain Keras, alone |" in done.stdout
+    assert "measurements left: 1" in done.stderr
+    half, ratios, trainings, arithmetic = found["tables"].values()
+    assert [row["variant"] for row in half] == [
+        *("cohorts, float32", "alone, float32"),
+        *("alone, --feature_cache=off, float32", "plain Keras, alone"),
+    ]
+    assert all(row["minutes of the cores"]["median"] > 1 / 60 for row in half)
+    # Base B alone, then both copies together; three trainings otherwise.
+    assert [row["seconds"]["n"] for row in trainings] == [2, 3, 3, 3]
+    assert arithmetic[0]["cohorts of"] == "1, 2"
+    assert all(row["images/s"]["median"] > 0 for row in ratios)

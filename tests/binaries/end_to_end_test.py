@@ -85,7 +85,7 @@ def test_study_writes_report_tensorboard_and_export(study):
 
 def test_study_shows_progress(study):
     _, _, done = study
-    assert "start random-0_B_seed0_first: 2 networks" in done.stderr
+    assert "started random-0_B_seed0_first: 2 networks" in done.stderr
     assert "finished random-0_B_seed0_copies: 4 networks" in done.stderr
 
 
@@ -229,7 +229,7 @@ def test_a_failure_is_noted_shown_again_and_tried_again_on_request(tmp_path, ima
         done = run("study", *shared, "--treatments=baseA,A1B")
         assert done.returncode == 1
         assert words in done.stderr
-        assert f"the base {folder.name} failed" in done.stderr
+        assert f"its base network {folder.name} failed" in done.stderr
         assert "random-0_A1B_seed0" in done.stderr
         assert "Traceback" not in done.stderr
         note = json.loads((folder / "failure.json").read_text())

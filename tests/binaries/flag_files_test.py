@@ -22,7 +22,7 @@ OWN = {"runs", "plan", "split", "treatments"}
 OWN_REDUCED = OWN | {"steps", "rate_drops"}
 # The size of cohorts is not part of the protocol.
 OWN_PRESERVE = OWN | {"cohort_size"}
-# Rows of the README's table whose cells begin with a number.
+# Rows of the table in flags/README.md whose cells begin with a number.
 NUMBERS = (
     *("batch_size", "steps", "learning_rate", "momentum", "weight_decay"),
     *("bias_rate", "image_size", "crop_size", "validate_every", "widths"),
@@ -99,7 +99,7 @@ def _in_force(name):
 
 
 def test_the_table_of_the_protocol_is_what_the_flag_files_say():
-    readme = (FLAGS.parent / "README.md").read_text()
+    readme = (FLAGS / "README.md").read_text()
     table = readme[readme.index("| what | flag |") :].split("\n\n")[0]
     heading, _, *lines = (row.strip("| ").split("|") for row in table.splitlines())
     rows = {cells[1].strip(" `-"): cells for cells in lines}

@@ -94,7 +94,7 @@ def test_a_study_that_is_stopped_while_it_starts_up_ends_at_once(
 ):
     process = start("base", *arguments(images, tmp_path / "runs"))
     # The first line says that the process of a cohort was started.
-    assert "start random-0_B_seed0_first" in process.stderr.readline()
+    assert "started random-0_B_seed0_first" in process.stderr.readline()
     # That process is importing TensorFlow now, or is about to.
     time.sleep(0.5)
     process.send_signal(number)

@@ -108,7 +108,7 @@ def test_no_room_for_a_file_while_it_is_written(folder, tmp_path):
     assert ended.returncode == 2
     last = ended.stderr.splitlines()[-1]
     assert last.startswith(f"yosinski-prepare: cannot write {out}.partial (")
-    assert "File too large" in last and last.endswith("it goes on with what is done")
+    assert "File too large" in last and last.endswith("with the finished files")
     assert "Traceback" not in ended.stderr
     assert not out.exists() and not out.with_name("store.partial").exists()
 
@@ -121,8 +121,8 @@ def test_corrupt_images_are_listed(tmp_path):
     ended = run("prepare", source, f"--out={tmp_path / 'store'}", *FLAGS)
     assert ended.returncode == 2
     lines = ended.stderr.splitlines()
-    assert lines[-3].startswith("cannot read image train/ant/0.png (it is no image)")
-    assert lines[-2].startswith("cannot read image val/cow/1.jpg (it is no image)")
+    assert lines[-3].startswith("cannot read image train/ant/0.png (it is not")
+    assert lines[-2].startswith("cannot read image val/cow/1.jpg (it is not")
     assert lines[-1].startswith(
         "yosinski-prepare: 2 image(s) cannot be read, listed in"
     )
@@ -148,5 +148,5 @@ def test_verify(folder, tmp_path):
     path.write_bytes(path.read_bytes()[:50])
     ended = run("prepare", f"--verify={store.folder}", "--processes=1")
     assert ended.returncode == 1
-    assert f"{store.folder}: {path.name} has 0 records, wanted 3" in ended.stdout
+    assert f"{store.folder}: {path.name} needs 3 records, found 0" in ended.stdout
     assert f"{store.folder} is damaged: " in ended.stdout.splitlines()[-1]

@@ -93,7 +93,10 @@ def test_a_store_may_be_moved_but_not_changed(tmp_path, images, store, study):
     ("change", "words"),
     [
         (lambda store: store / "elsewhere", "no store at"),
-        (lambda store: store, "holds images of 20 x 20 pixels, wanted 32 x 32"),
+        (
+            lambda store: store,
+            "--image_size=32 needs a store of that size, found images of 20",
+        ),
     ],
 )
 def test_a_store_that_cannot_be_used_is_one_sentence(tmp_path, store, change, words):

@@ -27,7 +27,7 @@ def test_formats(form, tolerance):
 
 
 @pytest.mark.parametrize(
-    "mode, colour, form, wanted",
+    "mode, colour, form, rgb",
     [
         ("L", 77, "PNG", (77, 77, 77)),
         ("1", 1, "PNG", (255, 255, 255)),
@@ -40,9 +40,9 @@ def test_formats(form, tolerance):
         ("I;16", 300, "PNG", (1, 1, 1)),
     ],
 )
-def test_modes(mode, colour, form, wanted):
+def test_modes(mode, colour, form, rgb):
     pixels = decode(Image.new(mode, (9, 5), colour), form)
-    assert np.unique(pixels.reshape(-1, 3), axis=0).tolist() == [list(wanted)]
+    assert np.unique(pixels.reshape(-1, 3), axis=0).tolist() == [list(rgb)]
 
 
 def test_cmyk_jpeg():
@@ -61,7 +61,7 @@ def test_palette(options):
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_numbers_of_32_bits_are_refused(mode):
+def test_pixels_of_32_bits_are_refused(mode):
     with pytest.raises(UserError, match=f"32-bit numbers, mode {mode}: convert it"):
         decode(Image.new(mode, (9, 5), 1000), "TIFF")
 
@@ -74,21 +74,21 @@ def test_first_of_several_frames():
 
 def test_images_are_warped_and_antialiased():
     stripes = np.zeros((16, 64, 3), np.uint8)
-    stripes[:, 1::2] = 255  # one pixel wide: their mean, wherever they are sampled
+    stripes[:, 1::2] = 255  # one pixel wide: antialiasing gives their mean
     pixels = decode(Image.fromarray(stripes))
     assert abs(pixels.astype(int) - 127.5).max() < 8
     halves = np.zeros((16, 64, 3), np.uint8)
-    halves[:, 32:] = 255  # the aspect ratio goes, no pixel is cropped
+    halves[:, 32:] = 255  # the aspect ratio is lost, nothing is cropped
     pixels = decode(Image.fromarray(halves))
     assert (pixels[:, 0] < 20).all() and (pixels[:, 3] > 235).all()
 
 
-def test_an_image_of_the_right_size_is_left_alone():
+def test_an_image_of_the_right_size_is_not_changed():
     noise = np.random.RandomState(0).randint(0, 256, (8, 8, 3)).astype(np.uint8)
     np.testing.assert_array_equal(decode(Image.fromarray(noise), size=8), noise)
 
 
-def test_a_large_photograph_decodes_as_if_in_full():
+def test_a_large_photograph_decodes_almost_as_at_full_size():
     blocks = np.random.RandomState(0).randint(0, 256, (80, 120, 3)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(blocks).resize((600, 400)).save(file, "JPEG", quality=95)

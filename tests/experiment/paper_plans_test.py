@@ -28,19 +28,20 @@ def networks(name):
     ]
 
 
-def name_of(point):
-    kinds = {"base": "base", "RnB": "random"}
-    kind = kinds.get(point.family) or (
-        "selffer" if point.source_half == point.target_half else "transfer"
+def name_of(network):
+    treatment = Treatment(
+        source=network.source_half,
+        n=network.n,
+        target=network.target_half,
+        fine_tuned=network.family.endswith("+"),
     )
-    plus = point.family.endswith("+")
-    made = Treatment(kind, point.source_half, point.n, point.target_half, plus)
-    return point.split, str(made)
+    assert treatment.family == network.family
+    return network.split, str(treatment)
 
 
 def test_released_is_every_published_network_and_those_without_a_log():
     planned = networks("released")
-    logged = {name_of(point) for point in published.points()}
+    logged = {name_of(network) for network in published.networks()}
     assert len(planned) == len(set(planned)) == 158
     assert len(logged) == 136
     assert set(planned) - logged == WITHOUT_A_LOG
@@ -73,9 +74,8 @@ def test_fine_tuned_networks_are_as_many_as_the_notebook_read():
 
 
 def test_reduced_is_the_published_counts_of_images():
-    assert {name_of(point) for point in published.reduced_points()} == set(
-        networks("reduced")
-    )
+    logged = {name_of(network) for network in published.reduced_networks()}
+    assert logged == set(networks("reduced"))
 
 
 def test_complete_has_both_directions_on_every_split():
@@ -104,8 +104,10 @@ def test_plans_need_no_network_that_they_lack(name):
     assert len({run.run_id for run in alone}) == len(networks(name))
 
 
-def test_unknown_plan():
-    with pytest.raises(UserError, match="unknown plan 'all': wanted one of released"):
+def test_an_unknown_plan():
+    with pytest.raises(
+        UserError, match="--plan needs one of released, .*, found 'all'"
+    ):
         paper_plans.named_plan("all")
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import RATE_DROPS, Recipe, parse_rate_drops
 from yosinski_tf.system.errors import UserError
 
 
@@ -12,17 +12,19 @@ def make_recipe(**changes):
     return Recipe(**{"steps": 100, "rate_drops": (), **changes})
 
 
-@pytest.mark.parametrize(
-    ("step", "rate"),
-    [
-        *((0, 0.5), (59, 0.5)),
-        *((60, 0.05), (61, 0.05), (89, 0.05)),
-        *((90, 0.005), (99, 0.005)),
-    ],
-)
-def test_the_rate_drops_at_its_step(step, rate):
+def test_the_rate_drops_at_its_step():
     recipe = make_recipe(learning_rate=0.5, rate_drops=(60, 90), drop_factor=0.1)
-    assert recipe.learning_rate_at(step) == pytest.approx(rate)
+    for steps, rate in (((0, 59), 0.5), ((60, 61, 89), 0.05), ((90, 99), 0.005)):
+        for step in steps:
+            assert recipe.learning_rate_at(step) == pytest.approx(rate)
+    assert recipe.rates == pytest.approx((0.5, 0.05, 0.005))
+
+
+def test_the_usual_drops_are_shares_of_the_usual_steps():
+    recipe = Recipe()
+    assert (
+        recipe.rate_drops == parse_rate_drops(RATE_DROPS, recipe.steps) == (900, 1275)
+    )
 
 
 def test_without_drops_the_rate_is_constant():
@@ -31,7 +33,7 @@ def test_without_drops_the_rate_is_constant():
 
 
 @pytest.mark.parametrize(
-    ("steps", "every", "wanted"),
+    ("steps", "every", "expected"),
     [
         (100, 25, (25, 50, 75, 100)),
         (100, 30, (30, 60, 90, 100)),
@@ -42,12 +44,12 @@ def test_without_drops_the_rate_is_constant():
         (101, 50, (50, 100, 101)),
     ],
 )
-def test_validation_steps_end_with_the_last_step(steps, every, wanted):
-    assert make_recipe(steps=steps, validate_every=every).validation_steps() == wanted
+def test_validation_steps_end_with_the_last_step(steps, every, expected):
+    assert make_recipe(steps=steps, validate_every=every).validation_steps() == expected
 
 
 @pytest.mark.parametrize(
-    ("texts", "steps", "wanted"),
+    ("texts", "steps", "expected"),
     [
         ([], 100, ()),
         (["1680", "2160"], 2400, (1680, 2160)),
@@ -57,49 +59,40 @@ def test_validation_steps_end_with_the_last_step(steps, every, wanted):
         (["33.3%"], 1000, (333,)),
     ],
 )
-def test_rate_drops_are_steps_or_shares(texts, steps, wanted):
-    assert parse_rate_drops(texts, steps) == wanted
+def test_rate_drops_are_steps_or_shares(texts, steps, expected):
+    assert parse_rate_drops(texts, steps) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "70.5", "70 percent", "%", "x%", "nan%", "inf%", "%70", "1e3"]
 )
 def test_wrong_rate_drops_are_refused(text):
-    with pytest.raises(UserError, match="--rate_drops wants steps such as"):
+    with pytest.raises(UserError, match="--rate_drops needs steps such as"):
         parse_rate_drops([text], 100)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "values"),
     [
-        ("steps", 0),
-        ("steps", -1),
-        ("batch_size", 0),
-        ("learning_rate", 0.0),
-        ("learning_rate", -0.1),
-        ("learning_rate", float("nan")),
-        ("drop_factor", 0.0),
-        ("drop_factor", 1.1),
-        ("momentum", -0.1),
-        ("momentum", 1.0),
-        ("weight_decay", -1e-9),
-        ("bias_rate", 0.0),
-        ("image_size", 7),
-        ("crop_size", 7),
-        ("crop_size", 33),
-        ("validate_every", 0),
-        ("rate_drops", (0,)),
-        ("rate_drops", (-1, 5)),
-        ("rate_drops", (5, 5)),
-        ("rate_drops", (6, 5)),
-        ("mean", "median"),
-        ("precision", "half"),
-        ("precision", ""),
+        ("steps", (0, -1)),
+        ("batch_size", (0,)),
+        ("learning_rate", (0.0, -0.1, float("nan"))),
+        ("drop_factor", (0.0, 1.1)),
+        ("momentum", (-0.1, 1.0)),
+        ("weight_decay", (-1e-9,)),
+        ("bias_rate", (0.0,)),
+        ("image_size", (7,)),
+        ("crop_size", (7, 33)),
+        ("validate_every", (0,)),
+        ("rate_drops", ((0,), (-1, 5), (5, 5), (6, 5))),
+        ("mean", ("median",)),
+        ("precision", ("half", "")),
     ],
 )
-def test_values_out_of_range_are_refused_by_name(field, value):
-    with pytest.raises(UserError, match=f"--{field} wants .*, got "):
-        make_recipe(**{field: value})
+def test_values_out_of_range_are_refused_by_name(field, values):
+    for value in values:
+        with pytest.raises(UserError, match=f"--{field} needs .*, found "):
+            make_recipe(**{field: value})
 
 
 @pytest.mark.parametrize(
@@ -123,9 +116,9 @@ def test_values_at_the_edge_of_their_range_are_taken(changes):
     assert {name: getattr(recipe, name) for name in changes} == changes
 
 
-def test_a_refusal_says_what_was_wanted_and_what_came():
+def test_an_error_says_what_is_needed_and_what_was_found():
     with pytest.raises(
-        UserError, match="^--crop_size wants from 8 to the image size, 32, got 40$"
+        UserError, match="^--crop_size needs from 8 to the image size, 32, found 40$"
     ):
         make_recipe(crop_size=40)
 

@@ -303,7 +303,7 @@ def test_a_full_disk_leaves_nothing_behind(runs, tmp_path, monkeypatch):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", save)
-    with pytest.raises(UserError, match="write out .No space left on device.: what is"):
+    with pytest.raises(UserError, match="write out .No space left on device.: free"):
         saved_model.export(runs, RUN, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

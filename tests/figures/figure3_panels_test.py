@@ -1,9 +1,10 @@
 """What the panels of Figure 3 draw, read off their axes."""
 
 import pytest
-from fabricate import point
+from fabricate import curve, result, results
 
 from yosinski_tf.figures import drawing, figure3_panels
+from yosinski_tf.figures.drawing import FigureData
 from yosinski_tf.results import published
 
 LAST = "top1"
@@ -13,7 +14,7 @@ FAR = "natural_manmade"
 def _axes(draw, ours, theirs=()):
     with drawing.style():
         axes = drawing.new_figure(7, 5).subplots()
-        draw(axes, ours, list(theirs), LAST)
+        draw(axes, FigureData(ours, LAST, theirs))
     return axes
 
 
@@ -32,18 +33,15 @@ def _names(axes):
 
 
 def _all(family, base, step, split, target="B"):
-    other = {"A": "B", "B": "A", "R": "R", "W": "W"}[target]
-    name = {"AnB": f"{other}{{}}{target}", "RnB": f"R{{}}{target}"}[family]
-    return [
-        point(f"base{target}", base, split),
-        *(point(name.format(n), base + step * n, split) for n in range(1, 8)),
-    ]
+    source = "R" if family == "RnB" else {"A": "B", "B": "A"}[target]
+    copies = curve(f"{source}{{}}{target}", base, step, split)
+    return [result(f"base{target}", base, split), *copies]
 
 
-def test_random_layers_are_drawn_on_the_kind_of_split_that_is_compared():
-    near = [point("baseB", 0.5), point("R1B", 0.4)]
-    far = [point("baseB", 0.7, FAR), point("R1B", 0.1, FAR)]
-    whole = [point("baseW", 0.6, "whole"), point("R1W", 0.2, "whole")]
+def test_random_layers_of_one_kind_of_split_are_drawn():
+    near = results({"baseB": 0.5, "R1B": 0.4})
+    far = results({"baseB": 0.7, "R1B": 0.1}, FAR)
+    whole = results({"baseW": 0.6, "R1W": 0.2}, "whole")
     for made, top, difference, title in (
         ([*far, *near], 0.5, -10, "random splits"),
         (far, 0.7, -60, "natural and man-made split"),
@@ -59,14 +57,14 @@ def test_random_layers_are_drawn_on_the_kind_of_split_that_is_compared():
 @pytest.mark.parametrize("theirs", [False, True])
 def test_no_copy_is_cut_off_above(theirs):
     high = _all("AnB", 0.5, 0.0, "random:0")
-    high[1] = point("A1B", 0.54)
+    high[1] = result("A1B", 0.54)
     deep = _all("RnB", 0.6, -0.08, "whole", "W")
     low = _all("AnB", 0.5, -0.01, FAR)
     both = [*high, *deep, *low], [*deep, *low]
     axes = _axes(figure3_panels.relative, *(reversed(both) if theirs else both))
     bottom, top = axes.get_ylim()
     assert top == pytest.approx(1.15 * 4)
-    # Random layers, at -56, would press the others flat.
+    # Limits down to random layers, at -56, would flatten the other curves.
     assert bottom == pytest.approx(-1.25 * 7)
 
 
@@ -77,13 +75,13 @@ def test_no_copy_is_cut_off_above(theirs):
         (figure3_panels.random, _all("RnB", 0.6, -0.08, "whole", "W")),
     ],
 )
-def test_the_highest_marker_is_whole(draw, made):
+def test_the_highest_marker_is_not_cut_off(draw, made):
     assert _axes(draw, made).get_ylim()[1] == pytest.approx(1.06 * 0.6)
-    nothing_right = [point(p.run_id.split("-")[1], 0.0, p.split) for p in made]
+    nothing_right = [result(p.run_id.split("-")[1], 0.0, p.split) for p in made]
     assert _axes(draw, nothing_right).get_ylim()[1] > 0
 
 
-def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
+def test_the_directions_have_a_style_and_a_place_of_their_own():
     made = [
         *_all("AnB", 0.7, -0.01, FAR, "A"),
         *_all("AnB", 0.5, -0.02, FAR, "B"),
@@ -122,7 +120,7 @@ def test_the_directions_keep_their_look_and_stand_apart_from_other_networks():
         (figure3_panels.random, _all("RnB", 0.6, -0.005, "whole", "W")),
     ],
 )
-def test_legends_hide_no_network_and_are_not_taken_for_one(draw, made):
+def test_legends_hide_no_network_and_have_a_frame(draw, made):
     axes = _axes(draw, made)
     legend = axes.get_legend()
     assert legend.get_frame_on()
@@ -135,6 +133,6 @@ def test_legends_hide_no_network_and_are_not_taken_for_one(draw, made):
 
 
 def test_the_papers_networks_are_one_dashed_line_each():
-    axes = _axes(figure3_panels.relative, [], published.points())
+    axes = _axes(figure3_panels.relative, [], published.networks())
     assert [line.get_linestyle() for line in axes.get_lines()].count("--") == 3 + 1
     assert _names(axes)[0] == "the paper's networks (means)"

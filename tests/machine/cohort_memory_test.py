@@ -1,4 +1,4 @@
-"""How many networks are trained together in a given memory."""
+"""How many networks are trained together in a given amount of memory."""
 
 import dataclasses
 
@@ -25,8 +25,8 @@ def runs_of(treatments):
     return [Run(SPLIT, t, 0) for t in parse_treatments(treatments.split(","))]
 
 
-# Largest resident set of the processes that trained them, MiB: TensorFlow 2.21 on
-# 2 cores, the embedded images (30 MiB of a half), or 32 small ones.
+# Largest resident set of the processes that trained the runs, in MiB: TensorFlow
+# 2.21 on 2 cores, the embedded images (30 MiB a half), or 32 small ones.
 @pytest.mark.parametrize(
     ("network", "treatments", "changes", "measured"),
     [
@@ -40,7 +40,7 @@ def runs_of(treatments):
         ("caffenet", "baseB", {"batch_size": 128}, 3582),
     ],
 )
-def test_the_estimate_is_on_the_safe_side_of_what_was_measured(
+def test_the_estimate_is_at_least_what_was_measured(
     network, treatments, changes, measured
 ):
     recipe = dataclasses.replace(SMALL if network == "mini" else LARGE, **changes)
@@ -50,15 +50,15 @@ def test_the_estimate_is_on_the_safe_side_of_what_was_measured(
     assert measured * MIB <= found <= 1.5 * measured * MIB
 
 
-def test_what_is_added_is_counted():
+def test_the_estimate_counts_images_weights_and_activations():
     def size(treatments, recipe=LARGE, **more):
         return process_bytes(runs_of(treatments), CAFFENET, recipe, 500, **more)
 
     one = size("A3B+")
     assert size("A3B+", image_bytes=5 * MIB) == one + 5 * MIB
-    # Weights, gradients and velocities of 58.9 million parameters, at least.
+    # At least weights, gradients and velocities of 58.9 million parameters.
     assert size("A3B+,A4B+") - one > 3 * 4 * 58.9e6
-    # Of frozen layers only weights, once for each source.
+    # Frozen layers have only weights, once for each source.
     assert size("A7B") < one
     again = size("A7B,A6B") - size("A7B")
     assert size("A7B,B6B") - size("A7B") > again
@@ -82,8 +82,8 @@ def packed(available, processes=1, treatments=TWENTY_EIGHT, turns=2):
     )
 
 
-# Of what is free 80% may be used; 28 networks take 380 bytes, one takes 110. At
-# most 27 are two times 14, which take 240, at most 9 are four times 7.
+# 80% of the free bytes may be used. 28 networks need 380 bytes and one needs 110.
+# With at most 27 there are two cohorts of 14 (240 bytes); at most 9, four of 7 (170).
 @pytest.mark.parametrize(
     ("available", "size", "needed"),
     [(475, 28, 380), (474, 27, 240), (213, 9, 170), (138, 1, 110), (137, 1, 110)],
@@ -94,27 +94,26 @@ def test_as_many_as_fit_are_trained_together(available, size, needed):
 
 
 def test_processes_side_by_side_share_the_memory():
-    # Two are at work: 7 networks each take 340 bytes.
+    # Two cohorts of 7 networks need 340 bytes.
     found = packed(474, processes=2)
     assert (found.size, found.processes, found.needed_bytes) == (7, 2, 340)
     assert packed(424, processes=2).size == 6
-    # One turn each will do: two times 14.
+    # One cohort for each process: two of 14.
     assert packed(600, processes=2, turns=1).size == 14
-    assert (
-        packed(600, processes=2, treatments="baseB," + TWENTY_EIGHT, turns=1).size == 15
-    )
-    # Two cohorts of 28 there are in the whole study.
+    treatments = "baseB," + TWENTY_EIGHT
+    assert packed(600, processes=2, treatments=treatments, turns=1).size == 15
+    # The whole study has two cohorts of 28.
     runs = make_runs([(SPLIT, all_treatments())], WHOLE, [0], with_bases=True)
     found = pack(runs, hundred_each, processes=2, available=949, turns=2)
     assert (found.size, found.wanted, found.needed_bytes) == (27, 28, 480)
 
 
-def test_where_nothing_is_known_nothing_is_limited():
+def test_unknown_memory_limits_nothing():
     assert packed(None) is None
     assert pack([], hundred_each, processes=1, available=1, turns=2) is None
 
 
-def test_it_is_said_what_was_decided_where_that_limits():
+def test_the_user_reads_how_the_memory_limits_the_cohorts():
     assert str(packed(475)) == ""
     gigabytes = dict(processes=2, available=15 * 10**9, turns=2)
 
@@ -122,25 +121,25 @@ def test_it_is_said_what_was_decided_where_that_limits():
         return 10**9 * (1 + len(cohort.runs))
 
     assert str(pack(runs_of(TWENTY_EIGHT), needed, **gigabytes)) == (
-        "Cohorts: at most 5 networks together, since 7 would take about 16.0 GB and"
-        " about 12.0 GB of memory can be used, by 2 at a time."
+        "Cohorts: at most 5 networks together; 7 need about 16.0 GB, found about 12.0"
+        " GB that can be used, for 2 cohorts at a time."
     )
     little = dict(available=3 * 10**9, turns=2)
     small = pack(runs_of(TWENTY_EIGHT), needed, processes=1, **little)
     assert str(small) == (
-        "Cohorts: each network alone, since 28 would take about 29.0 GB and about"
-        " 2.4 GB of memory can be used."
+        "Cohorts: each network alone; 28 need about 29.0 GB, found about 2.4 GB that"
+        " can be used."
     )
-    # Estimates err: nothing is refused.
+    # An estimate may be wrong, so it never refuses to train.
     tiny = pack(runs_of("baseB"), needed, processes=1, available=10**9, turns=2)
     assert (tiny.size, str(tiny)) == (
         1,
-        "Memory: a network would take about 2.0 GB and about 0.8 GB of memory can be"
-        " used: if training fails, give a smaller --batch_size.",
+        "Memory: a network needs about 2.0 GB, found about 0.8 GB that can be used: if"
+        " training fails, give a smaller --batch_size.",
     )
     both = pack(runs_of("baseB,R1B"), needed, processes=2, available=10**9, turns=2)
     assert str(both) == (
-        "Memory: 2 networks side by side would take about 4.0 GB and about 0.8 GB of"
-        " memory can be used: if training fails, give fewer --processes or a smaller"
+        "Memory: 2 networks side by side need about 4.0 GB, found about 0.8 GB that"
+        " can be used: if training fails, give fewer --processes or a smaller"
         " --batch_size."
     )

@@ -1,21 +1,19 @@
-"""What auto decides, and where mixed precision ends beside float32."""
+"""The number format that auto stands for, and the GPUs that decide it."""
 
 import pytest
 
-from yosinski_tf.machine import precision
-from yosinski_tf.machine.gpus import Gpu, choose, parse
+from yosinski_tf.machine import gpus, precision
+from yosinski_tf.machine.gpus import Gpu, parse, without_hidden
 
-SMI = """GPU-1a, 8.0, 40960, 40000, NVIDIA A100-SXM4-40GB
-GPU-2b, 7.5, 15360, 15000, Tesla T4
-GPU-3c, [N/A], [N/A], [N/A], Broken
-GPU-4d, 9.0, 81559, 81000, NVIDIA H100, 80GB
+SMI = """GPU-1a, 8.0, 40000, NVIDIA A100-SXM4-40GB
+GPU-2b, 7.5, 15000, Tesla T4
+GPU-3c, [N/A], [N/A], Broken
+GPU-4d, 9.0, 81000, NVIDIA H100, 80GB
 """
-A100, T4, H100 = (
-    Gpu("GPU-1a", 8.0, 40960 << 20, 40000 << 20, "NVIDIA A100-SXM4-40GB"),
-    Gpu("GPU-2b", 7.5, 15360 << 20, 15000 << 20, "Tesla T4"),
-    Gpu("GPU-4d", 9.0, 81559 << 20, 81000 << 20, "NVIDIA H100, 80GB"),
-)
-OLD = Gpu("GPU-5e", 6.1, 1, 1, "GeForce GTX 1080")
+A100 = Gpu("GPU-1a", 8.0, 40000 << 20, "NVIDIA A100-SXM4-40GB")
+T4 = Gpu("GPU-2b", 7.5, 15000 << 20, "Tesla T4")
+H100 = Gpu("GPU-4d", 9.0, 81000 << 20, "NVIDIA H100, 80GB")
+OLD = Gpu("GPU-5e", 6.1, 1 << 20, "GeForce GTX 1080")
 
 
 @pytest.mark.parametrize(
@@ -33,11 +31,13 @@ OLD = Gpu("GPU-5e", 6.1, 1, 1, "GeForce GTX 1080")
         ((), (), "tensorflow", "float32"),
     ],
 )
-def test_auto_takes_what_the_hardware_is_fast_at(visible, flags, backend, wanted):
+def test_auto_takes_the_format_that_the_hardware_is_fast_at(
+    visible, flags, backend, wanted
+):
     assert precision.choose(visible, flags, backend).precision == wanted
 
 
-def test_the_decision_is_said_with_its_reason():
+def test_the_user_reads_the_choice_with_its_reason():
     assert str(precision.choose((A100,), (), "tensorflow")) == (
         "Precision: bfloat16 (NVIDIA A100-SXM4-40GB, compute capability 8.0)."
     )
@@ -47,7 +47,7 @@ def test_the_decision_is_said_with_its_reason():
     assert str(precision.PrecisionChoice("float16", "")) == ""
 
 
-def test_gpus_are_read_from_what_the_driver_says():
+def test_gpus_are_read_from_the_output_of_nvidia_smi():
     assert parse(SMI) == (A100, T4, H100)
     assert parse("") == parse("No devices were found\n") == ()
 
@@ -64,24 +64,24 @@ def test_gpus_are_read_from_what_the_driver_says():
     ],
 )
 def test_hidden_gpus_are_not_counted(visible, wanted):
-    assert choose((A100, T4, H100), visible) == wanted
+    assert without_hidden((A100, T4, H100), visible) == wanted
 
 
 def test_a_machine_without_a_driver_has_no_gpu(monkeypatch, tmp_path):
-    from yosinski_tf.machine import gpus
-
+    # The module remembers the GPUs of the machine.
+    monkeypatch.setattr(gpus, "installed", gpus.installed.__wrapped__)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.visible() == ()
-    told = tmp_path / "nvidia-smi"
-    told.write_text(f"#!/bin/sh\ncat <<'END'\n{SMI}END\n")
-    told.chmod(0o755)
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{SMI}END\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert gpus.visible() == (T4,)
     assert precision.here().precision == "float16"
 
 
-def test_the_backend_is_the_one_that_keras_will_take(monkeypatch, tmp_path):
+def test_the_backend_is_the_one_that_keras_will_use(monkeypatch, tmp_path):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert precision.keras_backend() == "tensorflow"

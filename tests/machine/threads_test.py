@@ -1,23 +1,22 @@
-"""TensorFlow's threads: what a new study takes, and what a job sets."""
+"""Processes and threads: those of a new study, and TensorFlow's settings."""
 
 import pytest
 
-from yosinski_tf.benchmarks.own_process import apart
+from yosinski_tf.benchmarks.measuring import in_new_process
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
-from yosinski_tf.machine import hardware, threads
+from yosinski_tf.machine import threads
 from yosinski_tf.machine.threads import Threads
 
-# Almost all of its work is in conv1.
+# Its work is almost all in conv1.
 NARROW = get_network("caffenet", widths=(4, 4, 4, 4, 4, 16, 16), lrn=False)
 
 
 def chosen(monkeypatch, cores, processes, network, size, batch, number=None):
     monkeypatch.setattr(threads, "cores", lambda: cores)
-    monkeypatch.setattr(hardware, "cores", lambda: cores)
-    monkeypatch.setattr(hardware.pathlib.Path, "glob", lambda *_: iter(()))
+    monkeypatch.setattr(threads.gpus, "visible", lambda: ())
     recipe = Recipe(image_size=size, crop_size=size, batch_size=batch)
-    return threads.choose(network, recipe, 20, processes, number)
+    return threads.choose_threads(network, recipe, 20, processes, number)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ def test_only_large_operations_are_shared(
         (16, 4, 3, Threads(3, 3)),
     ],
 )
-def test_threads_that_share_nothing_are_more(
+def test_there_are_more_threads_if_they_share_no_operation(
     monkeypatch, cores, processes, number, found
 ):
     mini = get_network("mini")
@@ -57,14 +56,24 @@ def test_threads_that_share_nothing_are_more(
 
 
 @pytest.mark.parametrize("number", [None, 5])
-def test_beside_a_gpu_all_is_shared(monkeypatch, number):
-    monkeypatch.setattr(hardware.pathlib.Path, "glob", lambda *_: iter(["nvidia0"]))
-    found = threads.choose(get_network("mini"), Recipe(), 20, 1, number)
+def test_with_a_gpu_threads_share_every_operation(monkeypatch, number):
+    monkeypatch.setattr(threads.gpus, "visible", lambda: ("a GPU",))
+    found = threads.choose_threads(get_network("mini"), Recipe(), 20, 1, number)
     assert found == Threads(number, number)
 
 
+def test_a_gpu_or_the_number_of_cores_decides_how_many_processes(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    monkeypatch.setattr(threads.gpus, "visible", lambda: ())
+    assert threads.default_processes() == 2
+    monkeypatch.setattr(threads, "cores", lambda: 64)
+    assert threads.default_processes() == 4
+    monkeypatch.setattr(threads.gpus, "visible", lambda: ("a GPU",))
+    assert threads.default_processes() == 1
+
+
 def threads_of(wanted):
-    """Threads between and within operations; in a process that has none yet."""
+    """TensorFlow's inter- and intra-operation threads after each setting."""
     import tensorflow as tf
 
     config, found = tf.config.threading, []
@@ -77,7 +86,7 @@ def threads_of(wanted):
     return found
 
 
-def test_tensorflow_takes_what_it_is_told():
+def test_tensorflow_uses_the_chosen_threads():
     wanted = [Threads(3, 1), Threads(2, 2), Threads(None, None)]
-    # 0: the library's choice, one for each core.
-    assert apart(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]
+    # 0 is TensorFlow's own choice: one per core.
+    assert in_new_process(threads_of, wanted) == [(3, 1), (2, 2), (0, 0)]

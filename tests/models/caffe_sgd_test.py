@@ -1,5 +1,7 @@
 """CaffeSGD against the same rule written in numpy."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,15 +9,18 @@ import pytest
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models.caffe_sgd import CaffeSGD, make_optimizer
 
+DECAY = 0.05
 RECIPE = Recipe(
     steps=10,
     learning_rate=0.1,
     rate_drops=(4, 7),
     drop_factor=0.1,
     momentum=0.9,
-    weight_decay=0.05,
+    weight_decay=DECAY,
     bias_rate=2.0,
 )
+# The share of the first rate in steps 0..3, 4..6 and 7..9.
+DROPPING = [1.0] * 4 + [0.1] * 3 + [0.01] * 3
 
 
 def make_variables(seed=0):
@@ -31,56 +36,50 @@ def gradients(step):
     return [random.normal(size=shape).astype(np.float32) for shape in ((3, 2), (2,))]
 
 
-def numpy_steps(values, rates, momentum, decay, bias_rate):
+def numpy_step(velocity, rate, gradient, decayed=0.0):
+    return 0.9 * velocity + rate * (gradient + DECAY * decayed)
+
+
+def numpy_steps(values, rates):
     kernel, bias = (np.array(value, np.float64) for value in values)
     kernel_velocity, bias_velocity = np.zeros_like(kernel), np.zeros_like(bias)
-    found = []
     for step, rate in enumerate(rates):
-        kernel_gradient, bias_gradient = gradients(step)
-        kernel_velocity = momentum * kernel_velocity + rate * (
-            kernel_gradient + decay * kernel
-        )
-        bias_velocity = momentum * bias_velocity + rate * bias_rate * bias_gradient
+        on_kernel, on_bias = gradients(step)
+        kernel_velocity = numpy_step(kernel_velocity, rate, on_kernel, kernel)
+        bias_velocity = numpy_step(bias_velocity, 2 * rate, on_bias)
         kernel, bias = kernel - kernel_velocity, bias - bias_velocity
-        found.append((kernel, bias))
-    return found
+        yield kernel, bias
 
 
-def keras_steps(optimizer, variables, steps):
-    found = []
-    for step in range(steps):
-        optimizer.apply(
-            [keras.ops.convert_to_tensor(g) for g in gradients(step)], variables
-        )
-        found.append([keras.ops.convert_to_numpy(v) for v in variables])
-    return found
+def keras_steps(optimizer, variables):
+    """Takes ten steps; gives the variables after each."""
+    for step in range(10):
+        tensors = [keras.ops.convert_to_tensor(g) for g in gradients(step)]
+        optimizer.apply(tensors, variables)
+        yield [keras.ops.convert_to_numpy(v) for v in variables]
 
 
 def test_ten_steps_with_two_drops_of_the_rate():
     variables = make_variables()
     start = [keras.ops.convert_to_numpy(v) for v in variables]
-    # Steps 0..3, 4..6 and 7..9.
-    rates = [0.1] * 4 + [0.01] * 3 + [0.001] * 3
-    wanted = numpy_steps(start, rates, 0.9, 0.05, 2.0)
-    found = keras_steps(make_optimizer(RECIPE), variables, 10)
-    for step in range(10):
-        for value, right in zip(found[step], wanted[step], strict=True):
-            np.testing.assert_allclose(value, right, rtol=1e-5, atol=1e-6)
+    expected = numpy_steps(start, [0.1 * share for share in DROPPING])
+    found = keras_steps(make_optimizer(RECIPE), variables)
+    for values, right in zip(found, expected, strict=True):
+        for value, one in zip(values, right, strict=True):
+            np.testing.assert_allclose(value, one, rtol=1e-5, atol=1e-6)
 
 
-def test_the_rate_of_every_step_is_the_recipes():
+def test_the_rate_of_every_step_is_that_of_the_recipe():
     optimizer = make_optimizer(RECIPE)
-    variables = make_variables()
-    for step in range(10):
+    taken = keras_steps(optimizer, make_variables())
+    for step, share in enumerate(DROPPING):
         rate = float(optimizer.learning_rate)
         assert rate == pytest.approx(RECIPE.learning_rate_at(step))
-        assert rate == pytest.approx([0.1, 0.01, 0.001][(step >= 4) + (step >= 7)])
-        optimizer.apply(
-            [keras.ops.convert_to_tensor(g) for g in gradients(step)], variables
-        )
+        assert rate == pytest.approx(0.1 * share)
+        next(taken)
 
 
-def test_decay_moves_kernels_and_not_biases():
+def test_weight_decay_changes_kernels_only():
     variables = make_variables()
     kernel, bias = (keras.ops.convert_to_numpy(v).copy() for v in variables)
     zeros = [keras.ops.zeros(v.shape) for v in variables]
@@ -89,7 +88,7 @@ def test_decay_moves_kernels_and_not_biases():
     assert variables[1].numpy().tobytes() == bias.tobytes()
 
 
-def test_biases_move_at_their_own_rate():
+def test_biases_have_their_own_rate():
     variables = make_variables()
     kernel, bias = (keras.ops.convert_to_numpy(v).copy() for v in variables)
     ones = [keras.ops.ones(v.shape) for v in variables]
@@ -99,7 +98,7 @@ def test_biases_move_at_their_own_rate():
 
 
 def test_a_velocity_set_at_a_high_rate_survives_a_drop():
-    # Caffe's form: the rate is inside the velocity.
+    # As in Caffe, the velocity contains the rate.
     variables = [keras.Variable(np.zeros((1,), np.float32), name="kernel")]
     recipe = Recipe(
         steps=2, learning_rate=1.0, rate_drops=(1,), momentum=0.5, weight_decay=0.0
@@ -125,16 +124,10 @@ def test_the_rule_for_biases_holds_inside_a_model():
     assert model.layers[0].bias.numpy().tolist() == [8.0 - 2 * 0.125 * 16.0]
 
 
-def test_a_frozen_layer_neither_moves_nor_decays():
+def test_a_frozen_layer_does_not_change_or_decay():
     random = np.random.default_rng(0)
-    model = keras.Sequential(
-        [
-            keras.Input((4,)),
-            keras.layers.Dense(5, name="frozen", trainable=False),
-            keras.layers.Dense(3, name="head"),
-        ]
-    )
-    frozen, head = model.get_layer("frozen"), model.get_layer("head")
+    frozen, head = keras.layers.Dense(5, trainable=False), keras.layers.Dense(3)
+    model = keras.Sequential([keras.Input((4,)), frozen, head])
     before = [w.copy() for w in frozen.get_weights()]
     head_before = [w.copy() for w in head.get_weights()]
     model.compile(CaffeSGD(0.1, weight_decay=0.5), "mse", jit_compile=False)
@@ -147,16 +140,12 @@ def test_a_frozen_layer_neither_moves_nor_decays():
 
 
 def test_the_optimizer_survives_its_config():
-    copy = keras.optimizers.deserialize(
-        keras.optimizers.serialize(make_optimizer(RECIPE))
-    )
-    found = keras_steps(make_optimizer(RECIPE), make_variables(), 6)[-1]
-    again = keras_steps(copy, make_variables(), 6)[-1]
+    optimizer = make_optimizer(RECIPE)
+    copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    *_, found = keras_steps(optimizer, make_variables())
+    *_, again = keras_steps(copy, make_variables())
     for one, other in zip(found, again, strict=True):
         assert one.tobytes() == other.tobytes()
-
-
-DECAY, RATE = 0.05, 0.2
 
 
 def numpy_network(weights, steps, rates, frozen=()):
@@ -180,7 +169,7 @@ def numpy_network(weights, steps, rates, frozen=()):
         gradients = [None, None, None]
         for number in (2, 1, 0):
             gradients[number] = (inputs[number].T @ upstream, upstream.sum(axis=0))
-            # What is below is positive where its ReLU let it through.
+            # The ReLU below passed what is positive.
             upstream = (upstream @ layers[number][0].T) * (inputs[number] > 0)
         for number in range(3):
             if number in frozen:
@@ -188,8 +177,8 @@ def numpy_network(weights, steps, rates, frozen=()):
             kernel, bias = layers[number]
             on_kernel, on_bias = gradients[number]
             moved, turned = speeds[number]
-            moved = 0.9 * moved + rate * (on_kernel + DECAY * kernel)
-            turned = 0.9 * turned + 2 * rate * on_bias
+            moved = numpy_step(moved, rate, on_kernel, kernel)
+            turned = numpy_step(turned, 2 * rate, on_bias)
             speeds[number] = [moved, turned]
             layers[number] = [kernel - moved, bias - turned]
         after.append([part for layer in layers for part in layer])
@@ -212,32 +201,23 @@ def test_ten_steps_of_a_network_with_drops_of_the_rate(frozen):
     ]
     for layer, values in zip(model.layers, start, strict=True):
         layer.set_weights(values)
-    recipe = Recipe(
-        steps=10,
-        learning_rate=RATE,
-        rate_drops=(4, 7),
-        drop_factor=0.1,
-        momentum=0.9,
-        weight_decay=DECAY,
-        bias_rate=2.0,
-    )
+    recipe = dataclasses.replace(RECIPE, learning_rate=0.2)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(make_optimizer(recipe), loss, jit_compile=False)
     steps = [
         (random.normal(size=(8, 6)).astype(np.float32), random.integers(0, 3, 8))
         for _ in range(10)
     ]
-    # Steps 0..3, 4..6 and 7..9.
-    rates = [0.2] * 4 + [0.02] * 3 + [0.002] * 3
-    wanted = numpy_network(start, steps, rates, frozen)
+    rates = [0.2 * share for share in DROPPING]
+    expected = numpy_network(start, steps, rates, frozen)
     for step, (x, labels) in enumerate(steps):
         model.train_on_batch(x, labels)
         found = [np.array(v) for layer in model.layers for v in layer.weights]
-        for value, right in zip(found, wanted[step], strict=True):
+        for value, right in zip(found, expected[step], strict=True):
             np.testing.assert_allclose(value, right, rtol=1e-5, atol=1e-6)
         for number in frozen:
             for value, first in zip(found[2 * number :], start[number], strict=False):
                 assert value.tobytes() == first.tobytes()
-    # The rule matters: with the drops one step off the result is another.
+    # The comparison is strict enough: drops one step later give another result.
     late = numpy_network(start, steps, [0.2] * 5 + [0.02] * 3 + [0.002] * 2, frozen)
-    assert np.abs(late[-1][-2] - wanted[-1][-2]).max() > 1e-3
+    assert np.abs(late[-1][-2] - expected[-1][-2]).max() > 1e-3

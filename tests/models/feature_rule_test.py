@@ -1,4 +1,4 @@
-"""What of frozen layers is kept: literal cases, without TensorFlow."""
+"""Which outputs of frozen layers are kept, in cases with plain numbers."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ from yosinski_tf.models.feature_rule import (
 )
 
 MINI = get_network("mini")
-# Each layer a million multiply-accumulates; the first makes much, the others little.
+# Each layer takes a million multiply-accumulates; the first has a large output.
 PLAIN = Trunk((10**6,) * 4, (10**6, 1000, 1000, 1000), (1, 3), 3)
 OFTEN = Passes(seen=10**6, computed=1000)
 ROOM = 1e12
@@ -32,7 +32,7 @@ def test_a_trunk_of_mini():
     assert trunk.depths == (2, 7)
     assert trunk.work == (307200, 442368, 442368, 589824, 589824, 98304, 73728)
     assert trunk.sizes == (4096, 3072, 4096, 4096, 1024, 1536, 768)
-    # fc6 up to its dropout; what comes after is drawn anew in every step.
+    # fc6 up to its dropout, whose mask changes in every step.
     assert trunk.constant == 6
     assert make_trunk(MINI, 32, [3], 4).constant == 3
     assert make_trunk(MINI, 32, [3], 2).sizes == (2048, 1536, 2048)
@@ -53,42 +53,42 @@ def test_without_dropout_fc7_is_as_constant_as_the_others():
         ((2,), {0: [1], 2: [3]}, 2),
     ],
 )
-def test_what_is_computed_from_what(kept, found, left):
+def test_depths_are_computed_from_the_nearest_kept_layer(kept, found, left):
     assert segments((1, 3), kept) == found
     trunk = dataclasses.replace(PLAIN, work=(10**6,) * 3)
     assert work_left(trunk, kept) == left * 10**6
 
 
-def test_what_takes_longer_to_fetch_than_to_compute_is_not_kept():
-    # A million bytes for a million multiply-accumulates: only layer 3.
-    assert choose(PLAIN, OFTEN, ROOM).kept == (3,)
-    assert choose(PLAIN, OFTEN, ROOM, "on").kept == (1, 3)
+def test_outputs_that_are_slower_to_read_than_to_compute_are_not_kept():
+    # Layer 1 has a million bytes for a million multiply-accumulates.
+    assert choose(PLAIN, OFTEN, ROOM).layers == (3,)
+    assert choose(PLAIN, OFTEN, ROOM, "on").layers == (1, 3)
     assert choose(PLAIN, OFTEN, ROOM, "off") == KeptFeatures((), "off")
 
 
-def test_only_what_fits_is_kept():
-    assert choose(PLAIN, OFTEN, 1000 * 1000, "on").kept == (3,)
+def test_only_outputs_that_fit_into_memory_are_kept():
+    assert choose(PLAIN, OFTEN, 1000 * 1000, "on").layers == (3,)
     assert choose(PLAIN, OFTEN, 1000 * 1000 - 1, "on") == KeptFeatures(
         (), "none fits into 1 MB"
     )
-    # Without room for all, what saves most.
+    # If not all fit, those that save most.
     trunk = Trunk((10**6, 10**6, 10**6), (10, 10, 10), (1, 2, 3), 3)
-    assert choose(trunk, OFTEN, 30 * 1000).kept == (1, 2, 3)
-    assert choose(trunk, OFTEN, 10 * 1000).kept == (1,)
-    assert choose(dataclasses.replace(trunk, depths=(3,)), OFTEN, ROOM).kept == (3,)
+    assert choose(trunk, OFTEN, 30 * 1000).layers == (1, 2, 3)
+    assert choose(trunk, OFTEN, 10 * 1000).layers == (1,)
+    assert choose(dataclasses.replace(trunk, depths=(3,)), OFTEN, ROOM).layers == (3,)
 
 
-def test_images_must_come_again():
+def test_nothing_is_kept_if_images_are_used_once():
     views = Passes(seen=1000, computed=1000)
     assert choose(PLAIN, views, ROOM) == KeptFeatures(
-        (), "1,000 views for 1,000 that are looked at"
+        (), "1,000 views to compute, 1,000 are used"
     )
-    assert choose(PLAIN, views, ROOM, "on").kept == (1, 3)
+    assert choose(PLAIN, views, ROOM, "on").layers == (1, 3)
 
 
-def test_a_training_too_short_to_compile_for_keeps_nothing():
+def test_a_short_training_keeps_nothing():
     assert choose(PLAIN, Passes(100, 10), ROOM) == KeptFeatures(
-        (), "it takes more than it saves"
+        (), "it costs more than it saves"
     )
 
 
@@ -115,23 +115,21 @@ ALL = [f"{half}{n}B" for half in "AB" for n in range(1, 8)]
         ([*ALL, *(f"{name}+" for name in ALL)], "A", "2%"),
     ],
 )
-def test_where_trained_layers_are_most_of_the_work_nothing_is_kept(
-    names, source, share
-):
+def test_nothing_is_kept_if_trained_layers_take_most_of_the_work(names, source, share):
     training, validation = chosen(names)
     assert training[source] == KeptFeatures((), f"it would save {share} of all work")
-    assert chosen(names, mode="on")[0][source].kept == (1, 2, 3, 4, 5, 6)
+    assert chosen(names, mode="on")[0][source].layers == (1, 2, 3, 4, 5, 6)
     assert validation.keys() == training.keys()
 
 
 @pytest.mark.parametrize("n", [4, 5, 6, 7])
 def test_a_deep_trunk_of_a_network_alone_is_kept(n):
-    assert chosen([f"A{n}B"])[0]["A"].kept == (min(n, 6),)
+    assert chosen([f"A{n}B"])[0]["A"].layers == (min(n, 6),)
 
 
 def test_what_is_kept_of_two_trunks():
     training, _ = chosen(["A2B", "A7B", "B7B", "B3B+", "baseB"], mode="on")
-    assert {source: choice.kept for source, choice in training.items()} == {
+    assert {source: kept.layers for source, kept in training.items()} == {
         "A": (2, 6),
         "B": (6,),
     }
@@ -142,7 +140,7 @@ def test_what_is_kept_of_two_trunks():
     )
 
 
-def test_nothing_frozen_is_nothing_kept():
+def test_without_frozen_layers_nothing_is_kept():
     assert chosen(["baseB", "A3B+"]) == ({}, {})
     assert explain({}, MINI) == ""
 
@@ -166,20 +164,20 @@ def test_crops_of_the_released_recipe_have_too_many_views():
         num_validation=25_000,
         available_bytes=10**11,
     )
-    assert training["A"].kept == ()
+    assert training["A"].layers == ()
     assert "views" in training["A"].reason
-    # Central crops are validated 450 times.
-    assert validation["A"].kept == (5,)
+    # The 25,000 central crops are validated 450 times.
+    assert validation["A"].layers == (5,)
 
 
 def test_unknown_memory_keeps_nothing():
     training, validation = chosen(["A3B"], available_bytes=None)
-    assert training["A"].kept == validation["A"].kept == ()
+    assert training["A"].layers == validation["A"].layers == ()
 
 
 def test_memory_is_shared_by_trunks():
     # 5% of 300 MB for two trunks, in training and in validation: 3.75 MB each.
     training, _ = chosen(["A5B", "B6B"], available_bytes=3 * 10**8)
-    assert training["A"].kept == (5,)
+    assert training["A"].layers == (5,)
     assert training["B"] == KeptFeatures((5,), training["B"].reason)
-    assert chosen(["B6B"], available_bytes=3 * 10**8)[0]["B"].kept == (6,)
+    assert chosen(["B6B"], available_bytes=3 * 10**8)[0]["B"].layers == (6,)

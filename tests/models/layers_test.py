@@ -1,4 +1,4 @@
-"""Our Keras layers against independent arithmetic."""
+"""The Keras layers against independent arithmetic."""
 
 import time
 
@@ -56,7 +56,7 @@ def caffe_lrn_gradient(x, upstream, size, alpha, k):
     "settings",
     [{}, {"size": 3, "alpha": 0.5, "k": 2.0}, {"size": 5, "alpha": 1.0, "k": 1.0}],
 )
-def test_lrn_is_caffes(channels, settings):
+def test_lrn_is_that_of_caffe(channels, settings):
     x = RANDOM.normal(0, 20, (2, 3, 4, channels)).astype(np.float32)
     y = keras.ops.convert_to_numpy(LocalResponseNormalization(**settings)(x))
     assert y.dtype == np.float32
@@ -73,7 +73,7 @@ def test_lrn_of_one_number_by_hand():
 @pytest.mark.parametrize(
     ("channels", "spread", "alpha"), [(7, 2, 0.5), (96, 200, 1e-4), (256, 200, 1e-4)]
 )
-def test_lrn_gradient_is_the_formulas(channels, spread, alpha):
+def test_lrn_gradient_is_that_of_the_formula(channels, spread, alpha):
     tf = pytest.importorskip("tensorflow")
     x = RANDOM.normal(0, spread, (2, 2, 2, channels)).astype(np.float32)
     upstream = RANDOM.normal(size=x.shape).astype(np.float32)
@@ -83,32 +83,32 @@ def test_lrn_gradient_is_the_formulas(channels, spread, alpha):
         y = LocalResponseNormalization(**settings)(variable)
         total = tf.reduce_sum(y * upstream)
     gradient = tape.gradient(total, variable).numpy()
-    wanted = caffe_lrn_gradient(x, upstream, **settings)
-    np.testing.assert_allclose(gradient, wanted, rtol=1e-4, atol=1e-5)
+    expected = caffe_lrn_gradient(x, upstream, **settings)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_gradient_formula_against_differences():
     x, upstream = RANDOM.normal(0, 2, (2, 7))
     settings = {"size": 5, "alpha": 0.5, "k": 1.0}
-    wanted = caffe_lrn_gradient(x, upstream, **settings)
+    expected = caffe_lrn_gradient(x, upstream, **settings)
     for c in range(7):
         step = np.zeros(7)
         step[c] = 1e-5
         high, low = (caffe_lrn(x + s, **settings) for s in (step, -step))
         slope = ((high - low) * upstream).sum() / 2e-5
-        assert slope == pytest.approx(wanted[c], rel=1e-6)
+        assert slope == pytest.approx(expected[c], rel=1e-6)
 
 
-def test_lrn_computes_in_float32_and_returns_its_inputs_dtype():
+def test_lrn_computes_in_float32_and_returns_the_dtype_of_its_input():
     x = np.full((1, 1, 1, 8), 3.0, np.float32)
     layer = LocalResponseNormalization(alpha=1.0, dtype="mixed_bfloat16")
     y = layer(keras.ops.cast(x, "bfloat16"))
     assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-    wanted = keras.ops.cast(caffe_lrn(x, alpha=1.0).astype(np.float32), "bfloat16")
-    assert keras.ops.convert_to_numpy(y == wanted).all()
+    expected = keras.ops.cast(caffe_lrn(x, alpha=1.0).astype(np.float32), "bfloat16")
+    assert keras.ops.convert_to_numpy(y == expected).all()
 
 
-def test_pixels_lose_the_mean_and_are_scaled():
+def test_the_mean_is_subtracted_from_pixels_which_are_scaled():
     x = np.zeros((2, 4, 4, 3), np.uint8)
     x[0, 1, 2], x[1, 3, 3] = (255, 10, 0), (0, 128, 255)
     y = PixelScaling((100.5, 20.0, 64.0), 1 / 64)(x)
@@ -127,20 +127,24 @@ def test_pixels_stay_float32_under_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    "layer",
+    ("layer", "more"),
     [
-        PixelScaling((1.0, 2.0, 3.0), 0.5, name="pixels"),
-        PixelScaling(RANDOM.random((4, 4, 3)), 0.5, name="image"),
-        LocalResponseNormalization(3, 0.25, 2.0, name="norm"),
-        CaffeMaxPooling2D(3, 2, name="pool"),
-        IndexedDropout(0.5, 3, name="dropout"),
+        (PixelScaling((1.0, 2.0, 3.0), 0.5, name="pixels"), ()),
+        (PixelScaling(RANDOM.random((4, 4, 3)), 0.5, name="image"), ()),
+        (
+            CropScaling(RANDOM.random((7, 9, 3)), 2.0, name="crops"),
+            (np.array([[1, 2, 1]], np.int32),),
+        ),
+        (LocalResponseNormalization(3, 0.25, 2.0, name="norm"), ()),
+        (CaffeMaxPooling2D(3, 2, name="pool"), ()),
+        (IndexedDropout(0.5, 3, name="dropout"), ()),
     ],
-    ids=["pixels", "image", "norm", "pool", "dropout"],
+    ids=["pixels", "image", "crops", "norm", "pool", "dropout"],
 )
-def test_a_layer_survives_its_config_and_has_no_weights(layer):
+def test_a_layer_survives_its_config_and_has_no_weights(layer, more):
     copy = keras.layers.deserialize(keras.layers.serialize(layer))
     x = RANDOM.integers(0, 255, (1, 4, 4, 3)).astype(np.float32)
-    one, other = (keras.ops.convert_to_numpy(f(x)) for f in (layer, copy))
+    one, other = (keras.ops.convert_to_numpy(f(x, *more)) for f in (layer, copy))
     assert one.tobytes() == other.tobytes()
     assert copy.name == layer.name
     assert layer.weights == []
@@ -165,17 +169,6 @@ def test_the_mean_image_is_subtracted_at_the_place_of_each_crop():
         assert (y[index] == 2 * (x[index].astype(np.float32) - part)).all()
 
 
-def test_the_place_of_the_mean_survives_its_config():
-    layer = CropScaling(RANDOM.random((7, 9, 3)), 2.0, name="pixels")
-    copy = keras.layers.deserialize(keras.layers.serialize(layer))
-    x = np.zeros((1, 4, 4, 3), np.uint8)
-    places = np.array([[1, 2, 1]], np.int32)
-    assert np.asarray(layer(x, places)).tobytes() == (
-        np.asarray(copy(x, places)).tobytes()
-    )
-    assert layer.weights == []
-
-
 def caffe_max_pool(x, window, step):
     """Caffe's pooling layer without padding, window by window."""
     size = [-(-(side - window) // step) + 1 for side in x.shape[1:3]]
@@ -190,23 +183,22 @@ def caffe_max_pool(x, window, step):
 
 @pytest.mark.parametrize(("window", "step"), [(3, 2), (2, 2), (3, 3), (5, 2)])
 @pytest.mark.parametrize("shape", [(5, 6), (6, 5), (7, 7), (8, 13), (10, 12)])
-def test_pooling_rounds_up_as_caffes(shape, window, step):
-    # All below zero: a border of zeros would show.
+def test_pooling_rounds_up_as_in_caffe(shape, window, step):
+    # All numbers are below zero, so that a border of zeros would show.
     x = -1 - RANDOM.random((2, *shape, 3), np.float32)
     layer = CaffeMaxPooling2D(window, step)
     y = keras.ops.convert_to_numpy(layer(x))
-    wanted = caffe_max_pool(x, window, step)
-    assert y.shape == wanted.shape == layer.compute_output_shape(x.shape)
-    assert (y == wanted).all()
+    expected = caffe_max_pool(x, window, step)
+    assert y.shape == expected.shape == layer.compute_output_shape(x.shape)
+    assert (y == expected).all()
 
 
 def test_pooling_of_sizes_by_hand():
     sizes = {55: 27, 27: 13, 13: 6, 54: 27, 56: 28, 6: 3, 3: 1, 2: 1}
     layer = CaffeMaxPooling2D(3, 2)
-    for side, wanted in sizes.items():
-        assert layer.compute_output_shape((None, side, side, 8)) == (
-            *(None, wanted, wanted, 8),
-        )
+    for side, size in sizes.items():
+        shape = layer.compute_output_shape((None, side, side, 8))
+        assert shape == (None, size, size, 8)
 
 
 def test_the_gradient_of_pooling_goes_to_the_largest():
@@ -216,14 +208,14 @@ def test_the_gradient_of_pooling_goes_to_the_largest():
     upstream = RANDOM.random((1, 3, 3, 1), np.float32)
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(CaffeMaxPooling2D(3, 2)(x) * upstream)
-    wanted = np.zeros((6, 6), np.float32)
+    expected = np.zeros((6, 6), np.float32)
     for row in range(3):
         for column in range(3):
             top, left = 2 * row, 2 * column
             part = values[0, top : top + 3, left : left + 3, 0]
             i, j = np.unravel_index(part.argmax(), part.shape)
-            wanted[top + i, left + j] += upstream[0, row, column, 0]
-    np.testing.assert_allclose(tape.gradient(total, x)[0, :, :, 0], wanted, rtol=1e-6)
+            expected[top + i, left + j] += upstream[0, row, column, 0]
+    np.testing.assert_allclose(tape.gradient(total, x)[0, :, :, 0], expected, rtol=1e-6)
 
 
 def make_grouped(kind, x, filters=12, **options):
@@ -241,7 +233,7 @@ def make_grouped(kind, x, filters=12, **options):
     [{"padding": "same"}, {"padding": "valid"}, {"padding": "same", "strides": 2}],
     ids=["same", "valid", "strided"],
 )
-def test_grouped_convolution_is_keras_own(options):
+def test_grouped_convolution_gives_the_results_of_keras(options):
     tf = pytest.importorskip("tensorflow")
     x = tf.Variable(RANDOM.normal(size=(3, 9, 8, 6)).astype(np.float32))
     found = []
@@ -260,10 +252,10 @@ def test_grouped_convolution_is_keras_own(options):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_grouped_convolution_is_faster_than_keras_own(capsys):
+def test_grouped_convolution_is_faster_than_that_of_keras(capsys):
     tf = pytest.importorskip("tensorflow")
     if tf.config.get_visible_devices("GPU"):
-        pytest.skip("a statement about processors")
+        pytest.skip("on a GPU Keras' own may be faster")
     # conv4 of CaffeNet.
     x = tf.constant(RANDOM.normal(size=(8, 13, 13, 384)).astype(np.float32))
     seconds = []
@@ -294,7 +286,7 @@ def test_grouped_convolution_is_faster_than_keras_own(capsys):
 
 
 def numpy_bits(seed, step, position, units):
-    """The hash written out, one number at a time."""
+    """The hash, one number at a time."""
 
     def mixed(bits):
         bits = (bits ^ bits >> 16) * 0x7FEB352D % 2**32
@@ -326,7 +318,7 @@ def test_dropout_is_for_training_and_needs_indices():
         np.testing.assert_array_equal(found, values)
 
 
-def test_masks_are_fair_coins():
+def test_masks_are_balanced_and_uncorrelated():
     steps, positions, units = 40, 64, 256
     indices = np.stack(
         [np.repeat(np.arange(steps), positions), np.tile(np.arange(positions), steps)],
@@ -338,7 +330,7 @@ def test_masks_are_fair_coins():
         kept = IndexedDropout(0.5, seed=seed)(ones, indices, training=True)
         coins.append(keras.ops.convert_to_numpy(kept).reshape(steps, positions, -1) - 1)
     first, second = coins
-    # Means of so many coins of +1 and -1: beyond 4.5 once in 150,000 times.
+    # Fair coins of +1 and -1 exceed 4.5 standard errors once in 150,000 times.
     for product in (
         first,
         first * second,

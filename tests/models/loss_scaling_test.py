@@ -1,4 +1,4 @@
-"""Loss scaling for float16: each network by itself, and what it must not hide."""
+"""Loss scaling for float16: a scale per network, and networks that diverge."""
 
 import dataclasses
 
@@ -7,20 +7,18 @@ import numpy as np
 import pytest
 from tiny import (
     RECIPE,
-    assert_same,
+    assert_same_runs,
     draw_images,
     make_job,
     make_run,
     record_of,
-    weights_of,
-    without_times,
+    stop_training,
 )
 
 from yosinski_tf.models import loss_scaling
 from yosinski_tf.models.caffe_sgd import CaffeSGD
 from yosinski_tf.models.loss_scaling import ScaledSGD
 from yosinski_tf.training import checkpoints, trainer
-from yosinski_tf.training.job import Stopped
 from yosinski_tf.training.save_clock import Interval
 
 HALF = dataclasses.replace(RECIPE, precision="float16")
@@ -30,7 +28,7 @@ TOO_HIGH = 2.0**22
 
 @pytest.fixture(scope="module", autouse=True)
 def overflowing():
-    """A first scale at which most networks must leave out some steps."""
+    """A first scale so high that most networks skip some steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loss_scaling, "FIRST_SCALE", TOO_HIGH)
         yield
@@ -89,7 +87,7 @@ class Two:
 FINITE, INFINITE = [1.0, 2.0], [1.0, np.inf]
 
 
-def test_losses_are_scaled_each_by_its_own_number(usual):
+def test_each_loss_has_its_own_scale(usual):
     two = Two()
     losses = keras.ops.convert_to_tensor(np.array([1.0, 0.5], np.float32))
     assert float(two.optimizer.scale_loss(losses)) == 1.5 * 2**15
@@ -97,7 +95,7 @@ def test_losses_are_scaled_each_by_its_own_number(usual):
     assert float(two.optimizer.scale_loss(losses)) == 1.25 * 2**15
 
 
-def test_finite_gradients_move_everything_as_without_scaling(usual):
+def test_finite_gradients_change_everything_as_without_scaling(usual):
     two, plain = Two(), Two()
     for gradients in ([FINITE] * 3, [[-3.0, 0.5]] * 3):
         two.step(*gradients)
@@ -109,7 +107,7 @@ def test_finite_gradients_move_everything_as_without_scaling(usual):
         assert np.array(one).tobytes() == np.array(other).tobytes()
 
 
-def test_a_network_with_an_infinite_gradient_alone_takes_no_step(usual):
+def test_only_a_network_with_an_infinite_gradient_skips_the_step(usual):
     two, other = Two(), Two()
     two.step(FINITE, FINITE, FINITE)
     other.step(FINITE, FINITE, FINITE)
@@ -124,7 +122,7 @@ def test_a_network_with_an_infinite_gradient_alone_takes_no_step(usual):
         assert (after[index] != before[index]).all()
     assert two.values("loss_scale").tolist() == [2.0**14, 2.0**15]
     assert two.values("good_steps").tolist() == [0, 2]
-    # A step that is left out is counted: the rates go by the number of steps.
+    # A skipped step counts: the rates depend on the number of steps.
     assert int(two.optimizer.iterations) == 2
 
 
@@ -141,7 +139,7 @@ def test_a_scale_doubles_after_two_thousand_good_steps_and_no_further_than_2_24(
     assert two.values("good_steps").tolist() == [0, 0]
 
 
-def test_at_the_lowest_scale_a_network_diverges_and_does_not_stand_still(usual):
+def test_at_the_lowest_scale_no_step_is_skipped_so_the_network_diverges(usual):
     two = Two()
     for _ in range(15):
         two.step(INFINITE, FINITE, FINITE)
@@ -152,30 +150,27 @@ def test_at_the_lowest_scale_a_network_diverges_and_does_not_stand_still(usual):
     assert np.isfinite(np.array(two.variables[2])).all()
 
 
-def test_company_changes_nothing_in_float16(tmp_path, images, together):
-    name = "R3B"
-    trainer.train(make_job(tmp_path, images, [name], HALF))
-    assert_same(weights_of(together, name), weights_of(tmp_path, name))
-    one, other = record_of(together, name), record_of(tmp_path, name)
-    assert without_times(one.history) == without_times(other.history)
-    assert one.recipe["precision"] == "float16"
+def test_float16_results_do_not_depend_on_the_other_networks(
+    tmp_path, images, together
+):
+    trainer.train(make_job(tmp_path, images, ["R3B"], HALF))
+    assert_same_runs(together, tmp_path, ["R3B"])
+    assert record_of(tmp_path, "R3B").recipe["precision"] == "float16"
 
 
 @pytest.mark.slow  # about 10 s
-def test_a_restart_changes_nothing_in_float16(tmp_path, images, together):
+def test_float16_results_do_not_depend_on_a_restart(tmp_path, images, together):
     job = make_job(tmp_path, images, NAMES, HALF)
     job = dataclasses.replace(job, checkpoint_every=Interval(steps=2))
-    with pytest.raises(Stopped):
-        trainer.train(job, should_stop=lambda: True)
+    stop_training(job)
     (path,) = tmp_path.glob("cohorts/*.checkpoint")
     arrays = checkpoints._read(path).arrays
     scales = {
         name: float(arrays[f"{make_run(name).run_id}/totals/loss_scale"])
         for name in NAMES
     }
-    # In float16 are gradients of what is below fc8, which is all that R7B trains.
+    # R7B trains fc8 only, whose gradients are float32; those below it are float16.
     assert scales == {"R7B": TOO_HIGH, "baseB": TOO_HIGH / 4, "R3B": TOO_HIGH / 4}
     trainer.train(job)
-    for name in NAMES:
-        assert_same(weights_of(together, name), weights_of(tmp_path, name))
-        assert record_of(tmp_path, name).status == "finished"
+    assert_same_runs(together, tmp_path, NAMES)
+    assert all(record_of(tmp_path, name).status == "finished" for name in NAMES)

@@ -49,18 +49,17 @@ PRESERVING = parse_treatments(["A1B~1", "A3B~1", "A3B~2", "B5B~2", "B1B~6"])
 def test_exactly_the_first_n_layers_and_preserved_ones_are_copied(treatment):
     own, source = fresh("own"), fresh("source!")
     started = starting_weights(treatment, NETWORK, own, source)
-    copied = [
-        layer
-        for layer in LAYERS
-        if same(started[f"{layer}/kernel"], source[f"{layer}/kernel"])
-        and same(started[f"{layer}/bias"], source[f"{layer}/bias"])
-    ]
-    kept = [
-        layer
-        for layer in LAYERS
-        if same(started[f"{layer}/kernel"], own[f"{layer}/kernel"])
-        and same(started[f"{layer}/bias"], own[f"{layer}/bias"])
-    ]
+    copied, kept = (
+        [
+            layer
+            for layer in LAYERS
+            if all(
+                same(started[f"{layer}/{part}"], origin[f"{layer}/{part}"])
+                for part in ("kernel", "bias")
+            )
+        ]
+        for origin in (source, own)
+    )
     count = treatment.n + treatment.preserved
     assert copied == list(LAYERS[:count])
     assert kept == list(LAYERS[count:])
@@ -73,16 +72,16 @@ def test_a_base_keeps_its_own_weights_and_needs_no_source():
     assert started == own
 
 
-def test_copies_by_name_whatever_the_order():
+def test_layers_are_copied_by_name_in_any_order():
     own, source = fresh("own"), fresh("source!")
     backwards = dict(reversed(source.items()))
     copied = transplant(own, backwards, ["conv4"])
     assert same(copied["conv4/kernel"], source["conv4/kernel"])
-    # conv3, of the same shape, is not confused with it.
+    # conv3 has the same shape and is not copied.
     assert same(copied["conv3/kernel"], own["conv3/kernel"])
 
 
-def test_copying_leaves_both_networks_alone():
+def test_copying_changes_neither_network():
     own, source = fresh("own"), fresh("source!")
     before = digest(own, LAYERS), digest(source, LAYERS)
     copied = transplant(own, source, LAYERS)
@@ -100,7 +99,8 @@ def test_layers_that_are_not_copied_may_differ_or_be_missing():
 
 def test_another_shape_is_refused():
     source = fresh("source!", num_classes=7)
-    with pytest.raises(UserError, match=r"fc8/kernel of shape \(8, 5\), got \(8, 7\)"):
+    words = r"fc8/kernel .* found \(8, 5\) in the receiving one and \(8, 7\) in"
+    with pytest.raises(UserError, match=words):
         transplant(fresh("own"), source, ["fc8"])
 
 
@@ -109,7 +109,7 @@ def test_another_shape_is_refused():
 def test_a_missing_layer_is_refused(side, part):
     networks = {"receiving": fresh("own"), "source": fresh("source!")}
     del networks[side][f"conv2/{part}"]
-    with pytest.raises(UserError, match=f"conv2/{part}, but the {side} network"):
+    with pytest.raises(UserError, match=f"conv2/{part} .* None in the {side}"):
         transplant(networks["receiving"], networks["source"], LAYERS[:3])
 
 
@@ -157,7 +157,7 @@ def test_seeds_depend_on_every_part_and_their_order():
     ]
     assert len(set(seeds)) == 6
     assert all(0 <= seed < 2**31 for seed in seeds)
-    # SHA-256 of a, NUL, b begins with 59b271ae: stored runs rely on it.
+    # SHA-256 of a, NUL, b begins with 59b271ae: stored runs depend on it.
     assert seeds[0] == 0x59B271AE >> 1
 
 
@@ -174,7 +174,7 @@ def test_digest_changes_with_any_weight_of_a_named_layer_and_with_no_other():
         assert digest(changed, LAYERS) != all_before
 
 
-def test_digest_knows_layers_by_name_and_shape():
+def test_digest_depends_on_names_and_shapes_of_layers():
     weights = fresh("own")
     swapped = {**weights}
     swapped["conv3/kernel"] = weights["conv4/kernel"]
@@ -201,86 +201,51 @@ def test_stored_weights_are_read_back(tmp_path):
     assert read.keys() == weights.keys()
 
 
-def npz_bytes():
+def saved(write, *arrays, **named):
     buffer = io.BytesIO()
-    np.savez(buffer, **fresh("own"))
+    write(buffer, *arrays, **named)
     return buffer.getvalue()
 
 
-def npy_bytes():
+def zipped(name, data):
     buffer = io.BytesIO()
-    np.save(buffer, np.zeros(3))
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, data)
     return buffer.getvalue()
 
 
-def damaged(data, at):
-    return data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :]
+GOOD = saved(np.savez, **fresh("own"))
+OBJECTS = np.array([pathlib], dtype=object)[:0]
+BROKEN = {
+    "missing": None,
+    "empty": b"",
+    "garbage": b"garbage",
+    "zip start": b"PK\x03\x04garbage",
+    "no end": GOOD[:-50],
+    "cut": GOOD[:100],
+    "bit flip": GOOD[:300] + bytes([GOOD[300] ^ 255]) + GOOD[301:],
+    "one array": saved(np.save, np.zeros(3)),
+    "pickle": saved(np.savez, **{"conv1/kernel": OBJECTS}),
+    "no array in a zip": zipped("conv1/kernel.npy", b"no array"),
+}
 
 
-def pickled():
-    buffer = io.BytesIO()
-    np.savez(buffer, **{"conv1/kernel": np.array([pathlib], dtype=object)[:0]})
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"garbage",
-        b"PK\x03\x04garbage",
-        npz_bytes()[:-50],
-        npz_bytes()[:100],
-        damaged(npz_bytes(), 300),
-        npy_bytes(),
-        pickled(),
-    ],
-    ids=[
-        *("empty", "garbage", "zip_start", "no_end", "cut", "bit_flip"),
-        *("one_array", "pickle"),
-    ],
-)
-def test_broken_weights_are_refused(tmp_path, data):
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_broken_or_missing_weights_are_refused(tmp_path, data):
     path = tmp_path / "weights.npz"
-    path.write_bytes(data)
+    if data is not None:
+        path.write_bytes(data)
     with pytest.raises(UserError, match="cannot read weights from .*weights.npz"):
-        read_weights(path)
-
-
-def test_missing_weights_are_refused(tmp_path):
-    with pytest.raises(UserError, match="cannot read weights from .*none.npz"):
-        read_weights(tmp_path / "none.npz")
-
-
-def test_a_zip_of_something_else_is_refused(tmp_path):
-    path = tmp_path / "weights.npz"
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("conv1/kernel.npy", b"no array")
-    with pytest.raises(UserError, match="cannot read weights"):
         read_weights(path)
 
 
 def test_initial_weights_of_caffenet_are_the_released_ones():
     network = get_network("caffenet")
     weights = initial_weights(network, 227, 500, "any")
-    found = {
-        layer: (
-            round(float(weights[f"{layer}/kernel"].std()), 4),
-            float(weights[f"{layer}/bias"][0]),
-        )
-        for layer in LAYERS
-    }
-    assert found == {
-        "conv1": (0.01, 0.0),
-        "conv2": (0.01, 1.0),
-        "conv3": (0.01, 0.0),
-        "conv4": (0.01, 1.0),
-        "conv5": (0.01, 1.0),
-        "fc6": (0.005, 1.0),
-        "fc7": (0.005, 1.0),
-        "fc8": (0.01, 0.0),
-    }
-    for layer in LAYERS:
-        assert len(set(weights[f"{layer}/bias"].tolist())) == 1
+    deviations = (0.01, 0.01, 0.01, 0.01, 0.01, 0.005, 0.005, 0.01)
+    biases = (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)
+    for layer, deviation, bias in zip(LAYERS, deviations, biases, strict=True):
+        assert round(float(weights[f"{layer}/kernel"].std()), 4) == deviation
+        assert set(weights[f"{layer}/bias"].tolist()) == {bias}
     assert weights["conv2/kernel"].shape == (5, 5, 48, 256)
     assert weights["fc6/kernel"].shape == (9216, 4096)

@@ -1,26 +1,21 @@
+"""Differences, decomposition, Table 1 and the choice of networks by hand."""
+
+import dataclasses
 import math
 
 import pytest
-from fabricate import point, record
+from fabricate import record, result, results
 
 from yosinski_tf.results import analysis, network_result
 from yosinski_tf.system.errors import UserError
 
 TEN, LAST = "top1_mean_of_10_best", "top1"
-
-
-def _two_halves():
-    """Halves A and B of one split, B easier by 10 points than A."""
-    made = []
-    for t, o, ease in (("A", "B", 0.0), ("B", "A", 0.1)):
-        made += [
-            point(f"base{t}", 0.50 + ease),
-            point(f"{t}3{t}", 0.48 + ease),
-            point(f"{o}3{t}", 0.45 + ease),
-            point(f"{t}3{t}+", 0.51 + ease),
-            point(f"{o}3{t}+", 0.54 + ease),
-        ]
-    return made
+FAR = "natural_manmade"
+# Halves A and B of one split, B easier by 10 points than A.
+TWO_HALVES = [
+    *results({"baseA": 0.50, "A3A": 0.48, "B3A": 0.45, "A3A+": 0.51, "B3A+": 0.54}),
+    *results({"baseB": 0.60, "B3B": 0.58, "A3B": 0.55, "B3B+": 0.61, "A3B+": 0.64}),
+]
 
 
 def _component(found, name, n):
@@ -28,10 +23,10 @@ def _component(found, name, n):
     return component.estimate
 
 
-def _boost(found, layers, comparison, method):
+def _boost(networks, layers, comparison, method):
     (boost,) = [
         b
-        for b in found
+        for b in analysis.boost_table(networks, LAST)
         if (b.layers, b.comparison, b.method) == (layers, comparison, method)
     ]
     return boost.estimate
@@ -39,17 +34,11 @@ def _boost(found, layers, comparison, method):
 
 def test_relative_to_base_takes_the_base_of_the_own_half_and_seed():
     made = [
-        point("baseA", 0.5),
-        point("baseB", 0.6),
-        point("baseB", 0.7, seed=1),
-        point("A3B", 0.55),
-        point("A3B", 0.69, seed=1),
-        point("B3A", 0.52),
+        *results({"baseA": 0.5, "baseB": 0.6, "A3B": 0.55, "B3A": 0.52}),
+        *results({"baseB": 0.7, "A3B": 0.69}, seed=1),
     ]
-    found = {
-        d.point.run_id: round(d.value, 6) for d in analysis.relative_to_base(made, LAST)
-    }
-    assert found == {
+    differences = analysis.relative_to_base(made, LAST)
+    assert {d.network.run_id: round(d.value, 6) for d in differences} == {
         "random:0-A3B-s0": -5.0,
         "random:0-A3B-s1": -1.0,
         "random:0-B3A-s0": 2.0,
@@ -57,28 +46,20 @@ def test_relative_to_base_takes_the_base_of_the_own_half_and_seed():
 
 
 def test_random_layers_on_all_classes_use_the_base_on_all_classes():
-    made = [
-        point("baseB", 0.9),
-        point("baseW", 0.5, split="whole"),
-        point("R2W", 0.2, split="whole"),
-    ]
+    made = [result("baseB", 0.9), *results({"baseW": 0.5, "R2W": 0.2}, "whole")]
     (difference,) = analysis.relative_to_base(made, LAST)
     assert difference.value == pytest.approx(-30)
 
 
 def test_a_network_without_its_base_is_named_and_left_out():
-    made = [point("baseA", 0.5), point("A3B", 0.4)]
+    made = results({"baseA": 0.5, "A3B": 0.4})
     assert analysis.relative_to_base(made, LAST) == []
     assert network_result.without_base(made) == [made[1]]
 
 
 def test_measure_is_a_choice_of_two():
-    made = [
-        network_result.NetworkResult(
-            "random:0", "base", 0, None, "B", 0, 0.5, 0.6, "b"
-        ),
-        network_result.NetworkResult("random:0", "AnB", 3, "A", "B", 0, 0.4, 0.55, "a"),
-    ]
+    base, copy = result("baseB", 0.5), result("A3B", 0.4)
+    made = [base, dataclasses.replace(copy, top1_mean_of_10_best=0.46)]
     (last,) = analysis.relative_to_base(made, LAST)
     (best,) = analysis.relative_to_base(made, TEN)
     assert (last.value, best.value) == (pytest.approx(-10), pytest.approx(-5))
@@ -87,7 +68,7 @@ def test_measure_is_a_choice_of_two():
 
 
 def test_decomposition_by_hand():
-    found = analysis.decomposition(_two_halves(), LAST)
+    found = analysis.decomposition(TWO_HALVES, LAST)
     for name, mean in (("co-adaptation", 2), ("specificity", 3), ("gain", 3)):
         cell = _component(found, name, 3)
         assert cell.mean == pytest.approx(mean)
@@ -98,21 +79,17 @@ def test_decomposition_by_hand():
 
 def test_decomposition_pairs_within_the_half():
     # BnB only for the easy half B, AnB only for the hard half A: no pair.
-    made = [p for p in _two_halves() if (p.family, p.target_half) != ("BnB", "A")]
-    made = [p for p in made if (p.family, p.target_half) != ("AnB", "B")]
+    left_out = (("BnB", "A"), ("AnB", "B"))
+    made = [n for n in TWO_HALVES if (n.family, n.target_half) not in left_out]
     found = analysis.decomposition(made, LAST)
     assert _component(found, "specificity", 3).n == 0
     assert _component(found, "co-adaptation", 3).n == 1
 
 
 def test_decomposition_looks_at_one_kind_of_split():
-    made = [
-        *_two_halves(),
-        point("baseB", 0.5, split="natural_manmade"),
-        point("B3B", 0.4, split="natural_manmade"),
-    ]
+    made = [*TWO_HALVES, *results({"baseB": 0.5, "B3B": 0.4}, FAR)]
     near = analysis.decomposition(made, LAST)
-    far = analysis.decomposition(made, LAST, splits="natural_manmade")
+    far = analysis.decomposition(made, LAST, splits=FAR)
     assert _component(near, "co-adaptation", 3).mean == pytest.approx(2)
     assert _component(far, "co-adaptation", 3).mean == pytest.approx(10)
 
@@ -129,52 +106,41 @@ def test_interval_of_three_values_and_none_of_two():
 
 
 def test_boost_averages_in_three_ways():
-    made = [
-        point("baseB", 0.50),
-        point("baseB", 0.60, split="random:1"),
-        point("A5B+", 0.52),
-        point("A5B+", 0.66, split="random:1"),
-        point("A6B+", 0.56),
-    ]
-    found = analysis.boost_table(made, LAST)
+    made = results({"baseB": 0.50, "A5B+": 0.52, "A6B+": 0.56})
+    made += results({"baseB": 0.60, "A5B+": 0.66}, "random:1")
     # n = 5: 59, n = 6: 56; bases 55.
-    layers = _boost(found, (5, 7), "AnB+ over base", "layers")
+    layers = _boost(made, (5, 7), "AnB+ over base", "layers")
     assert layers.mean == pytest.approx(2.5)
     # (52 + 66 + 56) / 3 - 55
-    networks = _boost(found, (5, 7), "AnB+ over base", "networks")
+    networks = _boost(made, (5, 7), "AnB+ over base", "networks")
     assert (networks.mean, networks.n) == (pytest.approx(3), 3)
     # split 0: (2 + 6) / 2, split 1: 6
-    own = _boost(found, (5, 7), "AnB+ over base", "own base")
+    own = _boost(made, (5, 7), "AnB+ over base", "own base")
     assert (own.mean, own.n, own.low) == (pytest.approx(5), 2, None)
-    missing = _boost(found, (5, 7), "AnB+ over BnB+", "layers")
+    missing = _boost(made, (5, 7), "AnB+ over BnB+", "layers")
     assert (missing.mean, missing.n) == (None, 0)
 
 
 def test_boost_over_own_has_an_interval_from_three_units():
     made = []
     for seed, gain in enumerate((0.01, 0.02, 0.03)):
-        made += [point("baseB", 0.5, seed=seed), point("A7B+", 0.5 + gain, seed=seed)]
-    own = _boost(analysis.boost_table(made, LAST), (1, 7), "AnB+ over base", "own base")
+        made += results({"baseB": 0.5, "A7B+": 0.5 + gain}, seed=seed)
+    own = _boost(made, (1, 7), "AnB+ over base", "own base")
     assert own.mean == pytest.approx(2)
     assert own.low == pytest.approx(2 - 4.30265273 / math.sqrt(3))
 
 
 def test_boost_ignores_the_distant_split():
-    made = [
-        *_two_halves(),
-        point("baseB", 0.1, split="natural_manmade"),
-        point("A3B+", 0.9, split="natural_manmade"),
-    ]
+    made = [*TWO_HALVES, *results({"baseB": 0.1, "A3B+": 0.9}, FAR)]
     for method in analysis.METHODS:
-        found = analysis.boost_table(made, LAST)
-        cell = _boost(found, (1, 7), "AnB+ over base", method)
+        cell = _boost(made, (1, 7), "AnB+ over base", method)
         assert cell.mean == pytest.approx(4)
 
 
-def test_only_finished_records_become_points():
+def test_only_networks_of_finished_runs_are_selected():
     made = [record("A3B+", 0.5), record("A4B", 0.3, status="diverged")]
-    selection = network_result.points_from_records(made)
-    (only,) = selection.points
+    selection = network_result.finished_networks(made)
+    (only,) = selection.networks
     assert (only.family, only.n, only.source_half) == ("AnB+", 3, "A")
     assert (only.top1, only.top1_mean_of_10_best) == (0.5, 0.51)
     assert selection.left_out == ("random-0-A4B-s0",)
@@ -183,23 +149,22 @@ def test_only_finished_records_become_points():
 def test_one_network_twice_is_refused():
     made = [record("A3B", 0.5), record("A3B", 0.6, run_id="other")]
     with pytest.raises(UserError, match="other are both A3B of split random:0"):
-        network_result.points_from_records(made)
+        network_result.finished_networks(made)
 
 
 @pytest.mark.parametrize(
-    ("split", "kind"),
+    ("splits", "kind"),
     [
         ("random:12", "random"),
-        ("natural_manmade", "natural_manmade"),
-        ("manmade_natural", "natural_manmade"),
+        ("natural_manmade manmade_natural", "natural_manmade"),
         ("whole", "whole"),
         ("file:pets.txt", "file"),
     ],
 )
-def test_split_kinds(split, kind):
-    assert network_result.split_kind(split) == kind
+def test_split_kinds(splits, kind):
+    assert {network_result.split_kind(split) for split in splits.split()} == {kind}
 
 
-def test_direction_follows_the_name_of_the_split():
-    assert network_result.direction(point("A3B", 0.5, "natural_manmade")) == "man-made"
-    assert network_result.direction(point("A3B", 0.5, "manmade_natural")) == "natural"
+def test_direction_depends_on_the_order_of_the_split():
+    assert network_result.direction(result("A3B", 0.5, FAR)) == "man-made"
+    assert network_result.direction(result("A3B", 0.5, "manmade_natural")) == "natural"

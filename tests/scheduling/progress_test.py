@@ -1,4 +1,4 @@
-"""The line that says what is running."""
+"""The line in the terminal that says what is running."""
 
 import io
 import os
@@ -10,12 +10,12 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatments
 from yosinski_tf.scheduling import progress
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display, duration
-from yosinski_tf.scheduling.scheduler import Event
 from yosinski_tf.training.job import Progress
 
 NAMES = [f"class{index}" for index in range(8)]
-# random-0_A_seed0_first (one network), random-0_B_seed0_first (two).
+# random-0_A_seed0_first has one network, random-0_B_seed0_first two.
 ONE, TWO = make_cohorts(
     make_runs(
         [(make_split("random:0", NAMES), parse_treatments(["baseA", "baseB", "R1B"]))],
@@ -39,30 +39,42 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
+class Shown(Display):
+    """A display that keeps what it has shown."""
+
+    def __init__(self, steps=100, costs=COSTS, stream=None):
+        self.stream = stream or io.StringIO()
+        super().__init__(costs, steps, self.stream)
+
+    def take(self, kind, cohort, **content):
+        self.show(Event(kind, cohort, **content))
+
+    def step(self, cohort, number, rate=64.0, note=""):
+        self.take(EventKind.PROGRESS, cohort, progress=Progress(number, rate, note))
+
+    @property
+    def text(self):
+        return self.stream.getvalue()
+
+    @property
+    def last_line(self):
+        return self.text.rsplit("\x1b[K", 1)[-1]
+
+
+@pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
     return clock
 
 
-def step(cohort, number, rate=64.0):
-    return Event("progress", cohort, progress=Progress(number, rate))
-
-
-def test_what_the_user_should_know_has_a_line_of_its_own(clock):
-    stream = io.StringIO()
-    display = Display(COSTS, steps=100, stream=stream)
+def test_a_note_for_the_user_has_a_line_of_its_own():
+    display = Shown()
     note = "the checkpoint x is damaged: training starts again"
-    display.show(Event("progress", ONE, progress=Progress(0, 0.0, note)))
-    assert f"{ONE.cohort_id}: {note}\n" in stream.getvalue()
-    shown = stream.getvalue().count("damaged")
-    display.show(step(ONE, 10))
-    assert stream.getvalue().count("damaged") == shown == 1
-
-
-def last_line(stream):
-    return stream.getvalue().rsplit("\x1b[K", 1)[-1]
+    display.step(ONE, 0, 0.0, note)
+    assert f"{ONE.cohort_id}: {note}\n" in display.text
+    display.step(ONE, 10)
+    assert display.text.count("damaged") == 1
 
 
 @pytest.mark.parametrize(
@@ -86,106 +98,118 @@ def test_lengths_of_time(seconds, text):
     assert duration(seconds) == text
 
 
-def test_without_a_terminal_there_are_plain_lines_and_few(clock):
-    stream = io.StringIO()
-    display = Display(COSTS, 100, stream)
-    display.show(Event("started", TWO))
+def test_without_a_terminal_there_are_few_and_plain_lines(clock):
+    display = Shown()
+    display.take(EventKind.STARTED, TWO)
     for number in range(1, 100):
         clock.now += 1
-        display.show(step(TWO, number))
+        display.step(TWO, number)
     clock.now += 1
-    display.show(Event("finished", TWO))
-    text = stream.getvalue()
-    assert "\x1b" not in text and "\r" not in text
-    lines = text.splitlines()
-    assert lines[0] == "[    0s] start random-0_B_seed0_first: 2 networks"
+    display.take(EventKind.FINISHED, TWO)
+    assert "\x1b" not in display.text and "\r" not in display.text
+    lines = display.text.splitlines()
+    assert lines[0] == "[    0s] started random-0_B_seed0_first: 2 networks"
     assert "[ 1m40s] finished random-0_B_seed0_first: 2 networks" in lines
     assert sum("time left" in line for line in lines) == 3
 
 
-def test_a_terminal_shows_what_runs_with_its_rate(clock):
-    stream = Terminal()
-    display = Display(COSTS, 100, stream)
-    display.show(Event("started", ONE))
-    assert last_line(stream) == (
-        "random-0_A_seed0_first starting | time left unknown yet"
-    )
-    display.show(Event("started", TWO))
+def test_a_terminal_shows_what_is_running_and_its_rate(clock):
+    display = Shown(stream=Terminal())
+    display.take(EventKind.STARTED, ONE)
+    starting = "random-0_A_seed0_first starting"
+    assert display.last_line == f"{starting} | time left unknown yet"
+    display.take(EventKind.STARTED, TWO)
     clock.now += 5
-    display.show(step(TWO, 10, rate=1000.0))
+    display.step(TWO, 10, rate=1000.0)
+    assert starting in display.last_line
     # Two networks see each image.
-    line = last_line(stream)
-    assert "random-0_A_seed0_first starting" in line
-    assert "random-0_B_seed0_first step 10/100 2,000 network-images/s" in line
-    display.show(Event("finished", TWO))
-    assert "random-0_B" not in last_line(stream)
+    rate = "random-0_B_seed0_first step 10/100 2,000 network-images/s"
+    assert rate in display.last_line
+    display.take(EventKind.FINISHED, TWO)
+    assert "random-0_B" not in display.last_line
 
 
 def test_the_time_left_follows_the_work_done(clock):
-    stream = Terminal()
-    display = Display(COSTS, 10, stream)
-    display.show(Event("started", ONE))
+    display = Shown(steps=10, stream=Terminal())
+    display.take(EventKind.STARTED, ONE)
     clock.now += 10
-    display.show(step(ONE, 1))
+    display.step(ONE, 1)
     clock.now += 10
-    display.show(step(ONE, 5))
-    # 40 of 400 units in the 10 s since the first look; 350 are left.
-    assert last_line(stream).endswith("time left 1m28s")
+    display.step(ONE, 5)
+    # 40 of 400 units took 10 s since the first step was seen; 350 are left.
+    assert display.last_line.endswith("time left 1m28s")
     clock.now += 10
-    display.show(Event("finished", ONE))
-    # 90 in 20 s, 300 left.
-    assert last_line(stream).endswith("time left 1m07s")
+    display.take(EventKind.FINISHED, ONE)
+    # 90 units took 20 s; 300 are left.
+    assert display.last_line.endswith("time left 1m07s")
 
 
-def test_what_was_done_before_a_resumption_is_no_speed(clock):
-    stream = Terminal()
-    display = Display({ONE.cohort_id: 100.0}, 100, stream)
-    display.show(Event("started", ONE))
+def test_work_done_before_a_resumption_does_not_count_as_speed(clock):
+    display = Shown(costs={ONE.cohort_id: 100.0}, stream=Terminal())
+    display.take(EventKind.STARTED, ONE)
     clock.now += 10
-    display.show(step(ONE, 80))
-    assert last_line(stream).endswith("time left unknown yet")
+    display.step(ONE, 80)
+    assert display.last_line.endswith("time left unknown yet")
     clock.now += 10
-    display.show(step(ONE, 90))
-    assert last_line(stream).endswith("time left 10s")
+    display.step(ONE, 90)
+    assert display.last_line.endswith("time left 10s")
 
 
-def test_finished_networks_are_counted_and_failures_told(clock):
-    stream = io.StringIO()
-    display = Display(COSTS, 10, stream)
-    display.show(Event("failed", ONE, message="its process ended with code -9"))
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        (EventKind.STOPPED, "13s"),
+        (EventKind.TRAINED_ELSEWHERE, "3s"),
+        (EventKind.FAILED, "3s"),
+        (EventKind.LEFT_OUT, "3s"),
+    ],
+)
+def test_a_closed_cohort_is_no_work_that_is_left(clock, kind, left):
+    display = Shown(stream=Terminal())
+    display.step(TWO, 0)
+    clock.now += 27
+    display.step(TWO, 90)
+    display.take(kind, ONE)
+    # 270 units took 27 s; 30 are left, and 100 of the other cohort.
+    assert display.last_line.endswith(f"time left {left}")
+
+
+def test_finished_networks_are_counted_and_failures_explained():
+    display = Shown()
+    message = "its process ended with code -9"
+    display.take(EventKind.FAILED, ONE, message=message)
     assert display.finished == 0
-    display.show(Event("finished", TWO))
+    display.take(EventKind.FINISHED, TWO)
     assert display.finished == 2
-    assert (
-        "failed random-0_A_seed0_first: its process ended with code -9"
-        in stream.getvalue()
-    )
+    assert f"failed random-0_A_seed0_first: {message}" in display.text
 
 
-def test_a_reader_that_is_gone_ends_nothing(clock):
+def test_a_reader_that_has_gone_is_ignored():
     read, write = os.pipe()
     os.close(read)
     with open(write, "w") as stream:
-        display = Display(COSTS, 10, stream)
-        display.show(Event("started", ONE))
-        display.show(Event("finished", TWO))
+        display = Shown(stream=stream)
+        display.take(EventKind.STARTED, ONE)
+        display.take(EventKind.FINISHED, TWO)
         progress.say("Stopped.\n", stream)
-        # Nothing is left to fail when the stream is closed.
+        # Nothing is left that could fail when the stream is closed.
         stream.flush()
     assert display.finished == 2
 
 
-def test_images_are_counted_with_rate_and_time_left(monkeypatch):
-    clock = iter([0.0, 10.0, 35.0, 40.0, 60.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+def test_images_are_counted_with_rate_and_time_left(clock):
     stream = io.StringIO()
     count = progress.ImageCount(stream)
-    count.show("preparing", 1000, 9000)
-    count.show("preparing", 2000, 9000)  # too soon after the last line
-    count.show("preparing", 4500, 9000)
-    count.show("preparing", 9000, 9000)
-    count.show("checking", 0, 9000)
-    # The 1000 that were there before do not count as speed.
+    for seconds, *shown in (
+        (0, "preparing", 1000),
+        (10, "preparing", 2000),  # Too soon after the last line.
+        (35, "preparing", 4500),
+        (40, "preparing", 9000),
+        (60, "checking", 0),
+    ):
+        clock.now = 1000.0 + seconds
+        count.show(*shown, 9000)
+    # The 1000 images that were done before do not count as speed.
     assert stream.getvalue().splitlines() == [
         "preparing 1,000/9,000 images",
         "preparing 4,500/9,000 images, 100 images/s, time left 45s",

@@ -1,4 +1,4 @@
-"""Three real studies in one folder, one of them killed: 2 minutes of computing."""
+"""Three real studies share a folder and one is killed: takes 2 minutes."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Several processes that train one study folder."""
+"""Several processes train one study folder."""
 
 import itertools
 import os
@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 import stub_training
-from stub_training import cohorts
+from stub_training import cohorts, trained
 
 from yosinski_tf.study import records
 from yosinski_tf.system import locks
@@ -32,23 +32,16 @@ def wanted():
     return sorted(r.run_id for c in cohorts(TREATMENTS, SPLITS) for r in c.runs)
 
 
-def trained(runs):
-    """Run ids, and numbers of the processes that trained them."""
-    lines = (runs / "trained.txt").read_text().splitlines()
-    return sorted(line.split()[0] for line in lines), {x.split()[1] for x in lines}
-
-
 def test_three_processes_train_every_run_once_and_all_see_the_end(tmp_path):
     (tmp_path / "slow").touch()
     running = [start(tmp_path) for _ in range(3)]
     printed = [process.communicate(timeout=120) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], printed
-    ids, _ = trained(tmp_path)
-    assert ids == wanted()
+    assert trained(tmp_path) == wanted()
     assert [r.run_id for r in records.read_records(tmp_path)] == wanted()
     finished = [out.count("finished ") for out, _ in printed]
     assert sum(finished) == len(cohorts(TREATMENTS, SPLITS))
-    # One that was started late, on a busy machine, may find nothing left.
+    # On a busy machine a process that starts late may find nothing left.
     assert sum(count > 0 for count in finished) >= 2
 
 
@@ -59,7 +52,7 @@ def test_what_a_killed_process_was_training_is_done_by_the_others(tmp_path, kill
     names = wanted()
     deadline = time.monotonic() + 60
     held: list[str] = []
-    # Whichever comes first: one that started late may find nothing left to do.
+    # The first that holds a lock: one that starts late may find nothing left.
     for number in itertools.cycle(range(len(running))):
         assert time.monotonic() < deadline
         children = psutil.Process(running[number].pid).children()
@@ -77,7 +70,6 @@ def test_what_a_killed_process_was_training_is_done_by_the_others(tmp_path, kill
     ended = [p.returncode for p in running]
     assert ended.pop(number) == -signal.SIGKILL, printed
     assert ended == [0, 0], printed
-    ids, _ = trained(tmp_path)
-    assert ids == wanted()
+    assert trained(tmp_path) == wanted()
     assert [r.run_id for r in records.read_records(tmp_path)] == wanted()
     assert not list((tmp_path / locks.FOLDER).glob("*.lock"))

@@ -1,12 +1,14 @@
-"""How the workers of a training find, call and miss each other; no TensorFlow."""
+"""How the workers of a training meet and miss each other; without TensorFlow."""
 
 import threading
 import time
 
 import pytest
 import stub_training
+from waiting import wait_until
 
-from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling import multi_worker, worker_files
+from yosinski_tf.scheduling.events import EventKind
 from yosinski_tf.scheduling.worker_files import Call, Deserted, PeerLost, Presence
 from yosinski_tf.study import failures, records
 from yosinski_tf.system.errors import UserError
@@ -31,64 +33,51 @@ def gather(runs, waiting=lambda note: None, should_stop=lambda: False, patience=
     )
 
 
-def answer(runs, presence, wanted):
-    """Says that a worker is ready for the next call that is as wanted."""
-
-    def run():
-        while not wanted(worker_files.last_call(runs)):
-            time.sleep(0.01)
-        presence.ready_for(worker_files.last_call(runs).id)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
-
-
 def test_a_call_stands_until_the_next(tmp_path):
     assert worker_files.last_call(tmp_path) is None
     first = worker_files.call(tmp_path, "cohort", ["a", "b"])
-    assert (
-        worker_files.last_call(tmp_path)
-        == first
-        == Call(first.id, "cohort", ("a", "b"))
-    )
+    assert first == Call(first.id, "cohort", ("a", "b"))
+    assert worker_files.last_call(tmp_path) == first
     second = worker_files.call(tmp_path, "cohort", ["a", "b"])
     assert worker_files.last_call(tmp_path) == second != first
 
 
-def test_the_chief_waits_until_all_are_ready_for_this_very_call(tmp_path):
+def test_the_chief_waits_until_all_have_joined_this_call(tmp_path):
     earlier = worker_files.call(tmp_path, "cohort", ["run"])
     with Presence(tmp_path, 1) as presence:
         presence.ready_for(earlier.id)
-        with pytest.raises(Deserted, match=r"nothing from 1 \(host1:1\) for 0 minutes"):
+        with pytest.raises(Deserted, match=r"no sign of worker 1 \(host1:1\) for 0 m"):
             gather(tmp_path, patience=0.3)
         before = worker_files.last_call(tmp_path)
-        thread = answer(tmp_path, presence, lambda call: call != before)
+
+        def answer():
+            wait_until(lambda: worker_files.last_call(tmp_path) != before)
+            presence.ready_for(worker_files.last_call(tmp_path).id)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
         assert gather(tmp_path) == worker_files.last_call(tmp_path)
         thread.join()
 
 
-def test_who_is_waited_for_is_said_once_and_waiting_can_be_stopped(tmp_path):
+def test_waiting_for_workers_is_said_once_and_can_be_stopped(tmp_path):
     said = []
     began = time.monotonic()
     stop = lambda: time.monotonic() > began + 1  # noqa: E731
     assert gather(tmp_path, said.append, stop) is None
-    assert said == ["waits for worker 1 (host1:1), up to 0 minutes"]
+    assert said == ["waiting for worker 1 (host1:1), up to 0 minutes"]
 
 
 def test_a_worker_lives_while_its_file_changes(tmp_path):
     peer = worker_files.Peer(tmp_path, 1)
     with Presence(tmp_path, 1):
-        deadline = time.monotonic() + 10
-        while not peer.lives:
-            assert time.monotonic() < deadline
-            peer.look()
-        assert worker_files.Peer(tmp_path, 1).lives is False  # Seen once only.
+        wait_until(lambda: peer.look() or peer.lives)
+        assert worker_files.Peer(tmp_path, 1).lives is False  # Seen only once.
     peer.look()
     assert not peer.lives
 
 
-def test_the_chief_tells_how_it_ended(tmp_path):
+def test_the_chief_says_how_it_ended(tmp_path):
     with worker_files.leading(tmp_path):
         assert worker_files.last_call(tmp_path) is None
     assert worker_files.last_call(tmp_path).end == "finished"
@@ -110,30 +99,22 @@ def follow(runs, make_job=None, patience=20.0, said=None):
 
 def test_a_worker_does_not_wait_for_its_chief_forever(tmp_path):
     said = []
-    # What a chief said that has ended counts for nothing.
+    # The last word of an earlier chief.
     worker_files.call(tmp_path, end="finished")
-    with pytest.raises(
-        Deserted, match="wants worker 0, the chief, got nothing from it"
-    ):
+    with pytest.raises(Deserted, match=r"no sign of worker 0 \(the chief\) for 0 m"):
         follow(tmp_path, patience=0.5, said=said)
-    assert said == ["waits for worker 0, the chief, up to 0 minutes"]
-    assert list((tmp_path / worker_files.FOLDER).iterdir()) == [
-        tmp_path / worker_files.FOLDER / "call.json"
-    ]
+    assert said == ["waiting for worker 0 (the chief), up to 0 minutes"]
+    left = (tmp_path / worker_files.FOLDER).iterdir()
+    assert [path.name for path in left] == ["call.json"]
 
 
 @pytest.mark.parametrize("end", ["finished", "stopped"])
 def test_a_worker_ends_with_its_chief(tmp_path, end):
     worker_files.call(tmp_path, end="finished" if end == "stopped" else "stopped")
-
-    def chief():
-        time.sleep(0.5)
-        worker_files.call(tmp_path, end=end)
-
-    thread = threading.Thread(target=chief)
-    thread.start()
+    chief = threading.Timer(0.5, worker_files.call, (tmp_path,), {"end": end})
+    chief.start()
     assert follow(tmp_path) == end
-    thread.join()
+    chief.join()
 
 
 def test_a_worker_of_another_command_ends_at_once(tmp_path):
@@ -142,14 +123,14 @@ def test_a_worker_of_another_command_ends_at_once(tmp_path):
 
     with worker_files.leading(tmp_path):
         worker_files.call(tmp_path, "cohort", ["run"])
-        # It may come when the chief has called already and waits for it.
+        # The chief may have called before the worker starts.
         with pytest.raises(UserError, match="knows no run"):
             follow(tmp_path, make_job)
 
 
 def test_a_call_whose_chief_has_ended_is_not_joined(tmp_path):
     worker_files.call(tmp_path, "cohort", ["run"])
-    # Killed, it could not take its file away.
+    # A chief that was killed leaves its file.
     with Presence(tmp_path, 0):
         left = (tmp_path / worker_files.FOLDER / "0.json").read_text()
     (tmp_path / worker_files.FOLDER / "0.json").write_text(left)
@@ -172,35 +153,29 @@ def leave(job, report, should_stop):
 
 
 def train(runs, work, events):
-    return scheduler.train_all(
-        stub_training.cohorts("baseA"),
-        lambda cohort: stub_training.job(runs, cohort),
-        runs=runs,
-        processes=1,
-        report=events.append,
-        work=work,
-    )
+    made = stub_training.cohorts("baseA")
+    return stub_training.train_all(runs, made, events.append, work=work)
 
 
-def test_what_lost_a_worker_is_trained_again(tmp_path):
+def test_a_cohort_that_lost_a_worker_is_trained_again(tmp_path):
     (tmp_path / "losses").write_text("1")
     events = []
     assert train(tmp_path, lose, events) == []
-    assert "alone" in [event.kind for event in events]
+    assert EventKind.WORKER_LOST in [event.kind for event in events]
     assert not failures.read(tmp_path)
     assert [r.treatment for r in records.read_records(tmp_path)] == ["baseA"]
 
 
-def test_what_loses_a_worker_again_and_again_fails(tmp_path, monkeypatch):
+def test_a_cohort_that_keeps_losing_workers_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(multi_worker, "MOST_ATTEMPTS", 1)
     (tmp_path / "losses").write_text("9")
     (lost,) = train(tmp_path, lose, [])
-    assert "another worker has ended" in lost.message
-    assert "1 times before it got any further" in lost.message
+    assert lost.message.startswith("another worker has ended; see ")
+    assert lost.message.endswith("(1 times without progress)")
     assert list(failures.read(tmp_path)) == [lost.cohort.runs[0].run_id]
 
 
-def test_a_step_further_than_before_counts_as_progress(monkeypatch):
+def test_a_step_beyond_the_furthest_is_progress(monkeypatch):
     monkeypatch.setattr(multi_worker, "MOST_ATTEMPTS", 2)
     attempts = multi_worker.Attempts()
     assert not attempts.lost("cohort")
@@ -210,7 +185,7 @@ def test_a_step_further_than_before_counts_as_progress(monkeypatch):
     assert attempts.lost("cohort")
 
 
-def test_a_worker_that_does_not_come_ends_the_study_but_fails_nothing(tmp_path):
+def test_a_missing_worker_ends_the_study_and_fails_no_cohort(tmp_path):
     with pytest.raises(Deserted, match="worker 1 did not come"):
         train(tmp_path, leave, [])
     assert not failures.read(tmp_path)

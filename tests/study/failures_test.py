@@ -53,7 +53,7 @@ def test_a_broken_note_is_refused(tmp_path, text, words):
 
 def test_a_note_with_wrong_types_is_refused(tmp_path):
     noted(tmp_path, message=1, failed_at=[])
-    with pytest.raises(UserError, match=r"message .wanted str, got 1.*failed_at"):
+    with pytest.raises(UserError, match=r"message .needs str, found 1.*failed_at"):
         failures.read(tmp_path)
 
 

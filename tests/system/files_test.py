@@ -1,4 +1,4 @@
-"""Files that are there in full or not at all, and full disks."""
+"""Files that are written whole or not at all, and full disks."""
 
 import errno
 import os
@@ -10,6 +10,13 @@ import pytest
 
 from yosinski_tf.system import files
 from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
+
+
+def failing(*arguments):
+    def fail(*unused):
+        raise OSError(*arguments)
+
+    return fail
 
 
 def test_an_atomic_write_replaces(tmp_path):
@@ -27,10 +34,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     path = tmp_path / "file"
     write_atomically(path, b"old")
 
-    def fail(*unused):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(files.os, step, fail)
+    monkeypatch.setattr(files.os, step, failing("no space left"))
     with pytest.raises(OSError, match="no space left"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
@@ -45,30 +49,25 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(
     path = tmp_path / "record.json"
     write_atomically(path, b"old")
 
-    def fail(*unused):
-        raise OSError(number, os.strerror(number))
-
-    if step == "open":
-        monkeypatch.setattr("builtins.open", fail)
-    else:
-        monkeypatch.setattr(files.os, step, fail)
+    target = "builtins.open" if step == "open" else f"os.{step}"
+    monkeypatch.setattr(target, failing(number, os.strerror(number)))
     with pytest.raises(DiskFull) as caught:
         write_atomically(path, b"new")
     monkeypatch.undo()
-    text = str(caught.value)
-    assert text == (
+    assert str(caught.value) == (
         f"no room on the disk of {tmp_path} to write record.json"
-        f" ({os.strerror(number)}): what is finished is kept, and once there is room"
-        " the same command goes on"
+        f" ({os.strerror(number)}): free some space, then start the same command"
+        " again; finished work is kept"
     )
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["record.json"]
 
 
-def test_what_tensorflow_says_of_a_full_disk_is_understood():
-    assert files.is_full(RuntimeError("x; No space left on device"))
-    assert not files.is_full(RuntimeError("out of memory"))
-    assert not files.is_full(OSError(errno.EACCES, "Permission denied"))
+def test_an_error_of_tensorflow_about_a_full_disk_is_recognised():
+    reason = "No space left on device"
+    assert files.full_reason(RuntimeError(f"x; {reason}")) == reason
+    assert not files.full_reason(RuntimeError("out of memory"))
+    assert not files.full_reason(OSError(errno.EACCES, "Permission denied"))
 
 
 def test_leftovers_of_a_killed_process_are_removed_and_others_kept(tmp_path):
@@ -97,8 +96,8 @@ def test_leftovers_of_a_killed_process_are_removed_and_others_kept(tmp_path):
     assert (tmp_path / "study.json").exists()
 
 
-def test_what_is_not_ours_is_never_removed(tmp_path):
-    """A study folder may be anything that the user has, even a home folder."""
+def test_files_of_the_user_are_never_removed(tmp_path):
+    """A study folder may be any folder of the user, even the home folder."""
     (tmp_path / "sub").mkdir()
     names = (".mine.part", "sub/.download.part", ".x.0000000g-1.part", ".x.00-1.part")
     for name in names:
@@ -113,21 +112,20 @@ def test_what_is_not_ours_is_never_removed(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
-def test_a_folder_that_went_away_meanwhile_lists_nothing(tmp_path, monkeypatch, number):
+def test_a_folder_that_another_process_removed_lists_nothing(
+    tmp_path, monkeypatch, number
+):
     (tmp_path / "record.json").write_text("{}")
     assert files.is_listed(tmp_path / "record.json")
     assert not files.is_listed(tmp_path / "other.json")
     assert not files.is_listed(tmp_path / "nowhere" / "record.json")
 
-    def fail(path):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(files.os, "scandir", fail)
+    monkeypatch.setattr(files.os, "scandir", failing(number, os.strerror(number)))
     assert not files.is_listed(tmp_path / "record.json")
 
 
-def test_a_folder_is_asked_and_not_what_is_remembered_of_a_file(tmp_path, monkeypatch):
-    """A network file system remembers for seconds that a file was not there."""
+def test_a_file_is_looked_up_in_its_folder(tmp_path, monkeypatch):
+    """A network file system remembers for seconds that a file was missing."""
     path = tmp_path / "record.json"
     path.write_text("{}")
     with monkeypatch.context() as remembered:
@@ -137,7 +135,7 @@ def test_a_folder_is_asked_and_not_what_is_remembered_of_a_file(tmp_path, monkey
     assert found
 
 
-def test_only_an_error_that_says_so_becomes_the_sentence_of_a_full_disk(tmp_path):
+def test_only_an_error_about_a_full_disk_becomes_disk_full(tmp_path):
     with pytest.raises(DiskFull, match="to write x .No space left on device"):
         with files.room_for(tmp_path / "x"):
             raise RuntimeError("x; No space left on device")

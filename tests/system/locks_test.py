@@ -1,4 +1,4 @@
-"""Locks: one holder, and those left behind are taken over."""
+"""Locks: one holder each; stale ones are taken over."""
 
 import contextlib
 import dataclasses
@@ -11,34 +11,42 @@ import threading
 import time
 
 import pytest
+from waiting import wait_until
 
 from yosinski_tf.system import locks, processes
 from yosinski_tf.system.locks import Busy, take
 
 HOLD = """
-import pathlib, sys, time
-from yosinski_tf.system import locks
-held = locks.take(pathlib.Path(sys.argv[1]), sys.argv[2:])
+held = locks.take(runs, sys.argv[2:])
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 @contextlib.contextmanager
-def other_process(runs, *names):
-    """Another process that holds some locks until it is killed."""
+def python(code, runs, *arguments):
+    """A process that runs some code until the block ends."""
+    imports = "import pathlib, sys, time; from yosinski_tf.system import locks\n"
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, runs, *names],
+        [sys.executable, "-c", f"{imports}runs = pathlib.Path(sys.argv[1])\n{code}"]
+        + [runs, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        assert process.stdout.readline() == "held\n"
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+@contextlib.contextmanager
+def other_process(runs, *names):
+    """A process that holds some locks until it is killed."""
+    with python(HOLD, runs, *names) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 def lock_file(runs, name):
@@ -46,7 +54,7 @@ def lock_file(runs, name):
 
 
 def foreign(runs, name, **changes):
-    """A lock of a machine that cannot be asked."""
+    """A lock held by a process on another machine."""
     there = dataclasses.replace(
         processes.this_process(), host="elsewhere", machine="elsewhere"
     )
@@ -61,7 +69,7 @@ def age(path, seconds):
     os.utime(path, (then, then))
 
 
-def test_a_lock_says_who_holds_it_and_is_gone_afterwards(tmp_path):
+def test_a_lock_names_its_holder_and_is_removed_afterwards(tmp_path):
     with take(tmp_path, ["one", "two"]):
         found = json.loads(lock_file(tmp_path, "two").read_text())
         assert found["pid"] == os.getpid()
@@ -71,7 +79,7 @@ def test_a_lock_says_who_holds_it_and_is_gone_afterwards(tmp_path):
     assert [p.name for p in (tmp_path / "locks").iterdir()] == [".guard"]
 
 
-def test_what_another_process_holds_is_busy_and_nothing_else_is_taken(tmp_path):
+def test_if_one_lock_is_busy_none_is_taken(tmp_path):
     with other_process(tmp_path, "two") as process:
         with pytest.raises(Busy) as busy:
             take(tmp_path, ["one", "two", "three"])
@@ -83,15 +91,13 @@ def test_what_another_process_holds_is_busy_and_nothing_else_is_taken(tmp_path):
 def test_a_process_that_was_killed_holds_nothing(tmp_path):
     with other_process(tmp_path, "one") as process:
         process.kill()
-        # Before anyone waits for it, it is a zombie, which has a number still.
-        deadline = time.monotonic() + 10
-        while locks.holders(tmp_path, ["one"]) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        # Nobody has waited for it yet: it is a zombie, which keeps its number.
+        wait_until(lambda: not locks.holders(tmp_path, ["one"]))
         assert lock_file(tmp_path, "one").exists()
         take(tmp_path, ["one"]).release()
 
 
-def test_only_what_a_process_of_this_machine_left_is_swept(tmp_path):
+def test_only_locks_of_ended_processes_of_this_machine_are_swept(tmp_path):
     age(foreign(tmp_path, "foreign"), 1000)
     foreign(tmp_path, "dead", machine=processes.machine(), started="1")
     with take(tmp_path, ["mine"]):
@@ -100,13 +106,13 @@ def test_only_what_a_process_of_this_machine_left_is_swept(tmp_path):
         assert left == ["foreign", "mine"]
 
 
-def test_a_number_given_again_to_a_later_process_holds_nothing(tmp_path):
+def test_a_later_process_with_the_same_number_holds_nothing(tmp_path):
     foreign(tmp_path, "one", machine=processes.machine(), started="1")
     assert locks.holders(tmp_path, ["one"]) == {}
     take(tmp_path, ["one"]).release()
 
 
-def test_another_machine_is_believed_for_some_minutes(tmp_path):
+def test_a_lock_of_another_machine_is_stale_after_five_minutes(tmp_path):
     path = foreign(tmp_path, "one")
     assert locks.holders(tmp_path, ["one"])["one"].host == "elsewhere"
     age(path, 299)
@@ -118,7 +124,7 @@ def test_another_machine_is_believed_for_some_minutes(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
-def test_a_lock_that_cannot_be_read_is_believed_as_long(tmp_path, text):
+def test_so_is_a_lock_that_cannot_be_read(tmp_path, text):
     path = foreign(tmp_path, "one")
     path.write_text(text)
     with pytest.raises(Busy):
@@ -131,28 +137,22 @@ def test_a_held_lock_is_touched(tmp_path):
     with take(tmp_path, ["one"], touch_seconds=0.05) as held:
         path = lock_file(tmp_path, "one")
         age(path, 1000)
-        deadline = time.monotonic() + 10
-        while time.time() - path.stat().st_mtime > 500:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: time.time() - path.stat().st_mtime < 500)
         assert not held.lost
 
 
 @pytest.mark.parametrize("what", ["removed", "taken"])
-def test_a_lock_that_was_taken_away_is_noticed_and_left_to_its_holder(tmp_path, what):
+def test_a_lost_lock_is_noticed_and_left_to_its_new_holder(tmp_path, what):
     with take(tmp_path, ["one"], touch_seconds=0.05) as held:
         if what == "taken":
             foreign(tmp_path, "one")
         else:
             lock_file(tmp_path, "one").unlink()
-        deadline = time.monotonic() + 10
-        while not held.lost:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: held.lost)
     assert lock_file(tmp_path, "one").exists() == (what == "taken")
 
 
-def test_without_hard_links_a_file_is_made_for_one_process_only(tmp_path, monkeypatch):
+def test_without_hard_links_only_one_process_makes_a_file(tmp_path, monkeypatch):
     def refuse(*unused):
         raise PermissionError("no hard links here")
 
@@ -163,7 +163,7 @@ def test_without_hard_links_a_file_is_made_for_one_process_only(tmp_path, monkey
             take(tmp_path, ["one"])
 
 
-def test_held_waits_for_the_other_and_tells_once(tmp_path):
+def test_held_waits_for_the_holder_and_says_so_once(tmp_path):
     told = []
     with other_process(tmp_path, "folder") as process:
         threading.Timer(0.7, process.kill).start()
@@ -174,7 +174,7 @@ def test_held_waits_for_the_other_and_tells_once(tmp_path):
     assert (busy.name, busy.holder.pid) == ("folder", process.pid)
 
 
-def test_a_short_wait_is_not_told(tmp_path):
+def test_a_short_wait_is_silent(tmp_path):
     told = []
     with other_process(tmp_path, "folder") as process:
         threading.Timer(0.3, process.kill).start()
@@ -183,9 +183,7 @@ def test_a_short_wait_is_not_told(tmp_path):
     assert told == []
 
 
-def test_age_is_by_the_clock_of_the_disk_and_not_by_that_of_this_machine(
-    tmp_path, monkeypatch
-):
+def test_the_age_of_a_lock_is_by_the_clock_of_the_disk(tmp_path, monkeypatch):
     foreign(tmp_path, "one")
     monkeypatch.setattr(locks.time, "time", lambda: 1e11)
     assert locks.holders(tmp_path, ["one"])["one"].host == "elsewhere"
@@ -193,7 +191,7 @@ def test_age_is_by_the_clock_of_the_disk_and_not_by_that_of_this_machine(
         take(tmp_path, ["one"])
 
 
-def test_a_lock_that_went_away_on_another_machine_is_not_there(tmp_path, monkeypatch):
+def test_a_lock_that_another_machine_removed_is_not_held(tmp_path, monkeypatch):
     path = foreign(tmp_path, "one")
     real = type(path).read_text
 
@@ -207,9 +205,6 @@ def test_a_lock_that_went_away_on_another_machine_is_not_there(tmp_path, monkeyp
 
 
 RACE = """
-import pathlib, sys, time
-from yosinski_tf.system import locks
-runs = pathlib.Path(sys.argv[1])
 won = 0
 for number in range(60):
     while time.time() < float(sys.argv[2]) + 0.02 * number:
@@ -224,23 +219,10 @@ sys.stdin.read()
 """
 
 
-def test_of_processes_that_race_for_locks_left_behind_one_gets_each(tmp_path):
+def test_of_processes_that_race_for_stale_locks_one_gets_each(tmp_path):
     for number in range(60):
         age(foreign(tmp_path, str(number)), 1000)
     begin = str(time.time() + 1.5)
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACE, tmp_path, begin],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    try:
-        won = [int(racer.stdout.readline()) for racer in racers]
-    finally:
-        for racer in racers:
-            racer.kill()
-            racer.communicate()
-    assert sum(won) == 60
+    with contextlib.ExitStack() as stack:
+        racers = [stack.enter_context(python(RACE, tmp_path, begin)) for _ in range(3)]
+        assert sum(int(racer.stdout.readline()) for racer in racers) == 60

@@ -1,4 +1,4 @@
-"""Values from JSON against the types that a dataclass states."""
+"""Values read from JSON are checked against the types of a dataclass."""
 
 import dataclasses
 from typing import Any
@@ -43,21 +43,21 @@ def test_values_that_fit(field, value):
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("whole", True, "whole (wanted int, got True)"),
-        ("whole", 1.0, "whole (wanted int, got 1.0)"),
-        ("number", "1", "number (wanted float, got '1')"),
-        ("number", float("nan"), "number (wanted float, got nan)"),
-        ("number", 10**400, "number (wanted float, got 1" + "0" * 59 + ")"),
-        ("text", "\ud800", "text (wanted str, got '\\ud800')"),
-        ("yes", 1, "yes (wanted bool, got 1)"),
-        ("perhaps", "", "perhaps (wanted float | None, got '')"),
-        ("names", ["a", 1], "names (wanted list[str], got ['a', 1])"),
-        ("sizes", 5, "sizes (wanted tuple[int, ...], got 5)"),
-        ("table", {"a": None}, "table (wanted dict[str, float], got {'a': None})"),
+        ("whole", True, "whole (needs int, found True)"),
+        ("whole", 1.0, "whole (needs int, found 1.0)"),
+        ("number", "1", "number (needs float, found '1')"),
+        ("number", float("nan"), "number (needs float, found nan)"),
+        ("number", 10**400, "number (needs float, found 1" + "0" * 59 + ")"),
+        ("text", "\ud800", "text (needs str, found '\\ud800')"),
+        ("yes", 1, "yes (needs bool, found 1)"),
+        ("perhaps", "", "perhaps (needs float | None, found '')"),
+        ("names", ["a", 1], "names (needs list[str], found ['a', 1])"),
+        ("sizes", 5, "sizes (needs tuple[int, ...], found 5)"),
+        ("table", {"a": None}, "table (needs dict[str, float], found {'a': None})"),
         (
             "anything",
             {"a": [float("inf")]},
-            "anything (wanted dict[str, typing.Any], got {'a': [inf]})",
+            "anything (needs dict[str, typing.Any], found {'a': [inf]})",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Checkpoint files: kept, found again, and damaged in every way."""
+"""Checkpoint files: which are kept, which is found, and damage of every kind."""
 
 import hashlib
 import multiprocessing
@@ -17,15 +17,22 @@ RUNS = ("a", "b", "c")
 
 def state(step: int, runs=RUNS, settings="same") -> Checkpoint:
     arrays = {f"{run}/conv1/kernel": np.full((2, 3), step, "f4") for run in runs}
-    return Checkpoint(tuple(runs), settings, step, {"validated": step // 2}, arrays)
+    return Checkpoint(
+        runs=tuple(runs),
+        settings=settings,
+        step=step,
+        meta={"validated": step // 2},
+        arrays=arrays,
+    )
 
 
-def names(folder: pathlib.Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def steps(folder: pathlib.Path) -> list[int]:
+    """Steps of all files, in the order of their names."""
+    return [int(path.name.split(".")[-2]) for path in sorted(folder.iterdir())]
 
 
-def find(folder, wanted=RUNS, settings="same"):
-    return checkpoints.newest(folder, "cohort", wanted, settings)
+def find(folder, needed=RUNS, settings="same"):
+    return checkpoints.newest(folder, "cohort", needed, settings)
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path):
@@ -47,76 +54,51 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path):
 def test_the_last_two_are_kept_and_the_newest_is_found(tmp_path):
     for step in (5, 90, 100, 1000):
         checkpoints.write(tmp_path, "cohort", state(step))
-    assert len(names(tmp_path)) == 2
     assert find(tmp_path).checkpoint.step == 1000
-    assert sorted(name.split(".")[-2] for name in names(tmp_path)) == ["100", "1000"]
+    assert sorted(steps(tmp_path)) == [100, 1000]
 
 
-def damage_truncated(data):
-    return data[: len(data) // 2]
-
-
-def damage_one_bit(data):
+def one_bit(data):
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-def damage_last_byte(data):
-    return data[:-1]
+DAMAGES = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "one bit": one_bit,
+    "last byte": lambda data: data[:-1],
+    "a number": lambda data: data.replace(b'"step": 20', b'"step": 21', 1),
+    "empty": lambda data: b"",
+    "no header": lambda data: data.partition(b"\n")[2],
+    "other version": lambda data: data.replace(b"checkpoint 1 ", b"checkpoint 2 ", 1),
+}
 
 
-def damage_empty(data):
-    return b""
-
-
-def damage_a_number(data):
-    return data.replace(b'"step": 20', b'"step": 21', 1)
-
-
-def damage_no_header(data):
-    return data.partition(b"\n")[2]
-
-
-def damage_other_version(data):
-    return data.replace(b"checkpoint 1 ", b"checkpoint 2 ", 1)
-
-
-DAMAGES = [
-    damage_truncated,
-    damage_one_bit,
-    damage_last_byte,
-    damage_a_number,
-    damage_empty,
-    damage_no_header,
-    damage_other_version,
-]
-
-
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda f: f.__name__)
-def test_a_damaged_one_is_named_and_the_one_before_is_used(tmp_path, damage):
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_named_and_the_one_before_is_used(tmp_path, damage):
     checkpoints.write(tmp_path, "cohort", state(10))
     last = checkpoints.write(tmp_path, "cohort", state(20))
-    last.write_bytes(damage(last.read_bytes()))
+    last.write_bytes(DAMAGES[damage](last.read_bytes()))
     found = find(tmp_path)
     assert found.checkpoint.step == 10
     (problem,) = found.problems
     assert last.name in problem and "is damaged" in problem
-    # It goes on, and writes the same step again.
+    # The training continues and writes the same step again.
     checkpoints.write(tmp_path, "cohort", state(20))
     assert find(tmp_path).problems == ()
     assert find(tmp_path).checkpoint.step == 20
 
 
-def test_a_damaged_one_ahead_of_all_others_does_not_stay(tmp_path):
+def test_writing_deletes_a_damaged_file_of_a_later_step(tmp_path):
     for step in (10, 20):
         last = checkpoints.write(tmp_path, "cohort", state(step))
     last.write_bytes(b"nothing")
     checkpoints.write(tmp_path, "cohort", state(15))
     assert [find(tmp_path).checkpoint.step, *find(tmp_path).problems] == [15]
-    assert len(names(tmp_path)) == 2
+    assert len(steps(tmp_path)) == 2
 
 
-def test_two_damaged_ones_leave_none(tmp_path):
+def test_without_a_file_that_is_whole_none_is_found(tmp_path):
     for step in (10, 20):
         path = checkpoints.write(tmp_path, "cohort", state(step))
         path.write_bytes(path.read_bytes()[:100])
@@ -125,14 +107,14 @@ def test_two_damaged_ones_leave_none(tmp_path):
     assert len(found.problems) == 2
 
 
-def test_some_of_its_runs_in_another_order_are_enough(tmp_path):
+def test_a_checkpoint_serves_some_of_its_runs_in_any_order(tmp_path):
     checkpoints.write(tmp_path, "cohort", state(10))
-    for wanted in (("c", "a"), ("b",)):
-        assert find(tmp_path, wanted).checkpoint.step == 10
-        assert find(tmp_path, wanted).problems == ()
+    for needed in (("c", "a"), ("b",)):
+        assert find(tmp_path, needed).checkpoint.step == 10
+        assert find(tmp_path, needed).problems == ()
 
 
-def test_one_that_lacks_a_run_is_not_used_and_says_which(tmp_path):
+def test_a_checkpoint_that_lacks_a_run_is_not_used_and_says_which(tmp_path):
     checkpoints.write(tmp_path, "cohort", state(10))
     found = find(tmp_path, ("a", "d"))
     assert found.checkpoint is None
@@ -140,13 +122,13 @@ def test_one_that_lacks_a_run_is_not_used_and_says_which(tmp_path):
     assert "does not hold d" in problem
 
 
-def test_one_of_other_runs_alone_is_nobodys_business(tmp_path):
+def test_a_checkpoint_of_other_runs_only_is_no_problem(tmp_path):
     checkpoints.write(tmp_path, "cohort", state(10))
     assert find(tmp_path, ("d",)) == checkpoints.Found(None, ())
     assert find(tmp_path / "none") == checkpoints.Found(None, ())
 
 
-def test_runs_go_on_from_a_cohort_of_another_name_and_size(tmp_path):
+def test_runs_continue_from_a_cohort_of_another_id_and_size(tmp_path):
     checkpoints.write(tmp_path, "other", state(30, ("c", "d", "e")))
     checkpoints.write(tmp_path, "larger", state(20, ("a", "b", "c", "d")))
     checkpoints.write(tmp_path, "cohort", state(10, ("a", "b")))
@@ -156,20 +138,20 @@ def test_runs_go_on_from_a_cohort_of_another_name_and_size(tmp_path):
     assert find(tmp_path, ("e", "c")).checkpoint.step == 30
 
 
-def test_a_damaged_one_is_told_to_those_whose_it_is(tmp_path):
+def test_a_damaged_file_is_a_problem_of_its_own_runs_only(tmp_path):
     path = checkpoints.write(tmp_path, "other", state(10))
     data = path.read_bytes()
     path.write_bytes(data[:-10])
     assert path.name in find(tmp_path, ("a",)).problems[0]
     assert find(tmp_path, ("x",)).problems == ()
-    # Its name is all that is left to go by.
+    # Only its name says now which cohort it is of.
     path.write_bytes(b"")
     assert find(tmp_path, ("a",)).problems == ()
     (problem,) = checkpoints.newest(tmp_path, "other", ("a",), "same").problems
     assert path.name in problem
 
 
-def test_what_checkpoints_hold_the_highest_step_and_the_most_runs_first(tmp_path):
+def test_held_runs_are_ordered_by_step_and_by_number(tmp_path):
     for cohort, step, runs in (("x", 5, "ab"), ("y", 5, "bcd"), ("z", 40, "e")):
         checkpoints.write(tmp_path / "cohorts", cohort, state(step, runs))
     (tmp_path / "cohorts" / "x.0.50.checkpoint").write_bytes(b"nothing")
@@ -177,27 +159,28 @@ def test_what_checkpoints_hold_the_highest_step_and_the_most_runs_first(tmp_path
     assert checkpoints.held(tmp_path / "none") == []
 
 
-def test_what_a_later_one_of_more_runs_makes_useless_is_deleted(tmp_path):
+def test_writing_deletes_earlier_checkpoints_of_fewer_runs(tmp_path):
     checkpoints.write(tmp_path, "part", state(10, ("a", "b")))
     checkpoints.write(tmp_path, "part", state(20, ("a", "x")))
     checkpoints.write(tmp_path, "cohort", state(30))
-    # The one before the newest makes good for it.
-    assert [name.split(".")[-2] for name in names(tmp_path)] == ["30", "10", "20"]
+    # The one before the newest stays.
+    assert steps(tmp_path) == [30, 10, 20]
     checkpoints.write(tmp_path, "cohort", state(40))
-    assert [name.split(".")[-2] for name in names(tmp_path)] == ["30", "40", "20"]
+    assert steps(tmp_path) == [30, 40, 20]
 
 
-def test_writing_holds_no_second_copy_of_the_arrays(tmp_path):
-    large = Checkpoint(RUNS, "same", 1, {}, {"a/kernel": np.ones((6000, 4000), "f4")})
+def test_writing_makes_no_second_copy_of_the_arrays(tmp_path):
+    large = state(1)
+    large.arrays["a/kernel"] = np.ones((6000, 4000), "f4")
     tracemalloc.start()
     checkpoints.write(tmp_path, "cohort", large)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # Of 96 MB; NumPy writes 16 MB at a time.
+    # The arrays take 96 MB; NumPy writes 16 MB at a time.
     assert peak < 40e6
 
 
-def test_json_too_deep_to_read_is_damage(tmp_path):
+def test_json_that_is_too_deep_is_damage(tmp_path):
     content = b"[" * 100_000 + b"\n"
     digest = hashlib.sha256(content).hexdigest()
     path = checkpoints.write(tmp_path, "cohort", state(10))
@@ -206,24 +189,24 @@ def test_json_too_deep_to_read_is_damage(tmp_path):
     assert "RecursionError" in problem
 
 
-def test_one_of_another_recipe_is_not_used_and_says_so(tmp_path):
+def test_a_checkpoint_of_another_recipe_is_not_used_and_says_so(tmp_path):
     checkpoints.write(tmp_path, "cohort", state(10, settings="other"))
     found = find(tmp_path)
     assert found.checkpoint is None
     assert "another network, recipe" in found.problems[0]
 
 
-def test_processes_that_train_other_runs_of_a_cohort_keep_their_own(tmp_path):
+def test_processes_with_other_runs_of_a_cohort_keep_their_own_files(tmp_path):
     for step in (1, 2, 3):
         checkpoints.write(tmp_path, "cohort", state(step, ("a", "b")))
     for step in (7, 8, 9):
         checkpoints.write(tmp_path, "cohort", state(step, ("c",)))
-    assert len(names(tmp_path)) == 4
+    assert len(steps(tmp_path)) == 4
     assert find(tmp_path, ("b",)).checkpoint.step == 3
     assert find(tmp_path, ("c",)).checkpoint.step == 9
 
 
-def test_what_nobody_needs_any_more_is_deleted(tmp_path):
+def test_checkpoints_of_finished_runs_are_deleted(tmp_path):
     folder = tmp_path / "cohorts"
     checkpoints.write(folder, "cohort", state(1, ("a", "b")))
     checkpoints.write(folder, "cohort", state(2, ("b", "c")))
@@ -234,15 +217,13 @@ def test_what_nobody_needs_any_more_is_deleted(tmp_path):
         (tmp_path / run).mkdir()
         (tmp_path / run / "record.json").write_text("{}")
     checkpoints.discard(tmp_path)
-    left = names(folder)
-    # One has a run without a record, the other does not say whose it is.
-    assert len(left) == 2
-    assert left[0].endswith(".2.checkpoint") and left[1] == "what.ever.5.checkpoint"
+    # One has a run without a record, the other cannot be read.
+    assert steps(folder) == [2, 5]
     checkpoints.discard(tmp_path / "nothing")
 
 
 def die_in_write(folder, moment):
-    """Ends the process without a word, before or after a system call of a write."""
+    """Ends the process before or after one of the system calls of a write."""
     calls = iter(range(100))
 
     def mortal(call):
@@ -261,9 +242,9 @@ def die_in_write(folder, moment):
     checkpoints.write(folder, "cohort", state(30))
 
 
-def test_death_at_any_moment_of_a_write_leaves_one_to_go_on_from(tmp_path):
+def test_a_process_killed_during_a_write_leaves_a_checkpoint_to_use(tmp_path):
     context = multiprocessing.get_context("fork")
-    steps, moment, ended = [], 0, 9
+    found_steps, moment, ended = [], 0, 9
     while ended == 9:
         folder = tmp_path / str(moment)
         for step in (10, 20):
@@ -274,9 +255,9 @@ def test_death_at_any_moment_of_a_write_leaves_one_to_go_on_from(tmp_path):
         ended = process.exitcode
         found = find(folder)
         assert found.problems == ()
-        steps.append(found.checkpoint.step)
+        found_steps.append(found.checkpoint.step)
         assert len(list(folder.glob("*.checkpoint"))) in (2, 3)
         moment += 1
     # Before and after the sync, the move, and the deletion of the oldest.
-    assert len(steps) >= 7
-    assert steps == sorted(steps) and set(steps) == {20, 30}
+    assert len(found_steps) >= 7
+    assert found_steps == sorted(found_steps) and set(found_steps) == {20, 30}

@@ -1,4 +1,4 @@
-"""One batch on two devices: the results of one, within rounding."""
+"""A batch on two devices gives the results of one device, within rounding."""
 
 import contextlib
 import importlib.util
@@ -13,38 +13,31 @@ import numpy as np
 import psutil
 import pytest
 
-# Where a step is large, rounding grows to anything; here it stays rounding.
+from yosinski_tf.training.clusters import Distribution
+
+# With larger steps, differences of rounding would grow without limit.
 SMOOTH = [*commands.TINY, "--learning_rate=0.002", "--dropout=0.4", "--threads=1"]
-# Halves have 3 classes, so 9 images to validate on: one short of dividing by 2.
+# Halves have 3 classes, so 9 validation images: they do not divide by 2.
 TREATMENT = "baseB"
 
 
 def train(runs, images, *more, backend="tensorflow"):
-    done = commands.run(
-        "base",
-        *arguments(runs, images),
-        *more,
-        environment={"KERAS_BACKEND": backend},
-    )
+    environment = {"KERAS_BACKEND": backend}
+    flags = [*arguments(runs, images), *more]
+    done = commands.run("base", *flags, environment=environment)
     assert done.returncode == 0, done.stderr
     return read(runs)
 
 
-def arguments(runs, images):
-    return [
-        f"--runs={runs}",
-        f"--dataset=folder:{images}",
-        f"--treatments={TREATMENT}",
-        *SMOOTH,
-    ]
+def arguments(runs, images, settings=(f"--treatments={TREATMENT}", *SMOOTH)):
+    return [f"--runs={runs}", f"--dataset=folder:{images}", *settings]
 
 
 def start_worker(rank, ports, binary, *arguments):
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    task = {"type": "worker", "index": rank}
-    config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+    addresses = tuple(f"127.0.0.1:{port}" for port in ports)
+    cluster = Distribution("multi_worker", workers=addresses, rank=rank)
+    environment = {"TF_CONFIG": cluster.tf_config}
     more = "--distribution=multi_worker"
-    environment = {"TF_CONFIG": config}
     return commands.start(binary, *arguments, more, environment=environment)
 
 
@@ -91,9 +84,9 @@ def alone(tmp_path_factory, images):
 @pytest.mark.parametrize(
     "backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)]
 )
-def test_two_devices_are_one_within_rounding(tmp_path, images, alone, backend):
+def test_two_devices_give_the_results_of_one(tmp_path, images, alone, backend):
     if importlib.util.find_spec(backend) is None:
-        pytest.skip("wants JAX: pip install 'yosinski_tf[jax]'")
+        pytest.skip("needs JAX: pip install 'yosinski_tf[jax]'")
     mirrored = ("--distribution=mirrored", "--devices=2")
     trained = train(tmp_path, images, *mirrored, backend=backend)
     assert trained[0]["distribution"] == "mirrored"
@@ -103,12 +96,10 @@ def test_two_devices_are_one_within_rounding(tmp_path, images, alone, backend):
 
 
 @pytest.mark.slow  # about 10 s
-def test_two_workers_are_one_within_rounding(tmp_path, images, alone):
+def test_two_workers_give_the_results_of_one(tmp_path, images, alone):
     ports = free_ports(2)
-    running = [
-        start_worker(rank, ports, "base", *arguments(tmp_path, images))
-        for rank in (0, 1)
-    ]
+    flags = arguments(tmp_path, images)
+    running = [start_worker(rank, ports, "base", *flags) for rank in (0, 1)]
     printed = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0, 0], printed
     trained = read(tmp_path)
@@ -119,7 +110,7 @@ def test_two_workers_are_one_within_rounding(tmp_path, images, alone):
     assert printed[1][0].endswith(
         "Worker 1: took part in training 1 networks; the chief has finished.\n"
     )
-    # The chief wrote it, and one of them only.
+    # Only the chief wrote files.
     assert "base --runs" in trained[0]["command"]
     events = list((tmp_path / "tensorboard" / trained[0]["run_id"]).iterdir())
     assert len([path for path in events if "events" in path.name]) == 1
@@ -128,11 +119,11 @@ def test_two_workers_are_one_within_rounding(tmp_path, images, alone):
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"TF_CONFIG": "{"}, "TF_CONFIG wants the addresses of all workers"),
-        ({"KERAS_BACKEND": "jax"}, "wants TensorFlow, got KERAS_BACKEND=jax: leave it"),
+        ({"TF_CONFIG": "{"}, "TF_CONFIG needs the addresses of all workers"),
+        ({"KERAS_BACKEND": "jax"}, "needs TensorFlow, found KERAS_BACKEND=jax: leave"),
     ],
 )
-def test_what_several_workers_cannot_do_is_one_sentence(tmp_path, environment, words):
+def test_wrong_environments_of_workers_end_with_one_line(environment, words):
     flags = ["--runs=x", "--distribution=multi_worker", *commands.TINY]
     done = commands.run("base", *flags, environment=environment)
     assert done.returncode == 2
@@ -155,13 +146,8 @@ KILLED = [
 ]
 
 
-def start_killed(rank, ports, runs, images):
-    options = [f"--runs={runs}", f"--dataset=folder:{images}", *KILLED]
-    return start_worker(rank, ports, "transfer", *options)
-
-
 def kill(process):
-    """Everything at once, as when its machine stops."""
+    """Kills a process and its children at once, as when a machine stops."""
     below = psutil.Process(process.pid).children(recursive=True)
     for pid in [process.pid, *(child.pid for child in below)]:
         with contextlib.suppress(ProcessLookupError):
@@ -172,9 +158,7 @@ def kill(process):
 @pytest.fixture(scope="module")
 def alone_killed(tmp_path_factory, images):
     runs = tmp_path_factory.mktemp("alone")
-    done = commands.run(
-        "transfer", f"--runs={runs}", f"--dataset=folder:{images}", *KILLED
-    )
+    done = commands.run("transfer", *arguments(runs, images, KILLED))
     assert done.returncode == 0, done.stderr
     return runs
 
@@ -186,15 +170,17 @@ def steps_saved(runs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [1, 0])
-def test_a_worker_that_was_killed_is_waited_for(tmp_path, images, alone_killed, victim):
-    ports = free_ports(2)
-    running = [start_killed(rank, ports, tmp_path, images) for rank in (0, 1)]
+def test_the_other_worker_waits_for_one_that_is_killed(
+    tmp_path, images, alone_killed, victim
+):
+    ports, flags = free_ports(2), arguments(tmp_path, images, KILLED)
+    running = [start_worker(rank, ports, "transfer", *flags) for rank in (0, 1)]
     deadline = time.monotonic() + 200
     while not steps_saved(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     kill(running[victim])
-    # The other notices by itself, in bounded time, before anyone comes back.
+    # The other notices it in bounded time, before the killed one is started again.
     name = "random-0_B_seed0_first" + (".worker1" if victim == 0 else "")
     log = tmp_path / "logs" / f"{name}.log"
     deadline = time.monotonic() + 120
@@ -205,8 +191,8 @@ def test_a_worker_that_was_killed_is_waited_for(tmp_path, images, alone_killed, 
     assert 0 < last < STEPS
     assert not list(tmp_path.glob("*/record.json"))
 
-    running[victim] = start_killed(victim, ports, tmp_path, images)
-    # What was trained before is not trained again.
+    running[victim] = start_worker(victim, ports, "transfer", *flags)
+    # Steps before the last checkpoint are not taken again.
     later: set[int] = set()
     while not later:
         assert running[0].poll() is None
@@ -215,6 +201,6 @@ def test_a_worker_that_was_killed_is_waited_for(tmp_path, images, alone_killed, 
     printed = [process.communicate(timeout=400) for process in running]
     assert [process.returncode for process in running] == [0, 0], printed
     survivor = printed[1 - victim]
-    assert "alone random-0_B_seed0_first: another worker has ended" in survivor[1]
+    assert "interrupted random-0_B_seed0_first: another worker has ended" in survivor[1]
     for treatment in TREATMENTS:
         assert_close(read(tmp_path, treatment), read(alone_killed, treatment))

@@ -1,4 +1,4 @@
-"""A network whose loss is not finite ends; those beside it do not notice."""
+"""A network whose loss is not finite ends; this does not change the others."""
 
 import dataclasses
 
@@ -7,30 +7,20 @@ import numpy as np
 import pytest
 from tiny import (
     LONG_RECIPE,
-    RECIPE,
-    assert_same,
-    draw_images,
+    assert_same_runs,
     folder_of,
     make_job,
     make_run,
     record_of,
-    weights_of,
-    without_times,
+    stop_training,
 )
 
-from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.models import surgery
 from yosinski_tf.models.training_model import TrainingModel
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import checkpoints, trainer
-from yosinski_tf.training.job import Stopped
+from yosinski_tf.training import checkpoints, stopwatch, trainer
 
 OTHERS = ("R7B", "R3B")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return draw_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +31,9 @@ def without(tmp_path_factory, images):
     return runs
 
 
-def assert_undisturbed(without, runs):
-    for name in OTHERS:
-        assert_same(weights_of(without, name), weights_of(runs, name))
-        one, other = record_of(without, name), record_of(runs, name)
-        assert other.status == "finished"
-        assert without_times(one.history) == without_times(other.history)
-        assert one.weights_sha256 == other.weights_sha256
+def assert_others_unchanged(without, runs):
+    assert_same_runs(without, runs, OTHERS)
+    assert all(record_of(runs, name).status == "finished" for name in OTHERS)
 
 
 def test_a_network_that_starts_too_large_diverges_alone(
@@ -63,7 +49,7 @@ def test_a_network_that_starts_too_large_diverges_alone(
 
     monkeypatch.setattr(surgery, "starting_weights", too_large)
     trainer.train(make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE))
-    assert_undisturbed(without, tmp_path)
+    assert_others_unchanged(without, tmp_path)
     record = record_of(tmp_path, "baseB")
     assert (record.status, record.steps, record.loss) == ("diverged", 1, None)
     assert (record.top1, record.weights_sha256) == (0.0, "")
@@ -77,19 +63,17 @@ def test_a_network_that_diverges_later_is_diverged_after_every_restart(
     tmp_path, images, without
 ):
     job = make_job(tmp_path, images, ("R7B", "baseB", "R3B"), LONG_RECIPE)
-    with pytest.raises(Stopped):
-        trainer.train(job, should_stop=lambda: True)
+    stop_training(job)
     run, folder = make_run("baseB").run_id, tmp_path / "cohorts"
     ids = [each.run_id for each in job.cohort.runs]
     settings = _settings(folder)
     found = checkpoints.newest(folder, "cohort", ids, settings).checkpoint
     assert found.step == 64
-    # As if it had grown: at step 65 its loss is not finite.
+    # As if the weights had grown: the loss of step 65 is not finite.
     found.arrays[f"{run}/fc8/kernel"][:] = np.inf
     checkpoints.write(folder, "cohort", found)
-    with pytest.raises(Stopped):
-        trainer.train(job, should_stop=lambda: True)
-    # And as if its weights had come back: a loss that is finite again.
+    stop_training(job)
+    # As if the weights had become small again: later losses are finite.
     found = checkpoints.newest(folder, "cohort", ids, settings).checkpoint
     assert found.step == 100 and found.meta["validated"] == 0
     for name, array in found.arrays.items():
@@ -97,7 +81,7 @@ def test_a_network_that_diverges_later_is_diverged_after_every_restart(
             array[:] = 0
     checkpoints.write(folder, "cohort", found)
     trainer.train(job)
-    assert_undisturbed(without, tmp_path)
+    assert_others_unchanged(without, tmp_path)
     record = record_of(tmp_path, "baseB")
     assert (record.status, record.steps) == ("diverged", 65)
     assert [entry["step"] for entry in record.history] == [65]
@@ -108,8 +92,8 @@ def _settings(folder):
     return checkpoints._read(path).settings
 
 
-def test_a_cohort_of_which_all_have_diverged_ends_early(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(trainer, "_SECONDS_PER_CALL", 1e-9)
+def test_a_cohort_ends_when_all_have_diverged(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(stopwatch, "SECONDS_PER_REPORT", 1e-9)
     recipe = dataclasses.replace(LONG_RECIPE, learning_rate=1e30)
     steps = []
     records = trainer.train(
@@ -118,36 +102,39 @@ def test_a_cohort_of_which_all_have_diverged_ends_early(tmp_path, images, monkey
     )
     (record,) = records
     assert record.status == "diverged"
-    # The second loss is that of weights that the first step made so large.
+    # The first step makes the weights too large for the second.
     assert record.steps == 2
     assert len(steps) < 5
     assert record_of(tmp_path, "baseA").history == record.history
 
 
-def test_weights_that_are_no_numbers_are_no_finished_network(
-    tmp_path, images, monkeypatch
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_network_with_a_weight_that_is_not_finite_has_diverged(
+    tmp_path, images, monkeypatch, value
 ):
-    start = surgery.starting_weights
+    conclude = trainer.conclude
 
-    def broken(*arguments):
-        weights = start(*arguments)
-        weights["conv1/kernel"][:] = np.nan
-        return weights
+    def broken(job, setup, *rest, **options):
+        weights = setup.model.weights("baseB")
+        kernel = weights["conv1/kernel"] = weights["conv1/kernel"].copy()
+        kernel[-1, -1, -1, -1] = value
+        setup.model.assign("baseB", weights)
+        return conclude(job, setup, *rest, **options)
 
-    monkeypatch.setattr(surgery, "starting_weights", broken)
-    # On a processor a ReLU makes nought of what is no number: the loss is finite.
-    network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), activation="relu")
-    job = make_job(tmp_path, images, ["baseA"], RECIPE)
-    (record,) = trainer.train(dataclasses.replace(job, network=network))
-    assert record.loss is not None
+    # After the last loss: ReLU drops a NaN on some processors and keeps it on others.
+    monkeypatch.setattr(trainer, "conclude", broken)
+    record, other = trainer.train(make_job(tmp_path, images, ["baseB", "R3B"]))
+    assert record.loss is not None and record.history[-1]["train_loss"] is not None
     assert (record.status, record.weights_sha256) == ("diverged", "")
-    assert not folder_of(tmp_path, "baseA").joinpath("weights.npz").exists()
+    assert not folder_of(tmp_path, "baseB").joinpath("weights.npz").exists()
+    assert other.status == "finished"
+    assert folder_of(tmp_path, "R3B").joinpath("weights.npz").exists()
 
 
-def test_losses_that_were_not_finite_stay_counted():
+def test_steps_are_counted_up_to_the_first_loss_that_is_not_finite():
     value = keras.Input((1,))
     model = TrainingModel(inputs=value, outputs=value)
-    model.prepare(3)
+    model.make_totals(3)
     for losses in ([1, 1, 1], [1, np.inf, 1], [1, 1, np.nan], [1, -np.inf, 1]):
         model.totals.update_state({"loss": np.array(losses, np.float32)}, 4)
     assert np.array(model.totals.finite).tolist() == [4, 1, 2]

@@ -1,6 +1,7 @@
-"""Frozen layers computed once: the same weights, bit for bit on a processor.
+"""Outputs of frozen layers computed once: the weights have the same bits.
 
-Networks with dropout, on crops that are mirrored: 18 views of an image.
+The networks have dropout; their crops are mirrored, so an image has 18 views. Batches
+are of sizes at which an image's place in them does not matter.
 """
 
 import dataclasses
@@ -14,25 +15,23 @@ from tiny import (
     NETWORK,
     RECIPE,
     assert_same,
-    draw_images,
+    assert_same_runs,
+    checkpoint_steps,
     make_job,
     record_of,
+    stop_training,
     weights_of,
-    without_times,
 )
 
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.training import checkpoints, cohort_setup, trainer
-from yosinski_tf.training.job import Stopped
+from yosinski_tf.models import feature_rule
+from yosinski_tf.models.place_in_batch import place_matters
+from yosinski_tf.training import cohort_setup, trainer
 
-IMAGE_MEAN = dataclasses.replace(RECIPE, mean="image")
-# Two trunks, one network that looks at images, dropout above and in the trunk.
+# Without AVX-512 oneDNN multiplies six rows at a time: of such batches none remains.
+IMAGE_MEAN = dataclasses.replace(RECIPE, mean="image", batch_size=6)
+# Two trunks, a network that needs images, dropout in a trunk and above it.
 COHORT = ("A2B", "A7B", "B6B", "B1B+")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return draw_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +58,12 @@ def plain(tmp_path_factory, images, bases):
 
 
 def assert_same_run(one, other, name):
-    assert_same(weights_of(one, name), weights_of(other, name))
-    histories = [without_times(record_of(runs, name).history) for runs in (one, other)]
-    assert histories[0] == histories[1]
+    assert_same_runs(one, other, [name])
+
+
+def test_the_place_does_not_matter_in_the_batches_of_these_tests():
+    for recipe in (IMAGE_MEAN, LONG_RECIPE):
+        assert not place_matters(NETWORK, recipe, range(1, 7)), "choose another size"
 
 
 def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, capfd):
@@ -82,73 +84,88 @@ def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, pla
     assert_same_run(runs, plain, "A7B")
 
 
-# Computing them takes 28 batches of training images and one of others.
+@pytest.mark.parametrize("batch_size", [6, 8])
+def test_auto_changes_no_bit_on_any_processor(
+    tmp_path, images, bases, monkeypatch, batch_size
+):
+    # As if keeping cost nothing; 170 batches have more images than there are views.
+    for cost in ("LEAST_SAVED", "_FETCHED", "_STORED", "_COMPILED"):
+        monkeypatch.setattr(feature_rule, cost, 0)
+    recipe = dataclasses.replace(IMAGE_MEAN, batch_size=batch_size, steps=170)
+    names = ["A7B", "A2B"]
+    runs, plain = (
+        train(tmp_path / mode, images, names, mode, recipe, bases)
+        for mode in ("auto", "off")
+    )
+    assert_same_runs(runs, plain, names)
+    exact = not place_matters(NETWORK, recipe, (2, 6))
+    kept = record_of(runs, "A7B").cohort["kept_layers"]
+    assert kept == {"A": ["conv2", "fc6"] if exact else []}
+
+
+# Computing the outputs takes 28 batches of training images and one of validation.
 @pytest.mark.parametrize("answers, step", [(1, 0), (30, 100)])
 def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step):
-    # Mirroring alone: two views.
+    # Mirrored without crops: two views.
     recipe = dataclasses.replace(LONG_RECIPE, crop_size=18)
     plain = train(tmp_path / "plain", images, ["R6B", "R3B"], "off", recipe)
     job = dataclasses.replace(
         make_job(tmp_path / "parts", images, ["R6B", "R3B"], recipe),
         feature_cache="on",
     )
-    asked = iter([False] * answers + [True])
-    with pytest.raises(Stopped):
-        trainer.train(job, should_stop=lambda: next(asked))
-    kept = (job.runs / checkpoints.FOLDER).iterdir()
-    assert [int(path.name.split(".")[-2]) for path in kept] == [step]
+    stop_training(job, answers)
+    assert [*checkpoint_steps(job.runs)] == [step]
     trainer.train(job)
-    for name in ("R6B", "R3B"):
-        assert_same_run(job.runs, plain, name)
+    assert_same_runs(job.runs, plain, ["R6B", "R3B"])
 
 
-def prepare(job):
-    prepared = cohort_setup.set_up(job)
-    return prepared.model, {s: c.kept for s, c in prepared.choices.items()}
+def set_up(job):
+    setup = cohort_setup.set_up(job)
+    return setup.model, {s: kept.layers for s, kept in setup.kept_features.items()}
 
 
-def test_who_needs_no_image_is_given_none(tmp_path, images, bases):
+def test_a_cohort_that_needs_no_image_gets_none(tmp_path, images, bases):
     shutil.copytree(bases, tmp_path / "runs")
     network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.0, lrn=True)
     job = make_job(tmp_path / "runs", images, ["A7B", "A2B"], IMAGE_MEAN)
     job = dataclasses.replace(job, feature_cache="on")
     names = ["features_0", "features_1", "indices"]
     for described, kept in ((NETWORK, (2, 6)), (network, (2, 7))):
-        model, found = prepare(dataclasses.replace(job, network=described))
+        model, found = set_up(dataclasses.replace(job, network=described))
         assert found == {"A": kept}
         assert [value.name for value in model.training.inputs] == names
-        assert not model.extractors[0].wants_images
+        assert not model.extractors[0].needs_images
     job = dataclasses.replace(
         make_job(tmp_path / "runs", images, ["R1B", "baseB"], IMAGE_MEAN),
         feature_cache="on",
     )
-    model, _ = prepare(job)
+    model, _ = set_up(job)
     names = ["images", "places", "features_0", "indices"]
     assert [value.name for value in model.training.inputs] == names
 
 
-def test_a_network_is_whole_whatever_is_kept(tmp_path, images, bases):
+def test_kept_outputs_leave_the_network_whole(tmp_path, images, bases):
     shutil.copytree(bases, tmp_path / "runs")
     job = make_job(tmp_path / "runs", images, ["A7B"], IMAGE_MEAN)
     found = []
     for mode in ("on", "off"):
-        model, _ = prepare(dataclasses.replace(job, feature_cache=mode))
+        model, _ = set_up(dataclasses.replace(job, feature_cache=mode))
         pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3), np.uint8)
         found.append(np.asarray(model.single("A7B")(pixels)))
         assert set(model.weights("A7B")) == set(weights_of(bases, "baseA"))
     assert (found[0] == found[1]).all()
 
 
-def test_an_accelerator_keeps_nothing_unless_told(tmp_path, images, monkeypatch):
+def test_an_accelerator_keeps_nothing_by_default(tmp_path, images, monkeypatch):
     recipe = dataclasses.replace(
         RECIPE, steps=10**7, rate_drops=(), validate_every=10**6
     )
     job = make_job(tmp_path, images, ["R5B"], recipe)
-    assert prepare(job)[1] == {"R": (5,)}
-    monkeypatch.setattr(cohort_setup, "describe_device", lambda: "1 x GPU")
-    assert prepare(job)[1] == {"R": ()}
+    assert set_up(job)[1] == {"R": (5,)}
+    monkeypatch.setattr(cohort_setup, "accelerators", lambda: ["GPU"])
+    assert set_up(job)[1] == {"R": ()}
     job = dataclasses.replace(job, feature_cache="on")
-    assert prepare(job)[1] == {"R": (5,)}
+    assert set_up(job)[1] == {"R": (5,)}
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ def end(found, finite, since, step):
 
 def test_a_history_ends_at_the_first_loss_that_was_not_finite():
     found = [[entry(100)], [entry(100)], []]
-    # Steps 101..120 were taken; the second network's 108th was the first.
+    # Steps 101..120 were taken; the second network's loss was not finite at 108.
     end(found, [20, 7, 0], since=100, step=120)
     assert [history.diverged(each) for each in found] == [False, True, True]
     assert len(found[0]) == 1
@@ -37,7 +37,7 @@ def test_a_history_ends_once():
     found = [[entry(100)]]
     end(found, [7], since=100, step=120)
     end(found, [7], since=100, step=200)
-    # In the next period the loss happens to be finite, or is not.
+    # After the next validation the loss may be finite again, or not.
     end(found, [50], since=200, step=250)
     end(found, [0], since=200, step=250)
     assert [each["step"] for each in found[0]] == [100, 108]
@@ -61,7 +61,7 @@ def validate(found, step, train_loss, loss):
     )
 
 
-def test_a_validation_is_added_to_what_has_not_ended():
+def test_a_validation_is_added_to_histories_that_have_not_ended():
     found = [[], [entry(4, loss=None)], []]
     validate(found, 8, [1.5, 1.0, 2.0], [24.0, 12.0, np.nan])
     assert found[0] == [
@@ -76,7 +76,7 @@ def test_a_validation_is_added_to_what_has_not_ended():
         }
     ]
     assert len(found[1]) == 1
-    # Seen by the validation first: its last step made it so.
+    # Its last step diverged: the validation is the first to see it.
     assert found[2][0]["loss"] is None and history.diverged(found[2])
 
 

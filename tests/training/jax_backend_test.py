@@ -7,7 +7,7 @@ import commands
 import numpy as np
 import pytest
 
-# Where a step is large, rounding grows to anything; here it stays rounding.
+# With larger steps, differences of rounding would grow without limit.
 SMOOTH = [*commands.TINY, "--learning_rate=0.002", "--dropout=0.4", "--processes=2"]
 TREATMENTS = ("baseB", "R2B", "B6B", "B7B+")
 
@@ -15,7 +15,7 @@ TREATMENTS = ("baseB", "R2B", "B6B", "B7B+")
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
     if importlib.util.find_spec("jax") is None:
-        pytest.skip("wants JAX: pip install 'yosinski_tf[jax]'")
+        pytest.skip("needs JAX: pip install 'yosinski_tf[jax]'")
     folder = tmp_path_factory.mktemp("backends")
     images = commands.draw_folder(folder / "images", 6)
     studies = {}

@@ -1,4 +1,4 @@
-"""Training in bfloat16 and float16 beside float32: what stays exact, where it ends."""
+"""Training in bfloat16 and float16: what stays float32, and where training ends."""
 
 import functools
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models import loss_scaling, surgery
-from yosinski_tf.models.cohort import CohortModel
+from yosinski_tf.models.cohort import build_cohort
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.layers import LocalResponseNormalization
 from yosinski_tf.models.loss_scaling import optimizer_for
@@ -28,7 +28,7 @@ MEMBERS = tuple(
 
 
 def make_cohort(precision, members=MEMBERS, fc8=1.0):
-    cohort = CohortModel(
+    cohort = build_cohort(
         NETWORK,
         members,
         input_size=SIZE,
@@ -57,8 +57,8 @@ def make_cohort(precision, members=MEMBERS, fc8=1.0):
 
 
 def images():
-    """Two classes that are easily told apart: training and validation part."""
-    drawn = motifs.generate(0, train_per_class=80, validation_per_class=80)
+    """Training and validation images of two classes that differ clearly."""
+    drawn = embedded_images.generate(0, train_per_class=80, validation_per_class=80)
 
     def two(pixels, labels):
         chosen = np.isin(labels, (0, 20))
@@ -92,7 +92,7 @@ def test_variables_logits_and_losses_are_float32(precision, monkeypatch):
     assert {v.dtype for v in kept if "float" in v.dtype} == {"float32"}
     computing = {
         layer.compute_dtype
-        for layers in cohort.blocks("base0").values()
+        for layers in cohort.graph.blocks("base0").values()
         for layer in layers
         if layer.name.startswith(("conv", "fc6", "fc7"))
     }
@@ -102,7 +102,7 @@ def test_variables_logits_and_losses_are_float32(precision, monkeypatch):
 @pytest.mark.parametrize("precision", LOW)
 def test_normalisation_is_computed_in_float32(precision):
     random = np.random.default_rng(0)
-    # In float16 the squares of half of them would be infinite.
+    # In float16 the squares of half of these numbers would be infinite.
     values = random.uniform(-500, 500, (2, 3, 3, 8)).astype(np.float32)
     values = keras.ops.cast(keras.ops.cast(values, precision), "float32")
     layer = LocalResponseNormalization(alpha=0.5, dtype=f"mixed_{precision}")
@@ -115,7 +115,7 @@ def test_normalisation_is_computed_in_float32(precision):
 
 
 def first_move(precision):
-    """What one step does to a network whose gradients are small below fc8."""
+    """How one step changes a network whose gradients are small below fc8."""
     cohort = make_cohort(precision, MEMBERS[:1], fc8=2.0**-20)
     (pixels, labels), _ = images()
     before = cohort.weights("base0")
@@ -128,12 +128,12 @@ def first_move(precision):
     return {
         name: after[name].astype(np.float64) - before[name]
         for name in after
-        # Of a kernel's own size nothing of so small a step would be left.
+        # A kernel is too large to show so small a change.
         if name.endswith("bias")
     }
 
 
-def test_gradients_too_small_for_float16_arrive_as_in_float32(monkeypatch):
+def test_gradients_too_small_for_float16_survive_by_scaling(monkeypatch):
     def distances(one, other):
         return {
             name: np.linalg.norm(one[name] - other[name]) / np.linalg.norm(other[name])
@@ -143,7 +143,7 @@ def test_gradients_too_small_for_float16_arrive_as_in_float32(monkeypatch):
     exact = first_move("float32")
     for name, distance in distances(first_move("float16"), exact).items():
         assert distance < 0.1, name
-    # Without scaling they do not, so that this shows what it is for.
+    # Without scaling they are lost.
     monkeypatch.setattr(loss_scaling, "FIRST_SCALE", 1.0)
     lost = distances(first_move("float16"), exact)
     assert min(lost[f"conv{n}/bias"] for n in range(1, 6)) > 0.3
@@ -164,7 +164,6 @@ def end(precision):
     cohort.training.fit(batches, verbose=0, shuffle=False)
     cohort.validation.evaluate(*validation, batch_size=160, verbose=0)
     sums = cohort.validation.totals.sums
-    print(precision, {n: np.array(v) / 160 for n, v in sums.items()})
     return tuple(
         keras.ops.convert_to_numpy(sums[name]) / len(validation[1])
         for name in ("loss", "top1")
@@ -176,9 +175,9 @@ def end(precision):
 )
 def test_mixed_precision_ends_where_float32_does(precision):
     (exact, right), (loss, top1) = end("float32"), end(precision)
-    # At the start 0.69 and 0.5.
+    # At the start they are 0.69 and 0.5.
     assert exact.mean() < 0.65 and right.mean() > 0.62
-    # Of six networks.
+    # Six networks.
     assert np.abs(loss - exact).max() < 0.05
     assert abs(loss.mean() - exact.mean()) < 0.02
     assert abs(top1.mean() - right.mean()) < 0.05

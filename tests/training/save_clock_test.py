@@ -1,4 +1,4 @@
-"""Intervals as they are typed, and SIGTERM in a process that trains."""
+"""Intervals as a user types them, when a training saves, and SIGTERM."""
 
 import os
 import signal
@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import save_clock
 from yosinski_tf.training.save_clock import Interval, SaveClock
 
 
@@ -31,8 +30,8 @@ def test_an_interval_is_read(text, steps, minutes):
 @pytest.mark.parametrize(
     "text", ["", "min", "0", "0steps", "-5", "-1min", "1.5", "2h", "5 s", "nan", "1e3"]
 )
-def test_what_is_no_interval_is_refused(text):
-    with pytest.raises(UserError, match="wants steps, at least 1, or minutes"):
+def test_other_texts_are_refused(text):
+    with pytest.raises(UserError, match="needs steps, at least 1, or minutes"):
         Interval.parse(text)
 
 
@@ -41,7 +40,7 @@ def test_an_interval_prints_as_it_is_read(text):
     assert str(Interval.parse(text)) == text
 
 
-def test_an_interval_passes():
+def test_an_interval_is_over_after_its_steps_or_minutes():
     assert Interval(steps=5).passed(5, 0.0)
     assert not Interval(steps=5).passed(4, 1e9)
     assert Interval(minutes=0.5).passed(0, 30.0)
@@ -49,16 +48,7 @@ def test_an_interval_passes():
     assert Interval(minutes=0.0).passed(0, 0.0)
 
 
-class Clock:
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
-
-
-def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(save_clock, "time", clock)
+def test_saving_takes_less_than_2_percent_of_a_training(clock):
     saves = SaveClock(Interval(minutes=1.0), step=0, saved=False)
     assert not saves.due(10) and not saves.holds(0)
     clock.now += 60
@@ -72,16 +62,14 @@ def test_saving_takes_less_than_2_percent_of_a_training(monkeypatch):
     assert saves.due(21)
     with saves.saving(21):
         clock.now += 0.5
-    # A short one leaves the interval as it is.
+    # A short save does not change the interval.
     clock.now += 59
     assert not saves.due(22)
     clock.now += 1
     assert saves.due(22)
 
 
-def test_an_interval_of_steps_is_kept_whatever_it_costs(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(save_clock, "time", clock)
+def test_an_interval_of_steps_does_not_depend_on_the_time_of_saving(clock):
     saves = SaveClock(Interval(steps=5), step=100, saved=True)
     assert saves.holds(100) and not saves.due(104) and saves.due(105)
     with saves.saving(105):
@@ -103,7 +91,7 @@ def code_of(*lines: str) -> int:
     return ended.returncode
 
 
-def test_sigterm_ends_a_process_that_has_not_begun_and_waits_for_one_that_has():
+def test_sigterm_ends_a_process_before_its_training_and_stops_it_later():
     kill = "os.kill(os.getpid(), signal.SIGTERM)"
     made = "stop = StopRequest()"
     assert code_of(made, kill, "sys.exit(5)") == -signal.SIGTERM

@@ -1,4 +1,4 @@
-"""How fast the program is, in comparison with what is usual.
+"""How fast the program is, compared with the usual ways to do the same.
 
-Comes in: what to measure. Goes out: JSON with medians and spread, and a table.
+Comes in: what to measure, and how often. Goes out: tables of medians with their range.
 """

@@ -1,139 +1,198 @@
-"""Cohorts of growing size through the program's own trainer: time and memory."""
+"""Cohorts of growing size: time, memory, and images decoded for them."""
 
 import collections
 import dataclasses
 import pathlib
-import shutil
-import tempfile
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yosinski_tf.benchmarks.measuring import peak_memory, summary
-from yosinski_tf.experiment.cohorts import Cohort
+from yosinski_tf.benchmarks import measuring, workload
+from yosinski_tf.benchmarks.measuring import in_new_process, peak_memory, tell
+from yosinski_tf.benchmarks.table import Tables
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources.image_set import stored_image_set
+from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
-from yosinski_tf.experiment.runs import Run
-from yosinski_tf.experiment.splits import Split
-from yosinski_tf.experiment.treatments import Treatment, parse_treatment
 from yosinski_tf.machine import threads
 from yosinski_tf.training.job import Job
-from yosinski_tf.training.save_clock import Interval
 
-SIZES = (1, 2, 4, 8, 16, 29)
+_SIZES, _STORED_SIZES = (1, 2, 4, 8, 16, 29), (1, 2, 4, 8)
 # From the middle of the network outwards.
 _DEPTHS = (3, 5, 1, 7, 2, 4, 6)
-_BASES = ("baseA", "baseB")
+# Of the steps of one network's measurement, the steps between validations.
+_PERIOD_SHARE = 5
+_STORE_RECORDS = 1000
+# CaffeNet's shapes, so narrow that reading takes longer than one network's step.
+_NARROW = (4, 4, 4, 4, 4, 16, 16)
+GROWTH = "Growing cohorts of mini, images in memory"
+_TOGETHER, _STEP, _MEMORY = "networks together", "ms per network-step", "memory, MB"
 
 
-def members(size: int) -> tuple[Treatment, ...]:
-    """The first networks of a target half, in an order in which any number is fair.
+def run_growth(work: pathlib.Path, rounds: int, steps: int, number: int) -> Tables:
+    """Cohorts of `mini` on images in memory; arguments as `training_step.run`."""
+    images, recipe = workload.small_noise(work), _recipe(rounds, steps)
+    return {GROWTH: _grow(images, get_network("mini"), recipe, number, _SIZES)}
+
+
+def run_decoded(work: pathlib.Path, rounds: int, steps: int, number: int) -> Tables:
+    """Cohorts on a JPEG store, and its input alone; arguments as `run_growth`."""
+    from yosinski_tf.benchmarks import input_pipeline
+
+    recipe = _recipe(rounds, steps, image_size=256, crop_size=227, mirror=True)
+    request = input_pipeline.Request(
+        work=work,
+        photographs="",
+        records=_STORE_RECORDS,
+        image_size=recipe.image_size,
+        crop_size=recipe.crop_size,
+        batch_size=recipe.batch_size,
+        rounds=rounds,
+        steps=steps,
+    )
+    (store,) = request.make_stores("jpeg")
+    images = work / "jpeg_store"
+    study_copy.save(images, stored_image_set(store))
+    alone = input_pipeline.measure_rates(request, (input_pipeline.OURS,))
+    network = get_network("caffenet", widths=_NARROW, lrn=False)
+    return {
+        "Input alone, JPEG store": measuring.rows(alone),
+        "Growing cohorts of a narrow caffenet, JPEG store": _grow(
+            images, network, recipe, number, _STORED_SIZES
+        ),
+    }
+
+
+def _recipe(rounds: int, steps: int, **options: Any) -> Recipe:
+    period = max(2, steps // _PERIOD_SHARE)
+    return workload.make_recipe(period, rounds + 1, **options)
+
+
+def _grow(
+    images: pathlib.Path,
+    network: Network,
+    recipe: Recipe,
+    number: int,
+    sizes: Sequence[int],
+) -> list[dict[str, Any]]:
+    def job(*treatments: str) -> Job:
+        return workload.make_job(images, network, recipe, number, treatments)
+
+    tell(f"base networks to copy from, beside {images}")
+    in_new_process(train_bases, job("baseA"), job("baseB"))
+    rows = []
+    for size in sizes:
+        tell(f"a cohort of {size} on {images.name}")
+        rows.append(in_new_process(measure_cohort, job(*members(size))))
+    return rows
+
+
+def members(size: int) -> tuple[str, ...]:
+    """The first networks of a target half, in an order fair to every size.
 
     The base, then frozen and fine-tuned copies from both halves at one depth after
     the other: 29 in all.
     """
-    names = ["baseB"] + [
+    copies = (
         f"{source}{n}B{ending}"
         for n in _DEPTHS
         for source in "BA"
         for ending in ("", "+")
-    ]
-    return tuple(parse_treatment(name) for name in names[:size])
+    )
+    return ("baseB", *copies)[:size]
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What grows.
-
-    Attributes:
-      images: Folder of the data set, see `data.cache`.
-      bases: Study folder with both base networks, see `train_bases`.
-      split: The halves; half B is trained on.
-      network: The network.
-      recipe: Its validations divide the steps into periods; the first, in which
-        the model is compiled, is not counted.
-      threads: Threads that compute.
-    """
-
-    images: pathlib.Path
-    bases: pathlib.Path
-    split: Split
-    network: Network
-    recipe: Recipe
-    threads: int
-
-
-def train_bases(setting: Setting) -> None:
-    """Base networks of one step, for copies that nobody will look at."""
+def train_bases(*jobs: Job) -> None:
+    """Trains base networks one step, to be copied from. For a new process."""
     from yosinski_tf.training import trainer
 
-    recipe = dataclasses.replace(
-        setting.recipe, steps=1, rate_drops=(), learning_rate=1e-6
-    )
-    for name in _BASES:
-        job = _job(setting, setting.bases, (parse_treatment(name),), recipe)
+    for job in jobs:
         threads.set_up(job.threads)
-        trainer.train(job)
+        recipe = dataclasses.replace(job.recipe, steps=1, learning_rate=1e-6)
+        trainer.train(dataclasses.replace(job, recipe=recipe))
 
 
-def measure(setting: Setting, size: int) -> dict[str, Any]:
-    """Trains a cohort of some size, in a process of its own.
+def measure_cohort(job: Job) -> dict[str, Any]:
+    """Trains a cohort by the program's trainer. To be called in a new process.
+
+    Args:
+      job: The cohort, with its base networks in the study folder.
 
     Returns:
-      Seconds per step and images per second, with their spread over periods; the
-      peak memory that the training added; images read from a store (0 of images
-      that are in memory); how many networks, steps and images a batch were trained.
+      A row of a table: times, images decoded (0 for images in memory), and the memory
+      that training added to the process.
     """
     import tensorflow as tf
 
-    from yosinski_tf.training import trainer
-
-    threads.set_up(_job(setting, setting.bases, members(size), setting.recipe).threads)
-    # What TensorFlow takes for itself is there after a first small product.
+    threads.set_up(job.threads)
+    # What TensorFlow takes for itself it has after a first small product.
     tf.linalg.matmul(tf.ones((64, 64)), tf.ones((64, 64))).numpy()
-    read = _count_reads()
-    before = peak_memory()
-    with tempfile.TemporaryDirectory() as folder:
-        runs = pathlib.Path(folder) / "runs"
-        shutil.copytree(setting.bases, runs)
-        job = _job(setting, runs, members(size), setting.recipe)
-        records = trainer.train(job)
-    rates = [entry["images_per_second"] for entry in records[0].history[1:]]
-    batch = setting.recipe.batch_size
+    read, before = _count_reads(), peak_memory()
+    found = workload.train(job)
+    added = peak_memory() - before
+    networks, batch = len(job.cohort.runs), job.recipe.batch_size
+    periods = [
+        {
+            "ms per step": 1e3 * batch / rate,
+            _STEP: 1e3 * batch / rate / networks,
+            "images/s": rate,
+            "network-images/s": rate * networks,
+        }
+        for rate in found
+    ]
     return {
-        "networks": size,
-        "steps": setting.recipe.steps,
-        "batch_size": batch,
-        "images_per_second": summary(rates),
-        "step_seconds": summary([batch / rate for rate in rates]),
-        "memory_bytes": peak_memory() - before,
-        "images_read": read["train"],
+        _TOGETHER: networks,
+        **measuring.summaries(periods),
+        "images decoded per network-step": read["train"] / job.recipe.steps / networks,
+        _MEMORY: added / 1e6,
     }
 
 
-def _job(setting: Setting, runs: pathlib.Path, treatments, recipe: Recipe) -> Job:
-    classes = len(setting.split.classes("B"))
-    return Job(
-        Cohort("growth", tuple(Run(setting.split, t, 0) for t in treatments)),
-        setting.network,
-        recipe,
-        runs,
-        setting.images,
-        "yosinski-benchmark train",
-        threads.choose(setting.network, recipe, classes, 1, setting.threads),
-        # Saving is no part of a step.
-        Interval(minutes=1e6),
-    )
-
-
 def _count_reads() -> collections.Counter:
-    """Counts the images that this process reads from stores, by their part."""
+    """Counts from now on the images that this process reads from stores, by split."""
     from yosinski_tf.data.store.stored_images import StoredImages
 
     found: collections.Counter = collections.Counter()
     read = StoredImages.read
 
     def counted(self, indices):
-        found[self.split] += len(indices)
+        found[self.part] += len(indices)
         return read(self, indices)
 
     StoredImages.read = counted
     return found
+
+
+def draw(
+    rows: Sequence[Mapping[str, Any]], path: pathlib.Path, device: str
+) -> pathlib.Path:
+    """Draws the time of a network's step and the memory over the cohort's size.
+
+    Args:
+      rows: The table of `run_growth`.
+      path: PNG to write.
+      device: What it was measured on.
+    """
+    from yosinski_tf.figures import drawing
+
+    sizes = [row[_TOGETHER] for row in rows]
+    times = [row[_STEP] for row in rows]
+    least, median, most = ([t[k] for t in times] for k in ("min", "median", "max"))
+    with drawing.style():
+        figure = drawing.new_figure(7.0, 6.4)
+        above, below = figure.subplots(2, 1, sharex=True)
+        figure.suptitle(f"{GROWTH}, {device}", fontweight="bold")
+        above.plot(sizes, median, color="#0072b2", marker="o")
+        above.fill_between(sizes, least, most, color="#0072b2", alpha=0.2, linewidth=0)
+        above.set_title("Time of one step of one network: median, least to greatest")
+        above.set_ylabel("milliseconds")
+        below.plot(sizes, [row[_MEMORY] for row in rows], color="#d55e00", marker="D")
+        below.set_title("Memory that training adds to its process")
+        below.set_ylabel("MB")
+        below.set_xlabel(_TOGETHER)
+        for axes in (above, below):
+            axes.set_ylim(bottom=0)
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(sizes, [str(size) for size in sizes])
+            axes.minorticks_off()
+        return drawing.save(figure, path)

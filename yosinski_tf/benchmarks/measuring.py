@@ -1,120 +1,153 @@
-"""Times that can be compared: variants take turns, and every one has its spread."""
+"""One way to measure: variants take turns, and every number has its range."""
 
-import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
 import pathlib
 import resource
 import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from yosinski_tf.scheduling.progress import say
+from yosinski_tf.system.errors import UserError
 
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """One measurement.
+# What one measurement found, by name, such as `images/s`.
+Sample = Mapping[str, float]
 
-    Attributes:
-      images: Images after the first delivery.
-      seconds: Wall time that they took.
-      cpu_seconds: Time of all cores in this process meanwhile.
+
+def rates(images: int, seconds: float, processor_seconds: float) -> Sample:
+    """The rates at which some images were processed.
+
+    Args:
+      images: How many.
+      seconds: Wall time.
+      processor_seconds: Time of all cores, which other programs disturb less.
     """
-
-    images: int
-    seconds: float
-    cpu_seconds: float
+    return {
+        "images/s": images / seconds,
+        "images/s of a core": images / processor_seconds,
+    }
 
 
 def measure(batches: Iterator[int]) -> Sample:
-    """Times a pipeline from its first delivery, which is not counted, to its end.
+    """Times a pipeline from its first batch, which is not counted, to its end.
 
     Args:
-      batches: Gives the number of images of each delivery.
+      batches: Yields the number of images of each batch.
     """
     next(batches)
-    cpu, started = _cpu_seconds(), time.perf_counter()
+    processor, started = processor_time(), time.perf_counter()
     images = sum(batches)
-    return Sample(images, time.perf_counter() - started, _cpu_seconds() - cpu)
+    seconds = time.perf_counter() - started
+    return rates(images, seconds, processor_time() - processor)
 
 
-def take_turns(
-    variants: Mapping[str, Callable[[], Iterator[int]]], rounds: int
-) -> dict[str, list[Sample]]:
-    """Measures every variant once a round, so that disturbances hit all alike.
+def turns(variants: Iterable[str], number: int) -> list[str]:
+    """The order of the variants in a round: ABBA, every other round is reversed.
 
-    Args:
-      variants: What starts each of them.
-      rounds: How often; a round more comes first, which is not counted.
+    What slows the machine down for a while then hits all variants alike.
     """
-    samples: dict[str, list[Sample]] = {name: [] for name in variants}
-    for number in range(rounds + 1):
-        # Every other round the other way round: ABBA.
-        names = list(variants) if number % 2 else list(reversed(variants))
-        for name in names:
-            sample = measure(variants[name]())
-            if number:
-                samples[name].append(sample)
-    return samples
+    return list(variants)[:: -1 if number % 2 else 1]
 
 
-def summary(values: Sequence[float]) -> dict[str, Any]:
-    """Median, range and number of some values."""
-    return {
-        "median": statistics.median(values),
-        "min": min(values),
-        "max": max(values),
-        "n": len(values),
-    }
+def summary(values: Iterable[float]) -> dict[str, float]:
+    """Median, least, greatest and number (`n`) of some values."""
+    found = sorted(values)
+    median = statistics.median(found)
+    return {"median": median, "min": found[0], "max": found[-1], "n": len(found)}
 
 
-def spread(values: Mapping[str, float], digits: int = 0) -> str:
-    """A summary in words: `5 (4 to 7)`."""
-    median, least, most = (
-        f"{values[key]:,.{digits}f}" for key in ("median", "min", "max")
-    )
-    return f"{median} ({least} to {most})"
+def summaries(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+    """The summary of each number of some samples: columns of a table."""
+    return {name: summary(s[name] for s in samples) for name in samples[0]}
 
 
-def rates(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Images per second and per second of one core."""
-    return {
-        "images_per_second": summary([s.images / s.seconds for s in samples]),
-        "images_per_core_second": summary([s.images / s.cpu_seconds for s in samples]),
-    }
+def rows(samples: Mapping[str, Sequence[Sample]]) -> list[dict[str, Any]]:
+    """The summaries of each variant's samples: rows of a table."""
+    return [{"variant": name} | summaries(taken) for name, taken in samples.items()]
 
 
 def ratios(
-    samples: Mapping[str, Sequence[Sample]], one: str, other: str
-) -> dict[str, Any]:
-    """How many times as fast one variant is as another, round by round.
+    samples: Mapping[str, Sequence[Sample]], pairs: Iterable[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """How many times as fast one variant is as another: rows of a table.
 
-    By the wall clock, and by the cores' time, which other work disturbs less.
+    Args:
+      samples: Rates by variant, one sample a round. Ratios are taken within a round.
+      pairs: Which variants to compare.
     """
-    pairs = list(zip(samples[one], samples[other], strict=True))
-    return {
-        "of": one,
-        "to": other,
-        "wall": summary([_wall(a) / _wall(b) for a, b in pairs]),
-        "core": summary([_core(a) / _core(b) for a, b in pairs]),
+    within = {
+        f"{one} / {other}": [
+            {name: a[name] / b[name] for name in a}
+            for a, b in zip(samples[one], samples[other], strict=True)
+        ]
+        for one, other in pairs
     }
+    return rows(within)
+
+
+def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function in a new process, with memory and threads of its own.
+
+    Args:
+      function: A module's function, which pickle can name.
+      *arguments: Values that can be pickled.
+
+    Returns:
+      What the function returns; what it raises is raised here.
+
+    Raises:
+      UserError: If the process was killed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=_import_quietly) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise UserError(
+                "the process of a measurement was killed, as happens when memory runs"
+                " out: close other programs, or measure less"
+            ) from None
+
+
+def _import_quietly() -> None:
+    """Imports TensorFlow, which writes lines to stderr at any log level."""
+    terminal = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+def processor_time(who: int = resource.RUSAGE_SELF) -> float:
+    """Seconds of all cores for this process, or RUSAGE_CHILDREN for ended ones."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 def peak_memory() -> int:
-    """Most memory that this process has held so far, bytes (Linux)."""
+    """The most memory that this process has held so far, in bytes (Linux)."""
     # Not the peak of getrusage, which a new process takes over from its parent.
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell a process's peak memory")
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return next(int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM:"))
 
 
-def _wall(sample: Sample) -> float:
-    return sample.images / sample.seconds
+def kept_at(work: pathlib.Path, kind: str, settings: Sequence[Any]) -> pathlib.Path:
+    """Where to keep what was made with some settings: one place for each."""
+    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+    return work / f"{kind}_{digest[:10]}"
 
 
-def _core(sample: Sample) -> float:
-    return sample.images / sample.cpu_seconds
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def tell(text: str) -> None:
+    """Writes a line about progress to standard error."""
+    say(f"{text}\n", sys.stderr)

@@ -1,16 +1,15 @@
-"""Full-size photographs in any number, as a TFDS data set to be measured on.
+"""Full-size photographs in any number, as a TFDS data set, and stores of them.
 
-A few photographs become many by crops, each resized to the size of the whole;
-without any, textures are drawn. Sizes are those of ImageNet's images.
+A few photographs become many: each is a crop of one, resized to the size of the
+whole. Without any, textures are drawn. Sizes are those of ImageNet's images.
 """
 
-import collections
 import concurrent.futures
 import io
-import itertools
 import pathlib
+import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,30 +17,98 @@ import tensorflow_datasets as tfds
 from etils import epath
 from PIL import Image
 
+from yosinski_tf.benchmarks.measuring import tell
 from yosinski_tf.data.decoding import looks_like_image
+from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare.shards import StoreSettings
+from yosinski_tf.data.store.format import Store
 from yosinski_tf.machine.hardware import cores
+from yosinski_tf.study.forecast import gigabytes
 from yosinski_tf.system.errors import UserError
 
 NAME = "yosinski_photographs"
 CLASSES = 100
-_QUALITY = 96
-_LEAST_SHARE = 0.75
-_DRAWN = 40
-_SIZES = ((500, 375), (500, 333), (375, 500), (400, 350))
-_VALIDATION_PER_CLASS = 2
+_PHOTOGRAPH_QUALITY, _STORE_QUALITIES = 96, {"jpeg": 90, "raw": None}
+# Rough sizes of a photograph and of its JPEG in a store, for the room on the disk.
+_PHOTOGRAPH_BYTES, _STORED_BYTES = 130_000, 40_000
+_SMALLEST_CROP = 0.75
+# Photographs that are made before the first of them is written.
+_AT_ONCE = 256
+_TEXTURES = 40
+_TEXTURE_SIZES = ((500, 375), (500, 333), (375, 500), (400, 350))
+
+
+def make_stores(
+    folder: pathlib.Path,
+    place: str,
+    records: int,
+    image_size: int,
+    encodings: Sequence[str] = tuple(_STORE_QUALITIES),
+) -> list[Store]:
+    """Makes the photographs and a store of each encoding, unless they exist.
+
+    Args:
+      folder: Folder for them: `full` for the photographs, `jpeg`, `raw` for stores.
+      place: Folder or tar file of photographs; empty to draw textures.
+      records: Training photographs to make, besides one of each class to validate.
+      image_size: Side of the stored images, pixels.
+      encodings: Of the stores.
+
+    Raises:
+      UserError: If the disk has not enough room, or there are no photographs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    needed = records * (_PHOTOGRAPH_BYTES + _STORED_BYTES + image_size**2 * 3)
+    needed -= size_on_disk(folder)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"--work_dir needs about {gigabytes(needed)} more for {records:,} images,"
+            f" found {gigabytes(free)} free at {folder}: give another folder, or fewer"
+            " --records"
+        )
+    full = str(folder / "full")
+    tell(f"making {records:,} full-size images in {full}")
+    YosinskiPhotographs(
+        place=place, records=records, data_dir=full, file_format="tfrecord"
+    ).download_and_prepare()
+    stores = []
+    for encoding in encodings:
+        tell(f"preparing the store {folder / encoding}")
+        request = make_store.StoreRequest(
+            source=f"tfds:{NAME}",
+            data_dir=full,
+            manual_dir=None,
+            held_out=None,
+            out=folder / encoding,
+            settings=StoreSettings(image_size, encoding, _STORE_QUALITIES[encoding]),
+            skip_corrupt=False,
+            processes=cores(),
+            shard_records=None,
+            command="yosinski-benchmark",
+        )
+        stores.append(make_store.make_store(request))
+    tell(f"{folder} holds {gigabytes(size_on_disk(folder))}: delete it when done")
+    return stores
+
+
+def size_on_disk(folder: pathlib.Path) -> int:
+    """Bytes of all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def read_photographs(place: str) -> list[bytes]:
-    """The image files of a folder or a tar file, in the order of their names.
+    """The image files of a folder or a tar file, sorted by name.
 
     Raises:
-      UserError: If there are none.
+      UserError: If there are none, or they cannot be read.
     """
     path = pathlib.Path(place).expanduser()
     found: dict[str, bytes] = {}
+    reason = "none"
     try:
         if path.is_dir():
-            for file in sorted(path.rglob("*")):
+            for file in path.rglob("*"):
                 if file.is_file() and looks_like_image(str(file)):
                     found[file.as_posix()] = file.read_bytes()
         else:
@@ -50,56 +117,23 @@ def read_photographs(place: str) -> list[bytes]:
                     if member.isfile() and looks_like_image(member.name):
                         found[member.name] = tar.extractfile(member).read()
     except (OSError, tarfile.TarError) as error:
-        raise UserError(
-            f"--photographs cannot be read, {path} ({error}): give a folder of images"
-            " or a tar file of some"
-        ) from None
+        found, reason = {}, str(error)
     if not found:
         raise UserError(
-            f"--photographs has no image, {path}: give a folder of images or a tar"
-            " file of some"
+            f"--photographs needs a folder or a tar file of images, found {reason} at"
+            f" {path}: give another, or leave it out for drawn textures"
         )
     return [found[name] for name in sorted(found)]
 
 
-def draw_textures() -> list[Image.Image]:
-    """Pictures with detail at every scale, in place of photographs."""
-    random = np.random.default_rng(0)
-    drawn = []
-    for index in range(_DRAWN):
-        width, height = _SIZES[index % len(_SIZES)]
-        total = np.zeros((height, width, 3), np.float32)
-        for octave in range(2, 9):
-            coarse = random.normal(0, 1, (2**octave, 2**octave, 3)) * 0.62**octave
-            for channel in range(3):
-                layer = Image.fromarray(coarse[..., channel].astype(np.float32))
-                smooth = layer.resize((width, height), Image.Resampling.BICUBIC)
-                total[..., channel] += np.asarray(smooth)
-        total = 128 + 50 * total / total.std()
-        drawn.append(Image.fromarray(np.clip(total, 0, 255).astype(np.uint8)))
-    return drawn
-
-
-def _variation(image: Image.Image, seed: int) -> bytes:
-    random = np.random.default_rng(seed)
-    width, height = image.size
-    wide, high = (side * random.uniform(_LEAST_SHARE, 1) for side in image.size)
-    left, top = random.uniform(0, width - wide), random.uniform(0, height - high)
-    box = (left, top, left + wide, top + high)
-    crop = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
-    buffer = io.BytesIO()
-    crop.save(buffer, "JPEG", quality=_QUALITY)
-    return buffer.getvalue()
-
-
 class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
-    """As many photographs as are asked for, in 100 classes of equal size."""
+    """Photographs in 100 classes of equal size."""
 
     code_path = epath.Path(__file__)
     VERSION = tfds.core.Version("1.0.0")
 
     def __init__(self, *, place: str = "", records: int = CLASSES, **options: Any):
-        """Takes where photographs are, empty to draw some, and how many to make."""
+        """Takes where photographs are (empty to draw some) and how many to make."""
         self._place, self._records = place, records
         super().__init__(**options)
 
@@ -122,7 +156,7 @@ class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
             files = read_photographs(self._place)
             self._images = [Image.open(io.BytesIO(f)).convert("RGB") for f in files]
         else:
-            self._images = draw_textures()
+            self._images = _draw_textures()
         validation = range(self._records, self._records + CLASSES)
         return {
             "train": self._generate_examples(range(self._records)),
@@ -130,34 +164,44 @@ class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, numbers: range) -> Iterator[tuple[int, Any]]:
-        waiting: collections.deque = collections.deque()
-        numbers = iter(numbers)
         with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-            while True:
-                for number in itertools.islice(numbers, 256 - len(waiting)):
-                    image = self._images[number % len(self._images)]
-                    future = pool.submit(_variation, image, number)
-                    waiting.append((number, future))
-                if not waiting:
-                    return
-                number, future = waiting.popleft()
-                yield (
-                    number,
-                    {
-                        "image": io.BytesIO(future.result()),
-                        "label": number % CLASSES,
-                        "file_name": f"{number:07d}.jpg",
-                    },
-                )
+            for start in range(0, len(numbers), _AT_ONCE):
+                some = numbers[start : start + _AT_ONCE]
+                for number, data in zip(some, pool.map(self._make, some), strict=True):
+                    yield (
+                        number,
+                        {
+                            "image": io.BytesIO(data),
+                            "label": number % CLASSES,
+                            "file_name": f"{number:07d}.jpg",
+                        },
+                    )
+
+    def _make(self, number: int) -> bytes:
+        """A random crop, resized to the size of the whole image, as a JPEG file."""
+        random = np.random.default_rng(number)
+        image = self._images[number % len(self._images)]
+        width, height = image.size
+        wide, high = (side * random.uniform(_SMALLEST_CROP, 1) for side in image.size)
+        left, top = random.uniform(0, width - wide), random.uniform(0, height - high)
+        box = (left, top, left + wide, top + high)
+        buffer = io.BytesIO()
+        crop = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
+        crop.save(buffer, "JPEG", quality=_PHOTOGRAPH_QUALITY)
+        return buffer.getvalue()
 
 
-def prepare(folder: pathlib.Path, place: str, records: int) -> None:
-    """Makes the data set in a folder, unless it is there.
-
-    Raises:
-      UserError: If the photographs cannot be read.
-    """
-    builder = YosinskiPhotographs(
-        place=place, records=records, data_dir=str(folder), file_format="tfrecord"
-    )
-    builder.download_and_prepare()
+def _draw_textures() -> list[Image.Image]:
+    """Pictures with detail at every scale, as photographs have."""
+    random = np.random.default_rng(0)
+    drawn = []
+    for index in range(_TEXTURES):
+        size = _TEXTURE_SIZES[index % len(_TEXTURE_SIZES)]
+        total = np.zeros((size[1], size[0], 3))
+        for octave in range(2, 9):
+            coarse = random.integers(0, 256, (2**octave, 2**octave, 3), np.uint8)
+            smooth = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+            total += (np.asarray(smooth) - 127.5) * 0.62**octave
+        total = 128 + 50 * total / total.std()
+        drawn.append(Image.fromarray(np.clip(total, 0, 255).astype(np.uint8)))
+    return drawn

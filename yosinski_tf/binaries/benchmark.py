@@ -1,150 +1,218 @@
-"""Measures how fast parts of the program are; one word says which."""
+"""Measures how fast parts of the program are; the first word says which part."""
 
+import datetime
+import inspect
 import json
 import os
 import pathlib
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags, logging
 
-from yosinski_tf.binaries import benchmark_study, benchmark_train
-from yosinski_tf.binaries.benchmark_train import described, say
+from yosinski_tf.benchmarks import cohort_growth, target_half, training_step
+from yosinski_tf.benchmarks.table import Tables, markdown
 from yosinski_tf.binaries.job import command_line
-from yosinski_tf.study.forecast import gigabytes
+from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
+from yosinski_tf.machine.hardware import cores
+from yosinski_tf.machine.threads import choose_threads, default_processes
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 
 FLAGS = flags.FLAGS
-_SUMMARY = """yosinski-benchmark input: the input pipeline against the bare decoder and
-against what is written by hand today, in images per second; first batch, memory,
-disk. Images are made from photographs, once, and kept in --work_dir.
+_PARTS = {
+    "step": training_step.run,
+    "growth": cohort_growth.run_growth,
+    "input": cohort_growth.run_decoded,
+}
 
-Example: yosinski-benchmark input --photographs=DIR --work_dir=benchmark"""
-_INPUT = (
-    *("photographs", "records", "work_dir", "image_size", "crop_size"),
-    *("batch_size", "rounds", "steps", "out"),
-)
+
+def _integers(*flags_: tuple[str, int | None, int, str]) -> None:
+    """Defines flags: name, default, least value and help."""
+    for name, default, least, meaning in flags_:
+        flags.DEFINE_integer(name, default, meaning, lower_bound=least)
+
+
+def _define_common(rounds: int, steps: int, least: int, meaning: str) -> None:
+    _integers(("rounds", rounds, 1, "Measurements of each."))
+    _integers(("steps", steps, least, meaning))
+    flags.DEFINE_string(
+        "work_dir", "benchmark", "Folder for images, stores and studies (1 GB or more)."
+    )
+    flags.DEFINE_string("out", "", "JSON file (default: in WORK_DIR).")
 
 
 def _define_input() -> None:
     flags.DEFINE_string(
         "photographs", "", "Folder or tar file of images (default: drawn textures)."
     )
-    flags.DEFINE_integer(
-        "records", 20_000, "Full-size images to make.", lower_bound=500
+    _integers(
+        ("records", 20_000, 500, "Full-size images to make."),
+        ("image_size", 256, 8, "Side of stored images."),
+        ("crop_size", 227, 8, "Side of the crop."),
+        ("batch_size", 256, 1, "Images per batch."),
     )
-    flags.DEFINE_string("work_dir", "benchmark", "Folder for images and stores.")
-    flags.DEFINE_integer("image_size", 256, "Side of stored images.", lower_bound=8)
-    flags.DEFINE_integer("crop_size", 227, "Side of the crop.", lower_bound=8)
-    flags.DEFINE_integer("batch_size", 256, "Images of a batch.", lower_bound=1)
-    flags.DEFINE_integer("rounds", 7, "Measurements of each.", lower_bound=1)
-    flags.DEFINE_integer("steps", 40, "Batches of a measurement.", lower_bound=2)
-    flags.DEFINE_string("out", "", "JSON file (default: WORK_DIR/input.json).")
+    _define_common(7, 40, 2, "Batches of a measurement.")
 
 
-def _input() -> None:
+def _input(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
+    """yosinski-benchmark input: our input pipeline against the bare decoder and
+    against the pipeline that is written by hand today, in images per second; the first
+    batch, memory, disk. Images are made from photographs, once, and kept in --work_dir.
+
+    Example: yosinski-benchmark input --photographs=DIR --work_dir=benchmark
+    """
     if FLAGS.crop_size > FLAGS.image_size:
         raise UserError(
-            f"--crop_size is {FLAGS.crop_size}: wanted at most the image size,"
-            f" {FLAGS.image_size}"
+            f"--crop_size needs at most the image size, {FLAGS.image_size}, found"
+            f" {FLAGS.crop_size}: give a smaller one"
         )
+    from yosinski_tf.benchmarks import input_pipeline
+
+    if FLAGS.photographs:
+        place = pathlib.Path(FLAGS.photographs).expanduser().absolute()
+        settings["photographs"] = str(place)
+    return input_pipeline.run(input_pipeline.Request(work=work, **settings))
+
+
+def _define_train() -> None:
+    flags.DEFINE_list(
+        "measure", list(_PARTS), f"What to measure: some of {', '.join(_PARTS)}."
+    )
+    _define_common(
+        *(7, 150, 2),
+        "Steps of a measurement of mini; caffenet takes a fiftieth, cohorts a fifth.",
+    )
+
+
+def _train(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
+    """yosinski-benchmark train: training steps of one network, ours and plain
+    Keras, with the share of the machine's ceiling; time and memory as a cohort grows;
+    images decoded per step of a network, from a JPEG store. Tables, JSON and a plot.
+
+    Example: yosinski-benchmark train --work_dir=benchmark
+    """
+    if not FLAGS.measure or set(FLAGS.measure) - set(_PARTS):
+        raise UserError(
+            f"--measure needs some of {', '.join(_PARTS)}, found"
+            f" {','.join(FLAGS.measure)!r}: leave it out for all"
+        )
+    settings["threads"] = cores()
+    tables: dict[str, list] = {}
+    for part, measure in _PARTS.items():
+        if part in FLAGS.measure:
+            tables |= measure(work, FLAGS.rounds, FLAGS.steps, cores())
+    return tables
+
+
+def _define_study() -> None:
+    flags.DEFINE_list(
+        "precisions",
+        ["float32", "bfloat16"],
+        "Number formats of the program's variants; plain Keras has float32.",
+    )
+    processes = "Trainings side by side (default: one per core, up to four)."
+    size = "Most networks together (18: yosinski-study's choice for two processes)."
+    _integers(("processes", None, 1, processes), ("cohort_size", 18, 1, size))
+    flags.DEFINE_list(
+        "treatments", ["all"], "What is trained on half B (all: 36 networks)."
+    )
+    _define_common(3, 1500, 1, "Steps of every network.")
+
+
+def _study(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
+    """yosinski-benchmark study: the networks of one half trained as cohorts, each
+    alone by the same trainer, and each alone by plain Keras, from end to end, on the
+    embedded images. The same command continues a stopped one.
+
+    Example: yosinski-benchmark study --work_dir=benchmark
+    """
+    precisions = tuple(dict.fromkeys(FLAGS.precisions))
+    if precisions[:1] != ("float32",) or set(precisions) - set(PRECISIONS):
+        raise UserError(
+            f"--precisions needs float32 and then some of {', '.join(PRECISIONS)},"
+            f" found {','.join(FLAGS.precisions)!r}: give such as float32,bfloat16"
+        )
+    known = target_half.networks_of_half()
+    treatments = tuple(dict.fromkeys(FLAGS.treatments))
+    treatments = known if treatments == ("all",) else treatments
+    strange = [name for name in treatments if name not in known]
+    if strange or "baseB" not in treatments:
+        wrong = ",".join(strange or treatments)
+        raise UserError(
+            "--treatments needs baseB and networks of half B, such as"
+            f" baseB,R3B,A3B,B3B+, found {wrong!r}: leave it out for all"
+        )
+    processes = FLAGS.processes or default_processes()
+    chosen = choose_threads(get_network("mini"), Recipe(), 20, processes)
+    settings |= {"precisions": precisions, "treatments": treatments}
+    settings |= {"processes": processes, "threads": chosen.number or cores()}
+    return target_half.run(target_half.Request(work=work, **settings))
+
+
+# By first word: what defines its flags, and what measures (its help).
+_WORDS = {
+    "input": (_define_input, _input),
+    "train": (_define_train, _train),
+    "study": (_define_study, _study),
+}
+
+
+def _main(word: str, names: Sequence[str]) -> None:
+    """Measures, writes JSON and the plot, prints the tables."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.set_verbosity(logging.ERROR)
-    from yosinski_tf.benchmarks import input_benchmark
-    from yosinski_tf.benchmarks.input_table import table
-
     work = pathlib.Path(FLAGS.work_dir).expanduser().absolute()
-    place = FLAGS.photographs and str(pathlib.Path(FLAGS.photographs).absolute())
-    request = input_benchmark.Request(
-        work,
-        place,
-        FLAGS.records,
-        FLAGS.image_size,
-        FLAGS.crop_size,
-        FLAGS.batch_size,
-        FLAGS.rounds,
-        FLAGS.steps,
-    )
-    _check_room(request)
-    stores = input_benchmark.make_stores(request, say)
-    say(f"{work} holds {gigabytes(_size(work))}; delete it when you are done")
-    settings = {
-        name: FLAGS[name].value
-        for name in _INPUT
-        if name not in ("photographs", "work_dir", "out")
-    }
-    measured = input_benchmark.run(request, stores, say)
+    settings = {n: FLAGS[n].value for n in names if n not in ("work_dir", "out")}
+    tables = _WORDS[word][1](work, settings)
+    from yosinski_tf.training.provenance import describe_device, versions
+
     found = {
-        **described(settings),
-        "photographs": place or "drawn textures",
-        "full_size_bytes": _size(request.full) / FLAGS.records,
-        **measured,
+        "command": command_line.command(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        # Not before measuring: describing an accelerator takes hold of it.
+        "device": describe_device(),
+        "versions": versions(),
+        "settings": settings,
+        "tables": tables,
     }
-    out = pathlib.Path(FLAGS.out) if FLAGS.out else work / "input.json"
+    out = pathlib.Path(FLAGS.out) if FLAGS.out else work / f"{word}.json"
     write_atomically(out, json.dumps(found, indent=1).encode())
-    print(table(found))
-    print(f"\nJSON  {out}")
-
-
-def _check_room(request: Any) -> None:
-    home = next(p for p in (request.work, *request.work.parents) if p.exists())
-    needed = request.needed_bytes() - _size(request.work)
-    free = shutil.disk_usage(home).free
-    if needed > free:
-        raise UserError(
-            f"--work_dir needs about {gigabytes(needed)} more for {request.records:,}"
-            f" images, {home} has {gigabytes(free)} free: give another folder or fewer"
-            " --records"
-        )
-
-
-def _size(folder: pathlib.Path) -> int:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sum(path.stat().st_size for path in files)
-
-
-# Flags, job, names of the flags and summary.
-_Part = tuple[Callable[[], None], Callable[[], None], tuple[str, ...], str]
-_PARTS: dict[str, _Part] = {
-    "input": (_define_input, _input, _INPUT, _SUMMARY),
-    "train": (
-        benchmark_train.define,
-        benchmark_train.main,
-        benchmark_train.NAMES,
-        benchmark_train.SUMMARY,
-    ),
-    "study": (
-        benchmark_study.define,
-        benchmark_study.main,
-        benchmark_study.NAMES,
-        benchmark_study.SUMMARY,
-    ),
-}
+    print(
+        f"{found['date'][:10]}, {found['device']}, TensorFlow"
+        f" {found['versions']['tensorflow']}; rounds: {FLAGS.rounds}; median (least to"
+        f" greatest)\n\n{markdown(tables)}\nJSON  {out}"
+    )
+    if growth := tables.get(cohort_growth.GROWTH):
+        path = out.with_suffix(".png")
+        print(f"plot  {cohort_growth.draw(growth, path, found['device'])}")
 
 
 def run() -> None:
     """Entry point."""
     word = next(iter(sys.argv[1:]), "")
-    if word not in _PARTS:
-        wanted = ", ".join(_PARTS)
-        if word in ("--help", "-h"):
-            summaries = "\n\n".join(part[-1] for part in _PARTS.values())
-            print(f"{summaries}\n\nWhat to measure comes first: {wanted}.")
-            sys.exit(0)
+    if word in ("--help", "-h"):
+        for _, measure in _WORDS.values():
+            print(f"{inspect.getdoc(measure)}\n")
+        print(f"The first word says what to measure: {', '.join(_WORDS)}.")
+        sys.exit(0)
+    if word not in _WORDS:
         print(
-            f"yosinski-benchmark: wanted what to measure as the first word, one of"
-            f" {wanted}, got {word!r}: see --help",
+            "yosinski-benchmark: needs what to measure as the first word, one of"
+            f" {', '.join(_WORDS)}, found {word!r}: see --help",
             file=sys.stderr,
         )
         sys.exit(2)
-    define, main, names, summary = _PARTS[word]
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
+    define, measure = _WORDS[word]
+    before = set(FLAGS)
     define()
-    command_line.run(main, summary, [("What to measure", names)])
+    names = [name for name in FLAGS if name not in before]
+    groups = [("What to measure", names)]
+    command_line.run(lambda: _main(word, names), inspect.getdoc(measure), groups)
 
 
 if __name__ == "__main__":

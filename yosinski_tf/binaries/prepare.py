@@ -136,10 +136,11 @@ def _tell(store: Store) -> None:
     files = (path for path in store.folder.rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in files)
     print(f"Store        {store.folder}, {megabytes(size)}")
-    for name, (least, most) in make_store.class_counts(store).items():
+    for name, part in store.parts.items():
+        counts = store.class_counts(name)
         print(
-            f"{name:12} {store.splits[name].num_images:,} images of"
-            f" {len(store.class_names):,} classes, {least:,} to {most:,} of each"
+            f"{name:12} {part.num_images:,} images of {len(counts):,} classes,"
+            f" {counts.min():,} to {counts.max():,} of each"
         )
     if store.skipped:
         print(f"left out     {len(store.skipped):,} images that cannot be read")

@@ -40,7 +40,7 @@ def _main() -> int:
             if FLAGS.published
             else None
         )
-    print(write_report.results_table(selection.points, FLAGS.measure))
+    print(write_report.results_table(selection.networks, FLAGS.measure))
     show_paths(paths)
     if comparison:
         print(f"\n{comparison.summary.read_text()}")
@@ -50,15 +50,17 @@ def _main() -> int:
 
 def show_paths(paths: write_report.ReportPaths) -> None:
     """Prints where the files of a report are."""
-    _show(paths, "results", paths.results)
+    _show(paths, "results", paths.table)
 
 
 def _show(
-    paths: write_report.ReportPaths | published_report.ComparisonPaths,
+    paths: write_report.ReportPaths,
     name: str,
     table: pathlib.Path | None,
 ) -> None:
     print(f"\nsummary  {paths.summary}")
+    if paths.page:
+        print(f"page     {paths.page}")
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
     if paths.reduced_data:
         print(f"         {paths.reduced_data}")

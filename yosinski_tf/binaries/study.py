@@ -62,7 +62,7 @@ def _main() -> int:
     with messages.reporting(plan.runs):
         paths = write_report.write_report(plan.runs, FLAGS.measure)
         records, selection = write_report.read_study(plan.runs)
-    print(f"\n{write_report.results_table(selection.points, FLAGS.measure)}")
+    print(f"\n{write_report.results_table(selection.networks, FLAGS.measure)}")
     show_paths(paths)
     print(f"TensorBoard  tensorboard --logdir {plan.runs / 'tensorboard'}")
     if FLAGS.export:

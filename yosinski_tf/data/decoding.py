@@ -1,8 +1,8 @@
-"""From any image to RGB pixels of one size, the same way for every source.
+"""Decodes any image to RGB pixels of one size, the same way for every source.
 
-Images are warped to a square, aspect ratio ignored, as the paper's authors did
-with ImageNet. The filter is Pillow's Lanczos, which takes in every pixel when
-it shrinks an image (antialiasing).
+Images are warped to a square without keeping the aspect ratio, as the paper's authors
+did with ImageNet. The filter is Pillow's Lanczos, which uses every pixel when it
+shrinks an image (antialiasing).
 """
 
 import collections
@@ -19,36 +19,35 @@ from PIL import Image, UnidentifiedImageError
 from yosinski_tf.machine.hardware import cores
 from yosinski_tf.system.errors import UserError
 
-# Pixel formats only: Pillow's EPS reader, for one, would start Ghostscript.
+# Pixel formats only: for other formats Pillow may start programs (Ghostscript).
 _FORMATS = (
     *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"),
     *("PPM", "MPO", "AVIF", "JPEG2000"),
 )
-_REMEDY = "wanted an image such as JPEG or PNG; replace or remove it"
-# Large photographs may be decoded at 1/2, 1/4 or 1/8 of their size, as long as
-# that is at least this many times the wanted size; the filter does the rest.
 DRAFT_FACTOR = 3
-# One task for the pool: long enough to hide its overhead at 64 x 64 pixels.
+"""Large JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size, as long as that is
+at least this many times the final size; the filter does the rest."""
+# Images per task of a thread: enough to hide a task's overhead at 64 x 64 pixels.
 _BATCH = 64
 
 
 def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
     """Decodes and warps one image.
 
-    Colour maps, greyscale, CMYK and other colour spaces become RGB; 16-bit
-    greyscale is scaled to 8 bits; transparency is dropped; of several frames
-    the first counts; EXIF rotation is not applied.
+    Palettes, greyscale, CMYK and other colour spaces become RGB. 16-bit greyscale is
+    scaled to 8 bits. Transparency, EXIF rotation and all frames but the first are
+    ignored.
 
     Args:
       source: The file's content, or its path.
-      name: What to call it in an error message.
-      image_size: Height and width of the result.
+      name: The image's name for error messages.
+      image_size: Height and width of the result, pixels.
 
     Returns:
       uint8 [image_size, image_size, 3], RGB, 0..255.
 
     Raises:
-      UserError: If it is no image, damaged, or too large to be one.
+      UserError: If it is not an image, damaged, or too large.
     """
     try:
         data = source
@@ -59,22 +58,25 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
             return warp(image, image_size)
     except MemoryError:
         raise
-    # Pillow's decoders meet damaged files with errors of many types.
+    # Pillow's decoders raise errors of many types for damaged files.
     except Exception as error:
         reason = str(error)
         if isinstance(error, UnidentifiedImageError):
-            reason = "it is no image"
-        raise UserError(f"cannot read image {name} ({reason}): {_REMEDY}") from None
+            reason = "it is not an image"
+        raise UserError(
+            f"cannot read image {name} ({reason}): replace it with an image such as"
+            " JPEG or PNG, or remove it"
+        ) from None
 
 
 def warp(image: Image.Image, image_size: int) -> np.ndarray:
-    """Turns an image to RGB and resizes it, ignoring its aspect ratio.
+    """Converts an image to RGB and resizes it, ignoring its aspect ratio.
 
     Returns:
       uint8 [image_size, image_size, 3].
 
     Raises:
-      UserError: If its pixels are 32-bit numbers, whose range is not known.
+      UserError: If its pixels are 32-bit numbers, whose range is unknown.
     """
     rgb = _to_rgb(image)
     size = (image_size, image_size)
@@ -84,7 +86,7 @@ def warp(image: Image.Image, image_size: int) -> np.ndarray:
 
 
 def looks_like_image(path: str) -> bool:
-    """Whether a file is an image by its ending or else by its first bytes."""
+    """Whether a file is an image by its extension or, failing that, its first bytes."""
     extension = os.path.splitext(path)[1].lower()
     if Image.registered_extensions().get(extension) in _FORMATS:
         return True
@@ -97,24 +99,30 @@ def looks_like_image(path: str) -> bool:
 
 def decode_all(
     sources: Iterable[tuple[str, bytes | str]],
-    out: np.ndarray,
+    count: int,
+    image_size: int,
     advance: Callable[[int], None],
-) -> None:
-    """Decodes many images with one thread per processor.
+) -> np.ndarray:
+    """Decodes many images with one thread per core.
 
     Args:
-      sources: Name and content (or path) of each image; taken as they are
-        needed, so contents need not all be in memory.
-      out: uint8 [N, S, S, 3], filled in order, one image per source.
-      advance: Called from this thread with the number of images just done.
+      sources: Name and content (or path) of each image. They are taken as they are
+        needed, so their contents need not fit into memory together.
+      count: Number of images.
+      image_size: Height and width to warp them to, pixels.
+      advance: Called from the calling thread with the number of images just done.
+
+    Returns:
+      uint8 [count, image_size, image_size, 3], in the order of the sources.
 
     Raises:
-      UserError: If one of them cannot be read.
+      UserError: If an image cannot be read.
     """
+    images = np.empty((count, image_size, image_size, 3), np.uint8)
 
     def decode_batch(start: int, batch: list[tuple[str, bytes | str]]) -> int:
         for position, (name, source) in enumerate(batch, start):
-            out[position] = decode_image(source, name, out.shape[1])
+            images[position] = decode_image(source, name, image_size)
         return len(batch)
 
     workers = cores()
@@ -122,7 +130,7 @@ def decode_all(
     sources = iter(sources)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         try:
-            for start in range(0, len(out), _BATCH):
+            for start in range(0, count, _BATCH):
                 batch = list(itertools.islice(sources, _BATCH))
                 waiting.append(pool.submit(decode_batch, start, batch))
                 if len(waiting) > 2 * workers:
@@ -132,12 +140,13 @@ def decode_all(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    return images
 
 
 def _open(source: bytes | io.BufferedReader) -> Image.Image:
     Image.init()
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    # Some formats are left out when Pillow is built; naming them would fail.
+    # A build of Pillow may lack some formats, and naming these would fail.
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
 
 

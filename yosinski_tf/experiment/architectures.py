@@ -1,10 +1,11 @@
 """The networks that can be chosen by name.
 
-`caffenet` is the network that the paper's authors released; `mini` is made for
-small images.
+`caffenet` is the network that the paper's authors released. `mini` has the
+same eight layers and is made for small images (not in the paper).
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Conv, Dense, Network
@@ -22,13 +23,13 @@ def _mini(
     return Network(
         name="mini",
         layers=(
-            Conv("conv1", conv1, kernel=5, stride=2, pool=3, lrn=lrn),
-            Conv("conv2", conv2, kernel=3, pool=3, lrn=lrn),
-            Conv("conv3", conv3, kernel=3),
-            Conv("conv4", conv4, kernel=3),
-            Conv("conv5", conv5, kernel=3, pool=3),
-            Dense("fc6", fc6, dropout=dropout),
-            Dense("fc7", fc7, dropout=dropout),
+            Conv(name="conv1", filters=conv1, kernel=5, stride=2, pool=3, lrn=lrn),
+            Conv(name="conv2", filters=conv2, kernel=3, pool=3, lrn=lrn),
+            Conv(name="conv3", filters=conv3, kernel=3),
+            Conv(name="conv4", filters=conv4, kernel=3),
+            Conv(name="conv5", filters=conv5, kernel=3, pool=3),
+            Dense("fc6", fc6, dropout),
+            Dense("fc7", fc7, dropout),
             Dense("fc8", num_outputs),
         ),
         activation=activation,
@@ -45,30 +46,22 @@ def _caffenet(
     conv1, conv2, conv3, conv4, conv5, fc6, fc7 = widths
     if any(width % 2 for width in widths[:5]):
         raise UserError(
-            "--widths wants even numbers for conv1..conv5 of caffenet, whose"
-            f" convolutions have two groups, got {list(widths[:5])}"
+            "--widths needs even numbers for conv1..conv5 of caffenet, whose"
+            f" convolutions have two groups, found {list(widths[:5])}"
         )
-    dense = {"deviation": 0.005, "bias": 1.0, "dropout": dropout}
+    conv, dense = CaffeConv, functools.partial(CaffeDense, deviation=0.005, bias=1.0)
+    grouped = functools.partial(CaffeConv, groups=2, bias=1.0)
     return Network(
         name="caffenet",
         layers=(
-            CaffeConv("conv1", conv1, kernel=11, stride=4, pool=3, lrn=lrn),
-            CaffeConv(
-                "conv2",
-                conv2,
-                kernel=5,
-                padding=2,
-                groups=2,
-                bias=1.0,
-                pool=3,
-                lrn=lrn,
-            ),
-            CaffeConv("conv3", conv3, kernel=3, padding=1),
-            CaffeConv("conv4", conv4, kernel=3, padding=1, groups=2, bias=1.0),
-            CaffeConv("conv5", conv5, kernel=3, padding=1, groups=2, bias=1.0, pool=3),
-            CaffeDense("fc6", fc6, **dense),
-            CaffeDense("fc7", fc7, **dense),
-            CaffeDense("fc8", num_outputs),
+            conv(name="conv1", filters=conv1, kernel=11, stride=4, pool=3, lrn=lrn),
+            grouped(name="conv2", filters=conv2, kernel=5, padding=2, pool=3, lrn=lrn),
+            conv(name="conv3", filters=conv3, kernel=3, padding=1),
+            grouped(name="conv4", filters=conv4, kernel=3, padding=1),
+            grouped(name="conv5", filters=conv5, kernel=3, padding=1, pool=3),
+            dense(name="fc6", units=fc6, dropout=dropout),
+            dense(name="fc7", units=fc7, dropout=dropout),
+            CaffeDense(name="fc8", units=num_outputs),
         ),
         activation=activation,
         pixel_scale=1.0,
@@ -77,12 +70,12 @@ def _caffenet(
 
 @dataclasses.dataclass(frozen=True)
 class UsualImages:
-    """What images a network is given unless a recipe says otherwise.
+    """The images of a network unless a recipe says otherwise.
 
     Attributes:
       image_size: Side that images are warped to, pixels.
       crop_size: Side of the crop that the network sees, pixels.
-      mean: `pixel` or `image`: what is subtracted.
+      mean: What is subtracted: `pixel` or `image`, see `Recipe.mean`.
     """
 
     image_size: int
@@ -98,10 +91,10 @@ _USUAL_IMAGES = {
 
 
 def usual_images(name: str) -> UsualImages:
-    """The images that the network of a name is made for.
+    """The images that a network is made for.
 
     Raises:
-      UserError: If there is no such network.
+      UserError: If no network has this name.
     """
     _check_name(name)
     return _USUAL_IMAGES[name]
@@ -111,31 +104,29 @@ def get_network(name: str, **settings: Any) -> Network:
     """The network of a name, with some of its settings replaced.
 
     Args:
-      name: `caffenet`: the network that the paper's authors released, for 227 x
-        227 images. `mini`: the paper's eight layers, made for 32 x 32 and
-        64 x 64 images (not in the paper).
+      name: `caffenet`, for 227 x 227 images, or `mini`, for 32 x 32 and 64 x 64.
       **settings: `activation`, `lrn`, `widths` (of conv1..fc7), `dropout` and
         `num_outputs` (of fc8, None for one per class; the authors' networks
         had 1000 for 500 classes).
 
     Raises:
-      UserError: If there is no such network or a setting is out of range.
+      UserError: If no network has this name or a setting is out of range.
     """
     _check_name(name)
     widths = settings.get("widths")
     if widths is not None and (len(widths) != 7 or min(widths) < 1):
         raise UserError(
-            "--widths wants seven positive numbers, for conv1..conv5, fc6 and fc7,"
-            f" got {list(widths)}"
+            "--widths needs seven positive numbers, for conv1..conv5, fc6 and fc7,"
+            f" found {list(widths)}"
         )
     dropout = settings.get("dropout", 0.0)
     if not 0 <= dropout < 1:
-        raise UserError(f"--dropout wants at least 0 and under 1, got {dropout}")
+        raise UserError(f"--dropout needs at least 0 and under 1, found {dropout}")
     return NETWORKS[name](**settings)
 
 
 def _check_name(name: str) -> None:
     if name not in NETWORKS:
         raise UserError(
-            f"unknown network {name!r}: wanted one of {', '.join(sorted(NETWORKS))}"
+            f"--network needs one of {', '.join(sorted(NETWORKS))}, found {name!r}"
         )

@@ -45,12 +45,12 @@ class Cohort:
 def make_cohorts(
     runs: Iterable[Run], cohort_size: int | None = None
 ) -> tuple[Cohort, ...]:
-    """Packs runs into cohorts, in an order in which bases come first.
+    """Packs runs into cohorts; those without copies, such as bases, come first.
 
     Args:
-      runs: The runs; those that copy from a base form other cohorts than
-        those that start at random, since they must wait.
-      cohort_size: Most runs in one cohort; None for no limit.
+      runs: The runs. Those that copy from a base have cohorts of their own,
+        since they must wait for it.
+      cohort_size: The largest number of runs in a cohort; None for no limit.
     """
     groups: dict[tuple, list[Run]] = {}
     for run in runs:
@@ -58,21 +58,23 @@ def make_cohorts(
         key = (copies, run.seed, run.split.slug, run.treatment.target)
         groups.setdefault(key, []).append(run)
     cohorts = []
-    for (copies, seed, slug, target), members in groups.items():
+    for (copies, seed, slug, target), members in sorted(
+        groups.items(), key=lambda group: group[0][0]
+    ):
         parts = math.ceil(len(members) / (cohort_size or len(members)))
         stage = "copies" if copies else "first"
         for part in range(parts):
             name = f"{slug}_{target}_seed{seed}_{stage}"
             if parts > 1:
                 name += f"_{part}"
-            # As even as can be: the last would otherwise be any small rest.
+            # Parts of even size: a small last one would waste its start-up.
             start, end = (-(-len(members) * i // parts) for i in (part, part + 1))
-            cohorts.append((copies, Cohort(name, tuple(members[start:end]))))
-    return tuple(cohort for _, cohort in sorted(cohorts, key=lambda item: item[0]))
+            cohorts.append(Cohort(name, tuple(members[start:end])))
+    return tuple(cohorts)
 
 
 def without(cohorts: Iterable[Cohort], done: Collection[str]) -> tuple[Cohort, ...]:
-    """The cohorts less the runs whose ids are in `done`."""
+    """The cohorts without the runs whose ids are in `done`."""
     left = []
     for cohort in cohorts:
         runs = tuple(run for run in cohort.runs if run.run_id not in done)
@@ -84,19 +86,19 @@ def without(cohorts: Iterable[Cohort], done: Collection[str]) -> tuple[Cohort, .
 def apart(
     cohorts: Iterable[Cohort], held: Iterable[Collection[str]]
 ) -> tuple[Cohort, ...]:
-    """Cuts cohorts so that what was begun together can go on together.
+    """Cuts cohorts so that runs of one checkpoint are trained on together.
 
-    Networks are added to a study, and the size of cohorts changes: no
-    checkpoint then holds all of a cohort, and one that holds a part would be of
-    no use to it. How runs are packed changes no result.
+    After networks are added to a study, or the size of cohorts changes, no
+    checkpoint may hold all runs of a cohort, and a cohort is resumed only from
+    one that does. Results do not depend on how runs are packed.
 
     Args:
       cohorts: The cohorts.
-      held: Ids of the runs that each checkpoint holds, the preferred one first.
+      held: Ids of the runs in each checkpoint, the preferred checkpoint first.
 
     Returns:
-      The cohorts in the same order; of those that are cut the first part keeps
-      the id, and the others are named after their first treatment too.
+      The cohorts in the same order. The first part of a cohort keeps its id;
+      the ids of the others end with their first treatment.
     """
     held, parts = [frozenset(each) for each in held], []
     for cohort in cohorts:
@@ -127,10 +129,10 @@ def multiply_accumulates(
 ) -> int:
     """Multiply-accumulates of one training step on one image, for all runs.
 
-    A trained layer counts three times: forward, and the gradients of its
-    weights and of its input (which the lowest trained layer does not need).
-    Frozen layers are counted once, forward, for each source: a cohort shares
-    them.
+    A trained layer counts three times: forward, for the gradient of its weights
+    and for the gradient of its input (not needed by the lowest trained layer).
+    The runs of a cohort share the frozen layers of a source: each of these
+    counts once, forward.
     """
     layers = [
         layer.multiply_accumulates for layer in network.count(input_size, num_classes)

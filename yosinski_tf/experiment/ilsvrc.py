@@ -1,9 +1,8 @@
 """Facts about the 1000 classes of ILSVRC2012.
 
-`ilsvrc_classes.txt` lists the WordNet ids in sorted order, which is the class
-index 0..999, each with the half it falls into in the natural/man-made split of
-the paper's authors: 449 natural and 551 man-made classes (paper, section 3.2;
-lists as in the released code).
+`ilsvrc_classes.txt` lists the WordNet ids in the order of the class index,
+0..999, each with its half of the authors' natural/man-made split: 449 natural
+and 551 man-made classes (paper, section 3.2; lists as in the released code).
 """
 
 import importlib.resources
@@ -23,8 +22,7 @@ def class_families() -> dict[str, str]:
 def families(class_names: Sequence[str]) -> tuple[str, ...] | None:
     """`natural` or `manmade` for each class.
 
-    Returns:
-      One word per class, or None unless every name is an ILSVRC WordNet id.
+    Returns None unless every name is an ILSVRC WordNet id.
     """
     known = class_families()
     if not all(name in known for name in class_names):

@@ -12,19 +12,20 @@ from typing import Any
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.typecheck import wrong_fields
 
-ACTIVATIONS = ("relu", "leaky_relu")
+# The slope below zero of each activation.
+ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1}
 
 
 @dataclasses.dataclass(frozen=True)
 class Conv:
-    """A convolution, its activation, and what follows up to the next layer.
+    """A convolution with its activation, pooling and normalisation.
 
     Attributes:
       name: Layer name, `conv1`..`conv5`.
       filters: Output channels.
       kernel: Side of the square kernel, pixels.
-      stride: Step of the kernel, pixels; padding is zero "same" padding.
-      pool: Side of the max-pooling window that follows, step 2; 0 for none.
+      stride: Step of the kernel, pixels. Zeros are padded as for Keras' "same".
+      pool: Side of the max-pooling window, pixels, at step 2; 0 for no pooling.
       lrn: Whether local response normalisation follows the pooling.
     """
 
@@ -36,29 +37,29 @@ class Conv:
     lrn: bool = False
 
     def kernel_shape(self, depth: int) -> tuple[int, int, int, int]:
-        """Shape of the kernel over an input of so many channels."""
+        """Shape of the kernel over an input of `depth` channels."""
         return (self.kernel, self.kernel, depth, self.filters)
 
     def convolved(self, side: int) -> int:
-        """Side of the convolution's output, pixels."""
+        """Side of the convolution's output for an input of `side` pixels."""
         return math.ceil(side / self.stride)
 
     def pooled(self, side: int) -> int:
-        """Side of what pooling makes of the convolution's output, pixels."""
+        """Side after pooling, for a convolution's output of `side` pixels."""
         return math.ceil(side / 2) if self.pool else side
 
 
 @dataclasses.dataclass(frozen=True)
 class CaffeConv(Conv):
-    """A convolution in the form that the authors' software, Caffe, has.
+    """A convolution as in Caffe, the authors' software.
 
-    Its pooling does not pad and rounds its output up: windows at the lower and
-    right border are cut off there.
+    Pooling adds no padding and rounds its output size up: the windows at the
+    lower and right border are smaller.
 
     Attributes:
       padding: Zeros added on each side, pixels.
-      groups: Parts that input and output channels are divided into; each part
-        of the output sees one part of the input.
+      groups: Groups of channels. Each group of output channels sees only its
+        own group of input channels.
       deviation: Standard deviation of the normal initial weights.
       bias: Initial bias.
     """
@@ -69,25 +70,25 @@ class CaffeConv(Conv):
     bias: float = 0.0
 
     def kernel_shape(self, depth: int) -> tuple[int, int, int, int]:
-        """Shape of the kernel, all groups side by side."""
+        """Shape of the kernel, with the groups side by side in the last axis."""
         return (self.kernel, self.kernel, depth // self.groups, self.filters)
 
     def convolved(self, side: int) -> int:
-        """Side of the convolution's output, rounded down; below 1 if none."""
+        """Side of the output, rounded down; below 1 if the input is too small."""
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
     def pooled(self, side: int) -> int:
-        """Side after pooling, rounded up; below 1 if none."""
+        """Side after pooling, rounded up; below 1 if the input is too small."""
         return math.ceil((side - self.pool) / 2) + 1 if self.pool else side
 
 
 @dataclasses.dataclass(frozen=True)
 class Dense:
-    """A fully connected layer; dropout follows its activation.
+    """A fully connected layer with its activation and dropout.
 
     Attributes:
       name: Layer name, `fc6`, `fc7` or `fc8`.
-      units: Outputs; None for a classifier that has one per class.
+      units: Outputs; None for a classifier with one output per class.
       dropout: Share of activations dropped in training, 0 for none.
     """
 
@@ -98,7 +99,7 @@ class Dense:
 
 @dataclasses.dataclass(frozen=True)
 class CaffeDense(Dense):
-    """A fully connected layer with initial values as Caffe states them.
+    """A fully connected layer with its initial values, as in Caffe.
 
     Attributes:
       deviation: Standard deviation of the normal initial weights.
@@ -110,23 +111,38 @@ class CaffeDense(Dense):
 
 
 Layer = Conv | Dense
+# Plain values become the layer that has exactly these fields.
+_FORMS = {
+    frozenset(field.name for field in dataclasses.fields(form)): form
+    for form in (Conv, CaffeConv, Dense, CaffeDense)
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerCount:
-    """What one layer costs.
+    """The size of one layer.
 
     Attributes:
       name: Layer name.
+      kernel_shape: [height, width, in, out] or [in, out].
+      positions: Number of places that the kernel is applied to.
       output_shape: Shape of one image's output after pooling, without batch.
-      parameters: Weights and biases.
-      multiply_accumulates: Per image, forward.
     """
 
     name: str
+    kernel_shape: tuple[int, ...]
+    positions: int
     output_shape: tuple[int, ...]
-    parameters: int
-    multiply_accumulates: int
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return math.prod(self.kernel_shape) + self.kernel_shape[-1]
+
+    @property
+    def multiply_accumulates(self) -> int:
+        """Multiply-accumulates for one image, forward."""
+        return math.prod(self.kernel_shape) * self.positions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,12 +152,11 @@ class Network:
     Attributes:
       name: Its name on the command line.
       layers: conv1..fc8 in order.
-      activation: `relu` or `leaky_relu` (slope 0.1 below zero), after every
-        layer but the last.
-      pixel_scale: What pixels, 0..255 less their mean, are multiplied by.
+      activation: One of `ACTIVATIONS`, after every layer but the last.
+      pixel_scale: Factor for the pixels, which are 0..255 less their mean.
       weight_gain: Initial weights are normal with a standard deviation of
-        sqrt(weight_gain / inputs of a unit), biases start at 0; layers in
-        Caffe's form have values of their own.
+        sqrt(weight_gain / inputs of a unit), and biases are 0. `CaffeConv` and
+        `CaffeDense` have initial values of their own.
     """
 
     name: str
@@ -153,17 +168,22 @@ class Network:
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
             raise UserError(
-                f"unknown activation {self.activation!r}: wanted one of"
-                f" {', '.join(ACTIVATIONS)}"
+                f"--activation needs one of {', '.join(ACTIVATIONS)}, found"
+                f" {self.activation!r}"
             )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """Names of the layers with weights, input first."""
+        """Names of the layers with weights, from the input on."""
         return tuple(layer.name for layer in self.layers)
 
+    @property
+    def negative_slope(self) -> float:
+        """Slope of the activation below zero."""
+        return ACTIVATIONS[self.activation]
+
     def outputs(self, num_classes: int) -> int:
-        """Outputs of the classifier: one per class, or a number of its own.
+        """Number of outputs of the classifier.
 
         Raises:
           UserError: If there are fewer outputs than classes.
@@ -171,13 +191,13 @@ class Network:
         units = self.layers[-1].units
         if units is not None and units < num_classes:
             raise UserError(
-                f"--num_outputs wants at least one output per class, {num_classes},"
-                f" got {units}"
+                f"--num_outputs needs at least one output per class, {num_classes},"
+                f" found {units}"
             )
         return num_classes if units is None else units
 
     def initial(self, name: str, inputs: int) -> tuple[float, float]:
-        """Standard deviation of a layer's initial weights, and its first bias.
+        """Standard deviation of a layer's initial weights, and its initial bias.
 
         Args:
           name: The layer.
@@ -191,39 +211,45 @@ class Network:
     def kernel_shapes(
         self, input_size: int, num_classes: int
     ) -> dict[str, tuple[int, ...]]:
-        """Shape of every layer's kernel: [height, width, in, out] or [in, out].
+        """Shape of every layer's kernel, by name; see `count`."""
+        counts = self.count(input_size, num_classes)
+        return {layer.name: layer.kernel_shape for layer in counts}
+
+    def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
+        """The size of every layer.
 
         Args:
           input_size: Side of the square input images, pixels.
-          num_classes: Classes; the classifier has at least one output for each.
+          num_classes: Number of classes.
 
         Raises:
-          UserError: If the images are too small for the network's strides, or
-            the classifier for the classes.
+          UserError: If the images are too small for the network, or the
+            classifier has too few outputs for the classes.
         """
         smallest = self._smallest_input()
         if input_size < smallest:
             raise UserError(
-                f"network {self.name} wanted images of at least {smallest} x"
-                f" {smallest}, got {input_size} x {input_size}: raise"
+                f"network {self.name} needs images of at least {smallest} x"
+                f" {smallest}, found {input_size} x {input_size}: raise"
                 " --image_size"
             )
-        shapes: dict[str, tuple[int, ...]] = {}
-        side, depth = input_size, 3
-        flat = None
+        counts = []
+        output: tuple[int, ...] = (input_size, input_size, 3)
         for layer in self.layers:
             if isinstance(layer, Conv):
-                shapes[layer.name] = layer.kernel_shape(depth)
-                side, depth = layer.pooled(layer.convolved(side)), layer.filters
+                kernel: tuple[int, ...] = layer.kernel_shape(output[-1])
+                convolved = layer.convolved(output[0])
+                side, positions = layer.pooled(convolved), convolved**2
+                output = (side, side, layer.filters)
             else:
                 last = layer is self.layers[-1]
-                inputs = side * side * depth if flat is None else flat
-                flat = self.outputs(num_classes) if last else layer.units
-                shapes[layer.name] = (inputs, flat)
-        return shapes
+                units = self.outputs(num_classes) if last else layer.units
+                kernel, positions, output = (math.prod(output), units), 1, (units,)
+            counts.append(LayerCount(layer.name, kernel, positions, output))
+        return tuple(counts)
 
     def _smallest_input(self) -> int:
-        """Side of the smallest images of which every layer makes something."""
+        """Side of the smallest image that leaves every convolution an output."""
         convolutions = [layer for layer in self.layers if isinstance(layer, Conv)]
         size = math.prod(
             layer.stride * (2 if layer.pool else 1) for layer in convolutions
@@ -241,60 +267,36 @@ class Network:
             size += 1
         return size
 
-    def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
-        """Parameters, multiply-accumulates and output shape of every layer."""
-        counts = []
-        side = input_size
-        shapes = self.kernel_shapes(input_size, num_classes)
-        for layer in self.layers:
-            shape = shapes[layer.name]
-            weights = math.prod(shape)
-            if isinstance(layer, Conv):
-                positions = layer.convolved(side) ** 2
-                side = layer.pooled(layer.convolved(side))
-                output_shape: tuple[int, ...] = (side, side, layer.filters)
-            else:
-                positions = 1
-                output_shape = (shape[-1],)
-            counts.append(
-                LayerCount(
-                    layer.name,
-                    output_shape,
-                    weights + shape[-1],
-                    weights * positions,
-                )
-            )
-        return tuple(counts)
-
     def settings(self) -> dict[str, Any]:
         """The description as plain values, for records."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> "Network":
-        """The network that `settings` described, lists in place of tuples or not.
+        """The network of which `settings()` returned these values.
+
+        Lists may stand for tuples, as after JSON.
 
         Raises:
-          UserError: If it is no description of a network.
+          UserError: If the values do not describe a network.
         """
         try:
-            rest = {k: v for k, v in settings.items() if k != "layers"}
+            rest = {**settings, "layers": ()}
             layers = tuple(_layer(layer) for layer in settings["layers"])
             if wrong := wrong_fields(cls, rest):
                 raise TypeError("; ".join(wrong))
-            return cls(**rest, layers=layers)
-        except (AttributeError, KeyError, TypeError) as error:
+            return cls(**{**rest, "layers": layers})
+        except (AttributeError, KeyError, TypeError, UserError) as error:
             raise UserError(
-                f"wanted the description of a network, got {settings!r:.200}"
-                f" ({error}): take it from a record of this version"
+                f"network_settings needs the description of a network, found"
+                f" {settings!r:.200} ({error}): take it from a record of this version"
             ) from None
 
 
 def _layer(settings: Mapping[str, Any]) -> Layer:
-    if "deviation" in settings:
-        kind = CaffeConv if "filters" in settings else CaffeDense
-    else:
-        kind = Conv if "filters" in settings else Dense
-    if wrong := wrong_fields(kind, settings):
+    form = _FORMS.get(frozenset(settings))
+    if form is None:
+        raise TypeError(f"no layer has the fields {', '.join(sorted(settings))}")
+    if wrong := wrong_fields(form, settings):
         raise TypeError("; ".join(wrong))
-    return kind(**settings)
+    return form(**settings)

@@ -1,11 +1,10 @@
-"""A study: all its runs, what depends on what, and what is still missing."""
+"""Runs: the networks to train, and the base that each of them needs."""
 
 import dataclasses
 from collections.abc import Sequence
 
 from yosinski_tf.experiment.splits import Split
-from yosinski_tf.experiment.treatments import Treatment
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.experiment.treatments import Treatment, base_network, check_named_once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,10 +15,10 @@ class Run:
     all runs of a study folder.
 
     Attributes:
-      split: How the classes fall into halves; the split `whole` or `first:N`
-        for target W.
+      split: How the classes fall into halves; `whole` or `first:N` for the
+        target W.
       treatment: Where its layers come from and what it is trained on.
-      seed: Tells repetitions apart.
+      seed: Seed of its initial weights, dropout and batches.
     """
 
     split: Split
@@ -28,16 +27,14 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """Its identity, which is also the name of its folder."""
+        """Its identity, and the name of its folder."""
         return f"{self.split.slug}_{self.treatment}_seed{self.seed}"
 
     @property
     def base(self) -> "Run | None":
-        """The base network that its first layers come from, if any."""
+        """The base network that its first layers are copied from, if any."""
         half = self.treatment.copied_from_base
-        if half is None:
-            return None
-        return Run(self.split, Treatment("base", None, 0, half), self.seed)
+        return Run(self.split, base_network(half), self.seed) if half else None
 
 
 def make_runs(
@@ -47,33 +44,28 @@ def make_runs(
     *,
     with_bases: bool,
 ) -> tuple[Run, ...]:
-    """All runs of a study, bases before what copies from them.
+    """All runs of a study, bases before the runs that copy from them.
 
     Args:
-      parts: Splits, and what to run on each of them.
-      whole: The split that treatments on the whole set (W) belong to, unless
-        their own has no halves (`whole` or `first:N`).
-      seeds: Repetitions.
+      parts: Splits, and the treatments of each of them.
+      whole: The split `whole`, which replaces a split with halves for
+        treatments of the whole set (W).
+      seeds: The seeds; each repeats all runs.
       with_bases: Whether to add the base networks that treatments copy from.
 
     Raises:
-      UserError: If a split or seed is named twice, or a split without halves
-        has a treatment on a half.
+      UserError: If a split or seed is named twice, or a treatment needs a half
+        and its split has none.
     """
-    for name, values in (
-        ("split", [split.slug for split, _ in parts]),
-        ("seed", seeds),
-    ):
-        for value in values:
-            if list(values).count(value) > 1:
-                raise UserError(f"{name} {value} is named twice: name it once")
+    check_named_once("split", [split.slug for split, _ in parts])
+    check_named_once("seed", seeds)
     runs: dict[Run, None] = {}
     for seed in seeds:
         for split, treatments in parts:
             for treatment in treatments:
-                has_halves = not split.undivided
-                home = whole if has_halves and treatment.target == "W" else split
-                # Refuses a half that the split does not have.
+                on_all = treatment.target == "W" and not split.undivided
+                home = whole if on_all else split
+                # Raises for a half that the split does not have.
                 home.classes(treatment.target)
                 run = Run(home, treatment, seed)
                 if with_bases and run.base:

@@ -21,11 +21,6 @@ from yosinski_tf.system.errors import UserError
 _RANDOM = re.compile(r"random:([0-9]{1,10})")
 _FIRST = re.compile(r"first:([0-9]{1,9})")
 _MAX_SEED = 2**32 - 1
-_FAMILIES = ("natural", "manmade")
-_WANTED = (
-    "wanted random:SEED, natural_manmade, manmade_natural, file:PATH, whole or first:N"
-)
-_FILE_FORM = "wanted a line [A], its class names one per line, then [B] and its own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +31,12 @@ class Split:
       name: As given, for example `random:0`.
       half_a: Class indices of half A, ascending.
       half_b: Class indices of half B, ascending.
-      digest: SHA-256, in hexadecimal, of the class names of both halves in the
-        order of the class index and of `examples_per_class`; nothing else
-        enters it.
-      undivided: Class indices that belong to no half, ascending: every class
-        for the splits `whole` and `first:N`, none for the others.
-      examples_per_class: Only the first so many training images of each class,
-        in list order, are trained on; None for all. Validation is on all.
+      digest: SHA-256, in hexadecimal, of the class names of both halves, in the
+        order of the class index, and of `examples_per_class`.
+      undivided: Class indices that belong to no half, ascending: all of them for
+        the splits `whole` and `first:N`, none for others.
+      examples_per_class: Number of training images of each class that are used,
+        the first in list order; None for all. Validation uses all images.
     """
 
     name: str
@@ -53,15 +47,15 @@ class Split:
     examples_per_class: int | None = None
 
     def classes(self, half: str) -> tuple[int, ...]:
-        """Class indices of `A`, `B`, or `W` for all of them, ascending.
+        """Class indices of half `A` or `B`, or of the whole set, `W`, ascending.
 
         Raises:
-          UserError: If the half is none of these, or the split has no halves.
+          UserError: If the half is not one of these, or the split has no halves.
         """
         if half == "W":
             return tuple(sorted(self.half_a + self.half_b + self.undivided))
         if half not in ("A", "B"):
-            raise UserError(f"unknown half {half!r}: wanted A, B or W")
+            raise UserError(f"a half needs to be A, B or W, found {half!r}")
         if self.undivided:
             raise UserError(
                 f"split {self.name} has no half {half}: choose another split, or"
@@ -71,7 +65,7 @@ class Split:
 
     @property
     def slug(self) -> str:
-        """The name in letters fit for a folder: `random-0`, `file-pets-1a2b3c`."""
+        """The name as part of a folder's name: `random-0`, `file-pets-1a2b3c`."""
         if self.name.startswith("file:"):
             stem = pathlib.PurePath(self.name.removeprefix("file:")).stem
             stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:40]
@@ -88,21 +82,21 @@ def make_split(
       spec: One of
         `random:SEED`: half A is
           `numpy.random.RandomState([SEED]).choice(C, C // 2, replace=False)`
-          for C classes, B the rest: for 1000 classes and SEED 0..3 the authors'
-          own halves;
+          for C classes, B the rest. For 1000 classes and SEED 0..3 these are
+          the authors' own halves;
         `natural_manmade`: A natural, B man-made, as in the authors' files;
         `manmade_natural`: A man-made, B natural, as in the paper's text;
-        `file:PATH`: A and B listed by class name, see `read_halves`;
+        `file:PATH`: class names of A and B, see `read_halves`;
         `whole`: all classes together, no halves (treatments baseW and RnW);
         `first:N`: as `whole`, with the first N training images of each class in
           list order (the authors' reduced data sets, not in the paper).
       class_names: Names in the order of the class index.
-      families: `natural` or `manmade` for each class; None to take them from
-        the ILSVRC lists, if the names are WordNet ids.
+      families: `natural` or `manmade` for each class; None to look them up in
+        the ILSVRC lists, by WordNet id.
 
     Raises:
-      UserError: If the spec is in none of these forms, or the classes cannot
-        be divided so.
+      UserError: If the spec has none of these forms, or the classes cannot be
+        divided in this way.
     """
     names = list(class_names)
     first = _FIRST.fullmatch(spec)
@@ -118,44 +112,47 @@ def make_split(
     elif spec.startswith("file:"):
         name, half_a = spec, _file_half(spec.removeprefix("file:"), names)
     else:
-        raise UserError(f"unknown split {spec!r}: {_WANTED}")
+        raise UserError(
+            f"unknown split {spec!r}: give random:SEED, natural_manmade,"
+            " manmade_natural, file:PATH, whole or first:N"
+        )
     in_a = set(half_a)
     a = tuple(sorted(in_a))
     b = tuple(index for index in range(len(names)) if index not in in_a)
     for half, members in (("A", a), ("B", b)):
         if len(members) < 2:
             raise UserError(
-                f"split {spec} puts {len(members)} of {len(names)} classes into"
-                f" half {half}: wanted at least 2 in each half; choose another"
+                f"split {spec} needs at least 2 classes in each half, found"
+                f" {len(members)} of {len(names)} in half {half}: choose another"
                 " split or add classes"
             )
     halves = {"A": [names[i] for i in a], "B": [names[i] for i in b]}
-    return Split(name, a, b, _digest(halves))
+    return Split(name=name, half_a=a, half_b=b, digest=_digest(halves))
 
 
 def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
     """Reads the class names of two halves from a text file.
 
     The form: a line `[A]`, the class names of half A one per line, a line
-    `[B]`, the class names of half B. Space around a name does not count, nor do
-    blank lines, lines that start with `#`, and what follows a ` #`.
+    `[B]`, the class names of half B. Space around names, blank lines, and
+    comments after `#` at the start of a line or ` #` in it are ignored.
 
     Returns:
       The names under `A` and `B` in the order of the file.
 
     Raises:
-      UserError: If the file is missing, is no text, or has another form.
+      UserError: If the file is missing, is not text, or has another form.
     """
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"split file {path} is no UTF-8 text: {_FILE_FORM}") from None
-    # A ValueError for a path that no file can have.
+        raise _malformed(path, "is not UTF-8 text") from None
+    # ValueError: the path has a zero byte.
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(
             f"cannot read split file {path} ({reason}): give file:PATH of"
-            " a text file with the classes of both halves"
+            " a text file with the class names of both halves"
         ) from None
     halves: dict[str, list[str]] = {}
     members = None
@@ -166,43 +163,49 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
         if line.startswith("[") and line.endswith("]"):
             half = line[1:-1].strip()
             if half not in ("A", "B") or half in halves:
-                raise UserError(
-                    f"split file {path} has {line!r} in line {number}: {_FILE_FORM}"
-                )
+                raise _malformed(path, f"has {line!r} in line {number}")
             members = halves[half] = []
         elif members is None:
-            raise UserError(
-                f"split file {path} has {line!r} in line {number} before any"
-                f" half: {_FILE_FORM}"
-            )
+            raise _malformed(path, f"has {line!r} in line {number} before any half")
         else:
             members.append(line)
     for half in ("A", "B"):
         if not halves.get(half):
-            raise UserError(
-                f"split file {path} names no class of half {half}: {_FILE_FORM}"
-            )
+            raise _malformed(path, f"has no class in half {half}")
     return halves
 
 
+def _malformed(path: pathlib.Path, problem: str) -> UserError:
+    return UserError(
+        f"split file {path} {problem}: give a line [A], its class names one per line,"
+        " then [B] and its names"
+    )
+
+
 def _undivided(names: Sequence[str], examples: int | None) -> Split:
-    everything = tuple(range(len(names)))
-    if examples is None:
-        return Split("whole", (), (), _digest({"W": names}), everything)
-    if examples < 1:
+    if examples == 0:
         raise UserError(
-            "split first:0 leaves no training image: wanted at least 1 of each class"
+            "split first:N needs at least 1 training image of each class, found first:0"
         )
-    digest = _digest({"W": names, "first": examples})
-    return Split(f"first:{examples}", (), (), digest, everything, examples)
+    parts: dict[str, Sequence[str] | int] = {"W": names}
+    if examples:
+        parts["first"] = examples
+    return Split(
+        name=f"first:{examples}" if examples else "whole",
+        half_a=(),
+        half_b=(),
+        digest=_digest(parts),
+        undivided=tuple(range(len(names))),
+        examples_per_class=examples,
+    )
 
 
 def _random_half(seed: int, num_classes: int) -> Sequence[int]:
     if seed > _MAX_SEED:
         raise UserError(
-            f"split seed {seed} is too large: wanted a number from 0 to {_MAX_SEED}"
+            f"split random:SEED needs a seed from 0 to {_MAX_SEED}, found {seed}"
         )
-    # The seed is a list of one number: a plain integer draws other halves.
+    # A list of one number, as in the authors' code: a number draws other halves.
     random = np.random.RandomState([seed])
     return random.choice(num_classes, num_classes // 2, replace=False).tolist()
 
@@ -214,20 +217,15 @@ def _family_half(
         families = ilsvrc.families(names)
     if families is None:
         raise UserError(
-            "cannot tell natural from man-made classes: wanted ILSVRC WordNet ids"
-            f" such as n01440764 as class names, got {_some(names)}; list the"
-            " halves in a file and give file:PATH"
+            "the natural and man-made split needs ILSVRC WordNet ids such as n01440764"
+            f" as class names, found {_some(names)}: list the halves in a file and"
+            " give file:PATH"
         )
-    if len(families) != len(names):
+    if len(families) != len(names) or set(families) - {"natural", "manmade"}:
         raise UserError(
-            f"wanted natural or manmade for each of {len(names)} classes, got"
-            f" {len(families)} words: give one per class"
+            f"the data set needs natural or manmade for each of {len(names)} classes,"
+            f" found {', '.join(families)!r:.80}: prepare it again"
         )
-    for name, family in zip(names, families, strict=True):
-        if family not in _FAMILIES:
-            raise UserError(
-                f"class {name!r} is said to be {family!r}: wanted natural or manmade"
-            )
     return [index for index, family in enumerate(families) if family == first]
 
 
@@ -260,15 +258,15 @@ def _file_half(path: str, names: Sequence[str]) -> Sequence[int]:
 def _check_names(names: Sequence[str], smallest: int) -> None:
     if len(names) < smallest:
         raise UserError(
-            f"the data set has {len(names)} classes: wanted at least {smallest}"
+            f"the data set needs at least {smallest} classes"
             + (", two for each half" if smallest > 2 else "")
-            + "; choose a larger data set"
+            + f", found {len(names)}: choose a larger data set"
         )
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
         raise UserError(
-            f"the data set has two classes named {double!r}: wanted a name of its"
-            " own for each; rename one"
+            "the data set needs a different name for each class, found two named"
+            f" {double!r}: rename one"
         )
 
 

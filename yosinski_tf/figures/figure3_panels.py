@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from yosinski_tf.figures import drawing
-from yosinski_tf.figures.drawing import DISTANT_STYLE, STYLES, Style
+from yosinski_tf.figures.drawing import DISTANT_STYLE, STYLES, FigureData, Style
 from yosinski_tf.results.analysis import relative_to_base
 from yosinski_tf.results.network_result import (
     DISTANT,
-    MEASURE_NAMES,
     RANDOM,
     NetworkResult,
     direction,
+    of_family,
     of_kind,
     random_layers_kind,
 )
@@ -22,169 +22,130 @@ from yosinski_tf.results.tables import kind_name
 
 # By direction; the mean of both has a colour of its own, `DISTANT_STYLE`.
 _LOOKS = {
-    "natural": Style("", "#56c4a2", "^", True, 0),
-    "man-made": Style("", "#00523c", "v", True, 0),
+    "natural": Style("", "#56c4a2", "^", True),
+    "man-made": Style("", "#00523c", "v", True),
 }
 
 
-def distant(
-    axes: Axes,
-    points: Sequence[NetworkResult],
-    theirs: Sequence[NetworkResult],
-    measure: str,
-) -> None:
-    """Draws AnB between natural and man-made classes, one line a direction.
-
-    The paper's networks, `theirs`, are dashed.
-    """
+def distant(axes: Axes, data: FigureData) -> None:
+    """Draws AnB between natural and man-made classes, one line per direction."""
     axes.set_title("Natural and man-made classes")
-    axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
+    drawing.accuracy_axis(axes, data.measure)
     drawing.layer_axis(axes)
     axes.set_xlabel("layer n")
-    wanted = [point for point in points if point.family in ("base", "AnB")]
+    ours, theirs = (
+        [n for n in of_kind(side, DISTANT) if n.family in ("AnB", "base")]
+        for side in (data.networks, data.published)
+    )
     for target, look in _LOOKS.items():
-        _their_means(
-            axes, [p for p in theirs if direction(p) == target], "AnB", look, measure
+        chosen, published = (
+            [n for n in side if direction(n) == target] for side in (ours, theirs)
         )
-        chosen = [point for point in wanted if direction(point) == target]
-        bases = [point for point in chosen if point.family == "base"]
-        copies = [point for point in chosen if point.family == "AnB"]
+        _published_means(axes, published, "AnB", look, data.measure)
         if chosen:
-            curves = drawing.means_by_family(chosen, measure)
+            copies, bases = (of_family(chosen, family) for family in ("AnB", "base"))
+            curves = drawing.means_by_family(chosen, data.measure)
             curve = curves.get("AnB") or curves["base"]
             source = "man-made" if target == "natural" else "natural"
             name = f"{source} to {target}" if copies else f"{target}: base only"
             axes.plot(*drawing.line(curve), linewidth=1.6, color=look.color)
-            _dots(axes, copies, look, measure, name)
-            hollow = Style(look.name, look.color, look.marker, False, 0)
-            _dots(axes, bases, hollow, measure, None if copies else name)
-    _finish(axes, bool(wanted), bool(theirs))
+            drawing.dots(axes, copies, data.measure, look, name=name)
+            hollow = dataclasses.replace(look, filled=False)
+            name = None if copies else name
+            drawing.dots(axes, bases, data.measure, hollow, name=name)
+    _finish(axes, bool(ours), bool(theirs))
 
 
 def _finish(axes: Axes, ours: bool, theirs: bool, title: str | None = None) -> None:
-    """Legend and limits of a panel, or what it lacks."""
+    """Adds the legend and limits of a panel, or says that it has no data."""
     if not ours and not theirs:
-        drawing.say_nothing_yet(axes, "not run yet")
+        drawing.write_in_empty_panel(axes, "not run yet")
         return
     if theirs:
         name = "the paper's" if ours else "the paper's; not run here yet"
-        axes.plot([], [], "k--", linewidth=1.3, label=name)
-    # A marker at either end is drawn whole.
+        drawing.dashed(axes, {}, "k", name)
+    # A margin at both ends, so that no marker is cut off.
     highest = axes.dataLim.ymax or 1.0
     axes.set_ylim(-0.02 * highest, 1.06 * highest)
-    # Above the grid, below whatever network it may touch.
+    # Above the grid, but below any network that it overlaps.
     axes.legend(loc="best", title=title).set_zorder(1.5)
 
 
-def _their_means(
-    axes: Axes, points: Sequence[NetworkResult], family: str, look: Style, measure: str
-) -> None:
-    curve = drawing.means_by_family(points, measure).get(family)
-    if curve:
-        axes.plot(*drawing.line(curve), "--", linewidth=1.3, color=look.color)
-
-
-def _dots(
+def _published_means(
     axes: Axes,
-    points: Sequence[NetworkResult],
+    networks: Sequence[NetworkResult],
+    family: str,
     look: Style,
     measure: str,
-    name: str | None,
 ) -> None:
-    """Networks at their n; the line is drawn by others."""
-    shifts = drawing.spread(points)
-    axes.plot(
-        [p.n + s for p, s in zip(points, shifts, strict=True)],
-        [p.value(measure) for p in points],
-        linestyle="none",
-        label=name,
-        **look.marks(5),
-    )
+    if curve := drawing.means_by_family(networks, measure).get(family):
+        drawing.dashed(axes, curve, look.color)
 
 
-def random(
-    axes: Axes,
-    points: Sequence[NetworkResult],
-    theirs: Sequence[NetworkResult],
-    measure: str,
-) -> None:
-    """Draws RnB and the bases of the same halves; `theirs` are dashed."""
+def random(axes: Axes, data: FigureData) -> None:
+    """Draws RnB and the bases of the same halves."""
     axes.set_title("Random frozen layers")
     drawing.layer_axis(axes)
     axes.set_xlabel("layer n")
     look = STYLES["RnB"]
-    published = _with_bases(theirs)
-    _their_means(axes, published, "RnB", look, measure)
-    chosen = _with_bases(points)
-    if chosen:
-        curve = drawing.means_by_family(chosen, measure)["RnB"]
+    ours, theirs = _with_bases(data.networks), _with_bases(data.published)
+    _published_means(axes, theirs, "RnB", look, data.measure)
+    if ours:
+        curve = drawing.means_by_family(ours, data.measure)["RnB"]
         axes.plot(*drawing.line(curve), linewidth=1.6, color=look.color)
-        copies = [point for point in chosen if point.family == "RnB"]
-        bases = [point for point in chosen if point.family == "base"]
-        _dots(axes, copies, look, measure, "random layers")
-        _dots(axes, bases, STYLES["base"], measure, "base")
-    title = kind_name(chosen[0].kind) if chosen else None
-    _finish(axes, bool(chosen), bool(published), title)
+        for family, name in (("RnB", "random layers"), ("base", "base")):
+            chosen = of_family(ours, family)
+            drawing.dots(axes, chosen, data.measure, STYLES[family], name=name)
+    title = kind_name(ours[0].kind) if ours else None
+    _finish(axes, bool(ours), bool(theirs), title)
 
 
-def _with_bases(points: Sequence[NetworkResult]) -> list[NetworkResult]:
-    """The networks on random layers, of one kind of split, and their bases."""
-    points = of_kind(points, random_layers_kind(points))
-    units = {point.unit for point in points if point.family == "RnB"}
-    return [p for p in points if p.family in ("RnB", "base") and p.unit in units]
+def _with_bases(networks: Sequence[NetworkResult]) -> list[NetworkResult]:
+    """The RnB networks of one kind of split, and their bases."""
+    networks = of_kind(networks, random_layers_kind(networks))
+    units = {network.unit for network in of_family(networks, "RnB")}
+    return [n for n in networks if n.family in ("RnB", "base") and n.unit in units]
 
 
 def _curves(
-    points: Sequence[NetworkResult],
-) -> list[tuple[Style, list[NetworkResult]]]:
-    near = Style("AnB, random halves", STYLES["AnB"].color, "D", True, -0.22)
-    far = dataclasses.replace(DISTANT_STYLE, offset=0.22)
-    copies = [p for p in points if p.family in ("AnB", "base")]
+    networks: Sequence[NetworkResult],
+) -> list[tuple[Style, float, list[NetworkResult]]]:
+    """Style, shift along x, and networks of the curves of the lower panel."""
+    near = Style("AnB, random halves", STYLES["AnB"].color, "D", True)
+    copies = [n for n in networks if n.family in ("AnB", "base")]
     return [
-        (near, of_kind(copies, RANDOM)),
-        (far, of_kind(copies, DISTANT)),
-        (STYLES["RnB"], _with_bases(points)),
+        (near, -0.22, of_kind(copies, RANDOM)),
+        (DISTANT_STYLE, 0.22, of_kind(copies, DISTANT)),
+        (STYLES["RnB"], 0.0, _with_bases(networks)),
     ]
 
 
-def _look(point: NetworkResult, look: Style) -> Style:
-    """That of its curve, or of its direction between distant classes."""
-    distant_copy = point.family == "AnB" and point.kind == DISTANT
-    return _LOOKS[direction(point)] if distant_copy else look
-
-
-def relative(
-    axes: Axes,
-    points: Sequence[NetworkResult],
-    theirs: Sequence[NetworkResult],
-    measure: str,
-) -> None:
-    """Draws how far networks are from their own bases; `theirs` as means."""
-    axes.axhline(0, color="#222222", linewidth=1)
+def relative(axes: Axes, data: FigureData) -> None:
+    """Draws the difference of each network to its own base, and the means."""
+    drawing.relative_axes(axes)
     lowest, highest = [0.0], [0.0]
     absent = []
-    for look, chosen in _curves(theirs):
-        for curve in drawing.relative_means(chosen, measure).values():
-            axes.plot(*drawing.line(curve), "--", linewidth=1.3, color=look.color)
+    for look, _, chosen in _curves(data.published):
+        for curve in drawing.relative_means(chosen, data.measure).values():
+            drawing.dashed(axes, curve, look.color)
             highest += curve.values()
             if look is not STYLES["RnB"]:
                 lowest += curve.values()
     random_line = None
-    for look, chosen in _curves(points):
-        differences = relative_to_base(chosen, measure)
+    for look, offset, chosen in _curves(data.networks):
+        differences = relative_to_base(chosen, data.measure)
         if not differences:
             absent.append(look.name)
             continue
+        networks = [difference.network for difference in differences]
         values = [difference.value for difference in differences]
-        shifts = drawing.spread([d.point for d in differences], width=0.1)
-        for difference, shift in zip(differences, shifts, strict=True):
+        shifts = drawing.spread(networks)
+        for network, value, shift in zip(networks, values, shifts, strict=True):
+            own = _LOOKS[direction(network)] if look is DISTANT_STYLE else look
             axes.plot(
-                difference.point.n + look.offset + shift,
-                difference.value,
-                linestyle="none",
-                **_look(difference.point, look).marks(3.2),
+                network.n + offset + shift, value, linestyle="none", **own.marks(3.2)
             )
-        (curve,) = drawing.relative_means(chosen, measure).values()
+        (curve,) = drawing.relative_means(chosen, data.measure).values()
         (drawn,) = axes.plot(
             *drawing.line(curve), linewidth=1.6, label=look.name, color=look.color
         )
@@ -195,18 +156,15 @@ def relative(
             lowest += values
     if random_line:
         _limit(axes, min(lowest), max(highest), random_line)
-    drawing.layer_axis(axes)
-    axes.set_title("Relative to each network's own base")
-    axes.set_ylabel("difference in top-1,\npercentage points")
-    if theirs:
-        axes.plot([], [], "k--", linewidth=1.3, label="the paper's networks (means)")
+    if data.published:
+        drawing.dashed(axes, {}, "k", "the paper's networks (means)")
     if absent:
         axes.plot([], [], " ", label=f"not run: {'; '.join(absent)}")
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
 
 
 def _limit(axes: Axes, lowest: float, highest: float, random_line: Line2D) -> None:
-    """Keeps the AnB curves readable where random layers fall far below them."""
+    """Limits the y axis to the AnB curves if random layers fall far below them."""
     deepest = min(random_line.get_ydata())
     if lowest < 0 and deepest < 2.0 * lowest:
         axes.set_ylim(1.25 * lowest, max(1.0, 1.15 * highest, -0.05 * lowest))

@@ -1,8 +1,8 @@
 """Networks trained on the first N images of each class: table and figure.
 
-The authors ran twelve of them on ImageNet; they are in their released files,
-not in the paper. Those of one study differ in what they were trained on, not in
-n, so they stand apart from every other table and figure.
+The authors trained twelve of them on ImageNet; they are in the released files,
+not in the paper. They differ in the number of images, not in n, so they have a
+table and a figure of their own.
 """
 
 import dataclasses
@@ -14,61 +14,56 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from yosinski_tf.figures import drawing
-from yosinski_tf.figures.drawing import STYLES, Style
+from yosinski_tf.figures.drawing import STYLES, Curve, FigureData, Style
 from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     MEASURES,
     NetworkResult,
-    check_measure,
+    of_family,
 )
 from yosinski_tf.results.tables import markdown, signed
 
-_THEIRS = Style("the paper's networks", "#777777", "s", True, 0)
-# Below this a network has not started to learn: on 1000 classes, chance.
+_THEIRS = Style("the paper's networks", "#777777", "s", True)
+# A network below this accuracy has learned nothing: chance on 1000 classes is 0.001.
 _STUCK = 0.01
-Curve = dict[int, float]
 
 
-def curve(points: Sequence[NetworkResult], measure: str) -> Curve:
+def curve(networks: Sequence[NetworkResult], measure: str) -> Curve:
     """Mean top-1 of the base networks, 0..1, by training images per class."""
     groups: dict[int, list[float]] = {}
-    for point in points:
-        if point.family == "base":
-            groups.setdefault(point.examples_per_class, []).append(point.value(measure))
+    for network in of_family(networks, "base"):
+        values = groups.setdefault(network.examples_per_class, [])
+        values.append(network.value(measure))
     return {count: float(np.mean(groups[count])) for count in sorted(groups)}
 
 
 def rows(
-    points: Sequence[NetworkResult], with_seed: bool = True
+    networks: Sequence[NetworkResult], with_seed: bool = True
 ) -> list[dict[str, Any]]:
-    """One row per network, as CSV fields; accuracies 0..1.
+    """CSV fields, one row per network; accuracies 0..1.
 
     Args:
-      points: Networks on splits `first:N`.
-      with_seed: Whether to tell seeds; no released log does.
+      networks: Networks on splits `first:N`.
+      with_seed: Whether to include seeds, which the released logs do not have.
     """
-    ordered = sorted(points, key=lambda p: (p.examples_per_class, p.family, p.n))
+    ordered = sorted(networks, key=lambda n: (n.examples_per_class, n.cell))
     return [
         {
-            "examples_per_class": point.examples_per_class,
-            "treatment": _name(point),
-            **({"seed": point.seed} if with_seed else {}),
-            **{measure: point.value(measure) for measure in MEASURES},
-            "run_id": point.run_id,
+            "examples_per_class": network.examples_per_class,
+            "treatment": "base" if network.family == "base" else f"R{network.n}W",
+            **({"seed": network.seed} if with_seed else {}),
+            **{measure: network.value(measure) for measure in MEASURES},
+            "run_id": network.run_id,
         }
-        for point in ordered
+        for network in ordered
     ]
 
 
-def _name(point: NetworkResult) -> str:
-    return "base" if point.family == "base" else f"R{point.n}W"
-
-
-def table(points: Sequence[NetworkResult], with_seed: bool = True) -> str:
-    """Both measures in per cent, a row per network, in Markdown; see `rows`."""
+def table(networks: Sequence[NetworkResult], with_seed: bool = True) -> str:
+    """A Markdown table: both measures in per cent, one row per network; see `rows`."""
     names = ["treatment", "seed"] if with_seed else ["treatment"]
     lines = [["images per class", *names, *MEASURE_NAMES.values()]]
-    for row in rows(points, with_seed):
+    for row in rows(networks, with_seed):
         values = [f"{100 * row[measure]:.2f}" for measure in MEASURE_NAMES]
         count = str(row["examples_per_class"])
         lines.append([count, *(str(row[name]) for name in names), *values])
@@ -78,7 +73,7 @@ def table(points: Sequence[NetworkResult], with_seed: bool = True) -> str:
 def comparison_table(
     ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult], measure: str
 ) -> str:
-    """Base networks of two studies by images per class, in Markdown."""
+    """A Markdown table: base networks of two studies by images per class."""
     first, second = curve(ours, measure), curve(theirs, measure)
     lines = [["images per class", "ours, %", "theirs, %", "difference"]]
     for count in sorted(first.keys() | second.keys()):
@@ -92,47 +87,35 @@ def comparison_table(
     return markdown(lines)
 
 
-def figure(
-    points: Sequence[NetworkResult],
-    path: pathlib.Path,
-    measure: str,
-    title: str = "Base networks on fewer images",
-    published_points: Sequence[NetworkResult] | None = None,
-) -> pathlib.Path:
+def figure(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Path:
     """Draws accuracy against training images per class (not in the paper).
 
     Args:
-      points: Networks on splits `first:N`; bases are drawn.
+      data: Networks on splits `first:N`; only base networks are drawn.
       path: PNG to write.
-      measure: One of `points.MEASURES`.
-      title: Heading of the figure.
-      published_points: Those of the released logs, to draw beside.
+      title: Heading of the figure, in place of the usual one.
     """
-    check_measure(measure)
     with drawing.style():
         new = drawing.new_figure(7.2, 4.2)
         axes = new.subplots()
-        axes.set_title(title)
-        draw(axes, points, published_points or [], measure)
+        axes.set_title(title or "Base networks on fewer images")
+        draw(axes, data)
         return drawing.save(new, path)
 
 
-def draw(
-    axes: Axes,
-    points: Sequence[NetworkResult],
-    published_points: Sequence[NetworkResult],
-    measure: str,
-) -> None:
+def draw(axes: Axes, data: FigureData) -> None:
     """Draws both studies into axes, see `figure`."""
     axes.set_xlabel("training images per class (log scale)")
-    axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
-    own, theirs = curve(points, measure), curve(published_points, measure)
+    drawing.accuracy_axis(axes, data.measure)
+    own, theirs = (
+        curve(side, data.measure) for side in (data.networks, data.published)
+    )
     if not own and not theirs:
-        drawing.say_nothing_yet(axes, "no finished base network yet")
+        drawing.write_in_empty_panel(axes, "no finished base network yet")
         return
     if theirs:
         _draw(axes, theirs, _THEIRS, dashes="--")
-    look = Style("this study" if theirs else "", STYLES["BnB"].color, "o", True, 0)
+    look = Style("this study" if theirs else "", STYLES["BnB"].color, "o", True)
     if own:
         _draw(axes, own, look, dashes="-")
         _label(axes, own, beside=bool(theirs))
@@ -152,12 +135,12 @@ def draw(
     top = max([*own.values(), *theirs.values()])
     axes.set_ylim(-0.03 * top, 1.15 * top)
     if any(axes.get_legend_handles_labels()[1]):
-        # Below the axes: networks may lie anywhere in them.
+        # Below the axes, where it hides no network.
         axes.figure.legend(loc="outside lower center", ncols=2)
 
 
 def _draw(axes: Axes, values: Curve, look: Style, dashes: str) -> None:
-    """One curve; networks that did not learn are hollow and off the line."""
+    """Draws a curve; networks that learned nothing are hollow and not connected."""
     learned = {n: y for n, y in values.items() if y >= _STUCK}
     stuck = {n: y for n, y in values.items() if y < _STUCK}
     axes.plot(
@@ -179,7 +162,7 @@ def _draw(axes: Axes, values: Curve, look: Style, dashes: str) -> None:
 
 
 def _label(axes: Axes, values: Curve, beside: bool) -> None:
-    """Writes values; below the line where another study is drawn beside it."""
+    """Writes the values at a curve, below it if another study is drawn too."""
     learned = {n: y for n, y in values.items() if y >= _STUCK}
     for count, value in learned.items():
         last = count == max(learned)
@@ -194,7 +177,7 @@ def _label(axes: Axes, values: Curve, beside: bool) -> None:
 
 
 def _apart(counts: Sequence[int], ratio: float) -> list[int]:
-    """Counts far enough from each other to be written under a log axis."""
+    """The counts that have room for their text under a log axis."""
     shown: list[int] = []
     for count in reversed(counts):
         if not shown or shown[-1] >= ratio * count:

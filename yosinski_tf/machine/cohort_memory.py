@@ -1,45 +1,45 @@
-"""How many networks can be trained together in the memory that there is.
+"""How many networks can be trained together in the available memory.
 
-An estimate on the safe side, from counts of parameters and activations; how
-runs are packed changes no result (not in the paper, which trained each alone).
+A high estimate, from counts of parameters and activations. The size of cohorts
+changes no result (not in the paper, which trained each network alone).
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from yosinski_tf.experiment.cohorts import Cohort, make_cohorts
 from yosinski_tf.experiment.networks import Conv, Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run
 
-# The rest is for what nobody counts: other programs, pages of files.
+# The rest is for what is not counted: other programs, cached files.
 SHARE = 0.8
 _FLOAT32 = 4
-# A process with TensorFlow or JAX, Keras and a data pipeline, before it has a model.
+# Bytes of a process with TensorFlow or JAX, Keras and a data pipeline, but no model.
 _PROCESS = 900 << 20
-# What Keras, the graph and its kernels' bookkeeping take for each network.
+# Bytes that Keras, the graph and its kernels take for each network.
 _MODEL = 20 << 20
-# Copies of what is trained: weights, gradients, velocities and, while a step is
-# taken or a checkpoint written, three more.
+# Copies of trained parameters: weights, gradients, velocities, and temporary ones
+# during a step or while a checkpoint is written.
 _COPIES = 8
-# Networks that are worth a cohort of their own.
+# Cohorts are not made smaller than this only to occupy every process.
 _WORTHWHILE = 7
-# Buffers of normalisation, in float32, for each number that it puts out.
+# float32 buffers of local response normalisation for each of its outputs.
 _NORMALISATION = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Packing:
-    """A size of cohorts and what it rests on.
+    """A size of cohorts and the memory that it needs.
 
     Attributes:
       size: Most networks trained together, at least 1.
-      wanted: Networks of the largest cohort, were there memory enough.
-      wanted_bytes: What the processes at work would then take.
-      needed_bytes: What they take with this size.
-      room: Bytes that they may take.
-      processes: How many of them there are with this size.
+      wanted: Networks of the largest cohort if memory were unlimited.
+      wanted_bytes: Bytes that the concurrent processes would then need.
+      needed_bytes: Bytes that they need with this size.
+      room: Bytes that they may use.
+      processes: How many of them run at a time with this size.
     """
 
     size: int
@@ -50,23 +50,22 @@ class Packing:
     processes: int
 
     def __str__(self) -> str:
-        """A sentence if the memory limits anything, else nothing."""
+        """A sentence if the memory limits anything, else empty."""
         many = self.processes > 1
-        room = f"about {self.room / 1e9:.1f} GB of memory can be used"
+        found = f"found about {self.room / 1e9:.1f} GB that can be used"
         if self.needed_bytes > self.room:
-            several = f"{self.processes} networks side by side"
-            networks = several if many else "a network"
+            networks = f"{self.processes} networks side by side need"
             return (
-                f"Memory: {networks} would take about {self.needed_bytes / 1e9:.1f} GB"
-                f" and {room}: if training fails, give"
+                f"Memory: {networks if many else 'a network needs'} about"
+                f" {self.needed_bytes / 1e9:.1f} GB, {found}: if training fails, give"
                 f" {'fewer --processes or ' if many else ''}a smaller --batch_size."
             )
         if self.size < self.wanted:
             most = f"at most {self.size} networks together"
             return (
-                f"Cohorts: {most if self.size > 1 else 'each network alone'}, since"
-                f" {self.wanted} would take about {self.wanted_bytes / 1e9:.1f} GB and"
-                f" {room}{f', by {self.processes} at a time' if many else ''}."
+                f"Cohorts: {most if self.size > 1 else 'each network alone'};"
+                f" {self.wanted} need about {self.wanted_bytes / 1e9:.1f} GB, {found}"
+                f"{f', for {self.processes} cohorts at a time' if many else ''}."
             )
         return ""
 
@@ -79,62 +78,63 @@ def pack(
     available: int | None,
     turns: int,
 ) -> Packing | None:
-    """The largest size of cohorts whose processes fit into the memory.
+    """Finds the largest size of cohorts whose processes fit into the memory.
 
     Args:
       runs: All runs of the study.
-      needed: Bytes that the process of a cohort takes.
-      processes: Most cohorts that are trained at a time.
-      available: Bytes that are free; None if that is not known.
-      turns: How many cohorts each process is to train, where there are few: two
-        where cores idle while one process is left, else one.
+      needed: Returns the bytes that the process of a cohort needs.
+      processes: Most cohorts trained at a time.
+      available: Free bytes; None if unknown.
+      turns: Cohorts to make for each process if there are few: two if the last
+        process would leave cores idle, else one.
 
     Returns:
-      The packing, with a size of 1 if not even that fits; None, which is no
-      limit, if the memory is not known or there is no run.
+      The packing, with size 1 even if that does not fit; None (no limit) if the
+      memory is unknown or there are no runs.
     """
     if available is None or not runs:
         return None
     room = int(SHARE * available)
 
     def together(size: int) -> tuple[int, int]:
-        """Bytes of the largest cohorts that can be at work, and how many these are."""
+        """Bytes of the largest cohorts that may run at a time, and their number."""
         sizes = sorted(map(needed, make_cohorts(runs, size)), reverse=True)
         return sum(sizes[:processes]), len(sizes[:processes])
 
     natural = make_cohorts(runs)
     wanted = max(len(cohort.runs) for cohort in natural)
     if 1 < processes and len(natural) < 2 * processes:
-        # Otherwise some processes wait for the base of the others' copies.
+        # With fewer cohorts, some processes would wait for the base networks.
         share = math.ceil(len(runs) / (turns * processes))
         wanted = min(wanted, max(_WORTHWHILE, share))
-    without_limit, _ = together(wanted)
-    for size in range(wanted, 0, -1):
+    size, (total, count) = wanted, together(wanted)
+    without_limit = total
+    while total > room and size > 1:
+        size -= 1
         total, count = together(size)
-        if total <= room or size == 1:
-            return Packing(size, wanted, without_limit, total, room, count)
-    raise AssertionError("a size of 1 is always returned")
+    return Packing(
+        size=size,
+        wanted=wanted,
+        wanted_bytes=without_limit,
+        needed_bytes=total,
+        room=room,
+        processes=count,
+    )
 
 
 def process_bytes(
-    runs: Iterable[Run],
+    runs: Sequence[Run],
     network: Network,
     recipe: Recipe,
     num_classes: int,
     image_bytes: int = 0,
 ) -> int:
-    """Bytes that the process takes which trains some runs together.
+    """Estimates the bytes of a process that trains some runs together.
 
-    Args:
-      runs: The runs.
-      network: Their network.
-      recipe: Their recipe.
-      num_classes: Classes of their half.
-      image_bytes: What the images of their half take in memory.
+    Their half has `num_classes` classes; its images take `image_bytes` in memory.
     """
-    runs = tuple(runs)
-    layers = _layers(network, recipe, num_classes)
-    batch, trunks = recipe.batch_size, {}
+    layers, trunks = _layers(network, recipe, num_classes), {}
+    # For copies in the lower precision.
     half = 0 if recipe.precision == "float32" else _FLOAT32 // 2
     weights = kept = passing = 0
     for run in runs:
@@ -147,22 +147,17 @@ def process_bytes(
             source = run.treatment.source
             trunks[source] = max(trunks.get(source, 0), frozen)
     for depth in trunks.values():
-        # Also as they are read from the base, or drawn.
-        parameters = sum(layer.parameters for layer in layers[:depth])
-        weights += (2 * _FLOAT32 + half) * parameters
-        passing += max(layer.passing for layer in layers[:depth])
-        # What heads stand on.
-        kept += sum(layer.kept for layer in layers[:depth])
+        trunk = layers[:depth]
+        # A second copy: as read from the base network, or drawn at random.
+        weights += (2 * _FLOAT32 + half) * sum(layer.parameters for layer in trunk)
+        passing += max(layer.passing for layer in trunk)
+        # The activations that the trained layers start from.
+        kept += sum(layer.kept for layer in trunk)
     pixels = 2 * _FLOAT32 * 3 * recipe.crop_size**2
-    training = batch * (kept + 2 * passing + pixels)
+    training = recipe.batch_size * (kept + 2 * passing + pixels)
     validation = recipe.validation_batch_size * (2 * passing + pixels)
-    return (
-        _PROCESS
-        + _MODEL * len(runs)
-        + weights
-        + max(training, validation)
-        + image_bytes
-    )
+    fixed = _PROCESS + _MODEL * len(runs) + image_bytes
+    return fixed + weights + max(training, validation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,9 +165,9 @@ class _Layer:
     """Sizes of one layer.
 
     Attributes:
-      parameters: How many it has.
-      kept: Bytes for each image that are kept until its gradient is computed.
-      passing: Bytes for each image of its largest output.
+      parameters: Number of its parameters.
+      kept: Bytes an image kept until the gradient is computed.
+      passing: Bytes an image of its largest output.
     """
 
     parameters: int

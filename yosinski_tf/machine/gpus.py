@@ -1,15 +1,18 @@
-"""The NVIDIA GPUs that training processes will see, asked of the driver.
+"""The NVIDIA GPUs that training processes will see, read from the driver.
 
-The process that plans never imports a tensor library, which would know and would
-take hold of a GPU by being asked.
+The planning process asks the driver because it never imports a tensor library,
+which would take hold of a GPU when asked. (A training process asks Keras' backend:
+`training.provenance.accelerators`.)
 """
 
 import dataclasses
+import functools
 import os
 import subprocess
+from collections.abc import Sequence
 
-_QUERY = "--query-gpu=uuid,compute_cap,memory.total,memory.free,name"
-_SECONDS = 20
+_QUERY = "--query-gpu=uuid,compute_cap,memory.free,name"
+_TIMEOUT_SECONDS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,64 +21,67 @@ class Gpu:
 
     Attributes:
       uuid: Its identity, `GPU-...`.
-      compute_capability: NVIDIA's number for what it can do, for example 8.0.
-      total_bytes: Its memory.
-      free_bytes: What of it nobody uses now.
-      name: Its name in words.
+      compute_capability: NVIDIA's number for its features, for example 8.0.
+      free_bytes: The part of its memory that nobody used when it was asked for.
+      name: Its name, for people.
     """
 
     uuid: str
     compute_capability: float
-    total_bytes: int
     free_bytes: int
     name: str
 
 
 def visible() -> tuple[Gpu, ...]:
-    """The GPUs that are not hidden by `CUDA_VISIBLE_DEVICES`; mostly none."""
+    """The GPUs that `CUDA_VISIBLE_DEVICES` does not hide; often none."""
+    return without_hidden(installed(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+@functools.cache
+def installed() -> tuple[Gpu, ...]:
+    """All GPUs of the machine; `nvidia-smi` may take a second, so it is run once."""
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"],
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return ()
-    return choose(parse(told.stdout), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return parse(done.stdout)
 
 
 def parse(text: str) -> tuple[Gpu, ...]:
-    """Reads what `nvidia-smi` says, a line for each GPU; others are left out."""
+    """Reads the output of `nvidia-smi`, a GPU a line; skips lines with unknowns."""
     found = []
     for line in text.splitlines():
         try:
-            uuid, capability, total, free, name = line.split(",", maxsplit=4)
-            # In MiB.
-            sizes = (int(total) << 20, int(free) << 20)
-            found.append(Gpu(uuid.strip(), float(capability), *sizes, name.strip()))
+            uuid, capability, free, name = line.split(",", maxsplit=3)
+            free_bytes = int(free) << 20  # From MiB.
+            found.append(Gpu(uuid.strip(), float(capability), free_bytes, name.strip()))
         except ValueError:  # such as [N/A]
             continue
     return tuple(found)
 
 
-def choose(gpus: tuple[Gpu, ...], visible_devices: str | None) -> tuple[Gpu, ...]:
-    """Those that `CUDA_VISIBLE_DEVICES` leaves visible.
+def without_hidden(gpus: Sequence[Gpu], visible_devices: str | None) -> tuple[Gpu, ...]:
+    """The GPUs that `CUDA_VISIBLE_DEVICES` leaves visible, in its order.
 
     Args:
-      gpus: All, in their order.
-      visible_devices: Numbers or the beginnings of identities, with commas; what
-        comes after the first that names none does not count. None: all.
+      gpus: All GPUs, in the driver's order.
+      visible_devices: Numbers or first letters of identities, separated by commas;
+        all from the first that matches no GPU are ignored. None hides nothing.
     """
     if visible_devices is None:
-        return gpus
+        return tuple(gpus)
     found: list[Gpu] = []
     for word in (part.strip() for part in visible_devices.split(",")):
         if word.isdecimal():
-            named = gpus[int(word) : int(word) + 1]
+            named = list(gpus[int(word) : int(word) + 1])
         else:
-            named = tuple(gpu for gpu in gpus if word and gpu.uuid.startswith(word))
+            named = [gpu for gpu in gpus if word and gpu.uuid.startswith(word)]
         if len(named) != 1:
             break
         found += named

@@ -1,7 +1,15 @@
-"""What the machine has, and how a study shares it out."""
+"""What the operating system says about the machine: its processor and its memory."""
 
 import os
 import pathlib
+import platform
+
+_CPUINFO = pathlib.Path("/proc/cpuinfo")
+_MEMINFO = pathlib.Path("/proc/meminfo")
+_CONTAINER_LIMITS = (
+    pathlib.Path("/sys/fs/cgroup/memory.max"),
+    pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def cores() -> int:
@@ -11,15 +19,45 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def default_processes() -> int:
-    """One per core on a processor, up to four; one where there is a GPU."""
-    if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
-        return 1
-    return min(4, cores())
+def processor_name() -> str:
+    """The processor's name, for people."""
+    return _field(_CPUINFO, "model name") or platform.processor() or platform.machine()
 
 
-def default_threads(processes: int) -> int | None:
-    """Threads of each of several processes; None, all, where there is a GPU."""
-    if any(pathlib.Path("/dev").glob("nvidia[0-9]*")):
+def processor_flags() -> frozenset[str]:
+    """The processor's instruction sets, as Linux names them; elsewhere none."""
+    return frozenset(_field(_CPUINFO, "flags").split())
+
+
+def available_memory() -> int | None:
+    """Bytes that a process may still take; None if unknown.
+
+    On Linux the smaller of the free memory (`MemAvailable`) and the container's
+    limit; elsewhere all memory of the machine.
+    """
+    try:
+        if kibibytes := _field(_MEMINFO, "MemAvailable"):
+            free = int(kibibytes.split()[0]) * 1024
+        else:
+            free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):  # Windows has no sysconf
         return None
-    return max(1, cores() // processes)
+    for path in _CONTAINER_LIMITS:
+        try:
+            free = min(free, int(path.read_text()))
+        except (OSError, ValueError):  # no such limit, or the word `max`
+            continue
+    return free
+
+
+def _field(path: pathlib.Path, name: str) -> str:
+    """The first value of a field in a file of `name: value` lines; "" without one."""
+    try:
+        with path.open() as lines:
+            for line in lines:
+                key, _, value = line.partition(":")
+                if key.strip() == name:
+                    return value.strip()
+    except OSError:
+        pass
+    return ""

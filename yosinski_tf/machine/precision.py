@@ -1,4 +1,4 @@
-"""Which number format `--precision=auto` stands for on this machine."""
+"""The number format that `--precision=auto` stands for on this machine."""
 
 import dataclasses
 import json
@@ -6,49 +6,45 @@ import os
 import pathlib
 from collections.abc import Collection, Sequence
 
-from yosinski_tf.machine import gpus
+from yosinski_tf.machine import gpus, hardware
 from yosinski_tf.machine.gpus import Gpu
 
-# From this compute capability on a GPU multiplies in it many times as fast as in
-# float32: Ampere has bfloat16, Volta and Turing have only float16.
+# From these compute capabilities on, a GPU multiplies many times faster in the
+# format than in float32: Ampere has bfloat16; Volta and Turing have only float16.
 _FAST_BFLOAT16 = 8.0
 _FAST_FLOAT16 = 7.0
-# Of x86 processors, as Linux names them.
+# Instruction sets of x86 processors, as Linux names them.
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
-_CPUINFO = pathlib.Path("/proc/cpuinfo")
 
 
 @dataclasses.dataclass(frozen=True)
 class PrecisionChoice:
-    """A precision and why.
+    """A number format and the reason for it.
 
     Attributes:
       precision: One of `recipes.PRECISIONS`.
-      reason: Why, to stand behind it in brackets; empty if a flag said it.
+      reason: Why it was chosen, for people; empty if the user chose it.
     """
 
     precision: str
     reason: str
 
     def __str__(self) -> str:
-        """A sentence, unless the user knows."""
+        """A sentence; empty if the user chose the format."""
         return f"Precision: {self.precision} ({self.reason})." if self.reason else ""
 
 
 def here() -> PrecisionChoice:
-    """The choice for this machine and the Keras backend that is set."""
-    return choose(gpus.visible(), processor_flags(), keras_backend())
+    """The choice for this machine and the current Keras backend."""
+    return choose(gpus.visible(), hardware.processor_flags(), keras_backend())
 
 
 def choose(
     visible: Sequence[Gpu], flags: Collection[str], backend: str
 ) -> PrecisionChoice:
-    """The fast number format of some hardware, float32 where none is known to be.
+    """The fastest number format for some GPUs, processor flags and Keras backend.
 
-    Args:
-      visible: The GPUs.
-      flags: What the processor can do, in the words of Linux.
-      backend: The Keras backend.
+    It is float32 if no other format is known to be faster.
     """
     if visible:
         gpu = min(visible, key=lambda each: each.compute_capability)
@@ -61,31 +57,16 @@ def choose(
         return PrecisionChoice("float32", f"{has}: faster formats from 7.0 on")
     found = [flag for flag in _BFLOAT16_FLAGS if flag in flags]
     if not found:
-        return PrecisionChoice(
-            "float32", "this processor has no instructions for bfloat16"
-        )
+        reason = "this processor has no instructions for bfloat16"
+        return PrecisionChoice("float32", reason)
     if backend != "tensorflow":
-        return PrecisionChoice(
-            "float32", f"bfloat16 is not faster on a processor in {backend}"
-        )
+        reason = f"bfloat16 is not faster on a processor in {backend}"
+        return PrecisionChoice("float32", reason)
     return PrecisionChoice("bfloat16", f"this processor has {found[0]}")
 
 
-def processor_flags() -> frozenset[str]:
-    """What Linux says that the processor can do; nothing elsewhere."""
-    try:
-        with _CPUINFO.open() as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() == "flags":
-                    return frozenset(value.split())
-    except OSError:
-        pass
-    return frozenset()
-
-
 def keras_backend() -> str:
-    """The backend that Keras will take, found as Keras finds it."""
+    """The backend that Keras will use, found the way Keras finds it."""
     if backend := os.environ.get("KERAS_BACKEND"):
         return backend
     home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"

@@ -1,17 +1,19 @@
-"""How TensorFlow computes: threads, how many share an operation, kept kernels."""
+"""How many processes and threads train a study, and TensorFlow's settings for them."""
 
 import dataclasses
 import os
 
 from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
-from yosinski_tf.machine.hardware import cores, default_threads
+from yosinski_tf.machine import gpus
+from yosinski_tf.machine.hardware import cores
 
-# Multiply-accumulates of the largest layer on a batch, a millisecond of a core. On
-# two cores, networks below it train faster without sharing, and others do not.
+_MOST_PROCESSES = 4
+# Multiply-accumulates of the largest layer on a batch, about a millisecond of one
+# core. On two cores, networks below it train faster if threads share no operation.
 _SHARED_WORK = 6e7
-# Cores of a process, at most, for which that was measured.
-_FEW = 2
+# Most cores of a process for which that was measured.
+_FEW_CORES = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Threads:
     """Threads of a process.
 
     Attributes:
-      number: Threads that compute; None for one for each core.
+      number: Threads that compute; None for one per core.
       per_operation: How many of them share one operation, which decides how a
         processor rounds; None for all.
     """
@@ -28,41 +30,46 @@ class Threads:
     per_operation: int | None
 
 
-def choose(
+def default_processes() -> int:
+    """Processes side by side: one per core, at most four; one if there is a GPU."""
+    return 1 if gpus.visible() else min(_MOST_PROCESSES, cores())
+
+
+def choose_threads(
     network: Network,
     recipe: Recipe,
     num_classes: int,
     processes: int,
     number: int | None = None,
 ) -> Threads:
-    """The threads of each process of a new study.
+    """Chooses the threads of each process of a new study.
 
-    Where products of matrices are small, threads that share them wait for each
-    other longer than they compute; networks of a cohort, and the two products of
-    every layer's gradients, keep them busy. That goes by the network alone, since
-    what company it has may not change its numbers. Processes whose threads share
-    nothing get twice their part of the cores, so that these are busy while another
-    process begins or ends. Of a process with more than two cores to itself, or
-    with a GPU, threads share every operation: nothing else was measured there.
+    Threads that share a small matrix product wait for each other longer than they
+    compute; the networks of a cohort, and the two products of every gradient, can
+    occupy them instead. The rule looks at one network, so that results do not depend
+    on the others of its cohort. Processes whose threads share no operation get twice
+    their part of the cores, which keeps cores busy while another process starts or
+    ends. With a GPU, or more than two cores a process, threads share every operation:
+    nothing else was measured there.
 
     Args:
       network: The network.
-      recipe: Of which the crop and the batch count.
+      recipe: Its crop and batch size count.
       num_classes: Classes of the half.
-      processes: How many are at work side by side.
-      number: Threads of each, if that is given.
+      processes: Processes side by side.
+      number: Threads of each process, if the user gave it.
     """
-    part = default_threads(processes)
+    part = None if gpus.visible() else max(1, cores() // processes)
     layers = network.count(recipe.crop_size, num_classes)
     largest = max(layer.multiply_accumulates for layer in layers)
     small = largest * recipe.batch_size <= _SHARED_WORK
-    if small and part is not None and part <= _FEW:
+    if small and part is not None and part <= _FEW_CORES:
         return Threads(number or min(cores(), 2 * part), 1)
     return Threads(number or part, number or part)
 
 
 def set_threads(threads: Threads) -> None:
-    """Limits TensorFlow's threads; to be called before it computes anything."""
+    """Limits TensorFlow's threads; call it before TensorFlow computes anything."""
     import tensorflow as tf
 
     if threads.number is not None:
@@ -72,17 +79,12 @@ def set_threads(threads: Threads) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads.per_operation)
 
 
-def keep_kernels() -> None:
-    """Has TensorFlow keep what oneDNN makes for an operation's shapes.
+def set_up(threads: Threads) -> None:
+    """Sets up TensorFlow for training; call it before TensorFlow computes anything.
 
-    For gradients it would make it again each time, which takes as long as a third of
-    a small convolution. To be called before it computes anything; a setting of the
-    environment stands.
+    oneDNN keeps its kernels. By default it makes those of gradients again for every
+    step, which takes a third of the time of a small convolution. A value already in
+    the environment wins.
     """
     os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
-
-
-def set_up(threads: Threads) -> None:
-    """Has TensorFlow compute as the program does; to be called before it computes."""
-    keep_kernels()
     set_threads(threads)

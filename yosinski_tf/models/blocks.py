@@ -1,7 +1,7 @@
 """The Keras layers of a network, as a chain of blocks.
 
-One block per layer with weights: the layer, its activation, pooling and
-normalisation (convolutions), or its activation and dropout (fully connected).
+A block is a convolution with its activation, pooling and normalisation, or a fully
+connected layer with its activation and dropout.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,6 @@ from yosinski_tf.models.layers import (
     LocalResponseNormalization,
 )
 from yosinski_tf.models.surgery import derive_seed
-
-LEAKY_SLOPE = 0.1
 
 Block = list[keras.layers.Layer]
 
@@ -35,18 +33,16 @@ def make_blocks(
 
     Args:
       network: The network's description.
-      num_classes: Classes; fc8 has one output for each if the network gives no
-        number of its own.
-      layers: Names of the layers wanted, consecutive.
-      trainable: False freezes them: it is set on the layers here, before any
-        model is compiled.
+      num_classes: Classes, and outputs of fc8 unless the network states a number.
+      layers: Names of the layers to make.
+      trainable: False freezes them, before any model is compiled.
       identity: What dropout masks are derived from.
-      precision: `float32`, or `bfloat16` or `float16` for mixed precision;
-        variables are float32, and fc8 and normalisation compute in it, either way.
+      precision: `float32`, or `bfloat16` or `float16` for mixed precision. Variables,
+        fc8 and normalisation are float32 in any case.
 
     Returns:
-      For every layer, the Keras layers to call in order; the one with weights
-      bears the layer's name.
+      For every layer, the Keras layers to call in order. The one with weights has
+      the layer's name.
     """
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
     blocks: dict[str, Block] = {}
@@ -70,10 +66,11 @@ def make_blocks(
                 )
             )
         if not last:
-            slope = LEAKY_SLOPE if network.activation == "leaky_relu" else 0.0
             block.append(
                 keras.layers.ReLU(
-                    negative_slope=slope, name=f"{name}_activation", dtype=policy
+                    negative_slope=network.negative_slope,
+                    name=f"{name}_activation",
+                    dtype=policy,
                 )
             )
         if isinstance(layer, Conv):
@@ -98,7 +95,7 @@ def make_blocks(
 
 
 def _convolution(layer: Conv, **options) -> Block:
-    """The convolution, after a layer of padding if it cannot pad by itself."""
+    """A convolution; before it a layer of padding, if "same" would pad otherwise."""
     block: Block = []
     padding, make = "same", keras.layers.Conv2D
     if isinstance(layer, CaffeConv):
@@ -139,7 +136,7 @@ def apply_block(block: Block, value, indices=None):
       block: The layers.
       value: Input of the first.
       indices: Step and position of each image, int32 [batch, 2], for dropout
-        in training; None leaves dropout out.
+        in training; with None there is no dropout.
     """
     for layer in block:
         if isinstance(layer, IndexedDropout) and indices is not None:
@@ -149,16 +146,12 @@ def apply_block(block: Block, value, indices=None):
     return value
 
 
-def constant_part(block: Block) -> Block:
-    """The layers of a block whose output is the same every time: up to dropout."""
-    return [layer for layer in block if not isinstance(layer, IndexedDropout)]
-
-
-def random_part(block: Block) -> Block:
-    """The rest of a block: its dropout, if it has any."""
-    return [layer for layer in block if isinstance(layer, IndexedDropout)]
+def split_at_dropout(block: Block) -> tuple[Block, Block]:
+    """The layers of a block whose output never changes, and its dropout, if any."""
+    dropout = [layer for layer in block if isinstance(layer, IndexedDropout)]
+    return [layer for layer in block if layer not in dropout], dropout
 
 
 def weighted_layer(block: Block, name: str) -> keras.layers.Layer:
-    """The layer of a block that bears the given name and has the weights."""
+    """The layer of a block that has the weights, and the given name."""
     return next(layer for layer in block if layer.name == name)

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent in the form that the authors' software has."""
+"""Stochastic gradient descent as Caffe, the authors' software, computes it."""
 
 from typing import Any
 
@@ -10,11 +10,19 @@ from yosinski_tf.experiment.recipes import Recipe
 
 @keras.saving.register_keras_serializable("yosinski_tf")
 class CaffeSGD(keras.optimizers.Optimizer):
-    """Momentum with L2 on kernels only and another rate for biases.
+    """Momentum, with weight decay for kernels only and another rate for biases.
 
     g <- gradient + weight_decay * w for kernels, the gradient for biases;
     v <- momentum * v + rate * g, with rate times `bias_rate` for biases;
     w <- w - v. (Released solver and network files of the paper.)
+
+    Args:
+      learning_rate: A float or a Keras schedule.
+      momentum: Share of the velocity that a step keeps.
+      weight_decay: L2 factor for kernels.
+      bias_rate: Factor of the rate for biases, the variables named `bias`.
+      name: Name of the optimizer.
+      **kwargs: As for any Keras optimizer.
     """
 
     def __init__(
@@ -26,16 +34,6 @@ class CaffeSGD(keras.optimizers.Optimizer):
         name: str = "caffe_sgd",
         **kwargs,
     ):
-        """Makes the optimizer.
-
-        Args:
-          learning_rate: A float or a Keras schedule.
-          momentum: Share of the velocity kept.
-          weight_decay: L2 factor for variables named `kernel`.
-          bias_rate: Factor of the rate for variables named `bias`.
-          name: Of the optimizer.
-          **kwargs: As for any Keras optimizer.
-        """
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.momentum = momentum
         self.l2 = weight_decay
@@ -47,11 +45,11 @@ class CaffeSGD(keras.optimizers.Optimizer):
         if not self.built:
             super().build(variables)
             self._velocities = self.add_optimizer_variables(variables, "velocity")
-            # TensorFlow hands `update_step` its own variables, named by path.
+            # TensorFlow passes `update_step` its own variables, named by path.
             self._is_bias = [variable.name == "bias" for variable in variables]
 
     def velocity(self, variable):
-        """The velocity of a variable; `build` must have been called."""
+        """The velocity of a variable, once `build` was called."""
         return self._velocities[self._get_variable_index(variable)]
 
     def update_step(self, gradient, variable, learning_rate):
@@ -61,7 +59,7 @@ class CaffeSGD(keras.optimizers.Optimizer):
         self.assign_sub(variable, moved)
 
     def next_velocity(self, index: int, gradient, variable, learning_rate):
-        """What the velocity of the variable with this index becomes."""
+        """The velocity, after this step, of the variable with this number."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         if self._is_bias[index]:
@@ -85,15 +83,14 @@ def make_optimizer(recipe: Recipe) -> CaffeSGD:
 
 
 def arguments(recipe: Recipe) -> dict[str, Any]:
-    """What `CaffeSGD` is made with for a recipe."""
+    """Arguments of `CaffeSGD` for a recipe."""
     rate = recipe.learning_rate
     if recipe.rate_drops:
-        values = [
-            rate * recipe.drop_factor**k for k in range(len(recipe.rate_drops) + 1)
-        ]
         # Keras changes the value after its boundary, a drop takes effect at it.
         boundaries = [drop - 1 for drop in recipe.rate_drops]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+            boundaries, list(recipe.rates)
+        )
     return {
         "learning_rate": rate,
         "momentum": recipe.momentum,

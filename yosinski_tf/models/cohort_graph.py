@@ -1,11 +1,20 @@
-"""The functional graph of a cohort: frozen trunks, what is tapped of them, heads."""
+"""The functional graph of a cohort: frozen trunks and the heads on top of them."""
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 
-from yosinski_tf.models.blocks import Block, apply_block, constant_part, random_part
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.models.blocks import (
+    Block,
+    apply_block,
+    make_blocks,
+    split_at_dropout,
+)
 from yosinski_tf.models.feature_rule import Kept, segments
 
 
@@ -15,8 +24,8 @@ class Member:
 
     Attributes:
       name: Its treatment, unique in the cohort.
-      trunk: Which frozen trunk it stands on, in words that the trunk's dropout
-        masks are derived from; None if nothing is frozen.
+      trunk: Name of the frozen trunk that it stands on, from which the trunk's
+        dropout masks are derived; None if nothing is frozen.
       frozen_layers: How many layers of the trunk it uses.
       identity: What the dropout masks of its own layers are derived from.
     """
@@ -29,78 +38,92 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """What of frozen trunks is computed beforehand.
+    """The outputs of frozen layers that are computed once.
 
     Attributes:
       points: Trunk and number of the layer, for each output.
-      model: From images, and places with a mean image, to a list of what these
-        layers make of them, up to dropout; None without points.
-      wants_images: Whether the cohort looks at images all the same.
+      model: Computes the list of these outputs, up to dropout, from images, and
+        places with a mean image; None without points.
+      needs_images: Whether some network of the cohort needs the images too.
     """
 
     points: tuple[tuple[str, int], ...]
     model: keras.Model | None
-    wants_images: bool
+    needs_images: bool
+
+    def outputs(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Computes the outputs for one batch, an array [batch, ...] for each point."""
+        if not self.model.compiled:
+            self.model.compile(jit_compile=keras.backend.backend() == "jax")
+        found = self.model.predict_on_batch(inputs)
+        # For one output, Keras returns no list.
+        return found if isinstance(found, list) else [found]
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """How the blocks of a cohort are put together.
+    """The blocks of a cohort, and how they are put together.
 
     Attributes:
-      members: The networks, in the order of every per-network result.
+      members: The networks, in the order of every result per network.
       trunks: Blocks of each frozen trunk, by layer.
       heads: Blocks of each network above its trunk, by layer.
     """
 
-    members: Sequence[Member]
+    members: tuple[Member, ...]
     trunks: Mapping[str, dict[str, Block]]
     heads: Mapping[str, dict[str, Block]]
+
+    def blocks(self, name: str) -> dict[str, Block]:
+        """The blocks of one network, frozen ones included."""
+        member = next(m for m in self.members if m.name == name)
+        trunk = self.trunks[member.trunk] if member.trunk else {}
+        below = itertools.islice(trunk.items(), member.frozen_layers)
+        return {**dict(below), **self.heads[name]}
 
     def extractor(self, inputs: list, pixels, kept: Kept) -> Extractor:
         """Computes outputs of trunks from images.
 
         Args:
-          inputs: Keras inputs that pixels are made of.
-          pixels: What networks look at, float32 [batch, size, size, 3].
-          kept: For trunks the numbers of layers whose outputs are wanted.
+          inputs: Keras inputs that the pixels are computed from.
+          pixels: Input of the networks, float32 [batch, size, size, 3].
+          kept: By trunk, the numbers of the layers whose outputs are computed.
         """
         points, outputs = [], []
         for number, (trunk, blocks) in enumerate(self.trunks.items()):
-            wanted = kept.get(trunk, ())
-            if not wanted:
+            layers = kept.get(trunk, ())
+            if not layers:
                 continue
 
-            def chain(value, _, blocks=blocks, wanted=wanted):
+            def chain(value, _, blocks=blocks, layers=layers):
                 found = []
                 for n, block in enumerate(blocks.values(), start=1):
-                    value = apply_block(constant_part(block), value)
-                    if n in wanted:
+                    value = apply_block(split_at_dropout(block)[0], value)
+                    if n in layers:
                         found.append(value)
-                    if n == max(wanted):
+                    if n == max(layers):
                         return found
 
-            points += [(trunk, n) for n in sorted(wanted)]
+            points += [(trunk, n) for n in sorted(layers)]
             outputs += _scoped(f"trunk_{number}", chain, pixels, None)
         model = keras.Model(inputs, outputs, name="extractor") if points else None
-        wants_images = any(
+        needs_images = any(
             m.trunk is None
             or not any(n <= m.frozen_layers for n in kept.get(m.trunk, ()))
             for m in self.members
         )
-        return Extractor(tuple(points), model, wants_images)
+        return Extractor(tuple(points), model, needs_images)
 
     def logits(
         self, pixels, given: Mapping[tuple[str, int], object], indices
     ) -> dict[str, object]:
-        """Every member's logits, float32 [batch, classes].
+        """The logits of every network, float32 [batch, classes].
 
         Args:
-          pixels: What networks look at, float32 [batch, size, size, 3].
-          given: Outputs of trunks that need not be computed, by trunk and number
-            of the layer.
-          indices: Step and position of each image, int32 [batch, 2]; without
-            them, None, nothing is dropped.
+          pixels: Input of the networks, float32 [batch, size, size, 3].
+          given: Outputs of trunks that are not computed, by trunk and number of layer.
+          indices: Step and position of each image, int32 [batch, 2]; with None
+            there is no dropout.
         """
         features: dict[tuple[str, int], object] = {}
         for number, trunk in enumerate(self.trunks):
@@ -122,15 +145,15 @@ class Graph:
             below = (
                 features[member.trunk, member.frozen_layers] if member.trunk else pixels
             )
-            # Scope names allow no plus sign; the number keeps the order.
+            # Names of models allow no plus sign; numbers keep the order.
             (value,) = _scoped(f"network_{index}", chain, below, indices)
             logits[f"{index:03d}"] = value
         return logits
 
     def _taps(self, number, trunk, start, depths, below, indices) -> list:
-        """Outputs of a trunk's layers, from that of an earlier one or from pixels."""
+        """Outputs of a trunk's layers, from that of layer `start` or from pixels."""
         blocks = list(self.trunks[trunk].values())
-        rest = random_part(blocks[start - 1]) if start else []
+        rest = split_at_dropout(blocks[start - 1])[1] if start else []
         if not rest and max(depths) == start:
             return [below]
 
@@ -147,14 +170,35 @@ class Graph:
         return _scoped(name, taps, below, indices)
 
 
+def make_graph(
+    network: Network, members: Sequence[Member], num_classes: int, precision: str
+) -> Graph:
+    """Makes the blocks of a cohort, see `make_blocks`."""
+    names = network.layer_names
+    blocks = functools.partial(make_blocks, network, num_classes, precision=precision)
+    depths: dict[str, int] = {}
+    for m in members:
+        if m.trunk:
+            depths[m.trunk] = max(m.frozen_layers, depths.get(m.trunk, 0))
+    trunks = {
+        trunk: blocks(names[:depth], trainable=False, identity=f"trunk {trunk}")
+        for trunk, depth in depths.items()
+    }
+    heads = {
+        m.name: blocks(names[m.frozen_layers :], trainable=True, identity=m.identity)
+        for m in members
+    }
+    return Graph(tuple(members), trunks, heads)
+
+
 def features_of(images: list, extractor: Extractor) -> list:
-    """What a model is given: images, places and outputs of trunks."""
+    """Inputs of a model: images, places and outputs of trunks, as far as needed."""
     outputs = extractor.model.outputs if extractor.points else []
     features = [
         keras.Input(value.shape[1:], dtype=value.dtype, name=f"features_{number}")
         for number, value in enumerate(outputs)
     ]
-    return [*images, *features] if extractor.wants_images else features
+    return [*images, *features] if extractor.needs_images else features
 
 
 def given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
@@ -164,7 +208,7 @@ def given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
 
 
 def _scoped(name: str, function, value, indices) -> list:
-    """Calls a function as a model of its own, whose name its layers then bear."""
+    """Calls a function as a model, which groups its layers under a name."""
     start = keras.Input(value.shape[1:], dtype=value.dtype)
     if indices is None:
         return keras.Model([start], function(start, None), name=name)([value])

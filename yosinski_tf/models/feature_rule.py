@@ -1,8 +1,8 @@
-"""Which outputs of frozen layers are computed once and kept, and whether any.
+"""Which outputs of frozen layers are computed once and kept, if any.
 
 A frozen layer's output for an image is the same in every epoch, up to the first
-dropout, which acts in frozen layers too. What is kept costs memory, one pass over
-the images, and reading it for every batch. (Not in the paper.)
+dropout, which acts in frozen layers too. Keeping it costs memory, one pass over the
+images, and reading it for every batch. (Not in the paper.)
 """
 
 import dataclasses
@@ -14,15 +14,15 @@ from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.treatments import Treatment
 
 MODES = ("auto", "on", "off")
-# Of the memory that is free: four processes at a time then take what the sizes of
-# cohorts leave, a fifth.
+# The share of the free memory that kept outputs may take: four processes together
+# then take a fifth, which is what the sizes of cohorts leave.
 SHARE = 0.05
-# Of a cohort's work, for each trunk: saving less brought nothing on a processor,
-# where fetching costs as much (8%: 0.98 times the speed; two trunks of 2%: 1.00;
-# but half of a network alone: 1.97).
+# The least share of a cohort's work that a trunk must save. On a processor, saving
+# less brought nothing, since reading costs as much (8% saved: 0.98 times the speed;
+# two trunks of 2%: 1.00; half of the work of a network alone: 1.97).
 LEAST_SAVED = 0.15
-# Multiply-accumulates that take as long as a byte fetched for a batch, as a byte
-# computed and stored, and as compiling what computes it.
+# Multiply-accumulates that take as long as reading a byte for a batch, as computing
+# and storing a byte, and as compiling the extractor.
 _FETCHED, _STORED, _COMPILED = 8, 8, 1e10
 
 Kept = Mapping[str, tuple[int, ...]]
@@ -30,28 +30,28 @@ Kept = Mapping[str, tuple[int, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class KeptFeatures:
-    """What of a trunk is kept.
+    """Which outputs of a trunk are kept.
 
     Attributes:
-      kept: Numbers of layers, 1 for conv1, rising; none if none pays.
-      reason: Why, in some words.
+      layers: Numbers of the layers, 1 for conv1, rising; none if none pays.
+      reason: Why, for the log.
     """
 
-    kept: tuple[int, ...]
+    layers: tuple[int, ...]
     reason: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Trunk:
-    """The frozen layers that some networks stand on.
+    """The costs of the frozen layers that some networks stand on.
 
     Attributes:
       work: Multiply-accumulates of each layer for one image, conv1 first.
       sizes: Bytes of each layer's output for one image.
-      depths: After how many layers a network stands on it; the largest is the
-        number of layers.
-      constant: How many of the layers do not depend on dropout; the last of
-        them up to its own.
+      depths: After how many layers networks stand on it; the largest is the number
+        of layers.
+      constant: How many layers, the last up to its own dropout, do not depend on
+        dropout.
     """
 
     work: tuple[int, ...]
@@ -65,10 +65,10 @@ class Passes:
     """How often images go through a trunk.
 
     Attributes:
-      seen: Images that go through it if nothing is kept, each time counted.
-      computed: Images, and views of them, that go through it if all is kept.
-      work: Multiply-accumulates of everything that is done to an image each time
-        it is seen, by all networks that are trained together.
+      seen: Passes of images if nothing is kept.
+      computed: Passes if outputs are kept: one for each view of each image.
+      work: Multiply-accumulates of one image in one step, of all networks that are
+        trained together.
     """
 
     seen: int
@@ -79,12 +79,12 @@ class Passes:
 def make_trunk(
     network: Network, input_size: int, depths: Iterable[int], value_bytes: int
 ) -> Trunk:
-    """What the rule has to know of the frozen layers of a network.
+    """The costs of a network's first layers, frozen.
 
     Args:
       network: The network.
       input_size: Side of the crops, pixels.
-      depths: After how many layers networks stand on them, each from 1 to 7.
+      depths: See `Trunk`, each from 1 to 7.
       value_bytes: Bytes of one activation.
     """
     depths = tuple(sorted(set(depths)))
@@ -105,23 +105,19 @@ def make_trunk(
 def choose(
     trunk: Trunk, passes: Passes, most_bytes: float, mode: str = "auto"
 ) -> KeptFeatures:
-    """The layers whose outputs are best computed once and kept.
-
-    Of all sets of layers that fit, that one which saves most work in the whole
-    training; none if none saves any.
+    """Chooses the set of layers that saves most work, of those that fit into memory.
 
     Args:
       trunk: The frozen layers.
       passes: How often images go through it.
-      most_bytes: Memory that may be taken.
-      mode: `auto`; `off` for none; `on` to count only what is saved, not what
-        it costs.
+      most_bytes: Memory that kept outputs may take.
+      mode: `auto`; `off` for none; `on` to ignore what keeping costs.
     """
     if mode == "off":
         return KeptFeatures((), "off")
     if mode == "auto" and passes.computed >= passes.seen:
         return KeptFeatures(
-            (), f"{passes.computed:,} views for {passes.seen:,} that are looked at"
+            (), f"{passes.computed:,} views to compute, {passes.seen:,} are used"
         )
     best: tuple[float, tuple[int, ...]] = (0.0, ())
     fits = False
@@ -136,13 +132,13 @@ def choose(
             saved -= passes.seen * size * _FETCHED
             saved -= passes.computed * (sum(trunk.work[: kept[-1]]) + size * _STORED)
             saved -= _COMPILED
-        # Of two that save the same, the smaller.
+        # Of two sets that save the same, `max` takes the first, which is smaller.
         best = max(best, (saved, kept), key=lambda found: found[0])
     saved, kept = best
     if not fits:
         return KeptFeatures((), f"none fits into {most_bytes / 1e6:,.0f} MB")
     if not kept:
-        return KeptFeatures((), "it takes more than it saves")
+        return KeptFeatures((), "it costs more than it saves")
     gain = sum(trunk.work) - work_left(trunk, kept)
     if mode == "auto" and gain < LEAST_SAVED * passes.work:
         return KeptFeatures((), f"it would save {gain / passes.work:.0%} of all work")
@@ -159,23 +155,21 @@ def kept_bytes(trunk: Trunk, kept: Iterable[int]) -> int:
 
 
 def work_left(trunk: Trunk, kept: Iterable[int]) -> int:
-    """Multiply-accumulates for one image if the outputs of some layers are there."""
-    needed = set()
-    for start, depths in segments(trunk.depths, kept).items():
-        needed |= set(range(start, max(depths)))
-    return sum(trunk.work[n] for n in needed)
+    """Multiply-accumulates for one image if the outputs of some layers are kept."""
+    found = segments(trunk.depths, kept).items()
+    return sum(sum(trunk.work[start : max(depths)]) for start, depths in found)
 
 
 def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]:
-    """What is computed from what.
+    """From which kept output each depth of a trunk is computed.
 
     Args:
-      depths: After how many layers networks stand on a trunk.
+      depths: After how many layers networks stand on the trunk.
       kept: The layers whose outputs are kept.
 
     Returns:
       For each kept layer that is used, or 0 for the images, the depths that are
-      reached from there: those up to the next kept layer.
+      computed from it: those before the next kept layer.
     """
     found: dict[int, list[int]] = {}
     for depth in sorted(depths):
@@ -194,16 +188,15 @@ def choose_all(
     available_bytes: int | None,
     mode: str = "auto",
 ) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
-    """What is kept of the trunks of a cohort.
+    """Chooses what is kept of each trunk of a cohort.
 
     Args:
-      treatments: Of the cohort's networks.
+      treatments: The treatments of the cohort's networks.
       network: Their description.
       recipe: How they are trained.
-      num_views: All views of all training images.
-      num_validation: Validation images.
-      available_bytes: Memory that is free; None if it cannot be told, and then
-        nothing is kept.
+      num_views: Number of views of all training images.
+      num_validation: Number of validation images.
+      available_bytes: Memory that is free; None if unknown: nothing is kept then.
       mode: See `choose`.
 
     Returns:
@@ -220,7 +213,7 @@ def choose_all(
     ]
     heads = sum(sum(work[treatment.frozen_layers :]) for treatment in treatments)
     below = sum(sum(work[: max(each)]) for each in depths.values())
-    # A trained layer's gradients take twice what its output takes.
+    # The gradients of a trained layer take twice the work of its output.
     training = Passes(recipe.steps * recipe.batch_size, num_views, 3 * heads + below)
     validations = len(recipe.validation_steps())
     validation = Passes(validations * num_validation, num_validation, heads + below)
@@ -238,17 +231,20 @@ def choose_all(
 
 
 def layers_kept(
-    choices: Mapping[str, KeptFeatures], network: Network
+    kept_features: Mapping[str, KeptFeatures], network: Network
 ) -> dict[str, list]:
     """Names of the layers whose outputs are kept, by half of the source."""
     names = network.layer_names
-    return {source: [names[n - 1] for n in c.kept] for source, c in choices.items()}
+    return {
+        source: [names[n - 1] for n in kept.layers]
+        for source, kept in kept_features.items()
+    }
 
 
-def explain(choices: Mapping[str, KeptFeatures], network: Network) -> str:
+def explain(kept_features: Mapping[str, KeptFeatures], network: Network) -> str:
     """One line on what is kept of each trunk, and why; empty without trunks."""
     parts = []
-    for source, layers in layers_kept(choices, network).items():
+    for source, layers in layers_kept(kept_features, network).items():
         what = ", ".join(layers) or "nothing"
-        parts.append(f"{what} of {source} ({choices[source].reason})")
+        parts.append(f"{what} of {source} ({kept_features[source].reason})")
     return f"frozen layers computed once: {'; '.join(parts)}" if parts else ""

@@ -1,4 +1,4 @@
-"""Keras layers of our own, in `keras.ops` only, so that any backend runs them."""
+"""Keras layers that Keras lacks, in `keras.ops` only, so that any backend runs them."""
 
 import math
 from collections.abc import Sequence
@@ -8,36 +8,16 @@ import numpy as np
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("yosinski_tf")
-class PixelScaling(keras.layers.Layer):
-    """Subtracts a mean from pixels and multiplies by a constant.
-
-    Takes images [batch, height, width, 3], uint8 or float, 0..255; returns
-    float32 of the same shape. The paper subtracts the mean of the training
-    set in use and does not scale.
-    """
+class _MeanLayer(keras.layers.Layer):
+    """Subtracts a mean from pixels, 0..255, then multiplies by `scale`."""
 
     def __init__(self, mean: Sequence[float] | np.ndarray, scale: float, **kwargs):
-        """Makes the layer.
-
-        Args:
-          mean: One number per channel, 0..255, or an image of them, [height,
-            width, 3].
-          scale: Factor after the subtraction.
-          **kwargs: As for any Keras layer.
-        """
         kwargs = {"dtype": "float32", "trainable": False, **kwargs}
         super().__init__(autocast=False, **kwargs)
         self.mean = np.asarray(mean, np.float32)
         self.scale = float(scale)
 
-    def call(self, inputs):
-        pixels = ops.cast(inputs, "float32")
-        # A whole row: subtracting three numbers at a time is three times as dear.
-        mean = np.broadcast_to(self.mean, (*self.mean.shape[:-2], inputs.shape[2], 3))
-        return (pixels - ops.convert_to_tensor(mean)) * self.scale
-
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs, *unused):
         return keras.KerasTensor(inputs.shape, "float32")
 
     def get_config(self):
@@ -46,28 +26,40 @@ class PixelScaling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("yosinski_tf")
-class CropScaling(keras.layers.Layer):
-    """Subtracts from each crop the mean image at the crop's own place.
+class PixelScaling(_MeanLayer):
+    """Subtracts one mean from all images, then multiplies by a constant.
 
-    Takes crops [batch, size, size, 3], uint8 or float, 0..255, and their
-    places, int32 [batch, 3]: top row and left column in the whole image, and 1
-    for a crop that was mirrored, whose part of the mean is mirrored too.
-    Returns float32 of the crops' shape, multiplied by a constant. (Caffe
-    subtracts before it mirrors.)
+    Takes images [batch, height, width, 3], uint8 or float, 0..255; returns float32
+    of the same shape. (The paper subtracts the mean of the training images and does
+    not scale.)
+
+    Args:
+      mean: One number per channel, 0..255, or an image of them, [height, width, 3].
+      scale: Factor after the subtraction.
+      **kwargs: As for any Keras layer.
     """
 
-    def __init__(self, mean: np.ndarray, scale: float, **kwargs):
-        """Makes the layer.
+    def call(self, inputs):
+        pixels = ops.cast(inputs, "float32")
+        # A whole row: subtracting three numbers at a time takes three times as long.
+        mean = np.broadcast_to(self.mean, (*self.mean.shape[:-2], inputs.shape[2], 3))
+        return (pixels - ops.convert_to_tensor(mean)) * self.scale
 
-        Args:
-          mean: Mean of the whole images, [side, side, 3], 0..255.
-          scale: Factor after the subtraction.
-          **kwargs: As for any Keras layer.
-        """
-        kwargs = {"dtype": "float32", "trainable": False, **kwargs}
-        super().__init__(autocast=False, **kwargs)
-        self.mean = np.asarray(mean, np.float32)
-        self.scale = float(scale)
+
+@keras.saving.register_keras_serializable("yosinski_tf")
+class CropScaling(_MeanLayer):
+    """Subtracts from each crop the part of the mean image that it was cut from.
+
+    Takes crops [batch, size, size, 3], uint8 or float, 0..255, and their places,
+    int32 [batch, 3]: top row and left column in the whole image, and 1 for a mirrored
+    crop, for which the mean is mirrored too. Returns float32 of the crops' shape.
+    (Caffe subtracts before it mirrors.)
+
+    Args:
+      mean: Mean of the whole images, [side, side, 3], 0..255.
+      scale: Factor after the subtraction.
+      **kwargs: As for any Keras layer.
+    """
 
     def call(self, inputs, places):
         size, side = inputs.shape[1], self.mean.shape[1]
@@ -80,21 +72,13 @@ class CropScaling(keras.layers.Layer):
         pixels = ops.cast(inputs, "float32")
         return (pixels - ops.take(mean, where, axis=0)) * self.scale
 
-    def compute_output_spec(self, inputs, places):
-        return keras.KerasTensor(inputs.shape, "float32")
-
-    def get_config(self):
-        config = {"mean": self.mean.tolist(), "scale": self.scale}
-        return {**super().get_config(), **config}
-
 
 @keras.saving.register_keras_serializable("yosinski_tf")
 class GroupedConv2D(keras.layers.Conv2D):
-    """A convolution in groups, computed as one convolution for each.
+    """A convolution in groups, computed as one convolution per group.
 
-    The variables, the configuration and the numbers are those of
-    `keras.layers.Conv2D`, whose own grouped convolution compiles with XLA and
-    is many times slower on a CPU.
+    Variables, configuration and results are those of `keras.layers.Conv2D`. Keras'
+    own grouped convolution compiles with XLA and is many times slower on a CPU.
     """
 
     def convolution_op(self, inputs, kernel):
@@ -109,21 +93,18 @@ class GroupedConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("yosinski_tf")
 class CaffeMaxPooling2D(keras.layers.Layer):
-    """Max pooling as Caffe does it: no padding, output size rounded up.
+    """Max pooling as Caffe computes it: no padding, output size rounded up.
 
     Takes [batch, height, width, channels]; a side of n becomes ceil((n - window)
-    / step) + 1. Windows that reach over the lower or right border are cut off
-    there.
+    / step) + 1. The lower and right border cut off windows that reach over them.
+
+    Args:
+      window: Side of the square window, at least `step`.
+      step: Pixels from one window to the next.
+      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, window: int, step: int, **kwargs):
-        """Makes the layer.
-
-        Args:
-          window: Side of the square window, at least `step`.
-          step: Pixels from window to window.
-          **kwargs: As for any Keras layer.
-        """
         super().__init__(**{"trainable": False, **kwargs})
         self.window, self.step = window, step
 
@@ -157,23 +138,21 @@ class LocalResponseNormalization(keras.layers.Layer):
     """Local response normalisation across channels, as Caffe computes it.
 
     y[c] = x[c] / (k + alpha / size * sum of x[c']^2 over |c' - c| <= size // 2)
-    ^ 0.75, with beta fixed at 0.75. Caffe divides alpha by the size;
-    TensorFlow's own op does not. Input and output [batch, height, width,
-    channels]; computed in float32, returned in the input's dtype.
+    ^ 0.75. Caffe divides alpha by the size; TensorFlow's own op does not. Input and
+    output [batch, height, width, channels]; computed in float32, returned in the
+    input's dtype.
 
-    The sum over neighbouring channels is a product with a banded matrix of
-    ones: on a CPU about half the time of TensorFlow's op.
+    The sum over neighbouring channels is a product with a banded matrix of ones,
+    which takes about half the time of TensorFlow's op on a CPU.
+
+    Args:
+      size: Number of channels in the sum, odd.
+      alpha: Caffe's alpha.
+      k: The constant in the denominator.
+      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, k: float = 1.0, **kwargs):
-        """Makes the layer.
-
-        Args:
-          size: Channels summed over, odd.
-          alpha: Caffe's alpha.
-          k: The constant in the denominator.
-          **kwargs: As for any Keras layer.
-        """
         super().__init__(**{"trainable": False, **kwargs})
         self.size, self.alpha, self.k = size, alpha, k
 
@@ -191,35 +170,29 @@ class LocalResponseNormalization(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "alpha": self.alpha,
-            "k": self.k,
-        }
+        config = {"size": self.size, "alpha": self.alpha, "k": self.k}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("yosinski_tf")
 class IndexedDropout(keras.layers.Layer):
     """Dropout whose masks are a function of the seed, the step and the image.
 
-    Keras' own keeps a state, and every backend has random numbers of its own.
-    Here any step can be repeated, any part of a batch computed elsewhere, and
-    every backend draws the same mask: bits of a hash.
+    A mask is bits of a hash. So any step can be repeated, any part of a batch can be
+    computed elsewhere, and all backends draw the same masks. Keras' own dropout
+    keeps a state, and its masks depend on the backend.
 
     Takes activations [batch, units] and the index of each image, int32 [batch,
-    2]: step and position in the batch. What is kept is scaled by 1 / (1 -
-    rate). Without indices, and when not training, nothing is dropped.
+    2]: step and position in the batch. Activations that stay are multiplied by
+    1 / (1 - rate). Without indices, and when not training, nothing is dropped.
+
+    Args:
+      rate: Share of activations to drop, at least 0 and under 1.
+      seed: Seed of the masks, 0..2^32 - 1, another for every layer.
+      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, rate: float, seed: int, **kwargs):
-        """Makes the layer.
-
-        Args:
-          rate: Share dropped, at least 0 and under 1.
-          seed: Tells the layers of all networks apart, 0..2^32 - 1.
-          **kwargs: As for any Keras layer.
-        """
         super().__init__(**{"trainable": False, **kwargs})
         self.rate, self.seed = rate, seed
 
@@ -242,7 +215,7 @@ class IndexedDropout(keras.layers.Layer):
 
 
 def _mixed(bits):
-    """A permutation of the numbers 0..2^32 - 1 in which every bit depends on all.
+    """A permutation of 0..2^32 - 1 in which every bit depends on every bit.
 
     The constants are those of Christopher Wellons' `lowbias32`.
     """

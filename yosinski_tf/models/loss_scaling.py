@@ -1,11 +1,11 @@
-"""Loss scaling for float16, each network of a cohort by itself.
+"""Loss scaling for float16, with a scale for each network of a cohort.
 
-In float16 small gradients become zero. So the loss is multiplied before they are
-computed, and they are divided by the same number. A scale that is too high makes
-them infinite: then the step is left out and the scale is halved; after many steps
-that went well it is doubled (Micikevicius et al. 2018, Mixed Precision Training,
-section 3.2; the numbers are those of Keras' `LossScaleOptimizer`, which has one
-scale for all and skips a step for all). Not in the paper, which is float32.
+In float16 small gradients become zero. So the loss is multiplied by a scale before
+gradients are computed, and these are divided by it. A scale that is too high makes
+them infinite: the optimizer then skips the step and halves the scale. After many
+steps without this it doubles the scale (Micikevicius et al. 2018, Mixed Precision
+Training, section 3.2; with the numbers of Keras' `LossScaleOptimizer`, which has one
+scale for all networks). Not in the paper, which trains in float32.
 """
 
 from collections.abc import Sequence
@@ -19,30 +19,29 @@ from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models.caffe_sgd import CaffeSGD, arguments, make_optimizer
 
 FIRST_SCALE = 2.0**15
-# At the lowest a step is taken come what may: a gradient that float16 cannot hold
-# unscaled makes the network diverge, as it would without any scaling.
+# At the lowest scale no step is skipped: a gradient that float16 cannot hold unscaled
+# makes the network diverge, as it would without scaling.
 LOWEST_SCALE = 1.0
 HIGHEST_SCALE = 2.0**24
 STEPS_TO_GROW = 2000
 
 
 class ScaledSGD(CaffeSGD):
-    """`CaffeSGD` on gradients of losses that it has scaled, one for each network.
+    """`CaffeSGD` that scales the loss of each network of a cohort.
 
-    `build` comes first. The loss handed to `scale_loss` is float32 [networks]. A
-    network with a gradient that is not finite takes no step: weights and velocities
-    stay, the others' move. Every step counts, for the schedule of rates too. All
-    state is kept for each network, so that company changes nothing.
+    `build` must be called first. `scale_loss` takes losses, float32 [networks]. If a
+    gradient of a network is not finite, the weights and velocities of this network
+    stay as they are, but the step counts, for the schedule of rates too. All state
+    is kept per network, so that results do not depend on the other networks of the
+    cohort.
+
+    Args:
+      networks: The trained variables of each network, at least one for each; no
+        variable twice.
+      **kwargs: As for `CaffeSGD`.
     """
 
     def __init__(self, networks: Sequence[Sequence[Any]], **kwargs):
-        """Makes the optimizer.
-
-        Args:
-          networks: The variables of each network that are trained, at least one
-            for each; no variable twice.
-          **kwargs: As for `CaffeSGD`.
-        """
         super().__init__(**kwargs)
         self._size = len(networks)
         self._network_of_variable = {
@@ -57,7 +56,7 @@ class ScaledSGD(CaffeSGD):
         if not self.built:
             super().build(variables)
             self._network = [self._network_of_variable[id(v)] for v in variables]
-            # The last of each network to be updated, in the order of `variables`.
+            # The variable of each network that is updated last.
             last = {number: index for index, number in enumerate(self._network)}
             self._last = set(last.values())
             self._scale, self._good = (
@@ -70,7 +69,7 @@ class ScaledSGD(CaffeSGD):
 
     @property
     def per_network(self) -> dict[str, Any]:
-        """The variables with one number for each network; `build` comes first."""
+        """The variables with one number per network, once `build` was called."""
         return {"loss_scale": self._scale, "good_steps": self._good}
 
     def scale_loss(self, loss):
@@ -81,20 +80,12 @@ class ScaledSGD(CaffeSGD):
         if variables is None:
             variables = self._trainable_variables
         networks = [self._network[self._get_variable_index(v)] for v in variables]
-        finite = [
-            ops.all(
-                ops.stack(
-                    [
-                        ops.all(ops.isfinite(gradient))
-                        for gradient, network in zip(grads, networks, strict=True)
-                        if network == number
-                    ]
-                )
-            )
-            for number in range(self._size)
-        ]
-        # Where one gradient is not finite none is, for `update_step` to see: it is
-        # there that the replicas of a distributed training have been added up.
+        finite = []
+        for number in range(self._size):
+            own = [g for g, n in zip(grads, networks, strict=True) if n == number]
+            finite.append(ops.all(ops.stack([ops.all(ops.isfinite(g)) for g in own])))
+        # If one gradient is not finite, all of this network become NaN. `update_step`
+        # looks at them, when the gradients of all replicas have been added.
         grads = [
             ops.where(finite[network], gradient / self._scale[network], np.nan)
             for gradient, network in zip(grads, networks, strict=True)
@@ -117,7 +108,7 @@ class ScaledSGD(CaffeSGD):
             self._adjust(network, finite)
 
     def _adjust(self, network: int, finite) -> None:
-        """Lowers or raises the scale of one network, after all of it was updated."""
+        """Lowers or raises the scale of one network, after its last update."""
         here = np.arange(self._size) == network
         scale, before = map(ops.convert_to_tensor, (self._scale, self._good))
         good = ops.where(finite, before + 1, 0)
@@ -130,12 +121,7 @@ class ScaledSGD(CaffeSGD):
 
 
 def optimizer_for(recipe: Recipe, networks: Sequence[Sequence[Any]]) -> CaffeSGD:
-    """The optimizer of a recipe; it scales losses where the precision is float16.
-
-    Args:
-      recipe: The recipe.
-      networks: The variables of each network that are trained.
-    """
+    """The optimizer of a recipe; in float16 a `ScaledSGD` of these networks."""
     if recipe.precision == "float16":
         return ScaledSGD(networks, **arguments(recipe))
     return make_optimizer(recipe)

@@ -1,9 +1,9 @@
-"""What a network's weights are before training: copied layers and new ones.
+"""The weights of a network before training: copied layers and random ones.
 
-Weights are a mapping from `conv1/kernel`, `conv1/bias`, ... to float32 arrays,
-whatever the backend. Copying is by layer name with shapes compared; initial
-values come from numpy, from a seed per run and layer, so that adding a run to
-a study changes no other network.
+Weights are a mapping from `conv1/kernel`, `conv1/bias`, ... to float32 arrays, on
+every backend. Layers are copied by name, and their shapes must agree. NumPy draws
+initial values from a seed per run and layer, so that adding a run to a study changes
+no other network.
 """
 
 import hashlib
@@ -30,15 +30,15 @@ def initial_weights(
 ) -> Weights:
     """Random weights for every layer of a network.
 
-    Kernels are normal with the network's standard deviations, biases constant
+    Kernels are normal with the network's standard deviations, biases are constant
     (released network files: Gaussian initial weights).
 
     Args:
       network: The network.
       input_size: Side of the square input, pixels.
       num_classes: Classes of the half.
-      identity: Whatever tells this network from every other; the values
-        depend on it and on the layer's name, on nothing else.
+      identity: Name of this network alone. The values depend on it and on the name
+        and shape of the layer only.
     """
     weights: Weights = {}
     for name, shape in network.kernel_shapes(input_size, num_classes).items():
@@ -55,12 +55,7 @@ def transplant(
     source: Mapping[str, np.ndarray],
     layers: Collection[str],
 ) -> Weights:
-    """A network's weights with some layers taken from another network.
-
-    Args:
-      weights: The receiving network.
-      source: The network the layers are copied from.
-      layers: Names of the layers to copy.
+    """The weights of a network, with the named layers copied from a source.
 
     Raises:
       UserError: If a layer is missing on either side or differs in shape.
@@ -68,17 +63,15 @@ def transplant(
     result = dict(weights)
     for layer in layers:
         for name in (f"{layer}/kernel", f"{layer}/bias"):
-            if name not in source or name not in weights:
-                side = "source" if name not in source else "receiving"
+            needed, found = (
+                values[name].shape if name in values else None
+                for values in (weights, source)
+            )
+            if needed is None or needed != found:
                 raise UserError(
-                    f"wanted to copy {name}, but the {side} network has no such"
-                    " weights: transfer between networks of one description"
-                )
-            if source[name].shape != weights[name].shape:
-                raise UserError(
-                    f"wanted to copy {name} of shape {weights[name].shape}, got"
-                    f" {source[name].shape}: transfer between networks of one"
-                    " description and input size"
+                    f"copying {name} needs one shape in both networks, found {needed}"
+                    f" in the receiving one and {found} in the source: transfer between"
+                    " networks of one description and input size"
                 )
             result[name] = np.array(source[name], np.float32)
     return result
@@ -90,15 +83,15 @@ def starting_weights(
     fresh: Mapping[str, np.ndarray],
     source: Mapping[str, np.ndarray] | None,
 ) -> Weights:
-    """The weights a treatment starts from.
+    """The weights that a treatment starts from.
 
     Args:
       treatment: The treatment.
       network: The network's description.
-      fresh: Random weights of this run's own.
-      source: Weights of the network that the first n layers, and those that are
-        preserved above them, come from: a trained base, or for R treatments the
-        random network whose layers all n share; None for a base.
+      fresh: Random weights of this run.
+      source: Weights of the network that the first n layers, and the preserved
+        layers above them, are copied from: a trained base, or for R treatments the
+        random network that all n share; None for a base.
 
     Raises:
       UserError: If a layer cannot be copied.
@@ -121,7 +114,7 @@ def digest(weights: Mapping[str, np.ndarray], layers: Collection[str]) -> str:
 
 
 def read_weights(path: pathlib.Path) -> Weights:
-    """Reads weights stored by `numpy.savez`; nothing in the file is executed.
+    """Reads weights stored by `numpy.savez`, without executing anything in the file.
 
     Raises:
       UserError: If the file is missing or broken.
@@ -129,7 +122,7 @@ def read_weights(path: pathlib.Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], "f4") for name in stored.files}
-    # zipfile's and numpy's readers meet broken files with errors of many types.
+    # The readers of zipfile and NumPy raise errors of many types for broken files.
     except Exception as error:
         raise UserError(
             f"cannot read weights from {path} ({error}): delete the run's folder"

@@ -1,7 +1,6 @@
-"""The Keras models that train and validate a cohort: what is minimised, counted.
+"""The Keras models that train and validate a cohort: loss and counts.
 
-Losses and counts are kept for each network, on the device, and read once a
-period.
+Losses and counts are summed per network on the device, and read at a validation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,21 +11,16 @@ from yosinski_tf.models.loss_scaling import ScaledSGD
 
 
 class Replicas:
-    """How many copies of a model share a batch: here one, which sees all of it.
+    """The copies of a model that share a batch; here one, which has all of it.
 
     Attributes:
-      count: How many.
+      count: Number of copies.
     """
 
     count = 1
 
     def totals(self, values: Mapping[str, object], count):
-        """What was summed over a copy's images, summed over all copies.
-
-        Args:
-          values: float32 [networks] by name.
-          count: How many images.
-        """
+        """Adds the sums of all copies, float32 [networks] by name, and their counts."""
         return values, count
 
 
@@ -39,15 +33,10 @@ class _Accumulator(keras.metrics.Metric):
         self.images = self._zeros((), "int32", "images")
 
     def _zeros(self, shape: tuple[int, ...], dtype: str, name: str):
-        # Every copy of a model adds the same sums over the whole batch.
+        # Every copy of a model adds the same sums, those of the whole batch.
         return self.add_variable(
             shape, "zeros", dtype, aggregation="only_first_replica", name=name
         )
-
-    @property
-    def per_network(self) -> dict:
-        """The variables that have one number for each network, by name."""
-        return dict(self.sums)
 
     def update_state(self, values: Mapping[str, object], count):
         for name, variable in self.sums.items():
@@ -59,10 +48,10 @@ class _Accumulator(keras.metrics.Metric):
 
 
 class _TrainingTotals(_Accumulator):
-    """Summed losses, and for how many steps they have been finite.
+    """Summed losses, and the number of steps for which they were finite.
 
-    A sum that is not finite stays so until the reset: the count tells the very
-    step of the first such loss, and nobody has to look before the reset.
+    A sum that is not finite stays so until the reset. So the number tells the step
+    of the first such loss, even if it is read only before the reset.
     """
 
     def __init__(self, size: int):
@@ -71,6 +60,7 @@ class _TrainingTotals(_Accumulator):
 
     @property
     def per_network(self) -> dict:
+        """The variables with one number per network, by name."""
         return {**self.sums, "finite": self.finite}
 
     def update_state(self, values: Mapping[str, object], count):
@@ -83,37 +73,46 @@ def _per_network(function, outputs: Mapping[str, object]):
     return keras.ops.stack([function(logits) for logits in outputs.values()])
 
 
-class TrainingModel(keras.Model):
-    """A cohort in training: the loss is the sum of the networks' losses.
-
-    The networks share no trainable weight, so the gradient of the sum is for
-    each network the gradient of its own loss.
+class _CohortModel(keras.Model):
+    """What training and validation share.
 
     Attributes:
-      replicas: How many copies share a batch; the gradients of all are added.
+      totals: Sums per network since the last reset.
+      replicas: How many copies of the model share a batch.
     """
 
-    def prepare(self, size: int) -> None:
+    def make_totals(self, networks: int) -> None:
         """Makes the sums for so many networks."""
-        self.totals = _TrainingTotals(size)
+        self.totals = self._new_totals(networks)
         self.replicas = Replicas()
 
     @property
     def metrics(self):
         return [self.totals]
 
+
+class TrainingModel(_CohortModel):
+    """A cohort in training: the loss is the sum of the networks' losses.
+
+    The networks share no trained weight. So the gradient of the sum is, for each
+    network, the gradient of its own loss. Gradients of all replicas are added.
+    """
+
+    def _new_totals(self, networks: int):
+        return _TrainingTotals(networks)
+
     def reset_metrics(self):
-        """Nothing: the trainer resets totals, once a period, `fit` too often."""
+        """Does nothing: `fit` would reset the totals too often, the trainer does."""
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         losses = [keras.ops.mean(_cross_entropy(y, z)) for z in y_pred.values()]
         if isinstance(self.optimizer, ScaledSGD):
-            loss = keras.ops.stack(losses)  # It adds them up, each times its scale.
+            loss = keras.ops.stack(losses)  # The optimizer scales and adds them.
         else:
             loss = sum(losses[1:], losses[0])
-        # The mean over a part of the batch is that much of the mean over all.
+        # Replicas add gradients: each counts for its part of the batch.
         return loss if self.replicas.count == 1 else loss / self.replicas.count
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -123,23 +122,14 @@ class TrainingModel(keras.Model):
         return {"images": self.totals.result()}
 
 
-class ValidationModel(keras.Model):
+class ValidationModel(_CohortModel):
     """A cohort being validated: counts and summed losses per network.
 
     Batches may carry weights, int32 [batch]: 0 for an image that does not count.
-
-    Attributes:
-      replicas: How many copies share a batch.
     """
 
-    def prepare(self, size: int) -> None:
-        """Makes the sums for so many networks."""
-        self.totals = _Accumulator(size, ("loss", "top1", "top5"))
-        self.replicas = Replicas()
-
-    @property
-    def metrics(self):
-        return [self.totals]
+    def _new_totals(self, networks: int):
+        return _Accumulator(networks, ("loss", "top1", "top5"))
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=False
@@ -151,7 +141,7 @@ class ValidationModel(keras.Model):
 
         def summed(values):
             if sample_weight is not None:
-                # Not a product: what does not count need not be a number.
+                # Not a product: a value that does not count may be NaN.
                 nothing = keras.ops.zeros_like(values)
                 values = keras.ops.where(sample_weight > 0, values, nothing)
             return keras.ops.sum(values)
@@ -178,11 +168,11 @@ def _cross_entropy(labels, logits):
 
 
 def label_ranks(labels, logits):
-    """How many classes a network holds likelier than the right one.
+    """Number of classes that a network ranks above the right one.
 
-    Equal logits rank in the order of the classes, so that a network which
-    answers the same for every class is not right every time (as it is for
-    `in_top_k`). A network with a logit that is not a number is never right.
+    Equal logits rank in the order of the classes. So a network with the same logits
+    for all classes is not right every time (for `in_top_k` it is). A network with a
+    logit that is NaN is never right.
 
     Args:
       labels: int [batch].

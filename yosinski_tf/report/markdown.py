@@ -1,4 +1,4 @@
-"""From results to Markdown: templates, and the blocks that they share."""
+"""Markdown from results: the templates, and the sections that they share."""
 
 import pathlib
 import re
@@ -8,7 +8,6 @@ from typing import Any
 import jinja2
 
 from yosinski_tf.results import tables
-from yosinski_tf.results.analysis import decomposition
 from yosinski_tf.results.network_result import (
     MEASURE_NAMES,
     MEASURES,
@@ -22,65 +21,66 @@ _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
 def chosen_first(measure: str) -> list[str]:
-    """Both measures, the one that figures show first.
+    """Both measures, the chosen one first.
 
     Raises:
-      UserError: If it is not a measure.
+      UserError: If the measure is unknown.
     """
     check_measure(measure)
     return [measure, *(other for other in MEASURES if other != measure)]
 
 
-def section(points: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
-    """What a template needs for one measure."""
-    kinds = tables.kinds(points)
+def section(networks: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
+    """The tables of one measure, for `sections.md.j2`."""
     return {
-        "measure_name": MEASURE_NAMES[measure],
+        "measure": measure,
         "kinds": [
             {
                 "name": tables.kind_name(kind),
-                "relative": tables.relative_markdown(of_kind(points, kind), measure),
-                "absolute": tables.absolute_markdown(of_kind(points, kind), measure),
+                "relative": tables.relative_markdown(of_kind(networks, kind), measure),
+                "absolute": tables.absolute_markdown(of_kind(networks, kind), measure),
+                "parts": tables.decomposition_markdown(networks, measure, kind),
             }
-            for kind in kinds
+            for kind in tables.kinds(networks)
         ],
-        "table1": tables.table1_markdown(points, measure),
-        "decompositions": [
-            {
-                "name": tables.kind_name(kind),
-                "table": tables.decomposition_markdown(points, measure, kind),
-            }
-            for kind in kinds
-            if any(part.estimate.n for part in decomposition(points, measure, kind))
-        ],
+        "table1": tables.table1_markdown(networks, measure),
     }
 
 
 def plain(text: str) -> str:
-    """A text in Markdown that shows as it is, on one line.
+    """Escapes a text so that Markdown shows it unchanged, on one line.
 
-    Names of folders and of splits come from outside: no HTML, link, picture or
-    emphasis may come of them.
+    Names of folders and splits may hold anything: they must not become HTML,
+    links, pictures or emphasis.
     """
     text = re.sub(r"([\\`*|])", r"\\\1", " ".join(text.split()))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("](", "]\\(")
 
 
+def write_markdown(path: pathlib.Path, template: str, **context: Any) -> pathlib.Path:
+    """Fills in a template of the package; a reader sees all of the file or nothing.
+
+    Raises:
+      jinja2.UndefinedError: If the template needs a value that is not given.
+    """
+    write_atomically(path, render(template, **context).encode())
+    return path
+
+
 def render(template: str, **context: Any) -> str:
-    """Fills in a template of the package; a name it lacks is an error."""
+    """Fills in a template of the package; values in HTML are escaped.
+
+    Raises:
+      jinja2.UndefinedError: If the template needs a value that is not given.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=".html." in template,
     )
     environment.filters["plain"] = plain
+    environment.globals["measure_names"] = MEASURE_NAMES
     return environment.get_template(template).render(**context)
-
-
-def write(path: pathlib.Path, text: str) -> pathlib.Path:
-    """Writes a file so that a reader sees all of it or nothing."""
-    write_atomically(path, text.encode())
-    return path

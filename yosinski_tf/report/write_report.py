@@ -1,131 +1,178 @@
-"""Writes what a study found: tables, figures and a summary in Markdown.
+"""Writes the report of a study: tables, figures and a summary in Markdown.
 
-A study may be unfinished; what is missing is left out and said to be missing.
+A study may be unfinished: the report leaves out what is missing, and says so.
 """
 
 import dataclasses
+import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from yosinski_tf.figures import paper_figures, reduced_data
-from yosinski_tf.report.markdown import chosen_first, render, section, write
+from yosinski_tf.figures.drawing import FigureData
+from yosinski_tf.report.markdown import chosen_first, section, write_markdown
+from yosinski_tf.report.page import write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
 from yosinski_tf.results import tables
 from yosinski_tf.results.network_result import (
-    MEASURE_NAMES,
+    MEASURES,
     REDUCED,
     NetworkResult,
     Selection,
+    finished_networks,
     of_kind,
-    points_from_records,
     without_reduced,
+)
+from yosinski_tf.results.recommendation import (
+    pairs_per_seed,
+    sentence,
+    study_recommendation,
 )
 from yosinski_tf.study.records import Record, read_records, write_results
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import make_folder
+from yosinski_tf.system.files import make_folder, write_atomically
 
 REPORT_FOLDER = "report"
-_TABLE1_NOTE = (
-    "The first two columns are plain averages, unpaired; the third sets each"
-    " network against the base, or the BnB+ of the same n, of its own split, half"
-    " and seed. The printed numbers are for ImageNet."
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportPaths:
-    """The files of a report.
+    """The files of a report that a user looks at.
 
     Attributes:
-      results: One row per run; None for the published networks.
-      figure2: The paper's Figure 2.
-      figure3: The paper's Figure 3.
-      table1: The paper's Table 1, as CSV.
-      decomposition: Co-adaptation, specificity and gain, as CSV.
-      reduced_data: Accuracy against images per class; None without such runs.
       summary: All tables, in Markdown.
+      figure2: PNG of the paper's Figure 2.
+      figure3: PNG of the paper's Figure 3.
+      reduced_data: PNG of accuracy against images per class; None without
+        networks on reduced data.
+      table: CSV with one row per run of a study, or per treatment of a
+        comparison; None for the published networks.
+      page: The report of a study as a page; None for other reports.
     """
 
-    results: pathlib.Path | None
+    summary: pathlib.Path
     figure2: pathlib.Path
     figure3: pathlib.Path
-    table1: pathlib.Path
-    decomposition: pathlib.Path
     reduced_data: pathlib.Path | None
-    summary: pathlib.Path
+    table: pathlib.Path | None
+    page: pathlib.Path | None = None
 
 
 def read_study(runs: pathlib.Path) -> tuple[list[Record], Selection]:
-    """Reads the records of a study folder and makes points of them.
+    """Reads the records of a study folder, and the results of its networks.
 
     Raises:
-      UserError: If the folder does not exist, holds no record or a broken one,
-        or holds one network twice.
+      UserError: If the folder does not exist, has no record or a broken one, or
+        has one network twice.
     """
     records = read_records(runs)
     if not records:
         raise UserError(
-            f"no run has finished in {runs}: wanted at least one"
-            f" {runs}/<run id>/record.json; run a study with --runs={runs} first"
+            f"a report needs at least one {runs}/<run id>/record.json, found none:"
+            f" run a study with --runs={runs} first"
         )
-    return records, points_from_records(records)
+    return records, finished_networks(records)
 
 
-def write_report(
-    runs: pathlib.Path, measure: str = "top1_mean_of_10_best"
-) -> ReportPaths:
-    """Writes `results.csv` and the folder `report` into a study's folder.
+def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
+    """Writes `results.csv` and the folder `report` of a study, with its page.
 
     Args:
       runs: Folder of the study, with one folder per run.
-      measure: The one of `points.MEASURES` for figures and the first tables;
-        tables are given for both.
+      measure: The one of `MEASURES` for figures and the first tables; there are
+        tables of both.
 
     Raises:
       UserError: If there is no record, or the measure is unknown.
     """
     ordered = chosen_first(measure)
     records, selection = read_study(runs)
-    points = without_reduced(selection.points)
-    reduced = of_kind(selection.points, REDUCED)
-    folder = runs / REPORT_FOLDER
+    networks = without_reduced(selection.networks)
+    reduced = of_kind(selection.networks, REDUCED)
+    folder, results = runs / REPORT_FOLDER, runs / "results.csv"
     make_folder(folder)
-    results = runs / "results.csv"
     write_results(results, records)
-    summary = render(
+    write_tables(folder, networks, reduced)
+    data = (FigureData(side, measure) for side in (networks, reduced))
+    figures = write_figures(folder, *data)
+    summary = write_markdown(
+        folder / "summary.md",
         "summary.md.j2",
-        figures_note=f"Figures show the {MEASURE_NAMES[measure]}.",
+        measure=measure,
         warnings=warnings(records),
         facts=facts(records, selection),
-        sections=[section(points, each) for each in ordered] if points else [],
-        table1_note=_TABLE1_NOTE,
+        sections=[section(networks, each) for each in ordered] if networks else [],
         reduced=reduced_data.table(reduced) if reduced else "",
-        caveats=caveats(records, points),
+        caveats=caveats(records, networks),
     )
+    found = study_recommendation(networks, measure)
+    text = json.dumps(dataclasses.asdict(found), indent=1)
+    write_atomically(folder / "recommendation.json", text.encode())
+    page = write_page(
+        runs,
+        folder,
+        records=records,
+        networks=networks,
+        measure=measure,
+        answer=sentence(found, pairs_per_seed(networks)),
+        warnings=warnings(records),
+        summary=summary.read_text("utf-8"),
+    )
+    return ReportPaths(summary=summary, table=results, page=page, **figures)
+
+
+def write_figures(
+    folder: pathlib.Path,
+    data: FigureData,
+    reduced: FigureData,
+    titles: Mapping[str, str] | None = None,
+    prefix: str = "",
+) -> dict[str, pathlib.Path | None]:
+    """Draws figures 2 and 3, and that of reduced data if there are any.
+
+    Args:
+      folder: Folder to write to.
+      data: Networks of the figures by n.
+      reduced: Networks on reduced data.
+      titles: Titles in place of the usual ones, by field of `ReportPaths`.
+      prefix: What the names of the files start with.
+
+    Returns:
+      The files by field of `ReportPaths`.
+    """
+    drawn = {
+        "figure2": (paper_figures.figure2, data),
+        "figure3": (paper_figures.figure3, data),
+        "reduced_data": (reduced_data.figure, reduced if reduced.networks else None),
+    }
+    return {
+        name: shown
+        and draw(shown, folder / f"{prefix}{name}.png", (titles or {}).get(name, ""))
+        for name, (draw, shown) in drawn.items()
+    }
+
+
+def write_tables(
+    folder: pathlib.Path,
+    networks: Sequence[NetworkResult],
+    reduced: Sequence[NetworkResult],
+    with_seed: bool = True,
+) -> None:
+    """Writes the tables as CSV; `with_seed` as in `reduced_data.rows`."""
+    tables.write_csv(folder / "table1.csv", tables.table1_rows(networks))
+    tables.write_csv(folder / "decomposition.csv", tables.decomposition_rows(networks))
     if reduced:
-        tables.write_csv(folder / "reduced_data.csv", reduced_data.rows(reduced))
-    return ReportPaths(
-        results=results,
-        figure2=paper_figures.figure2(points, folder / "figure2.png", measure),
-        figure3=paper_figures.figure3(points, folder / "figure3.png", measure),
-        table1=tables.write_csv(folder / "table1.csv", tables.table1_rows(points)),
-        decomposition=tables.write_csv(
-            folder / "decomposition.csv", tables.decomposition_rows(points)
-        ),
-        reduced_data=reduced_data.figure(reduced, folder / "reduced_data.png", measure)
-        if reduced
-        else None,
-        summary=write(folder / "summary.md", summary),
-    )
+        rows = reduced_data.rows(reduced, with_seed)
+        tables.write_csv(folder / "reduced_data.csv", rows)
 
 
-def results_table(points: Sequence[NetworkResult], measure: str) -> str:
+def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
     """The tables for the terminal: both measures, the chosen one first."""
     blocks = [
-        tables.results_table(without_reduced(points), each)
+        tables.results_table(without_reduced(networks), each)
         for each in chosen_first(measure)
-        if without_reduced(points)
+        if without_reduced(networks)
     ]
-    if reduced := of_kind(points, REDUCED):
+    if reduced := of_kind(networks, REDUCED):
         blocks.append(f"first N images of each class\n{reduced_data.table(reduced)}")
     return "\n\n".join(blocks) or "no finished network yet"

@@ -1,23 +1,25 @@
-"""What the networks of a study say about transfer, as numbers.
+"""Differences, decomposition and Table 1 of the networks of a study.
 
-All differences are in percentage points and, but for the paper's own ways of
-averaging Table 1, paired (see `points`). Two halves of one split, or two seeds
-of one half, still share data, so the intervals lean to the narrow side.
+All differences are in percentage points and paired (see `network_result`),
+except for the paper's own two ways of averaging Table 1. Two halves of one
+split, or two seeds of one half, share data, so intervals are a little too narrow.
 """
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import scipy.stats
 
+from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.results.network_result import (
-    LAYERS,
     RANDOM,
+    Cell,
     NetworkResult,
     Unit,
     bases,
+    by_cell,
     of_kind,
 )
 
@@ -27,22 +29,22 @@ BOOST_RANGES = ((1, 7), (3, 7), (5, 7))
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """A network and how far it is from its own base, in percentage points."""
+    """A network and its difference to its own base, in percentage points."""
 
-    point: NetworkResult
+    network: NetworkResult
     value: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A mean with what is known about its uncertainty.
+    """A mean and its uncertainty.
 
     Attributes:
-      mean: Mean of the values; None if there were none.
+      mean: Mean of the values; None without a value.
       n: Number of values.
       std: Standard deviation over the values (n - 1), None if n < 2.
       low: Lower end of the 95% t interval of the mean; None if n < 3, too
-        small for an interval, or where values are not paired.
+        small for an interval, or if the values are not paired.
       high: Upper end of the same interval.
     """
 
@@ -69,10 +71,9 @@ class Boost:
     Attributes:
       layers: First and last n, both included.
       comparison: For example `AnB+ over base`.
-      method: How it was averaged: `layers`, `networks` or `own base`.
-      estimate: `n` counts AnB+ networks (or BnB+ networks, for `BnB+ over
-        base`) for the first two methods, (split, target, seed) units for
-        `own base`.
+      method: The way of averaging: `layers`, `networks` or `own base`.
+      estimate: For the first two methods `n` is the number of AnB+ networks (BnB+
+        networks for `BnB+ over base`), for `own base` that of units.
     """
 
     layers: tuple[int, int]
@@ -87,85 +88,85 @@ METHODS = ("layers", "networks", "own base")
 
 
 def estimate(values: Collection[float]) -> Estimate:
-    """Mean and 95% t interval of independent values (none below 3 values)."""
-    count = len(values)
-    if count == 0:
-        return Estimate(None, 0)
+    """Mean and 95% t interval of independent values (no interval below 3)."""
+    n = len(values)
+    if n == 0:
+        return Estimate(mean=None, n=0)
     mean = float(np.mean(list(values)))
-    if count < 2:
-        return Estimate(mean, count)
-    std = float(np.std(list(values), ddof=1))
-    if count < MIN_PAIRS:
-        return Estimate(mean, count, std)
-    half = float(scipy.stats.t.ppf(0.975, count - 1)) * std / math.sqrt(count)
-    return Estimate(mean, count, std, mean - half, mean + half)
+    std = float(np.std(list(values), ddof=1)) if n > 1 else None
+    if n < MIN_PAIRS:
+        return Estimate(mean=mean, n=n, std=std)
+    half = float(scipy.stats.t.ppf(0.975, n - 1)) * std / math.sqrt(n)
+    return Estimate(mean=mean, n=n, std=std, low=mean - half, high=mean + half)
 
 
-def relative_to_base(points: Sequence[NetworkResult], measure: str) -> list[Difference]:
+def per_cent(networks: Sequence[NetworkResult], measure: str) -> list[float]:
+    """The accuracy of each network in per cent."""
+    return [100 * network.value(measure) for network in networks]
+
+
+def relative_to_base(
+    networks: Sequence[NetworkResult], measure: str
+) -> list[Difference]:
     """Each network minus its own base, in percentage points.
 
-    Its own base is that of the same split, target half and seed (for random
-    features on the whole set: the base on the whole set). Networks whose base
-    is missing are left out, and so are the bases themselves.
+    Its own base has the same split, target half and seed; for random layers on
+    the whole set that is the base on the whole set. Networks without such a
+    base are left out, and so are the bases themselves.
     """
-    own = bases(points)
+    own = bases(networks)
     return [
-        Difference(point, 100 * (point.value(measure) - own[point.unit].value(measure)))
-        for point in points
-        if point.family != "base" and point.unit in own
+        Difference(each, 100 * (each.value(measure) - own[each.unit].value(measure)))
+        for each in networks
+        if each.family != "base" and each.unit in own
     ]
 
 
-def by_family_and_n(
-    differences: Iterable[Difference],
-) -> dict[tuple[str, int], list[float]]:
-    """Differences to the base, grouped by family and n."""
-    groups: dict[tuple[str, int], list[float]] = {}
-    for difference in differences:
-        key = (difference.point.family, difference.point.n)
-        groups.setdefault(key, []).append(difference.value)
-    return groups
+def differences_by_cell(
+    networks: Sequence[NetworkResult], measure: str
+) -> dict[Cell, list[float]]:
+    """Differences to the own base in percentage points, by family and n."""
+    found = relative_to_base(networks, measure)
+    return by_cell([each.network for each in found], [each.value for each in found])
 
 
 def _paired(
-    points: Sequence[NetworkResult], measure: str, over: str, under: str, n: int
+    networks: Sequence[NetworkResult], measure: str, over: str, under: str, n: int
 ) -> dict[Unit, float]:
-    """`over` minus `under` at n, for each unit that has both, in points."""
+    """`over` minus `under` at n, in points, for each unit that has both."""
 
     def values(family: str) -> dict[Unit, float]:
-        wanted = 0 if family == "base" else n
-        return {
-            point.unit: 100 * point.value(measure)
-            for point in points
-            if point.family == family and point.n == wanted
-        }
+        cell = (family, 0 if family == "base" else n)
+        chosen = [network for network in networks if network.cell == cell]
+        units = [network.unit for network in chosen]
+        return dict(zip(units, per_cent(chosen, measure), strict=True))
 
     first, second = values(over), values(under)
     return {unit: first[unit] - second[unit] for unit in first if unit in second}
 
 
 def decomposition(
-    points: Sequence[NetworkResult], measure: str, splits: str = RANDOM
+    networks: Sequence[NetworkResult], measure: str, splits: str = RANDOM
 ) -> list[Component]:
-    """Takes the effect of copying n layers apart (paper, section 4.1).
+    """Splits the effect of copying n layers into parts (paper, section 4.1).
 
-    - co-adaptation: base - BnB, what freezing costs on the same classes;
-    - specificity: BnB - AnB, what the foreign classes cost on top;
-    - gain: AnB+ - BnB+, what foreign classes bring once all is trained on.
+    - co-adaptation: base - BnB, the cost of freezing on the same classes;
+    - specificity: BnB - AnB, the additional cost of foreign classes;
+    - gain: AnB+ - BnB+, the gain from foreign classes after fine-tuning.
 
-    Each is a mean over pairs: (split, target half, seed) that have both
+    Each is a mean over pairs: units (split, target half, seed) that have both
     networks. With fewer than 3 pairs there is no interval.
 
     Args:
-      points: Networks of any splits.
+      networks: Networks of any splits.
       measure: One of `MEASURES`.
-      splits: The kind of split to look at, see `split_kind`.
+      splits: The kind of split that is used, see `split_kind`.
 
     Returns:
       Three components for each n = 1..7, in percentage points; those without
       a pair have mean None.
     """
-    chosen = of_kind(points, splits)
+    chosen = of_kind(networks, splits)
     terms = (("base", "BnB"), ("BnB", "AnB"), ("AnB+", "BnB+"))
     return [
         Component(name, n, estimate(_paired(chosen, measure, over, under, n).values()))
@@ -175,64 +176,56 @@ def decomposition(
 
 
 def _boost_of_means(
-    points: Sequence[NetworkResult],
-    measure: str,
-    layers: range,
-    over: str,
-    under: str,
-    method: str,
+    cells: Mapping[Cell, list[float]], layers: range, over: str, under: str, method: str
 ) -> Estimate:
     def grouped(family: str) -> list[list[float]]:
-        groups = [
-            [100 * p.value(measure) for p in points if (p.family, p.n) == (family, n)]
-            for n in ([0] if family == "base" else layers)
-        ]
-        return [group for group in groups if group]
+        numbers = [0] if family == "base" else layers
+        return [cells[family, n] for n in numbers if (family, n) in cells]
 
     first, second = grouped(over), grouped(under)
     if not first or not second:
-        return Estimate(None, 0)
+        return Estimate(mean=None, n=0)
     count = sum(map(len, first))
     if method == "layers":
         first, second = ([np.mean(g) for g in side] for side in (first, second))
     else:
         first, second = (np.concatenate(side) for side in (first, second))
-    return Estimate(float(np.mean(first) - np.mean(second)), count)
+    return Estimate(mean=float(np.mean(first) - np.mean(second)), n=count)
 
 
-def _boost_over_own(
-    points: Sequence[NetworkResult], measure: str, layers: range, over: str, under: str
-) -> Estimate:
-    per_unit: dict[Unit, list[float]] = {}
-    for n in layers:
-        for unit, value in _paired(points, measure, over, under, n).items():
-            per_unit.setdefault(unit, []).append(value)
-    return estimate([float(np.mean(values)) for values in per_unit.values()])
+def _mean_over_units(layers: Iterable[Mapping[Unit, float]]) -> Estimate:
+    """The estimate over units, of the mean over layers within each unit."""
+    values: dict[Unit, list[float]] = {}
+    for layer in layers:
+        for unit, value in layer.items():
+            values.setdefault(unit, []).append(value)
+    return estimate([float(np.mean(each)) for each in values.values()])
 
 
 def boost_table(
-    points: Sequence[NetworkResult], measure: str, splits: str = RANDOM
+    networks: Sequence[NetworkResult], measure: str, splits: str = RANDOM
 ) -> list[Boost]:
     """Table 1 of the paper: the boost of AnB+, averaged over layers.
 
-    Averaged in three ways, because they differ on the authors' own logs:
+    There are three ways of averaging, which differ on the authors' own logs:
 
     - `layers`: mean of the accuracies at each n, then mean over n, minus the
       mean of all bases (or of BnB+, averaged in the same way). On the released
       logs this gives 1.67, 1.88, 2.06 over the base and 1.56, 1.50, 1.76 over
       BnB+.
-    - `networks`: all networks of the layers pooled in one mean. On the
-      released logs this gives, to the decimal, what the paper printed: 1.6,
-      1.8, 2.1 and 1.4, 1.4, 1.7.
-    - `own base` (not in the paper): each AnB+ against the base, or the BnB+ at
-      the same n, of its own split, target half and seed; mean over n within
-      each such unit, then mean and 95% interval over units. The first two set
-      networks of one half against networks of another where not every half has
-      every treatment; this one does not.
+    - `networks`: one mean of all networks of the layers. On the released logs
+      this gives the decimals that the paper printed: 1.6, 1.8, 2.1 and 1.4,
+      1.4, 1.7.
+    - `own base` (not in the paper): each AnB+ minus the base, or the BnB+ of
+      the same n, of its own unit (split, target half and seed); mean over n
+      within each unit, then mean and 95% interval over units. Unlike the first
+      two, it never compares networks of different halves, also where not every
+      half has every treatment.
 
-    Layers and units that are absent from an unfinished study are left out.
+    Layers and units that an unfinished study lacks are left out.
     """
-    chosen = of_kind(points, splits)
+    chosen = of_kind(networks, splits)
+    cells = by_cell(chosen, per_cent(chosen, measure))
     table = []
     for first, last in BOOST_RANGES:
         layers = range(first, last + 1)
@@ -240,8 +233,9 @@ def boost_table(
             over, under = comparison.split(" over ")
             for method in METHODS:
                 if method == "own base":
-                    cell = _boost_over_own(chosen, measure, layers, over, under)
+                    pairs = (_paired(chosen, measure, over, under, n) for n in layers)
+                    boost = _mean_over_units(pairs)
                 else:
-                    cell = _boost_of_means(chosen, measure, layers, over, under, method)
-                table.append(Boost((first, last), comparison, method, cell))
+                    boost = _boost_of_means(cells, layers, over, under, method)
+                table.append(Boost((first, last), comparison, method, boost))
     return table

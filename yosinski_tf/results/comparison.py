@@ -1,13 +1,14 @@
-"""A study next to the paper's networks, treatment by treatment, n by n."""
+"""A study compared with the paper's networks, treatment by treatment, n by n."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from yosinski_tf.experiment.treatments import LAYERS
+from yosinski_tf.results.analysis import Estimate
 from yosinski_tf.results.network_result import (
     DIRECTIONS,
     DISTANT,
-    LAYERS,
     RANDOM,
     WHOLE,
     NetworkResult,
@@ -24,21 +25,24 @@ from yosinski_tf.results.tables import (
     signed,
 )
 
+_TABLES = (absolute_cells, relative_cells)
+_NONE = Estimate(mean=None, n=0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One treatment at one n, in both studies; None where one has none.
+    """The means of one treatment at one n; None for a study that lacks it.
 
     Attributes:
-      splits: Kind of split, of this study.
-      target: What the networks of the natural and man-made split were trained
-        on, `natural` or `man-made`; empty for other kinds.
+      splits: Kind of split in this study.
+      target: `natural` or `man-made`: the classes that networks of the natural
+        and man-made split were trained on; empty for other kinds.
       family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
       n: Number of copied layers; 0 for a base.
       ours: Mean top-1 of this study, per cent.
-      ours_networks: Networks of this study.
+      ours_networks: Number of networks of this study.
       theirs: Mean top-1 of the released networks, per cent.
-      theirs_networks: Released networks.
+      theirs_networks: Number of released networks.
       ours_relative: Mean difference to the own base, percentage points.
       theirs_relative: The same for the released networks.
     """
@@ -61,7 +65,7 @@ class Row:
 
     @property
     def relative_difference(self) -> float | None:
-        """Ours minus theirs, of the differences to the own base."""
+        """Ours minus theirs, for the differences to the own base."""
         return _minus(self.ours_relative, self.theirs_relative)
 
 
@@ -69,83 +73,63 @@ def _minus(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
 
 
-def _both_kinds(
-    ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult]
-) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Our kind of split, theirs, and the families to compare there.
-
-    The paper's random layers were trained on all classes. A study that has
-    them on random halves only is compared with those all the same.
-    """
-    halves = tuple(f for f in families_of([*ours, *theirs]) if f != "RnB")
-    random_layers = random_layers_kind(ours)
-    both = [(RANDOM, RANDOM, halves), (DISTANT, DISTANT, halves)]
-    families = ("base", "RnB") if random_layers == WHOLE else ("RnB",)
-    return [*both, (random_layers, WHOLE, families)]
-
-
 def _blocks(
     ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult]
-) -> Iterator[
-    tuple[str, str, tuple[str, ...], tuple[list[NetworkResult], list[NetworkResult]]]
-]:
+) -> Iterator[tuple[str, str, list[str], list[NetworkResult], list[NetworkResult]]]:
     """Kind of split, target, families, and the networks of both studies.
 
     Natural and man-made classes are not equally hard, and a study may have one
-    direction only, so no mean is taken over both.
+    direction only, so the two directions have blocks of their own.
     """
-    for our_kind, their_kind, families in _both_kinds(ours, theirs):
-        sides = (of_kind(ours, our_kind), of_kind(theirs, their_kind))
-        if their_kind != DISTANT:
-            yield our_kind, "", families, sides
-            continue
-        for target in DIRECTIONS:
-            own, published = (
-                [p for p in side if direction(p) == target] for side in sides
-            )
-            yield our_kind, target, families, (own, published)
+    halves = [family for family in families_of([*ours, *theirs]) if family != "RnB"]
+    yield RANDOM, "", halves, of_kind(ours, RANDOM), of_kind(theirs, RANDOM)
+    for target in DIRECTIONS:
+        first, second = (
+            [each for each in of_kind(side, DISTANT) if direction(each) == target]
+            for side in (ours, theirs)
+        )
+        yield DISTANT, target, halves, first, second
+    # The paper's random layers, on all classes, are compared with a study's own,
+    # on whatever kind of split it has them.
+    kind = random_layers_kind(ours)
+    families = ["base", "RnB"] if kind == WHOLE else ["RnB"]
+    yield kind, "", families, of_kind(ours, kind), of_kind(theirs, WHOLE)
 
 
 def compare(
     ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult], measure: str
 ) -> list[Row]:
-    """Compares the means of every treatment that at least one study has.
-
-    The natural and man-made split has rows of its own for each direction.
-    """
+    """Compares the means of every treatment that at least one study has."""
     rows = []
-    for kind, target, families, sides in _blocks(ours, theirs):
-        first, second = (absolute_cells(side, measure) for side in sides)
-        near, far = (relative_cells(side, measure) for side in sides)
+    for kind, target, families, *sides in _blocks(ours, theirs):
+        cells = [table(side, measure) for side in sides for table in _TABLES]
         for family in families:
             for n in (0,) if family == "base" else LAYERS:
-                key = (family, n)
-                cells = [c.get(key) for c in (first, second, near, far)]
-                if not (cells[0] or cells[1]):
-                    continue
-                means = [cell.mean if cell else None for cell in cells]
-                counts = [cell.n if cell else 0 for cell in cells]
-                rows.append(
-                    Row(
-                        kind,
-                        target,
-                        family,
-                        n,
-                        means[0],
-                        counts[0],
-                        means[1],
-                        counts[1],
-                        means[2],
-                        means[3],
-                    )
+                own, own_relative, published, published_relative = (
+                    table.get((family, n), _NONE) for table in cells
                 )
+                if own.n or published.n:
+                    row = Row(
+                        splits=kind,
+                        target=target,
+                        family=family,
+                        n=n,
+                        ours=own.mean,
+                        ours_networks=own.n,
+                        theirs=published.mean,
+                        theirs_networks=published.n,
+                        ours_relative=own_relative.mean,
+                        theirs_relative=published_relative.mean,
+                    )
+                    rows.append(row)
     return rows
 
 
-def comparison_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The rows as CSV fields, with both differences."""
+def comparison_rows(rows: Sequence[Row], measure: str) -> list[dict[str, Any]]:
+    """The rows as CSV fields, with the measure and both differences."""
     return [
         {
+            "measure": measure,
             **dataclasses.asdict(row),
             "difference": row.difference,
             "relative_difference": row.relative_difference,
@@ -158,22 +142,21 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table."""
     heading = ["splits", "treatment", "n", "ours, %", "theirs, %", "difference"]
     heading += ["ours to own base", "theirs to own base", "difference"]
-    lines = [heading]
-    for row in rows:
-        lines.append(
-            [
-                _splits(row),
-                row.family,
-                str(row.n or ""),
-                _counted(row.ours, row.ours_networks),
-                _counted(row.theirs, row.theirs_networks),
-                _signed(row.difference),
-                _signed(row.ours_relative),
-                _signed(row.theirs_relative),
-                _signed(row.relative_difference),
-            ]
-        )
-    return markdown(lines)
+    lines = [
+        [
+            _splits(row),
+            row.family,
+            str(row.n or ""),
+            _counted(row.ours, row.ours_networks),
+            _counted(row.theirs, row.theirs_networks),
+            _signed(row.difference),
+            _signed(row.ours_relative),
+            _signed(row.theirs_relative),
+            _signed(row.relative_difference),
+        ]
+        for row in rows
+    ]
+    return markdown([heading, *lines])
 
 
 def _splits(row: Row) -> str:

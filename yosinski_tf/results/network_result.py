@@ -1,14 +1,14 @@
 """The results of single networks, and which may be compared with which.
 
-Every comparison of networks is paired: a network is set against another one of
-the same split, target half and seed (its unit), so that neither an easy half
-nor a lucky seed passes for an effect. Accuracies are shares, 0..1.
+All comparisons of networks are paired: a network is compared with another of
+the same split, target half and seed (its unit), so that an easy half or a lucky
+seed does not look like an effect. Accuracies are shares, 0..1.
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from yosinski_tf.experiment.treatments import MAX_COPIED_LAYERS, parse_treatment
+from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.study.records import Record
 from yosinski_tf.system.errors import UserError
 
@@ -18,13 +18,12 @@ MEASURE_NAMES = {
     "top1": "last validation",
 }
 FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", "RnB")
-FROZEN_COPIES = ("BnB", "AnB")
-LAYERS = range(1, MAX_COPIED_LAYERS + 1)
 RANDOM, DISTANT, WHOLE, REDUCED = "random", "natural_manmade", "whole", "first"
 FROM_FILE = "file"
 DIRECTIONS = ("natural", "man-made")
 
 Unit = tuple[str, str, int]
+Cell = tuple[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +40,7 @@ class NetworkResult:
       seed: Seed of the run.
       top1: Top-1 accuracy at the last validation, 0..1.
       top1_mean_of_10_best: Mean of the ten highest validations, 0..1.
-      run_id: Which run it was.
+      run_id: The run that trained it.
     """
 
     split: str
@@ -66,8 +65,13 @@ class NetworkResult:
 
     @property
     def unit(self) -> Unit:
-        """What it may be compared within: split, target half and seed."""
+        """Split, target half and seed: networks of one unit may be compared."""
         return (self.split, self.target_half, self.seed)
+
+    @property
+    def cell(self) -> Cell:
+        """Family and n: the cell of a table that it belongs to."""
+        return (self.family, self.n)
 
     def value(self, measure: str) -> float:
         """Its accuracy by one of `MEASURES`, 0..1."""
@@ -76,9 +80,9 @@ class NetworkResult:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The points of finished runs, and the ids of the runs left out."""
+    """The networks of finished runs, and the ids of the other runs."""
 
-    points: tuple[NetworkResult, ...]
+    networks: tuple[NetworkResult, ...]
     left_out: tuple[str, ...]
 
 
@@ -90,107 +94,111 @@ def check_measure(measure: str) -> str:
     """
     if measure not in MEASURES:
         raise UserError(
-            f"unknown measure {measure!r}: wanted one of {', '.join(MEASURES)}"
+            f"--measure needs one of {', '.join(MEASURES)}, found {measure!r}"
         )
     return measure
 
 
 def split_kind(split: str) -> str:
-    """`random`, `natural_manmade` (either way round), `whole`, `first`, ..."""
+    """`random`, `natural_manmade` (in either order), `whole`, `first` or `file`."""
     if split == "manmade_natural":
         return DISTANT
     return split.partition(":")[0]
 
 
-def points_from_records(records: Iterable[Record]) -> Selection:
-    """Makes points of the finished runs and names the others.
+def finished_networks(records: Iterable[Record]) -> Selection:
+    """Selects the networks of finished runs.
 
     Raises:
-      UserError: If a treatment is unknown, or two runs are the same network of
-        the same split and seed, so that pairing would be ambiguous.
+      UserError: If two runs have the same treatment, split and seed: they could
+        not be told apart as pairs.
     """
-    points: dict[tuple, NetworkResult] = {}
+    networks: dict[tuple, NetworkResult] = {}
     left_out = []
     for record in records:
         if record.status != "finished":
             left_out.append(record.run_id)
             continue
-        point = NetworkResult(
-            split=record.split,
-            family=parse_treatment(record.treatment).family,
-            n=record.n,
-            source_half=record.source_half,
-            target_half=record.target_half,
-            seed=record.seed,
-            top1=record.top1,
-            top1_mean_of_10_best=record.top1_mean_of_10_best,
-            run_id=record.run_id,
+        family = parse_treatment(record.treatment).family
+        # A record has all of these fields but `family`.
+        names = (field.name for field in dataclasses.fields(NetworkResult))
+        network = NetworkResult(
+            **{name: getattr(record, name, family) for name in names}
         )
-        key = (point.unit, point.family, point.n)
-        if key in points:
+        key = (network.unit, network.cell)
+        if key in networks:
             raise UserError(
-                f"runs {points[key].run_id} and {point.run_id} are both"
+                f"runs {networks[key].run_id} and {network.run_id} are both"
                 f" {record.treatment} of split {record.split}, seed {record.seed}:"
                 " keep studies with different data, networks or recipes in"
                 " folders of their own"
             )
-        points[key] = point
-    return Selection(tuple(points.values()), tuple(left_out))
+        networks[key] = network
+    return Selection(tuple(networks.values()), tuple(left_out))
 
 
-def families_of(points: Iterable[NetworkResult]) -> list[str]:
-    """The families that have a point, as the paper orders them.
+def by_cell(
+    networks: Iterable[NetworkResult], values: Iterable[float]
+) -> dict[Cell, list[float]]:
+    """Groups values, one for each network, by the networks' family and n."""
+    groups: dict[Cell, list[float]] = {}
+    for network, value in zip(networks, values, strict=True):
+        groups.setdefault(network.cell, []).append(value)
+    return groups
 
-    Preserved layers, `BnB~1`, `BnB~2`, ..., follow the frozen copies they go
-    with, `BnB`.
+
+def families_of(networks: Iterable[NetworkResult]) -> list[str]:
+    """The families of some networks, in the paper's order.
+
+    Preserved layers, `BnB~1`, `BnB~2`, ..., follow `BnB`.
     """
-    found = {point.family for point in points}
-    ordered = []
-    for family in FAMILIES:
-        ordered += [family] if family in found else []
-        if family in FROZEN_COPIES:
-            ordered += sorted(each for each in found if each.startswith(f"{family}~"))
-    return ordered
+    found = {network.family for network in networks}
+    return sorted(found, key=lambda f: (FAMILIES.index(f.partition("~")[0]), f))
 
 
-def of_kind(points: Iterable[NetworkResult], kind: str) -> list[NetworkResult]:
-    """The points whose split is of that kind."""
-    return [point for point in points if point.kind == kind]
+def of_kind(networks: Iterable[NetworkResult], kind: str) -> list[NetworkResult]:
+    """The networks whose split is of that kind."""
+    return [network for network in networks if network.kind == kind]
 
 
-def random_layers_kind(points: Iterable[NetworkResult]) -> str:
-    """The kind of split whose networks on random layers stand for a study's.
+def of_family(networks: Iterable[NetworkResult], family: str) -> list[NetworkResult]:
+    """The networks of a family."""
+    return [network for network in networks if network.family == family]
 
-    The paper's were trained on all classes. A study may have them on random
-    halves, or on distant ones, only; those of several kinds are never mixed.
+
+def random_layers_kind(networks: Iterable[NetworkResult]) -> str:
+    """The kind of split whose RnB networks represent a study.
+
+    The paper's were trained on all classes. A study may have them only on random
+    or on distant halves. Networks on splits of different kinds are never mixed.
     """
-    found = {point.kind for point in points if point.family == "RnB"}
+    found = {network.kind for network in of_family(networks, "RnB")}
     known = [kind for kind in (WHOLE, RANDOM, DISTANT) if kind in found]
     return (known or sorted(found) or [WHOLE])[0]
 
 
-def without_reduced(points: Iterable[NetworkResult]) -> list[NetworkResult]:
-    """The points that belong into tables and figures by n."""
-    return [point for point in points if point.kind != REDUCED]
+def without_reduced(networks: Iterable[NetworkResult]) -> list[NetworkResult]:
+    """The networks of the tables and figures by n: all but those on `first:N`."""
+    return [network for network in networks if network.kind != REDUCED]
 
 
-def bases(points: Iterable[NetworkResult]) -> dict[Unit, NetworkResult]:
+def bases(networks: Iterable[NetworkResult]) -> dict[Unit, NetworkResult]:
     """The base network of each split, target half and seed."""
-    return {point.unit: point for point in points if point.family == "base"}
+    return {network.unit: network for network in of_family(networks, "base")}
 
 
-def without_base(points: Sequence[NetworkResult]) -> list[NetworkResult]:
-    """The networks that no base of their own can be compared with."""
-    own = bases(points)
-    return [point for point in points if point.unit not in own]
+def without_base(networks: Sequence[NetworkResult]) -> list[NetworkResult]:
+    """The networks without a base network of their own unit."""
+    own = bases(networks)
+    return [network for network in networks if network.unit not in own]
 
 
-def direction(point: NetworkResult) -> str:
-    """What a network on the natural and man-made split was trained on.
+def direction(network: NetworkResult) -> str:
+    """The classes that a network of the natural and man-made split is trained on.
 
     Returns:
       One of `DIRECTIONS`: half A of `natural_manmade` is natural, half A of
       `manmade_natural` is man-made.
     """
-    natural = "A" if point.split == DISTANT else "B"
-    return "natural" if point.target_half == natural else "man-made"
+    natural = "A" if network.split == DISTANT else "B"
+    return "natural" if network.target_half == natural else "man-made"

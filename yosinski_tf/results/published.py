@@ -1,21 +1,19 @@
 """The networks of the paper whose logs its authors released.
 
-`published_runs.csv` holds facts read off the 148 logs at
+`published_runs.csv` holds facts from the 148 logs at
 github.com/yosinski/convnet_transfer (Yosinski, Clune, Bengio and Lipson,
 "How transferable are features in deep neural networks?", NIPS 2014): one row
-per network, with the last of its validations and the mean of the ten highest,
-which is the number the paper reports. The logs of 22 fine-tuned networks were
-not released; which ones is told by the authors' plotting notebook, whose output
-lists every run it read (see `designs`).
+per network, with its last validation and the mean of its ten highest, which is
+the number the paper reports. The logs of 22 fine-tuned networks were not
+released (see `paper_plans`).
 
-How its names map to ours:
+Its names and ours:
 
 - split s of `random_split` is `random:s`;
 - `natural_manmade` has half A natural and half B man-made, as in the released
   files (the paper's text calls man-made A);
-- `random_filters` ran on all 1000 classes: split `whole`, target half `W`;
-- `reduced_data`, also on all classes, with the first N images of each: split
-  `first:N`; they are kept apart, see `reduced_points`.
+- `random_filters`, on all 1000 classes, is split `whole`, target half `W`;
+- `reduced_data`, on the first N images of all classes, is split `first:N`.
 
 The logs name no seed. Every network was trained once, so all have seed 0.
 """
@@ -29,6 +27,8 @@ from yosinski_tf.results.network_result import (
     REDUCED,
     WHOLE,
     NetworkResult,
+    of_kind,
+    without_reduced,
 )
 
 _CSV = pathlib.Path(__file__).with_name("published_runs.csv")
@@ -47,23 +47,23 @@ PRINTED_TABLE_1 = {
 
 
 def rows() -> list[dict[str, str]]:
-    """All 148 rows as they stand in the file."""
+    """The 148 rows of the file."""
     with open(_CSV, newline="") as file:
         return list(csv.DictReader(file))
 
 
-def points() -> list[NetworkResult]:
-    """The 136 networks that are a base or a treatment."""
-    return [_point(row) for row in rows() if row["experiment"] != "reduced_data"]
+def networks() -> list[NetworkResult]:
+    """The 136 networks of the paper's treatments, bases included."""
+    return without_reduced(map(_network, rows()))
 
 
-def reduced_points() -> list[NetworkResult]:
+def reduced_networks() -> list[NetworkResult]:
     """The 12 networks on reduced data, fewest examples first."""
-    reduced = [row for row in rows() if row["experiment"] == "reduced_data"]
-    return sorted(map(_point, reduced), key=lambda point: point.examples_per_class)
+    reduced = of_kind(map(_network, rows()), REDUCED)
+    return sorted(reduced, key=lambda network: network.examples_per_class)
 
 
-def _point(row: dict[str, str]) -> NetworkResult:
+def _network(row: dict[str, str]) -> NetworkResult:
     splits = {
         "random_split": f"{RANDOM}:{row['split']}",
         "natural_manmade": DISTANT,
@@ -71,12 +71,11 @@ def _point(row: dict[str, str]) -> NetworkResult:
         "reduced_data": f"{REDUCED}:{row['examples_per_class']}",
     }
     family = _FAMILIES[row["treatment"]] + ("+" if row["fine_tuned"] == "1" else "")
-    source = _HALVES.get(row["source_half"])
     return NetworkResult(
         split=splits[row["experiment"]],
         family=family,
         n=int(row["n"] or 0),
-        source_half="R" if family == "RnB" else source,
+        source_half="R" if family == "RnB" else _HALVES.get(row["source_half"]),
         target_half=_HALVES[row["target_half"]],
         seed=0,
         top1=float(row["top1_last"]),

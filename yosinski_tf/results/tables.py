@@ -9,27 +9,17 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from yosinski_tf.results.analysis import (
-    BOOST_RANGES,
-    COMPARISONS,
-    COMPONENTS,
-    METHODS,
-    MIN_PAIRS,
-    Estimate,
-    boost_table,
-    by_family_and_n,
-    decomposition,
-    estimate,
-    relative_to_base,
-)
+from yosinski_tf.experiment.treatments import LAYERS
+from yosinski_tf.results import analysis
 from yosinski_tf.results.network_result import (
     DISTANT,
     FROM_FILE,
-    LAYERS,
     MEASURE_NAMES,
     RANDOM,
     WHOLE,
+    Cell,
     NetworkResult,
+    by_cell,
     check_measure,
     families_of,
     of_kind,
@@ -44,58 +34,56 @@ KIND_NAMES = {
     FROM_FILE: "splits read from files",
 }
 TOO_SMALL = "n too small for an interval"
-Cells = dict[tuple[str, int], Estimate]
+Cells = dict[Cell, analysis.Estimate]
 
 
-def kinds(points: Iterable[NetworkResult]) -> list[str]:
-    """The kinds of split that have a network, random ones first."""
-    found = {point.kind for point in points}
+def kinds(networks: Iterable[NetworkResult]) -> list[str]:
+    """The kinds of split of some networks, random ones first."""
+    found = {network.kind for network in networks}
     known = [kind for kind in KIND_NAMES if kind in found]
     return known + sorted(found - set(known))
 
 
 def kind_name(kind: str) -> str:
-    """What a kind of split is called in a heading."""
+    """The name of a kind of split in a heading."""
     return KIND_NAMES.get(kind, f"{kind} splits")
 
 
-def absolute_cells(points: Sequence[NetworkResult], measure: str) -> Cells:
+def absolute_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
     """Accuracy in per cent, by family and n."""
-    groups: dict[tuple[str, int], list[float]] = {}
-    for point in points:
-        key = (point.family, point.n)
-        groups.setdefault(key, []).append(100 * point.value(measure))
-    return {key: estimate(values) for key, values in groups.items()}
+    groups = by_cell(networks, analysis.per_cent(networks, measure))
+    return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
-def relative_cells(points: Sequence[NetworkResult], measure: str) -> Cells:
+def relative_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
     """Difference to the own base in percentage points, by family and n."""
-    groups = by_family_and_n(relative_to_base(points, measure))
-    return {key: estimate(values) for key, values in groups.items()}
+    groups = analysis.differences_by_cell(networks, measure)
+    return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
-def results_table(points: Sequence[NetworkResult], measure: str) -> str:
-    """The table that a terminal shows: differences to the own base.
+def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
+    """The table for the terminal: differences to the own base.
 
-    One block per kind of split, a row per family, a column per n. The base has
-    its mean accuracy in per cent; every other cell is the mean difference to
-    the own base in percentage points. In brackets, the number of networks.
+    One block per kind of split, one row per family, one column per n. For the
+    base it has the mean accuracy in per cent, for other families the mean
+    difference to the own base in percentage points, with the number of networks
+    in brackets.
     """
     check_measure(measure)
     blocks = []
-    for kind in kinds(points):
-        chosen = of_kind(points, kind)
+    for kind in kinds(networks):
+        chosen = of_kind(networks, kind)
         rows = [["", "base", *(f"n={n}" for n in LAYERS)]]
         absolute = absolute_cells(chosen, measure)
         relative = relative_cells(chosen, measure)
         for family in families_of(chosen):
             if family == "base":
                 base = absolute["base", 0]
-                rows.append([family, f"{base.mean:.1f}% ({base.n})"] + [""] * 7)
-                continue
-            cells = [relative.get((family, n)) for n in LAYERS]
-            rows.append([family, "", *map(_short, cells)])
-        splits = len({point.split for point in chosen})
+                cells = [f"{base.mean:.1f}% ({base.n})", *("" for _ in LAYERS)]
+            else:
+                cells = ["", *(_short(relative.get((family, n))) for n in LAYERS)]
+            rows.append([family, *cells])
+        splits = len({network.split for network in chosen})
         heading = f"{kind_name(kind)} ({splits}), {MEASURE_NAMES[measure]}"
         blocks.append("\n".join([heading, *_aligned(rows)]))
     if not blocks:
@@ -112,8 +100,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _short(cell: Estimate | None) -> str:
-    return f"{signed(cell.mean, 1)} ({cell.n})" if cell and cell.n else "."
+def _short(cell: analysis.Estimate | None) -> str:
+    return f"{signed(cell.mean, 1)} ({cell.n})" if cell else "."
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -123,103 +111,100 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _family_markdown(
-    points: Sequence[NetworkResult],
+    networks: Sequence[NetworkResult],
     cells: Cells,
-    first: int,
-    show: Callable[[Estimate], str],
+    numbers: Sequence[int],
+    show: Callable[[float], str],
 ) -> str:
-    layers = range(first, LAYERS.stop)
-    rows = [["", *("base" if n == 0 else f"n = {n}" for n in layers)]]
-    for family in families_of(points):
-        own = {n: cells[family, n] for n in layers if (family, n) in cells}
-        if own:
-            texts = [show(own[n]) if n in own else "" for n in layers]
-            rows.append([family, *texts])
+    rows = [["", *(f"n = {n}" if n else "base" for n in numbers)]]
+    for family in families_of(networks):
+        own = [cells.get((family, n)) for n in numbers]
+        if any(own):
+            rows.append([family, *(_with_spread(cell, show) for cell in own)])
     return markdown(rows)
 
 
-def relative_markdown(points: Sequence[NetworkResult], measure: str) -> str:
-    """Mean difference to the own base ± standard deviation (networks)."""
-
-    def show(cell: Estimate) -> str:
-        return f"{signed(cell.mean)}{_spread(cell)} ({cell.n})"
-
-    return _family_markdown(points, relative_cells(points, measure), 1, show)
+def _with_spread(cell: analysis.Estimate | None, show: Callable[[float], str]) -> str:
+    if cell is None:
+        return ""
+    spread = "" if cell.std is None else f" ± {cell.std:.2f}"
+    return f"{show(cell.mean)}{spread} ({cell.n})"
 
 
-def absolute_markdown(points: Sequence[NetworkResult], measure: str) -> str:
-    """Mean top-1 in per cent ± standard deviation (networks)."""
-
-    def show(cell: Estimate) -> str:
-        return f"{cell.mean:.2f}{_spread(cell)} ({cell.n})"
-
-    return _family_markdown(points, absolute_cells(points, measure), 0, show)
+def relative_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
+    """A table of mean differences to the own base ± standard deviation (networks)."""
+    cells = relative_cells(networks, measure)
+    return _family_markdown(networks, cells, LAYERS, signed)
 
 
-def _spread(cell: Estimate) -> str:
-    return "" if cell.std is None else f" ± {cell.std:.2f}"
+def absolute_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
+    """A table of mean top-1 in per cent ± standard deviation (networks)."""
+    cells = absolute_cells(networks, measure)
+    return _family_markdown(networks, cells, (0, *LAYERS), "{:.2f}".format)
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """A difference with its sign; what rounds to zero is never -0."""
+    """A difference with its sign; zero is +0, never -0."""
     return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
-def with_interval(cell: Estimate) -> str:
+def _with_interval(cell: analysis.Estimate, count: str, too_small: str) -> str:
     """A mean with its 95% interval and n, or the reason why it has none."""
-    return _with_interval(cell, f"n = {cell.n}", TOO_SMALL)
-
-
-def _with_interval(cell: Estimate, count: str, too_small: str) -> str:
     if cell.mean is None:
         return "no pair"
-    if cell.n < MIN_PAIRS:
+    if cell.n < analysis.MIN_PAIRS:
         return f"{signed(cell.mean)}, {count}: {too_small}"
     return f"{signed(cell.mean)} [{signed(cell.low)}, {signed(cell.high)}], {count}"
 
 
 def decomposition_markdown(
-    points: Sequence[NetworkResult], measure: str, kind: str
+    networks: Sequence[NetworkResult], measure: str, kind: str
 ) -> str:
-    """The decomposition of one kind of split, a row per n."""
-    found = {(c.name, c.n): c.estimate for c in decomposition(points, measure, kind)}
-    rows = [["n", *COMPONENTS]]
-    for n in LAYERS:
-        rows.append([str(n), *(with_interval(found[name, n]) for name in COMPONENTS)])
-    return markdown(rows)
+    """The decomposition of one kind of split, one row per n; empty without a pair."""
+    rows = [["n", *analysis.COMPONENTS], *([str(n)] for n in LAYERS)]
+    parts = _with_pairs(networks, measure, kind)
+    for part in parts:
+        cell = _with_interval(part.estimate, f"n = {part.estimate.n}", TOO_SMALL)
+        rows[part.n].append(cell)
+    return markdown(rows) if parts else ""
 
 
-def decomposition_rows(points: Sequence[NetworkResult]) -> list[dict[str, Any]]:
-    """Every component for every measure and kind of split that has a pair."""
-    rows = []
-    for measure in MEASURE_NAMES:
-        for kind in kinds(points):
-            parts = decomposition(points, measure, kind)
-            for part in parts if any(p.estimate.n for p in parts) else ():
-                rows.append(
-                    {
-                        "measure": measure,
-                        "splits": kind,
-                        "n": part.n,
-                        "component": part.name,
-                        **_columns(part.estimate, "pairs"),
-                    }
-                )
-    return rows
+def decomposition_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
+    """CSV fields of all components of the kinds of split that have a pair."""
+    return [
+        {
+            "measure": measure,
+            "splits": kind,
+            "n": part.n,
+            "component": part.name,
+            **_columns(part.estimate, "pairs"),
+        }
+        for measure in MEASURE_NAMES
+        for kind in kinds(networks)
+        for part in _with_pairs(networks, measure, kind)
+    ]
 
 
-def table1_markdown(points: Sequence[NetworkResult], measure: str) -> str:
-    """Table 1 in its three ways of averaging, next to the printed one."""
+def _with_pairs(
+    networks: Sequence[NetworkResult], measure: str, kind: str
+) -> list[analysis.Component]:
+    """The components of a kind of split; none if none has a pair."""
+    parts = analysis.decomposition(networks, measure, kind)
+    return parts if any(part.estimate.n for part in parts) else []
+
+
+def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
+    """Table 1, averaged in three ways, and as printed in the paper."""
     found = {
         (boost.layers, boost.comparison, boost.method): boost.estimate
-        for boost in boost_table(points, measure)
+        for boost in analysis.boost_table(networks, measure)
     }
-    seeds = len({point.seed for point in points})
+    seeds = len({network.seed for network in networks})
     headings = ("mean of layer means", "mean of networks", "own base (paired)")
     rows = [["boost", "layers", *headings, "printed in the paper"]]
-    for comparison in COMPARISONS:
-        for layers in BOOST_RANGES:
-            cells = [found[layers, comparison, method] for method in METHODS]
+    for comparison in analysis.COMPARISONS:
+        for layers in analysis.BOOST_RANGES:
+            cells = [found[layers, comparison, method] for method in analysis.METHODS]
             texts = [_boost(cell) for cell in cells[:2]] + [_own_base(cells[2], seeds)]
             printed = PRINTED_TABLE_1.get((layers, comparison))
             rows.append(
@@ -233,22 +218,22 @@ def table1_markdown(points: Sequence[NetworkResult], measure: str) -> str:
     return markdown(rows)
 
 
-def _boost(cell: Estimate) -> str:
+def _boost(cell: analysis.Estimate) -> str:
     if cell.mean is None:
         return "not run"
     return f"{signed(cell.mean)} ({cell.n} networks)"
 
 
-def _own_base(cell: Estimate, seeds: int) -> str:
-    """The paired boost; beside counts of networks, it counts halves."""
+def _own_base(cell: analysis.Estimate, seeds: int) -> str:
+    """The paired boost, with its number of halves instead of networks."""
     count = f"{cell.n} {'half' if cell.n == 1 else 'halves'}"
     if seeds > 1:
         count += " and seeds"
     return _with_interval(cell, count, "too few for an interval")
 
 
-def table1_rows(points: Sequence[NetworkResult]) -> list[dict[str, Any]]:
-    """Table 1 for every measure and way of averaging."""
+def table1_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
+    """CSV fields of Table 1, for every measure and way of averaging."""
     return [
         {
             "measure": measure,
@@ -260,23 +245,23 @@ def table1_rows(points: Sequence[NetworkResult]) -> list[dict[str, Any]]:
             "printed_in_paper": PRINTED_TABLE_1.get((boost.layers, boost.comparison)),
         }
         for measure in MEASURE_NAMES
-        for boost in boost_table(points, measure)
+        for boost in analysis.boost_table(networks, measure)
     ]
 
 
-def _columns(cell: Estimate, count: str) -> dict[str, Any]:
+def _columns(cell: analysis.Estimate, count: str) -> dict[str, Any]:
     return {
         "mean_points": cell.mean,
         count: cell.n,
         "std": cell.std,
         "low": cell.low,
         "high": cell.high,
-        "note": TOO_SMALL if 0 < cell.n < MIN_PAIRS else "",
+        "note": TOO_SMALL if 0 < cell.n < analysis.MIN_PAIRS else "",
     }
 
 
 def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> pathlib.Path:
-    """Writes rows as CSV, numbers to six decimals; None is an empty field."""
+    """Writes rows as CSV, numbers with six decimals, None as an empty field."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()

@@ -1,13 +1,13 @@
-"""What is left to train of a study that other processes may be training too."""
+"""The cohorts that are left to train, in a study that other processes may share."""
 
 import dataclasses
 import pathlib
 import time
 from collections.abc import Iterable, Sequence
 
-from yosinski_tf.experiment.cohorts import Cohort, apart, ready
+from yosinski_tf.experiment.cohorts import Cohort, apart, ready, without
 from yosinski_tf.experiment.runs import Run
-from yosinski_tf.scheduling.events import Event
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import failures
 from yosinski_tf.study.records import find_record
 from yosinski_tf.system import locks
@@ -17,32 +17,31 @@ _LATER_SECONDS = 3.0
 
 
 class Backlog:
-    """Cohorts that nobody has trained yet, in order of preference."""
+    """Cohorts that are not trained yet, in order of preference."""
 
     def __init__(self, cohorts: Sequence[Cohort], runs: pathlib.Path):
-        """Starts with all of them.
-
-        Args:
-          cohorts: What to train.
-          runs: The study folder, in which others leave records and failures.
-        """
+        """Starts with all cohorts of a study folder, `runs`."""
         self._runs = runs
         self._order = {cohort.cohort_id: i for i, cohort in enumerate(cohorts)}
         self._pending = list(cohorts)
         self._taken: dict[str, Cohort] = {}
+        # Why networks cannot copy from a run, by run id.
         self._broken: dict[str, str] = {}
         self._finished: set[str] = set()
+        # When a cohort may be taken again, by cohort id.
         self._later: dict[str, float] = {}
 
     def __bool__(self) -> bool:
-        """Whether something is left that has not been taken."""
+        """Whether a cohort is left that is not taken."""
         return bool(self._pending)
 
     def take(self) -> Cohort | None:
-        """The next cohort whose bases are there and that nobody else holds.
+        """Takes the next cohort whose bases are trained and that nobody else holds.
 
-        It is taken out until it is put back. None if there is no such cohort.
-        If checkpoints hold only parts of it, it is one of these parts.
+        If checkpoints hold only parts of the cohort, the first such part is taken.
+
+        Returns:
+          The cohort, to be given to `put_back` or `close`; None if there is none.
         """
         waiting = {r.run_id for c in self._pending for r in c.runs}
         waiting |= {r.run_id for c in self._taken.values() for r in c.runs}
@@ -55,7 +54,7 @@ class Backlog:
 
     def _take(self, cohort: Cohort) -> Cohort:
         self._pending.remove(cohort)
-        # Of another process, which may have been killed since this one began.
+        # A process that was killed meanwhile may have left a checkpoint.
         part, *others = apart([cohort], checkpoints.held(self._runs))
         for other in others:
             self._order[other.cohort_id] = self._order[cohort.cohort_id]
@@ -63,32 +62,23 @@ class Backlog:
         self._taken[part.cohort_id] = part
         return part
 
-    def close(self, cohort: Cohort, why: str = "") -> None:
-        """A cohort that was taken has been trained, or failed.
-
-        Args:
-          cohort: The cohort.
-          why: In a few words why its networks cannot be copied from, such as
-            `failed`; empty if they can, or if their records tell.
-        """
+    def close(self, cohort: Cohort, *, failed: bool = False) -> None:
+        """Ends a cohort that was taken: it is trained or it failed."""
         del self._taken[cohort.cohort_id]
-        if why:
-            self._broken |= dict.fromkeys(_ids(cohort.runs), why)
+        if failed:
+            self._broken |= dict.fromkeys(_ids(cohort.runs), "failed")
 
     def put_back(self, cohort: Cohort) -> None:
-        """A cohort that was taken turned out to be held by another process.
-
-        It is not offered for some seconds, in which the other may be done.
-        """
+        """Puts back a cohort that was taken; `take` skips it for some seconds."""
         self._later[cohort.cohort_id] = time.monotonic() + _LATER_SECONDS
         self._insert(self._taken.pop(cohort.cohort_id))
 
     def refresh(self) -> list[Event]:
-        """Leaves out what others have done by now, and what lost its base.
+        """Removes runs that are done, failed elsewhere, or lost their base.
 
         Returns:
-          An event for every part of a cohort that is left out: `elsewhere`,
-          `failed` by another process, or `dropped`.
+          An event for every part of a cohort that was removed:
+          `TRAINED_ELSEWHERE`, `FAILED` or `LEFT_OUT`.
 
         Raises:
           UserError: If a record is broken.
@@ -96,22 +86,24 @@ class Backlog:
         events = []
         for cohort in self._pending:
             done = [r for r in cohort.runs if self._is_done(r)]
-            failed = [r for r in cohort.runs if failures.failed(self._runs, r.run_id)]
-            failed = [run for run in failed if run not in done]
+            left = [r for r in cohort.runs if r not in done]
+            failed = [r for r in left if failures.failed(self._runs, r.run_id)]
             self._broken |= dict.fromkeys(_ids(failed), "failed")
             if done:
-                events.append(Event("elsewhere", _only(cohort, done)))
+                events.append(Event(EventKind.TRAINED_ELSEWHERE, _only(cohort, done)))
             if failed:
                 message = "it failed in another process"
-                events.append(Event("failed", _only(cohort, failed), message=message))
+                part = _only(cohort, failed)
+                events.append(Event(EventKind.FAILED, part, message=message))
         self._remove(events)
         return events + self._drop_dependents()
 
-    def holder(self) -> Event | None:
-        """Which cohort another process trains, and who; None if there is none."""
+    def held(self) -> Event | None:
+        """The event for a cohort that another process trains; None without one."""
         for cohort in self._pending:
             for process in locks.holders(self._runs, _ids(cohort.runs)).values():
-                return Event("waiting", cohort, message=f"{process} trains it")
+                message = f"{process or 'another process'} trains it"
+                return Event(EventKind.WAITING, cohort, message=message)
         return None
 
     def _insert(self, cohort: Cohort) -> None:
@@ -124,29 +116,24 @@ class Backlog:
             for base in cohort.bases:
                 if why := self._why_broken(base):
                     lost = [run for run in cohort.runs if run.base == base]
-                    message = f"the base {base.run_id} {why}"
+                    message = f"its base network {base.run_id} {why}"
                     part = _only(cohort, lost)
-                    events.append(Event("dropped", part, message=message))
+                    events.append(Event(EventKind.LEFT_OUT, part, message=message))
         self._remove(events)
         return events
 
     def _remove(self, events: Iterable[Event]) -> None:
-        gone = {run for event in events for run in event.cohort.runs}
-        left = []
-        for cohort in self._pending:
-            runs = [run for run in cohort.runs if run not in gone]
-            if runs:
-                left.append(_only(cohort, runs) if gone else cohort)
-        self._pending = left
+        gone = {name for event in events for name in _ids(event.cohort.runs)}
+        self._pending = list(without(self._pending, gone))
 
     def _why_broken(self, base: Run) -> str:
-        """Why a base cannot be copied from; empty if it can, or may yet."""
+        """Why networks cannot copy from a base; empty if they can, or may later."""
         if not self._is_done(base) and failures.failed(self._runs, base.run_id):
             return "failed"
         return self._broken.get(base.run_id, "")
 
     def _is_done(self, run: Run) -> bool:
-        """Whether a run has a record; notes those that diverged."""
+        """Whether a run has a record; a run that diverged is noted as broken."""
         run_id = run.run_id
         if run_id in self._finished:
             return True

@@ -1,9 +1,59 @@
 """What happens to cohorts while a study is trained."""
 
 import dataclasses
+import enum
 
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.training.job import Progress
+
+
+class Fate(enum.Enum):
+    """What becomes of a cohort after an event."""
+
+    # A process trains it, here or elsewhere.
+    RUNNING = enum.auto()
+    # It goes back to the cohorts that are left, to go on from its checkpoint.
+    PUT_BACK = enum.auto()
+    # It is closed; other networks may copy from it.
+    TRAINED = enum.auto()
+    # It is closed; networks that copy from it cannot be trained.
+    FAILED = enum.auto()
+
+
+@enum.unique
+class EventKind(enum.Enum):
+    """What can happen to a cohort, and what follows.
+
+    `fate` is what becomes of the cohort; the user reads `words` before its name.
+    """
+
+    # Its process has started.
+    STARTED = Fate.RUNNING, "started"
+    # It has taken more steps.
+    PROGRESS = Fate.RUNNING, "training"
+    # Another process trains it, and this one has nothing else to do.
+    WAITING = Fate.RUNNING, "waiting for"
+    # All its networks are trained; some may have diverged.
+    FINISHED = Fate.TRAINED, "finished"
+    # Another process has trained it.
+    TRAINED_ELSEWHERE = Fate.TRAINED, "trained elsewhere"
+    # It was asked to stop and has saved a checkpoint.
+    STOPPED = Fate.PUT_BACK, "stopped"
+    # Another process holds its locks.
+    BUSY = Fate.PUT_BACK, "postponed"
+    # Another worker has ended: training begins again with all workers.
+    WORKER_LOST = Fate.PUT_BACK, "interrupted"
+    # Another worker did not start in time: the study ends.
+    WORKER_MISSING = Fate.PUT_BACK, "gave up on"
+    # The disk is full: the study ends.
+    DISK_FULL = Fate.PUT_BACK, "disk full"
+    # It cannot be trained because of an error, here or in another process.
+    FAILED = Fate.FAILED, "failed"
+    # It cannot be trained because a base network has failed or diverged.
+    LEFT_OUT = Fate.FAILED, "left out"
+
+    def __init__(self, fate: Fate, words: str):
+        self.fate, self.words = fate, words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,17 +61,13 @@ class Event:
     """Something that happened to a cohort.
 
     Attributes:
-      kind: `started`, `progress`, `finished`, `stopped` or `failed`; `busy` if
-        another process trains it, `waiting` if there is nothing else to do,
-        `elsewhere` if that process has finished it; `dropped` if it cannot be
-        trained for want of its base; `full` if the disk is; `alone` if another
-        worker has ended, `deserted` if one did not come.
-      cohort: The cohort, with the runs that it happened to.
-      progress: With `progress`: how far it is.
-      message: What happened, where the kind does not say it all.
+      kind: What happened.
+      cohort: The cohort, with the runs to which it happened.
+      progress: How far the cohort is, for `PROGRESS`.
+      message: What the kind does not say; empty if the kind says it all.
     """
 
-    kind: str
+    kind: EventKind
     cohort: Cohort
     progress: Progress | None = None
     message: str = ""

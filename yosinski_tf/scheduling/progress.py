@@ -1,4 +1,4 @@
-"""What is running, its rate and the time left, on one line of the terminal."""
+"""One line in the terminal: what is running, its rate and the time left."""
 
 import contextlib
 import os
@@ -7,17 +7,17 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from yosinski_tf.scheduling.events import Event
+from yosinski_tf.scheduling.events import Event, EventKind, Fate
 from yosinski_tf.system.errors import one_line
 
 _PLAIN_EVERY = 30.0
 
 
 class Display:
-    """Turns events into a line that is redrawn, or, without a terminal, logged.
+    """Shows events on a line that is redrawn; without a terminal, on few plain lines.
 
     Attributes:
-      finished: Networks trained so far.
+      finished: Networks trained by this process so far.
     """
 
     def __init__(
@@ -29,19 +29,19 @@ class Display:
         """Starts the clock.
 
         Args:
-          costs: How much work each cohort is, in any unit, by cohort id.
-          steps: Steps that each of them takes.
+          costs: The work of each cohort, in any unit, by cohort id.
+          steps: Steps of every cohort.
           stream: Where to write; standard error if None.
         """
         self._stream = stream or sys.stderr
         self._steps = steps
         self._cost = dict(costs)
         self._done = dict.fromkeys(self._cost, 0.0)
-        # What was there before this start must not count as speed.
+        # The share done before this start, which says nothing about the speed.
         self._resumed: dict[str, float] = {}
         self._rates: dict[str, str] = {}
         self._started = time.monotonic()
-        # When steps began: starting up says nothing of their speed.
+        # When the first steps were taken: starting up is not counted.
         self._training: float | None = None
         self._drawn = 0.0
         self.finished = 0
@@ -52,15 +52,9 @@ class Display:
         return time.monotonic() - self._started
 
     def show(self, event: Event) -> None:
-        """Takes one event of the scheduler."""
-        name = event.cohort.cohort_id
-        networks = f"{len(event.cohort.runs)} network" + "s" * (
-            len(event.cohort.runs) > 1
-        )
-        if event.kind == "started":
-            self._rates[name] = f"{name} starting"
-            self._line(f"start {name}: {networks}")
-        elif event.kind == "progress" and event.progress is not None:
+        """Shows an event of the scheduler."""
+        kind, name, count = event.kind, event.cohort.cohort_id, len(event.cohort.runs)
+        if event.progress is not None:
             step, rate = event.progress.step, event.progress.images_per_second
             if event.progress.note:
                 self._line(f"{name}: {event.progress.note}")
@@ -69,18 +63,20 @@ class Display:
             self._resumed.setdefault(name, share)
             self._done[name] = share
             self._rates[name] = (
-                f"{name} step {step}/{self._steps}"
-                f" {rate * len(event.cohort.runs):,.0f} network-images/s"
+                f"{name} step {step}/{self._steps} {rate * count:,.0f} network-images/s"
             )
         else:
             self._rates.pop(name, None)
-            if event.kind == "finished":
+            if kind is EventKind.STARTED:
+                self._rates[name] = f"{name} starting"
+            elif kind is EventKind.FINISHED:
                 self._done[name] = 1.0
-                self.finished += len(event.cohort.runs)
-            elif event.kind in ("elsewhere", "failed", "dropped"):
-                # Neither work that is left nor work that was done here.
+                self.finished += count
+            elif kind.fate in (Fate.TRAINED, Fate.FAILED):
+                # Neither work that is left nor work that this process did.
                 self._cost.pop(name, None)
-            self._line(one_line(f"{event.kind} {name}: {event.message or networks}"))
+            networks = f"{count} network" + "s" * (count > 1)
+            self._line(one_line(f"{kind.words} {name}: {event.message or networks}"))
         self._status()
 
     def _status(self) -> None:
@@ -107,7 +103,7 @@ class Display:
 
 
 class ImageCount:
-    """How many images are done, their rate and the time left, on one line."""
+    """Shows on one line how many images are done, their rate and the time left."""
 
     def __init__(self, stream: TextIO | None = None):
         """Writes to a stream; standard error if None."""
@@ -118,9 +114,9 @@ class ImageCount:
         self._drawn = 0.0
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Takes what is being done, and how many of how many images are done.
+        """Shows how many of all images a task, such as `preparing`, has done.
 
-        What was done before the first call for `what` does not count as speed.
+        Images done before the first call for a task do not count in its rate.
         """
         now = time.monotonic()
         begins, ends = what != self._what, done >= total
@@ -142,26 +138,23 @@ class ImageCount:
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Writes to the user at once; one who is gone ends nothing.
+    """Writes and flushes text; a reader that has gone is ignored.
 
-    Ctrl-C reaches the `tee` behind a pipe too, and terminals are closed.
-
-    Args:
-      text: What to write, with its line ends.
-      stream: Where to; standard output if None.
+    Ctrl-C also ends the `tee` at the other end of a pipe, and users close terminals.
+    Writes to standard output if `stream` is None.
     """
     stream = stream or sys.stdout
     try:
         stream.write(text)
         stream.flush()
     except OSError:
-        # What is left in its buffer would fail again when Python ends.
+        # Otherwise the rest of the buffer would fail when Python exits.
         with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def duration(seconds: float) -> str:
-    """A length of time to read: `45s`, `3m20s`, `2h05m`, `12d07h`, `90 days`."""
+    """A length of time for people: `45s`, `3m20s`, `2h05m`, `12d07h`, `90 days`."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds}s"

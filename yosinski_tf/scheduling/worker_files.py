@@ -1,9 +1,9 @@
-"""Where the workers of a multi-worker training meet: files in the study folder.
+"""Files in the study folder through which the workers of a training meet.
 
-What is trained next is decided by one process, the chief, which calls for it. The
-others say that they are ready once nothing of the last training is left of them;
-only then does it begin. Every worker's file changes every few seconds, so that the
-others see that it lives, by their own clocks.
+One worker, the chief, decides what is trained next and calls for it. The others say
+that they are ready once their processes of the last training have ended; only then
+does the next one begin. Every worker changes its file every few seconds, so that the
+others see, by their own clocks, that it lives.
 """
 
 import contextlib
@@ -19,35 +19,48 @@ from typing import Any
 
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import make_folder, write_atomically
+from yosinski_tf.training.clusters import Distribution
 
 FOLDER = "workers"
 BEAT_SECONDS = 2.0
-# A network file system may show a file as it was a minute ago.
+# A network file system may show a file as it was one minute ago.
 SILENT_SECONDS = 90.0
-# A worker that was killed is to be started again within this time.
+# Within this time a worker that was killed must be started again.
 PATIENCE_SECONDS = 600.0
+# The exit code of a process that ends because another worker has ended.
+LOST = 76
+WORKER_ENDED = "another worker has ended"
 _CALL = "call.json"
 _LOOK_SECONDS = 0.2
 _WATCH_SECONDS = 1.0
 
 
 class PeerLost(Exception):
-    """Another worker has ended: the training is to be begun again with all."""
+    """Another worker has ended: the training must begin again with all workers."""
 
 
 class Deserted(UserError):
-    """A worker did not come, or come back."""
+    """A worker did not come, or did not come back."""
+
+
+def deserted(whom: str, patience: float) -> Deserted:
+    """The error for workers that did not come within `patience` seconds."""
+    return Deserted(
+        f"multi_worker needs every worker, found no sign of {whom} for"
+        f" {patience / 60:.0f} minutes: start the same command on all workers, with"
+        " the same --runs; finished work is kept"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """What the chief says.
+    """What the chief calls for.
 
     Attributes:
       id: Unique to this call.
-      cohort: Id of the cohort that is trained; empty at the end.
+      cohort: Id of the cohort to train; empty at the end.
       runs: Ids of its runs.
-      end: How the chief ended, in a word; empty if it goes on.
+      end: How the chief ended, `finished` or `stopped`; empty if it goes on.
     """
 
     id: str
@@ -59,14 +72,7 @@ class Call:
 def call(
     runs: pathlib.Path, cohort: str = "", names: Sequence[str] = (), end: str = ""
 ) -> Call:
-    """Calls all workers, in place of the last call.
-
-    Args:
-      runs: The study folder.
-      cohort: Id of the cohort to train.
-      names: Ids of its runs.
-      end: How the chief ends, if it does.
-    """
+    """Calls all workers to train the runs `names`; replaces the last call."""
     made = Call(uuid.uuid4().hex, cohort, tuple(names), end)
     make_folder(runs / FOLDER)
     text = json.dumps(dataclasses.asdict(made))
@@ -75,7 +81,7 @@ def call(
 
 
 def last_call(runs: pathlib.Path) -> Call | None:
-    """The call that stands; None if there is none."""
+    """The current call; None without one."""
     values = _read(runs / FOLDER / _CALL)
     try:
         return Call(**{**values, "runs": tuple(values["runs"])})
@@ -84,15 +90,10 @@ def last_call(runs: pathlib.Path) -> Call | None:
 
 
 class Presence:
-    """Shows that a worker lives, until the `with` block ends."""
+    """Shows in a study folder that a worker lives, until the `with` block ends."""
 
     def __init__(self, runs: pathlib.Path, rank: int):
-        """Begins to show it.
-
-        Args:
-          runs: The study folder; it is made if it is not there.
-          rank: The worker's number.
-        """
+        """Starts the thread that changes the worker's file."""
         self._path = _presence(runs, rank)
         make_folder(self._path.parent)
         self._own, self._beats, self._ready = uuid.uuid4().hex, 0, ""
@@ -108,18 +109,18 @@ class Presence:
         self._ended.set()
         self._thread.join()
         with contextlib.suppress(OSError):
-            # One that was started in this one's place has its own file by now.
+            # A worker that was started in its place may have written its own.
             if (_read(self._path) or {}).get("own") == self._own:
                 self._path.unlink()
 
     def ready_for(self, call_id: str) -> None:
-        """Says that this worker does what is called for; with "" that it does not."""
+        """Says which call this worker has joined; "" for none."""
         self._ready = call_id
         self._beat()
 
     def _keep_on(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
-            # Otherwise a disk that is away for a moment, or full.
+            # The disk may be full or away for a moment.
             with contextlib.suppress(OSError, UserError):
                 self._beat()
 
@@ -131,38 +132,32 @@ class Presence:
 
 
 class Peer:
-    """Another worker, as seen from here."""
+    """Another worker, as this process sees it."""
 
     def __init__(self, runs: pathlib.Path, rank: int):
-        """Looks at a worker.
-
-        Args:
-          runs: The study folder.
-          rank: The worker's number.
-        """
+        """Reads the worker's file in a study folder for the first time."""
         self._path = _presence(runs, rank)
         self._seen = _read(self._path)
         self._changed = time.monotonic()
         self._moved = False
 
     def look(self) -> str:
-        """The id of the call that it is ready for; empty if for none."""
+        """Reads the file; returns the id of the call that the worker joined, or ""."""
         values = _read(self._path)
         if values != self._seen:
             self._seen, self._changed, self._moved = values, time.monotonic(), True
-        ready = values.get("ready") if values else ""
-        return ready if isinstance(ready, str) else ""
+        return (values or {}).get("ready", "")
 
     @property
     def silent(self) -> float:
-        """Seconds for which nothing was seen to change."""
+        """Seconds since its file was last seen to change."""
         return time.monotonic() - self._changed
 
     @property
     def lives(self) -> bool:
-        """Whether it was seen to change not long ago."""
-        here = self._seen is not None
-        return here and self._moved and self.silent < SILENT_SECONDS
+        """Whether its file was seen to change recently."""
+        moved = self._moved and self._seen is not None
+        return moved and self.silent < SILENT_SECONDS
 
 
 def gather(
@@ -181,16 +176,16 @@ def gather(
       runs: The study folder.
       cohort: Id of their cohort.
       names: Ids of the runs.
-      workers: Addresses of all workers; this one's comes first.
-      should_stop: Asked often; True ends the waiting.
-      waiting: Told once, in a sentence, if it takes long.
-      patience: Seconds to wait at most.
+      workers: Addresses of all workers, this one's first.
+      should_stop: Called often; True ends the waiting.
+      waiting: Called once with a sentence, if it takes long.
+      patience: Most seconds to wait.
 
     Returns:
-      The call; None if `should_stop` said so.
+      The call; None if `should_stop` returned True.
 
     Raises:
-      Deserted: If one did not come.
+      Deserted: If a worker did not come.
     """
     made = call(runs, cohort, names)
     peers = {rank: Peer(runs, rank) for rank in range(1, len(workers))}
@@ -201,34 +196,24 @@ def gather(
             return made
         if should_stop():
             return None
-        whom = ", ".join(f"{rank} ({workers[rank]})" for rank in away)
+        whom = "worker " + ", ".join(f"{rank} ({workers[rank]})" for rank in away)
         waited = time.monotonic() - begun
         if waited > patience:
-            raise Deserted(
-                f"multi_worker wants every worker to take part, got nothing from"
-                f" {whom} for {patience / 60:.0f} minutes: start the same command on"
-                " all workers, with the same --runs; what is trained is kept"
-            )
+            raise deserted(whom, patience)
         if not told and waited > 2 * BEAT_SECONDS:
-            waiting(f"waits for worker {whom}, up to {patience / 60:.0f} minutes")
+            waiting(f"waiting for {whom}, up to {patience / 60:.0f} minutes")
             told = True
         time.sleep(_LOOK_SECONDS)
 
 
-def watch(runs: pathlib.Path, standing: Call, rank: int, size: int, code: int) -> None:
-    """Ends this process, from a thread, when a training can no longer succeed.
+def watch(runs: pathlib.Path, standing: Call, distribution: Distribution) -> None:
+    """Starts a thread that ends this process when the training cannot succeed.
 
-    TensorFlow notices most of it by itself, but may also wait forever.
-
-    Args:
-      runs: The study folder.
-      standing: The call that is trained for.
-      rank: This worker's number.
-      size: How many workers there are.
-      code: The exit code.
+    TensorFlow notices most such cases by itself, but may also wait forever. `standing`
+    is the call that this worker has joined; the exit code is `LOST`.
     """
-    parent = os.getppid()
-    others = range(1, size) if rank == 0 else [0]
+    parent, rank = os.getppid(), distribution.rank
+    others = [0] if distribution.follows else range(1, len(distribution.workers))
     peers = {other: Peer(runs, other) for other in others}
 
     def reason() -> str:
@@ -241,21 +226,21 @@ def watch(runs: pathlib.Path, standing: Call, rank: int, size: int, code: int) -
             if rank == 0 and ready != standing.id:
                 return f"worker {other} has stopped"
             if peer.silent > SILENT_SECONDS:
-                return f"worker {other} was not heard of for {SILENT_SECONDS:.0f} s"
+                return f"worker {other} was silent for {SILENT_SECONDS:.0f} s"
         return ""
 
     def keep_watch() -> None:
         while not (why := reason()):
             time.sleep(_WATCH_SECONDS)
         print(f"ended: {why}", flush=True)
-        os._exit(code)
+        os._exit(LOST)
 
     threading.Thread(target=keep_watch, daemon=True).start()
 
 
 @contextlib.contextmanager
 def leading(runs: pathlib.Path) -> Iterator[None]:
-    """Shows that the chief lives, and in the end tells the others that it ended."""
+    """Shows for a `with` block that the chief lives; then says that it has ended."""
     with Presence(runs, 0):
         (runs / FOLDER / _CALL).unlink(missing_ok=True)
         end = "stopped"

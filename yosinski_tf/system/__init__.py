@@ -1,5 +1,5 @@
 """Files, processes, locks, signals, errors and versions.
 
-Comes in: paths, process numbers, messages. Goes out: files that are whole or not
-there, locks, one-sentence errors. Knows nothing of the paper, and imports no room.
+Comes in: paths, process numbers, messages. Goes out: files written whole or not at
+all, locks, one-sentence errors. Nothing here is about the paper; it imports no room.
 """

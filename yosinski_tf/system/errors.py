@@ -1,10 +1,10 @@
-"""The one exception that stands for a mistake of the user, not of the code."""
+"""The exception for a mistake of the user, as opposed to one in the code."""
 
 
 class UserError(ValueError):
-    """Bad input, told in one sentence: what was wanted, what came, what to do.
+    """Bad input, explained in one sentence: what is needed, what was found, what to do.
 
-    The binaries print its message without a stack trace and exit with 2.
+    The binaries print the message without a stack trace and exit with 2.
     """
 
     def __init__(self, message: str):
@@ -12,10 +12,8 @@ class UserError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """A text with line ends and other unprintable letters written as escapes.
+    """A text with line ends and other unprintable characters written as escapes.
 
-    Names of files may hold any of them, some of which a terminal would obey.
+    File names may hold such characters, and a terminal obeys some of them.
     """
-    return "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text
-    )
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

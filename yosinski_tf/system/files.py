@@ -1,7 +1,7 @@
-"""Files and folders that are there in full or not at all, and full disks.
+"""Files and folders written whole or not at all, and full disks.
 
-Everything is written beside its place, under a name that nothing reads, and
-then moved. A process that is killed while writing leaves such a name behind.
+A file is written under a temporary name beside its place, then moved there. A
+process that is killed while writing leaves the temporary file behind.
 """
 
 import contextlib
@@ -19,45 +19,37 @@ from yosinski_tf.system import processes
 from yosinski_tf.system.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-# The second is what a network file system says of what another machine removed.
+# ESTALE: a network file system found that another machine removed the file.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _LEFTOVER = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)\.part")
-# No single write takes as long, wherever its process runs.
+# No single write takes this long.
 _ABANDONED_SECONDS = 3600.0
 
 
 class DiskFull(UserError):
-    """There is no room left: a sentence that says where, and how to go on."""
+    """A disk is full: the message says which one and how to go on."""
+
+
+def full_reason(error: BaseException) -> str:
+    """The system's words for a full disk; empty if the error says anything else."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno in _FULL else ""
+    # TensorFlow's file layer has no error numbers, only the system's words.
+    words = map(os.strerror, _FULL)
+    return next((reason for reason in words if reason in str(error)), "")
 
 
 def disk_full(path: pathlib.Path, reason: str) -> DiskFull:
-    """The sentence for a write that found no room.
-
-    Args:
-      path: What was being written.
-      reason: What the system called it.
-    """
+    """The error for a write to `path` that found no room, in the system's words."""
     return DiskFull(
         f"no room on the disk of {path.parent} to write {path.name} ({reason}):"
-        " what is finished is kept, and once there is room the same command goes on"
+        " free some space, then start the same command again; finished work is kept"
     )
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether an error of the system or of TensorFlow says that a disk is full."""
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    # TensorFlow's own file layer has no numbers, only the system's words.
-    words = (os.strerror(number) for number in _FULL)
-    return any(word in str(error) for word in words)
 
 
 @contextlib.contextmanager
 def room_for(path: pathlib.Path) -> Iterator[None]:
-    """Makes one sentence of an error in a `with` block that says a disk is full.
-
-    Args:
-      path: What is being written.
+    """A `with` block that writes `path`; a full disk raises `DiskFull` there.
 
     Raises:
       DiskFull: In place of an error of the system or of TensorFlow.
@@ -67,23 +59,21 @@ def room_for(path: pathlib.Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if not is_full(error):
-            raise
-        numbers = [number for number in _FULL if os.strerror(number) in str(error)]
-        reason = getattr(error, "strerror", None) or os.strerror(numbers[0])
-        raise disk_full(path, reason) from None
+        if reason := full_reason(error):
+            raise disk_full(path, reason) from None
+        raise
 
 
 def is_gone(error: OSError) -> bool:
-    """Whether an error says that a file, or its folder, is not there any more."""
+    """Whether an error says that a file or its folder no longer exists."""
     return error.errno in _GONE
 
 
 def is_listed(path: pathlib.Path) -> bool:
-    """Whether a file is there, by asking its folder.
+    """Whether a file exists, read from the listing of its folder.
 
-    A network file system may remember for seconds that a file was not there;
-    a folder that is opened is asked for anew.
+    A network file system may remember for seconds that a file was missing; it
+    reads a folder anew whenever the folder is opened.
     """
     try:
         with os.scandir(path.parent) as found:
@@ -97,14 +87,10 @@ def is_listed(path: pathlib.Path) -> bool:
 def write_atomically(
     path: pathlib.Path, data: bytes | Callable[[BinaryIO], None]
 ) -> None:
-    """Writes a file so that a reader sees all of it or nothing.
-
-    Args:
-      path: The file.
-      data: Its content, or what writes it into an open file.
+    """Writes a file, or has `data` write it, so that a reader sees all or nothing.
 
     Raises:
-      DiskFull: If there is no room; what was there before is kept.
+      DiskFull: If there is no room; the old file is kept.
     """
     temporary = temporary_beside(path)
     try:
@@ -119,7 +105,7 @@ def write_atomically(
 
 
 def make_folder(path: pathlib.Path) -> None:
-    """Makes a folder and those above it, where they are not there yet.
+    """Makes a folder and its parents unless they exist.
 
     Raises:
       DiskFull: If there is no room.
@@ -129,22 +115,22 @@ def make_folder(path: pathlib.Path) -> None:
 
 
 def temporary_beside(path: pathlib.Path) -> pathlib.Path:
-    """Where this process writes what is then moved to `path`."""
+    """The temporary name under which this process writes `path`."""
     return path.with_name(f".{path.name}.{_machine_mark()}-{os.getpid()}.part")
 
 
 def remove_leftovers(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Removes what killed processes left half-written in a study folder.
+    """Removes the temporary files that killed processes left in a study folder.
 
-    What a living process may be writing is left alone: of this machine one
-    that runs, of another one anything younger than an hour. What does not have
-    a name of ours to the letter is the user's.
+    Keeps what a process of this machine that still runs is writing, what another
+    machine wrote in the last hour, and every file whose name does not have the
+    exact form of `temporary_beside`: it belongs to the user.
 
     Args:
-      folder: Searched with its folders and theirs.
+      folder: Searched two levels deep.
 
     Returns:
-      What was removed.
+      The files and folders removed.
     """
     removed = []
     for depth in ("", "*/", "*/*/"):

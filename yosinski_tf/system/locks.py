@@ -1,9 +1,9 @@
-"""Locks in a study folder, so that several processes share its work.
+"""Locks in a study folder, so that several processes can share its work.
 
-A lock is a file that names its holder, and that the holder touches now and
-then. It is taken by a hard link, which every file system makes for one process
-only. A lock whose holder is known to have ended, or was not heard of for some
-minutes, is taken over.
+A lock is a file that names its holder; the holder touches it every few seconds.
+Taking a lock makes a hard link, which a file system lets only one process make. A
+lock is stale, and another process takes it over, if its holder has ended or has
+not touched it for some minutes.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from yosinski_tf.system.processes import Process
 
 try:
     import fcntl
-except ImportError:  # Windows; there two takers of one stale lock may collide.
+except ImportError:  # Windows: two processes may take over one stale lock.
     fcntl = None
 
 FOLDER = "locks"
 TOUCH_SECONDS = 20.0
-# Of a machine that cannot be asked: long enough for a disk that hangs.
+# For holders on other machines: longer than a disk may hang.
 STALE_SECONDS = 300.0
 _GUARD = ".guard"
 _POLL_SECONDS = 0.2
@@ -34,11 +34,11 @@ _GUARD_SECONDS = 30.0
 
 
 class Busy(Exception):
-    """A lock is held by another process.
+    """Another process holds a lock.
 
     Attributes:
       name: The lock.
-      holder: Who holds it; None if that could not be read.
+      holder: The process; None if it could not be read.
     """
 
     def __init__(self, name: str, holder: Process | None):
@@ -48,20 +48,20 @@ class Busy(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class _Found:
-    """A lock as it was found: who holds it, and whether it was left behind."""
+    """A lock file that exists; no holder if the file names none."""
 
     holder: Process | None
     stale: bool
 
 
 class Locks:
-    """Locks that this process holds; `release` or a `with` block gives them back.
+    """Locks that this process holds until `release` or the end of a `with` block.
 
     A thread touches the files, so that other machines see that they are held.
 
     Attributes:
-      lost: Whether one was taken away, as happens to a machine that stood
-        still for minutes: then another process may do the same work.
+      lost: Whether another process took one over, and may be doing the same work;
+        this happens if the machine was suspended for minutes.
     """
 
     def __init__(self, paths: Sequence[pathlib.Path], touch_seconds: float):
@@ -80,11 +80,11 @@ class Locks:
         self.release()
 
     def release(self) -> None:
-        """Gives the locks back; again does nothing."""
+        """Gives the locks back; a second call does nothing."""
         self._ended.set()
         self._thread.join()
         for path in self._paths:
-            # One that was taken away belongs to another process now.
+            # A lost lock belongs to another process now.
             with contextlib.suppress(OSError):
                 if path.read_text() == _text():
                     path.unlink()
@@ -99,7 +99,7 @@ class Locks:
                     else:
                         self.lost = True
                 except OSError as error:
-                    # Otherwise it is a disk that is away for a moment.
+                    # Any other error may be a disk that is away for a moment.
                     self.lost |= files.is_gone(error)
 
 
@@ -110,14 +110,14 @@ def take(
     touch_seconds: float = TOUCH_SECONDS,
     stale_seconds: float = STALE_SECONDS,
 ) -> Locks:
-    """Takes locks, all of them or none.
+    """Takes all of some locks, or none.
 
     Args:
-      runs: The study folder; it must be there.
-      names: What to lock: run ids, or other names fit for a file.
-      touch_seconds: How often the files are touched.
-      stale_seconds: After how long without a touch a lock of a process that
-        cannot be seen from here counts as left behind.
+      runs: The study folder, which must exist.
+      names: What to lock: run ids, or other valid file names.
+      touch_seconds: Seconds between two touches of the files.
+      stale_seconds: Seconds without a touch after which the lock of a process on
+        another machine is stale.
 
     Raises:
       Busy: If another process holds one of them.
@@ -131,8 +131,10 @@ def take(
         made: list[pathlib.Path] = []
         try:
             for path, name in zip(paths, names, strict=True):
-                # A file of its own for each, whose touch is seen by its own time.
-                _write(mine)
+                # A new file for each lock, so that each has its own time of touch.
+                with files.room_for(mine):
+                    mine.unlink(missing_ok=True)
+                    mine.write_text(_text())
                 found = _find(path, stale_seconds)
                 if found is not None and not found.stale:
                     raise Busy(name, found.holder)
@@ -158,13 +160,9 @@ def held(
     *,
     patience: float = _PATIENCE_SECONDS,
 ) -> Iterator[None]:
-    """Holds one lock for a `with` block, after waiting for who has it.
+    """Waits for a lock and holds it for a `with` block.
 
-    Args:
-      runs: The study folder.
-      name: What to lock.
-      waiting: Told once if it must be waited for long.
-      patience: Seconds that are not long.
+    Calls `waiting` once if the lock is still busy after `patience` seconds.
     """
     begun, told = time.monotonic(), False
     while True:
@@ -186,7 +184,7 @@ def holders(
     *,
     stale_seconds: float = STALE_SECONDS,
 ) -> dict[str, Process | None]:
-    """Who holds which of some locks, looking only; stale ones are left out."""
+    """Reads who holds which of some locks; free and stale locks are left out."""
     found = {}
     for name in names:
         lock = _find(runs / FOLDER / f"{name}.lock", stale_seconds)
@@ -198,7 +196,7 @@ def holders(
 def sweep(runs: pathlib.Path, names: Sequence[str]) -> None:
     """Removes those of some locks that ended processes of this machine left.
 
-    Other machines could only wait until they are old.
+    Other machines would have to wait until the locks are stale.
     """
     folder = runs / FOLDER
     if not folder.is_dir():
@@ -215,14 +213,8 @@ def _text() -> str:
     return json.dumps(dataclasses.asdict(processes.this_process()))
 
 
-def _write(path: pathlib.Path) -> None:
-    with files.room_for(path):
-        path.unlink(missing_ok=True)
-        path.write_text(_text())
-
-
 def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
-    """Makes a file that is there in full, unless there is one; whether it did."""
+    """Makes a lock file with its content at once; False if it exists already."""
     try:
         with files.room_for(path):
             os.link(source, path)
@@ -231,7 +223,7 @@ def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
         return False
     except OSError:
         pass
-    # No hard links here: made by one process only, if for a moment empty.
+    # No hard links here: still only one process makes the file, first empty.
     try:
         with files.room_for(path), open(path, "x") as file:
             file.write(source.read_text())
@@ -241,7 +233,7 @@ def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
 
 
 def _find(path: pathlib.Path, stale_seconds: float) -> _Found | None:
-    """The lock that is there; None if there is none, or it went just now."""
+    """The lock in a file; None if there is no file."""
     try:
         touched = path.stat().st_mtime
         text = path.read_text()
@@ -259,18 +251,18 @@ def _find(path: pathlib.Path, stale_seconds: float) -> _Found | None:
 
 
 def _disk_time(folder: pathlib.Path) -> float:
-    """Now, by the clock of the disk that also says when locks were touched."""
+    """The time by the disk's clock, which also dates the touches of locks."""
     guard = folder / _GUARD
     try:
         guard.touch()
         return guard.stat().st_mtime
-    except OSError:  # Read-only: this machine's clock must do.
+    except OSError:  # Read-only: use this machine's clock.
         return time.time()
 
 
 @contextlib.contextmanager
 def _guard(folder: pathlib.Path, name: str) -> Iterator[None]:
-    """One process at a time judges and takes locks; ends with its process."""
+    """Lets one process at a time examine and take locks."""
     if fcntl is None:
         yield
         return
@@ -286,6 +278,6 @@ def _guard(folder: pathlib.Path, name: str) -> Iterator[None]:
                 if time.monotonic() > end:
                     raise Busy(name, None) from None
                 time.sleep(0.01)
-            except OSError:  # A file system without: takers may then collide.
+            except OSError:  # No flock here: two processes may take a stale lock.
                 break
         yield

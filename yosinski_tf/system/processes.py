@@ -1,4 +1,4 @@
-"""Which process is which, here and on other machines, and which still lives."""
+"""Identifies processes, here and on other machines, and says which still run."""
 
 import dataclasses
 import functools
@@ -11,15 +11,15 @@ _PROC = pathlib.Path("/proc")
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """A process, told apart from all others, past ones included.
+    """The identity of a process, distinct from every other, ended ones included.
 
     Attributes:
       host: Name of its machine, for people.
-      machine: One start of one machine, and there one space of process numbers:
-        containers of one machine may have the same host name and numbers.
-      pid: Its number.
-      started: When it started, in the machine's own count: numbers are given
-        again to later processes. Empty where the system does not tell.
+      machine: The boot of the machine and the PID namespace: containers of one
+        machine may share the host name and the process numbers.
+      pid: Its process number.
+      started: When it started, in clock ticks since boot, since later processes may
+        get the same number. Empty where the system does not say.
     """
 
     host: str
@@ -32,14 +32,14 @@ class Process:
 
 
 def this_process() -> Process:
-    """The one that runs this."""
+    """The process that calls this."""
     pid = os.getpid()
     return Process(socket.gethostname(), machine(), pid, _started(pid) or "")
 
 
 @functools.cache
 def machine() -> str:
-    """This start of this machine and its space of process numbers, in a word."""
+    """The boot of this machine and its PID namespace, as one word."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot[:13]}-{os.stat(_PROC / 'self/ns/pid').st_ino}"
@@ -48,7 +48,7 @@ def machine() -> str:
 
 
 def lives(process: Process) -> bool | None:
-    """Whether a process still runs; None if that cannot be seen from here."""
+    """Whether a process still runs; None if this process cannot know."""
     if process.machine != machine():
         return None
     started = _started(process.pid)
@@ -60,30 +60,26 @@ def lives(process: Process) -> bool | None:
 
 
 def pid_lives(pid: int) -> bool:
-    """Whether any process of this machine has a number."""
+    """Whether a process of this machine has this number."""
     return _started(pid) is not None
 
 
 def _started(pid: int) -> str | None:
     """When a process of this machine started; None if it has ended.
 
-    Empty if that is not told: not Linux, or the processes of others are hidden.
+    Empty if unknown: not Linux, or the processes of other users are hidden.
     """
     try:
         text = (_PROC / str(pid) / "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return _asked(pid)
-    # The name, in brackets, may hold anything, brackets and spaces too.
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+        return ""
+    # The program's name, in brackets, may itself hold brackets and spaces.
     state, *numbers = text.rpartition(")")[2].split()
-    # A zombie has ended and only waits for its parent to notice.
+    # A zombie has ended; its parent has not yet waited for it.
     return None if state in "ZX" else numbers[18]
-
-
-def _asked(pid: int) -> str | None:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    return ""

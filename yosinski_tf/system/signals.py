@@ -1,22 +1,22 @@
-"""SIGTERM: how the process that the user started, and those that train, end."""
+"""SIGTERM: how the process that the user started and training processes end."""
 
 import signal
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which schedulers send: handled like Ctrl-C, with its own exit code."""
+    """SIGTERM, as batch systems send it: like Ctrl-C, with an exit code of its own."""
 
 
 def terminate(number: int, frame: object) -> None:
-    """A handler of SIGTERM, for the process that the user started."""
+    """The handler of SIGTERM in the process that the user started."""
     raise Terminated
 
 
 class StopRequest:
-    """Whether SIGTERM has asked a training process to stop.
+    """Whether SIGTERM has asked a training process to stop; call it to ask.
 
-    Until the question is put for the first time, SIGTERM ends the process as it
-    stands: starting up takes long, and there is nothing to save yet.
+    Until the first call, SIGTERM ends the process at once: starting up takes long,
+    and there is nothing to save yet.
     """
 
     def __init__(self):

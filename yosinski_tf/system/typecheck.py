@@ -1,4 +1,4 @@
-"""Whether what a JSON file holds is of the types that a dataclass states."""
+"""Checks values read from JSON against the types of a dataclass."""
 
 import dataclasses
 import sys
@@ -9,21 +9,17 @@ from typing import Any
 
 
 def wrong_fields(kind: type, values: Mapping[str, Any]) -> list[str]:
-    """Says which values are not of the type of their field.
+    """Lists the fields of the dataclass `kind` whose value has another type.
 
-    A whole number passes for a float, a list for a tuple; true and false are
-    no numbers. Numbers are finite and texts are Unicode, at any depth.
-
-    Args:
-      kind: A dataclass.
-      values: A value for each of its fields, or for some of them.
+    An int counts as a float and a list as a tuple; a bool is not a number. Numbers
+    must be finite and strings valid Unicode, at any depth.
 
     Returns:
-      For every wrong field its name, the type wanted and what came instead.
+      For every such field its name, the type needed and the value found.
     """
     hints = typing.get_type_hints(kind)
     return [
-        f"{field.name} (wanted {_told(hints[field.name])}, got"
+        f"{field.name} (needs {_name(hints[field.name])}, found"
         f" {ascii(values[field.name])[:60]})"
         for field in dataclasses.fields(kind)
         if field.name in values and not _fits(values[field.name], hints[field.name])
@@ -48,16 +44,16 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, each) for each in (plain, list[Any], dict[str, Any]))
     if hint is float:
         number = _fits(value, int) or isinstance(value, float)
-        # A whole number may be too large for a float; this compares exactly.
+        # An int may be too large for a float; Python compares the two exactly.
         return number and -sys.float_info.max <= value <= sys.float_info.max
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint is str:
         return isinstance(value, str) and not any(
-            "\ud800" <= letter <= "\udfff" for letter in value
+            "\ud800" <= character <= "\udfff" for character in value
         )
     return isinstance(value, hint)
 
 
-def _told(hint: Any) -> str:
+def _name(hint: Any) -> str:
     return getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python and of those of the packages that are installed."""
+    """The version of Python and of each package that is installed."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:

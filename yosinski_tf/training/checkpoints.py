@@ -1,8 +1,8 @@
-"""Files that a training goes on from after an interruption.
+"""Files from which a training continues after an interruption.
 
-A file is one line with a SHA-256 and behind it the content that it is of: a
-line of JSON and a `.npz` of plain arrays. It is written in one move, and read
-only if the sum is right. What the arrays mean is the business of `train_state`.
+A file is one line with the SHA-256 of the rest, a line of JSON, and a `.npz` of plain
+arrays, whose names `train_state` gives. It is written atomically, and read only if
+the SHA-256 is right.
 """
 
 import dataclasses
@@ -22,12 +22,16 @@ from yosinski_tf.system.files import make_folder, write_atomically
 
 # In a study folder.
 FOLDER = "cohorts"
-# The one before the newest is what a damaged newest is made good from.
+# If the newest is damaged, the training continues from the one before it.
 KEPT = 2
 _HEADER = "yosinski_tf checkpoint 1 sha256 "
 _HEADER_SIZE = len(_HEADER) + 64 + 1
 _SUFFIX = ".checkpoint"
+# The fields of a checkpoint in its line of JSON.
+_PLAIN = ("runs", "settings", "step", "meta")
+# No run has this id: it stands for the runs of a file that cannot be read.
 _NOBODY = [""]
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 _STEP = re.compile(r"\.(\d+)\.checkpoint")
 
 
@@ -37,10 +41,10 @@ class Checkpoint:
 
     Attributes:
       runs: Ids of the runs that it holds.
-      settings: What must be the same in a training that goes on from it.
+      settings: Digest of what a training that continues from it must share.
       step: Steps taken.
-      meta: Whatever else is plain JSON.
-      arrays: Everything else, by name.
+      meta: Everything else that is plain JSON.
+      arrays: The arrays of all runs, by name.
     """
 
     runs: tuple[str, ...]
@@ -52,11 +56,11 @@ class Checkpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """The newest checkpoint that can be used, and what was wrong with others.
+    """The newest checkpoint that can be used, and the problems of newer ones.
 
     Attributes:
       checkpoint: The checkpoint; None if there is none.
-      problems: For each newer file that cannot be used, why, in words.
+      problems: For each newer file that cannot be used, why.
     """
 
     checkpoint: Checkpoint | None
@@ -68,7 +72,7 @@ class _Damaged(Exception):
 
 
 class _Hashed:
-    """A file that is written from front to back, and the SHA-256 of what is."""
+    """A file that is written from front to back, and the SHA-256 of its content."""
 
     def __init__(self, file: BinaryIO):
         self._file, self.digest = file, hashlib.sha256()
@@ -82,7 +86,7 @@ class _Hashed:
 
 
 def _write_arrays(stream: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """What `np.savez` does, into what can only be written to."""
+    """Does what `np.savez` does, to a stream that cannot seek."""
     with zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -97,33 +101,23 @@ def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.Path:
-    """Stores a checkpoint; of the same runs, or fewer, the last two are kept.
-
-    Args:
-      folder: Where checkpoints are; it is made if it is not there.
-      cohort: Id of the cohort.
-      checkpoint: The state.
+    """Stores a checkpoint; keeps the last two of the same runs, or of fewer.
 
     Returns:
-      The new file.
+      The new file, whose name begins with the id of the cohort.
 
     Raises:
-      OSError: If it cannot be written; the earlier ones are still there.
+      OSError: If it cannot be written; the earlier ones stay.
     """
-    meta = {
-        "runs": list(checkpoint.runs),
-        "settings": checkpoint.settings,
-        "step": checkpoint.step,
-        "meta": checkpoint.meta,
-    }
+    fields = {name: getattr(checkpoint, name) for name in _PLAIN}
     own = f"{_stem(cohort, checkpoint.runs)}."
     path = folder / f"{own}{checkpoint.step}{_SUFFIX}"
 
     def content(file: BinaryIO) -> None:
-        # Straight into the file: a large cohort has no room for a copy.
+        # Straight into the file: memory may be too small for a copy.
         file.write(bytes(_HEADER_SIZE))
         stream = _Hashed(file)
-        stream.write(json.dumps(meta).encode() + b"\n")
+        stream.write(json.dumps(fields).encode() + b"\n")
         _write_arrays(stream, checkpoint.arrays)
         file.seek(0)
         file.write(f"{_HEADER}{stream.digest.hexdigest()}\n".encode())
@@ -136,7 +130,7 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
         if not of_same and not runs.issuperset(_runs(other)):
             continue
         ahead = _step(other) > checkpoint.step
-        # Had a later one been of use, this training would have gone on from it.
+        # This training would have continued from a later one that can be used.
         if (ahead and of_same) or (not ahead and kept == KEPT):
             other.unlink(missing_ok=True)
         kept += not ahead
@@ -144,40 +138,37 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
 
 
 def newest(
-    folder: pathlib.Path, cohort: str, wanted: Collection[str], settings: str
+    folder: pathlib.Path, cohort: str, needed: Collection[str], settings: str
 ) -> Found:
     """The checkpoint of the highest step that holds all of some runs.
 
-    It may be that of another cohort, one of other size or with other company.
-    Every file is compared with its SHA-256 before anything in it is used.
+    It may be that of another cohort, larger or with other runs too. Every file is
+    compared with its SHA-256 before anything in it is used.
 
     Args:
-      folder: Where checkpoints are.
-      cohort: Id of the cohort. A file that does not say whose it is is told of
-        if its name says that it is this one's.
-      wanted: Ids of the runs that are to go on.
-      settings: What a checkpoint must have been made with.
+      folder: Folder of the checkpoints.
+      cohort: Id of the cohort. A file that cannot be read is a problem if it has the
+        name of this cohort.
+      needed: Ids of the runs that are to continue.
+      settings: Digest that the checkpoint must have.
     """
     problems = []
     for path in _files(folder):
         runs = _runs(path)
         own = runs == _NOBODY and path.name.startswith(f"{cohort}.")
-        if not own and set(wanted).isdisjoint(runs):
+        if not own and set(needed).isdisjoint(runs):
             continue
+        name = f"the checkpoint {path.name}"
         try:
             found = _read(path)
         except _Damaged as error:
-            problems.append(f"the checkpoint {path.name} is damaged ({error})")
+            problems.append(f"{name} is damaged ({error})")
             continue
-        missing = [run for run in wanted if run not in found.runs]
-        if missing:
-            problems.append(
-                f"the checkpoint {path.name} does not hold {', '.join(missing)}"
-            )
+        if missing := [run for run in needed if run not in found.runs]:
+            problems.append(f"{name} does not hold {', '.join(missing)}")
         elif found.settings != settings:
             problems.append(
-                f"the checkpoint {path.name} is of another network, recipe, data set"
-                " or backend"
+                f"{name} is of another network, recipe, data set or backend"
             )
         else:
             return Found(found, tuple(problems))
@@ -187,8 +178,8 @@ def newest(
 def held(runs: pathlib.Path) -> list[frozenset[str]]:
     """Ids of the runs that each checkpoint of a study folder holds.
 
-    Those of the highest step come first, and of one step the one of most runs.
-    They have not been compared with their SHA-256.
+    The highest step comes first, and of one step the checkpoint with most runs. The
+    files are not compared with their SHA-256.
     """
     found = [(path, frozenset(_runs(path))) for path in _files(runs / FOLDER)]
     found.sort(key=lambda each: (-_step(each[0]), -len(each[1])))
@@ -196,25 +187,24 @@ def held(runs: pathlib.Path) -> list[frozenset[str]]:
 
 
 def discard(runs: pathlib.Path) -> None:
-    """Deletes a study folder's checkpoints of runs all of which have a record."""
+    """Deletes the checkpoints of a study folder whose runs all have a record."""
     for path in (runs / FOLDER).glob(f"*{_SUFFIX}"):
         if all(has_record(runs, run) for run in _runs(path)):
             path.unlink(missing_ok=True)
 
 
 def _runs(path: pathlib.Path) -> list[str]:
-    """Whose state a file holds, without reading all of it; one nobody has if
-    it does not say."""
+    """Ids of the runs that a file holds, without reading its arrays."""
     try:
         with open(path, "rb") as file:
             file.readline()
             return [str(run) for run in json.loads(file.readline())["runs"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, *_UNREADABLE):
         return _NOBODY
 
 
 def _stem(cohort: str, runs: Sequence[str]) -> str:
-    """Others that train other runs of this cohort write other files."""
+    """Start of a file's name: processes that train other runs write other files."""
     digest = hashlib.sha256("\0".join(sorted(runs)).encode()).hexdigest()
     return f"{cohort}.{digest[:8]}"
 
@@ -227,9 +217,7 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _step(path: pathlib.Path) -> int:
-    match = _STEP.search(path.name)
-    assert match is not None, path
-    return int(match[1])
+    return int(_STEP.findall(path.name)[0])
 
 
 def _read(path: pathlib.Path) -> Checkpoint:
@@ -237,27 +225,17 @@ def _read(path: pathlib.Path) -> Checkpoint:
         with open(path, "rb") as file:
             header = file.read(_HEADER_SIZE)
             if not header.startswith(_HEADER.encode()):
-                raise _Damaged("it does not begin as one of this version")
+                raise _Damaged("its first line is not that of this version")
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             if header != f"{_HEADER}{digest}\n".encode():
-                raise _Damaged(
-                    "its content does not have the SHA-256 it was stored with"
-                )
+                raise _Damaged("its content does not have its SHA-256")
             file.seek(_HEADER_SIZE)
-            meta = json.loads(file.readline())
+            fields = json.loads(file.readline())
             with np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
-        return Checkpoint(
-            tuple(meta["runs"]), meta["settings"], meta["step"], meta["meta"], arrays
-        )
+        fields["runs"] = tuple(fields["runs"])
+        return Checkpoint(**fields, arrays=arrays)
     except OSError as error:
         raise _Damaged(error.strerror or str(error)) from None
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        RecursionError,
-        zipfile.BadZipFile,
-    ) as error:
+    except (*_UNREADABLE, EOFError, zipfile.BadZipFile) as error:
         raise _Damaged(f"{type(error).__name__}: {error}") from None

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -12,18 +12,17 @@ from yosinski_tf.data.batches import pipeline
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
 from yosinski_tf.experiment.runs import Run
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.models import surgery
-from yosinski_tf.models.cohort import CohortModel
+from yosinski_tf.models.cohort import CohortModel, build_cohort
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
+from yosinski_tf.models.place_in_batch import place_matters
 from yosinski_tf.study.finished_run import read_run_weights
 from yosinski_tf.study.records import RECORD_NAME, find_record, read_record
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.job import Job
-from yosinski_tf.training.provenance import describe_device
-
-Choices = Mapping[str, KeptFeatures]
+from yosinski_tf.training.provenance import accelerators
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,72 +31,63 @@ class CohortSetup:
 
     Attributes:
       images: The whole data set.
-      train_part: The half's training images.
-      validation_part: The half's validation images.
+      train_images: Training images of the target half.
+      validation_images: Validation images of the target half.
       mean_pixel: Mean of each channel over the training images, 0..255.
-      mean_image: Their mean image, float32 [size, size, 3], for a recipe that
-        subtracts it; else None.
-      names: The networks' names in the model, in the order of the runs.
-      model: The cohort's networks, with the weights they start from; not yet
-        compiled.
-      choices: What of frozen layers training is given, by half of the source.
+      mean_image: Mean of the training images, float32 [size, size, 3], for a recipe
+        that subtracts it; else None.
+      model: The networks, with the weights they start from; not yet compiled.
+      kept_features: Which outputs of frozen layers are kept for training, by half of
+        the source.
     """
 
     images: ImageSet
-    train_part: pipeline.HalfImages
-    validation_part: pipeline.HalfImages
+    train_images: pipeline.HalfImages
+    validation_images: pipeline.HalfImages
     mean_pixel: tuple[float, float, float]
     mean_image: np.ndarray | None
-    names: tuple[str, ...]
     model: CohortModel
-    choices: Choices
+    kept_features: Mapping[str, KeptFeatures]
 
 
 def set_up(job: Job) -> CohortSetup:
     """Reads the data set and the base networks of a job and builds its model.
 
     Raises:
-      UserError: If the data set or a base network is not there, or is not what
-        its record says.
+      UserError: If the data set or a base network is missing, or is not what its
+        record says.
     """
     images = study_copy.load(job.images)
     if images is None:
         raise UserError(f"no data set at {job.images}: start the study again")
-    train_part, validation_part = (
-        _part(job, images, name) for name in ("train", "validation")
-    )
-    mean_pixel = pipeline.mean_pixel(train_part)
-    mean_image = pipeline.mean_image(train_part) if job.recipe.mean == "image" else None
-    names = tuple(str(run.treatment) for run in job.cohort.runs)
-    choices = _choices(job, train_part, validation_part)
-    model = _model(
-        job,
-        names,
-        mean_pixel if mean_image is None else mean_image,
-        choices,
-    )
+    train_images = _half_images(job, images, "train")
+    validation_images = _half_images(job, images, "validation")
+    mean = mean_pixel = pipeline.mean_pixel(train_images)
+    mean_image = None
+    if job.recipe.mean == "image":
+        mean = mean_image = pipeline.mean_image(train_images)
+    kept = _kept_features(job, train_images, len(validation_images.indices))
+    model = _model(job, mean, *kept)
+    _assign_weights(job, model)
     return CohortSetup(
-        images,
-        train_part,
-        validation_part,
-        mean_pixel,
-        mean_image,
-        names,
-        model,
-        choices[0],
+        images=images,
+        train_images=train_images,
+        validation_images=validation_images,
+        mean_pixel=mean_pixel,
+        mean_image=mean_image,
+        model=model,
+        kept_features=kept[0],
     )
 
 
-def frozen_digests(job: Job, prepared: CohortSetup) -> list[str | None]:
+def frozen_digests(job: Job, model: CohortModel) -> list[str | None]:
     """Digest of each network's frozen layers as they are now, None without any."""
     layers = job.network.layer_names
     return [
-        surgery.digest(
-            prepared.model.weights(name), layers[: run.treatment.frozen_layers]
-        )
-        if run.treatment.frozen_layers
+        surgery.digest(model.weights(str(t)), layers[: t.frozen_layers])
+        if t.frozen_layers
         else None
-        for run, name in zip(job.cohort.runs, prepared.names, strict=True)
+        for t in (run.treatment for run in job.cohort.runs)
     ]
 
 
@@ -111,13 +101,13 @@ def base_digests(job: Job) -> list[str | None]:
     ]
 
 
-def settings_digest(job: Job, prepared: CohortSetup) -> str:
-    """What a training must have in common with one that goes on from it."""
+def settings_digest(job: Job, images: ImageSet) -> str:
+    """Digest of what a training has in common with one that it continues."""
     values = {
         "network": job.network.settings(),
         "recipe": job.recipe.settings(),
         "split": job.cohort.split.digest,
-        "images": prepared.images.fingerprint,
+        "images": images.fingerprint,
         "backend": keras.backend.backend(),
     }
     text = json.dumps(values, sort_keys=True)
@@ -128,73 +118,83 @@ def _classes(job: Job) -> tuple[int, ...]:
     return job.cohort.split.classes(job.cohort.target)
 
 
-def _part(job: Job, images: ImageSet, name: str) -> pipeline.HalfImages:
+def _half_images(job: Job, images: ImageSet, name: str) -> pipeline.HalfImages:
     labels = np.asarray(getattr(images, f"{name}_labels"))
     limit = job.cohort.split.examples_per_class if name == "train" else None
     indices, new_labels = half_view(labels, _classes(job), limit)
     return pipeline.HalfImages(getattr(images, f"{name}_images"), indices, new_labels)
 
 
-def _choices(
-    job: Job, train_part: pipeline.HalfImages, validation_part: pipeline.HalfImages
-) -> tuple[Choices, Choices]:
-    """What of frozen layers is computed once, for training and for validation."""
+def _kept_features(
+    job: Job, train_images: pipeline.HalfImages, num_validation: int
+) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
+    """Which outputs are kept for training and for validation, see `choose_all`."""
     recipe, mode = job.recipe, job.feature_cache
-    # Where frozen layers are fast, fetching what they make is what takes time.
-    fast = not describe_device().startswith("CPU")
+    # Where frozen layers are fast, reading their outputs is what takes time.
+    fast = bool(accelerators())
     if mode == "auto" and (fast or job.distribution.kind != "none"):
         mode = "off"
     order = pipeline.order_of(
-        train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
+        train_images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
     )
-    return choose_all(
+    training, validation = choose_all(
         [run.treatment for run in job.cohort.runs],
         job.network,
         recipe,
         num_views=order.count * order.views,
-        num_validation=len(validation_part.indices),
+        num_validation=num_validation,
         available_bytes=available_memory(),
         mode=mode,
     )
+    # In validation, every image has the same place each time.
+    if mode == "auto":
+        for source, kept in training.items():
+            if kept.layers and place_matters(job.network, recipe, kept.layers):
+                reason = "last bits depend on an image's place in its batch"
+                training[source] = KeptFeatures((), reason)
+    return training, validation
 
 
 def _model(
-    job: Job, names: tuple[str, ...], mean, choices: tuple[Choices, Choices]
+    job: Job,
+    mean: Sequence[float] | np.ndarray,
+    in_training: Mapping[str, KeptFeatures],
+    in_validation: Mapping[str, KeptFeatures],
 ) -> CohortModel:
-    members, trunks = [], {}
-    for run, name in zip(job.cohort.runs, names, strict=True):
-        frozen = run.treatment.frozen_layers
-        # Nothing of the network itself, so that company changes nothing.
-        half = f"{run.treatment.source}{job.cohort.target}"
-        trunk = f"{run.split.digest} {half} {run.seed}" if frozen else None
-        members.append(Member(name, trunk, frozen, _identity(run)))
+    members, sources = [], {}
+    for run in job.cohort.runs:
+        trunk, frozen = None, run.treatment.frozen_layers
         if frozen:
-            trunks[trunk] = run.treatment.source
-    model = CohortModel(
+            # Nothing of the run itself, so that results do not depend on the other
+            # networks of the cohort.
+            half = f"{run.treatment.source}{job.cohort.target}"
+            trunk = f"{run.split.digest} {half} {run.seed}"
+            sources[trunk] = run.treatment.source
+        members.append(Member(str(run.treatment), trunk, frozen, _identity(run)))
+    return build_cohort(
         job.network,
         members,
         input_size=job.recipe.crop_size,
         num_classes=len(_classes(job)),
         mean=mean,
         precision=job.recipe.precision,
-        kept={trunk: choices[0][source].kept for trunk, source in trunks.items()},
-        kept_in_validation={
-            trunk: choices[1][source].kept for trunk, source in trunks.items()
-        },
+        kept={t: in_training[s].layers for t, s in sources.items()},
+        kept_in_validation={t: in_validation[s].layers for t, s in sources.items()},
     )
-    sources = {}
-    for run, name in zip(job.cohort.runs, names, strict=True):
+
+
+def _assign_weights(job: Job, model: CohortModel) -> None:
+    """Gives every network the weights that its treatment starts from."""
+    sources: dict[str, surgery.Weights] = {}
+    for run in job.cohort.runs:
         source = run.treatment.source
         if source and source not in sources:
             sources[source] = _source_weights(job, run)
+        fresh = _random_weights(job, _identity(run))
         weights = surgery.starting_weights(
-            run.treatment,
-            job.network,
-            _random_weights(job, _identity(run)),
-            sources.get(source),
+            run.treatment, job.network, fresh, sources.get(source)
         )
-        model.assign(name, weights)
-    return model
+        model.assign(str(run.treatment), weights)
 
 
 def _identity(run: Run) -> str:
@@ -212,7 +212,6 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
     if base is None:
         # All R treatments of a cohort share one random network.
         return _random_weights(job, f"{run.split.digest} random {run.seed}")
-    folder = job.runs / base.run_id
     record = find_record(job.runs, base.run_id)
     if record is None:
         raise UserError(
@@ -221,8 +220,8 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
     if record.status != "finished":
         raise UserError(
             f"cannot copy layers from {base.run_id}, its status is {record.status}:"
-            f" delete the folder {folder} to train it again"
+            f" delete the folder {job.runs / base.run_id} to train it again"
         )
     weights = read_run_weights(job.runs, record, job.network, job.recipe.crop_size)
-    # The classifiers of halves of unequal size differ; it is never copied.
+    # fc8 is never copied: the halves may have different numbers of classes.
     return {k: v for k, v in weights.items() if not k.startswith("fc8/")}

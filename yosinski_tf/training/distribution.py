@@ -1,12 +1,11 @@
 """Data parallel training: every device has the whole model and a part of each batch.
 
-The batches, the dropout masks (which come with the images) and the sums over a
-batch are those of one device; what differs is the order of additions. TensorFlow
-shares out with `tf.distribute`, JAX with Keras' `DataParallel`. (Not in the paper.)
+Batches, dropout masks (a function of each image's index) and sums over a batch are
+those of one device; only the order of additions differs. TensorFlow distributes with
+`tf.distribute`, JAX with Keras' `DataParallel`. (Not in the paper.)
 """
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Mapping
 
@@ -17,18 +16,18 @@ import tensorflow as tf
 from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.training_model import Replicas
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training.callbacks import StepWatch, ValidationWatch
 from yosinski_tf.training.clusters import Distribution
+from yosinski_tf.training.provenance import accelerators
 
 
 class Devices:
-    """What a cohort is trained on: here, whatever Keras would use.
+    """The devices that train a cohort; here, the one that Keras uses by default.
 
     Attributes:
-      replicas: How many copies of the model share a batch.
-      chief: Whether this process writes what comes out.
+      replicas: Number of copies of the model that share a batch.
+      chief: Whether this process writes files.
       in_step: Whether other processes must take every step that this one takes.
-      note: What the user should hear of them; mostly nothing.
+      note: A sentence on them for the user; mostly empty.
     """
 
     replicas = 1
@@ -37,11 +36,11 @@ class Devices:
     note = ""
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """In which models are built and compiled."""
+        """The context in which models are built and compiled."""
         return contextlib.nullcontext()
 
     def adopt(self, cohort: CohortModel) -> None:
-        """Readies a cohort that was built and compiled in the scope."""
+        """Takes over a cohort that was built and compiled in the scope."""
 
     def fit(
         self,
@@ -51,17 +50,17 @@ class Devices:
         end: int,
         after_steps: Callable[[int], None],
     ) -> None:
-        """Trains a compiled model.
+        """Trains a compiled model from one step to another, on batches of full size.
 
-        Args:
-          model: A cohort's training model.
-          batches: Those of the steps to take, each of them whole.
-          begin: Steps taken already.
-          end: The last step.
-          after_steps: Called now and then with the steps taken by then.
+        Calls `after_steps` every few steps, with the number of steps taken.
         """
-        watch = StepWatch(begin, end, after_steps)
-        model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch])
+
+        def report(batch, logs):
+            # Keras counts a last call of fewer steps as a full one.
+            after_steps(min(begin + batch + 1, end))
+
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=report)
+        model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[callback])
 
     def evaluate(
         self,
@@ -69,35 +68,34 @@ class Devices:
         batches: tf.data.Dataset,
         after_batch: Callable[[], None],
     ) -> None:
-        """Validates on batches, the last of which may be short.
+        """Validates on batches, whose last may be short.
 
-        Args:
-          model: A cohort's validation model.
-          batches: Every image once.
-          after_batch: Called now and then; it may end the validation by raising.
+        Calls `after_batch` every few batches; it ends the validation by raising.
         """
-        watch = ValidationWatch(after_batch)
-        model.evaluate(batches, verbose=0, callbacks=[watch])
+        callback = keras.callbacks.LambdaCallback(
+            on_test_batch_end=lambda batch, logs: after_batch()
+        )
+        model.evaluate(batches, verbose=0, callbacks=[callback])
 
     def from_chief(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The chief's arrays, of the same names, shapes and types, everywhere."""
+        """Returns the chief's arrays, of the same names, shapes and types."""
         return dict(arrays)
 
 
 class _KerasParallel(Devices):
-    """Keras' own `DataParallel`, under JAX: the compiler shares out the batch."""
+    """Keras' `DataParallel` under JAX, whose compiler divides the batch."""
 
-    def __init__(self, wanted: int | None):
+    def __init__(self, count: int | None):
         import jax
 
-        if wanted:
-            # Where there are accelerators the parts of the processor stay unused.
-            jax.config.update("jax_num_cpu_devices", wanted)
+        if count:
+            # With accelerators, the parts of the processor stay unused.
+            jax.config.update("jax_num_cpu_devices", count)
         devices = keras.distribution.list_devices()
-        devices = devices[: _checked(wanted, len(devices))]
+        devices = devices[: _checked(count, len(devices))]
         self.replicas = len(devices)
         self.note = _note(self.replicas)
-        # Before anything is built, and for good: a process trains one cohort.
+        # Before anything is built, and to the end: a process trains one cohort.
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(devices=devices)
         )
@@ -107,9 +105,16 @@ class _KerasParallel(Devices):
 
 
 def _sum(values):
-    """A tensor's sum over all replicas, in a step of each of them."""
+    """Sums a tensor over all replicas, inside a step of each replica."""
     context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+@tf.function
+def _of_first_replica(values):
+    """Sends the values of the first replica, which is the chief's, to all others."""
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return _sum(tf.where(tf.equal(replica, 0), values, tf.zeros_like(values)))
 
 
 class _Replicas(Replicas):
@@ -117,7 +122,7 @@ class _Replicas(Replicas):
         self.count = count
 
     def totals(self, values, count):
-        # One message, in a type that every device can add.
+        # One message, of a type that every device can add.
         names, sizes = list(values), [1]
         sizes += [int(value.shape[0]) for value in values.values()]
         count = tf.reshape(tf.cast(count, tf.float32), [1])
@@ -128,8 +133,8 @@ class _Replicas(Replicas):
 class _Strategy(Devices):
     """A strategy of `tf.distribute`.
 
-    The loop is our own: that of Keras 3 reduces its logs in a way that several
-    workers cannot.
+    It has a loop of its own: Keras 3 reduces its logs in a way that fails with several
+    workers.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, rank: int = 0):
@@ -150,7 +155,7 @@ class _Strategy(Devices):
             model.replicas = _Replicas(self.replicas)
 
     def fit(self, model, batches, begin, end, after_steps):
-        iterator = iter(self._shared_out(batches))
+        iterator = iter(self._divided(batches))
         take = self._function(model, model.train_step)
         step = begin
         while step < end:
@@ -162,7 +167,7 @@ class _Strategy(Devices):
     def evaluate(self, model, batches, after_batch):
         batches = _filled_up(batches, self.replicas)
         count = int(batches.cardinality())
-        iterator = iter(self._shared_out(batches))
+        iterator = iter(self._divided(batches))
         take = self._function(model, model.test_step)
         model.reset_metrics()
         for _ in range(count):
@@ -176,25 +181,15 @@ class _Strategy(Devices):
 
     def _sent(self, values: np.ndarray) -> np.ndarray:
         if values.dtype != np.float32:
-            # Byte by byte, since every device adds float32, and exactly so.
+            # Byte by byte: every device adds float32, and bytes exactly.
             numbers = np.frombuffer(values.tobytes(), np.uint8).astype(np.float32)
             numbers = self._sent(numbers).astype(np.uint8)
             return np.frombuffer(numbers.tobytes(), values.dtype).reshape(values.shape)
-        sent = self._strategy.run(self._send, args=(tf.constant(values),))
+        sent = self._strategy.run(_of_first_replica, args=(tf.constant(values),))
         return self._strategy.experimental_local_results(sent)[0].numpy()
 
-    @functools.cached_property
-    def _send(self) -> Callable:
-        @tf.function
-        def send(values):
-            # One replica, the chief's first, has it, all others zeros.
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            return _sum(tf.where(tf.equal(replica, 0), values, tf.zeros_like(values)))
-
-        return send
-
-    def _shared_out(self, batches: tf.data.Dataset):
-        """Every replica's part of each batch, in the order of the replicas."""
+    def _divided(self, batches: tf.data.Dataset):
+        """Divides each batch into parts, in the order of the replicas."""
 
         def parts(*batch):
             def cut(values):
@@ -206,8 +201,8 @@ class _Strategy(Devices):
 
             return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
 
-        # Without an end: the steps are counted, and TensorFlow need not look
-        # before each of them whether every replica has a part.
+        # Repeated without end, since steps are counted: so TensorFlow does not test
+        # before each step whether every replica has a part.
         return self._strategy.distribute_datasets_from_function(
             lambda context: batches.flat_map(parts).repeat().prefetch(2 * self._local)
         )
@@ -226,8 +221,11 @@ class _Strategy(Devices):
 
 
 def _filled_up(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
-    """Batches that divide by the number of replicas, with images that count for
-    nothing: (inputs, labels, weights), weights int32 [batch], 1 or 0."""
+    """Adds images that do not count, so that batches divide by `replicas`.
+
+    Returns:
+      Batches of (inputs, labels, weights), weights int32 [batch]: 0 for these images.
+    """
 
     def fill(inputs, labels):
         size = tf.shape(labels)[0]
@@ -247,7 +245,7 @@ def make_devices(distribution: Distribution) -> Devices:
     """Takes the devices of a distribution, before anything is built on them.
 
     Raises:
-      UserError: If there are not so many.
+      UserError: If there are fewer devices.
     """
     kind, wanted = distribution.kind, distribution.devices
     if kind == "none":
@@ -258,7 +256,7 @@ def make_devices(distribution: Distribution) -> Devices:
         os.environ["TF_CONFIG"] = distribution.tf_config
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         return _Strategy(strategy, distribution.rank)
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = accelerators()
     count = _checked(wanted, len(gpus)) if gpus else wanted or 1
     if not gpus:
         processor = tf.config.list_physical_devices("CPU")[0]
@@ -275,21 +273,16 @@ def _note(replicas: int) -> str:
 def _checked(wanted: int | None, found: int) -> int:
     if wanted is not None and wanted > found:
         raise UserError(
-            f"--devices={wanted} wants as many devices, got {found}: give --devices="
+            f"--devices={wanted} needs as many devices, found {found}: set --devices="
             f"{found}, or leave it out"
         )
     return wanted or found
 
 
 def check_batch(batch_size: int, replicas: int) -> None:
-    """Refuses a batch that does not fall into equal parts.
-
-    Raises:
-      UserError: If it does not.
-    """
+    """Raises a `UserError` if a batch does not divide into equal parts."""
     if batch_size % replicas:
         raise UserError(
-            f"--batch_size={batch_size} wants to be shared out evenly among"
-            f" {replicas} devices: give a multiple of {replicas}, or --devices that"
-            " divide it"
+            f"--batch_size needs a multiple of the {replicas} devices, found"
+            f" {batch_size}: set a multiple of {replicas}, or --devices that divide it"
         )

@@ -1,13 +1,12 @@
 """Outputs of frozen layers, computed once and kept in memory for every epoch.
 
-They come to the networks in the batches, beside the images or, where no network
-looks at images any more, in their place. (Not in the paper.)
+Batches contain them beside the images or, if no network of the cohort needs images,
+in their place. (Not in the paper.)
 """
 
 import dataclasses
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,45 +18,46 @@ from yosinski_tf.training.cohort_setup import CohortSetup
 
 
 class FeatureCache:
-    """What a cohort's frozen trunks make of the images of its half."""
+    """The outputs of a cohort's frozen trunks for the images of its half."""
 
     def __init__(
         self,
-        prepared: CohortSetup,
+        setup: CohortSetup,
         recipe: Recipe,
-        train_part: pipeline.HalfImages,
-        validation_part: pipeline.HalfImages,
+        *,
+        train_images: pipeline.HalfImages,
+        validation_images: pipeline.HalfImages,
         validation_batch: int,
         seed: int,
         after_batch: Callable[[], None] = lambda: None,
     ):
-        """Computes what the cohort's model wants.
+        """Computes the outputs that the cohort's model takes.
 
         Args:
-          prepared: The cohort, with the weights it starts from.
+          setup: The cohort, with the weights it starts from.
           recipe: How it is trained.
-          train_part: The training images.
-          validation_part: The validation images.
-          validation_batch: How many of them are validated at a time.
-          seed: Of the training's order.
-          after_batch: Called after each batch; it may end all by raising.
+          train_images: The training images.
+          validation_images: The validation images.
+          validation_batch: Validation images per batch.
+          seed: Seed of the order of the training images.
+          after_batch: Called after each batch; it stops the computation by raising.
         """
         self._recipe = recipe
-        self._labels = train_part.labels
+        self._labels = train_images.labels
         self._order = order = pipeline.order_of(
-            train_part, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=seed
+            train_images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=seed
         )
-        self._train, self._validation = prepared.model.extractors
+        self._train, self._validation = setup.model.extractors
         self._validation_batch = validation_batch
-        self._validation_labels = validation_part.labels
-        places = prepared.mean_image is not None
+        self._validation_labels = validation_images.labels
+        places = setup.mean_image is not None
         self._features = self._validation_features = ()
         if self._train.points:
             number = order.count * order.views
             every = pipeline.ordered_batches(
-                train_part,
+                train_images,
                 EveryView(**dataclasses.asdict(order)),
-                # The training's own: rounding may depend on it.
+                # That of the training: rounding may depend on it.
                 batch_size=recipe.batch_size,
                 crop_size=recipe.crop_size,
                 first_step=0,
@@ -67,12 +67,12 @@ class FeatureCache:
             self._features = compute(self._train, every, number, after_batch)
         if self._validation.points:
             central = pipeline.validation_batches(
-                validation_part,
+                validation_images,
                 batch_size=validation_batch,
                 crop_size=recipe.crop_size,
                 places=places,
             )
-            number = len(validation_part.indices)
+            number = len(validation_images.indices)
             self._validation_features = compute(
                 self._validation, central, number, after_batch
             )
@@ -80,10 +80,10 @@ class FeatureCache:
     def training(
         self, images: tf.data.Dataset, first_step: int, last_step: int
     ) -> tf.data.Dataset:
-        """Batches as the training model wants them, but for their indices.
+        """Batches as the training model takes them, without indices.
 
         Args:
-          images: The images of these steps; not read if nobody looks at them.
+          images: The images of these steps; not read if no network needs them.
           first_step: Number of the first batch.
           last_step: Number after the last batch.
         """
@@ -97,15 +97,15 @@ class FeatureCache:
             first_step=first_step,
             last_step=last_step,
         )
-        if not self._train.wants_images:
+        if not self._train.needs_images:
             return features
-        return feature_batches.beside(images, features)
+        return feature_batches.with_features(images, features)
 
     def validation(self, images: tf.data.Dataset) -> tf.data.Dataset:
-        """Batches as the validation model wants them.
+        """Batches as the validation model takes them.
 
         Args:
-          images: The images; not read if nobody looks at them.
+          images: The images; not read if no network needs them.
         """
         if not self._validation.points:
             return images
@@ -114,9 +114,9 @@ class FeatureCache:
             self._validation_labels,
             batch_size=self._validation_batch,
         )
-        if not self._validation.wants_images:
+        if not self._validation.needs_images:
             return features
-        return feature_batches.beside(images, features)
+        return feature_batches.with_features(images, features)
 
 
 def compute(
@@ -125,27 +125,22 @@ def compute(
     count: int,
     after_batch: Callable[[], None] = lambda: None,
 ) -> tuple[tf.Tensor, ...]:
-    """What frozen layers make of images, in the CPU's memory.
+    """The outputs of frozen layers, in the CPU's memory.
 
     Args:
       extractor: The frozen layers.
-      batches: Of (images, labels) or ((images, places), labels); what comes
-        after the first `count` images is left out.
-      count: Images.
-      after_batch: Called after each batch; it may end all by raising.
+      batches: Batches of (images, labels) or ((images, places), labels).
+      count: Number of images; those after it are left out.
+      after_batch: Called after each batch; it stops the computation by raising.
 
     Returns:
-      For each point of the extractor a tensor [count, ...].
+      A tensor [count, ...] for each point of the extractor.
     """
-    model = extractor.model
-    model.compile(jit_compile=keras.backend.backend() == "jax")
     arrays: list[np.ndarray] = []
     done = 0
     for inputs, _ in pipeline.without_autotuning(batches):
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        found = model.predict_on_batch([value.numpy() for value in inputs])
-        # Of one output Keras makes no list.
-        found = found if isinstance(found, list) else [found]
+        found = extractor.outputs([value.numpy() for value in inputs])
         taken = min(len(found[0]), count - done)
         if not arrays:
             arrays = [np.empty((count, *a.shape[1:]), a.dtype) for a in found]
@@ -155,7 +150,7 @@ def compute(
         after_batch()
     tensors = []
     with tf.device("CPU:0"):
-        # One after the other: no more than one of them is there twice.
+        # One after the other: only one of them is in memory twice.
         while arrays:
             tensors.append(tf.constant(arrays.pop(0)))
     return tuple(tensors)

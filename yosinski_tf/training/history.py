@@ -9,7 +9,7 @@ History = list[dict]
 
 
 def diverged(history: History) -> bool:
-    """Whether a history has ended with a loss that was not finite."""
+    """Whether a history ends with a loss that was not finite."""
     return bool(history) and None in (history[-1]["loss"], history[-1]["train_loss"])
 
 
@@ -21,15 +21,15 @@ def end_diverged(
     step: int,
     learning_rate_at: Callable[[int], float],
 ) -> None:
-    """Ends the histories of networks that had a loss that was not finite.
+    """Ends the histories of the networks that had a loss that was not finite.
 
     Args:
       histories: One for each network.
-      finite: For how many steps since the last validation the loss of each was
-        finite, before the first that was not.
+      finite: For each network, the number of steps since the last validation before
+        the first loss that was not finite.
       since: Step of the last validation.
       step: Steps taken.
-      learning_rate_at: Function of the step.
+      learning_rate_at: The rate as a function of the step.
     """
     for history, count in zip(histories, finite, strict=True):
         first = since + int(count) + 1
@@ -39,7 +39,7 @@ def end_diverged(
                     "step": first,
                     "train_loss": None,
                     "learning_rate": learning_rate_at(first - 1),
-                    # Its logits are no numbers, so it is right on no image.
+                    # Its logits are NaN, so it is right on no image.
                     "top1": 0.0,
                     "top5": 0.0,
                     "loss": None,
@@ -63,11 +63,11 @@ def add_validation(
     Args:
       histories: One for each network.
       step: Steps taken.
-      train_loss: Mean since the last validation, for each network.
-      learning_rate: Of the last step.
-      sums: `loss`, `top1` and `top5` over the images, for each network.
-      images: How many images there were.
-      images_per_second: Of the training since the last validation.
+      train_loss: Mean loss of each network since the last validation.
+      learning_rate: The rate of the last step.
+      sums: `loss`, `top1` and `top5` of each network, summed over the images.
+      images: Number of images.
+      images_per_second: Speed of the training since the last validation.
     """
     for index, history in enumerate(histories):
         if diverged(history):
@@ -86,5 +86,4 @@ def add_validation(
 
 
 def _finite(value) -> float | None:
-    value = float(value)
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None

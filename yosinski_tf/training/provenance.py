@@ -1,6 +1,6 @@
-"""What a number was made with: versions and device."""
+"""What a result was computed with: versions and device."""
 
-import platform
+from typing import Any
 
 import keras
 
@@ -11,38 +11,33 @@ _PACKAGES = ("yosinski_tf", "tensorflow", "keras", "numpy", "pillow", "jax")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
+    """Versions of Python and of the packages that results depend on."""
     return installed(_PACKAGES)
 
 
-def describe_device() -> str:
-    """The accelerators Keras sees, or else the processor and its cores."""
-    # JAX refuses to list devices of a kind that it has not.
-    devices = keras.distribution.list_devices()
-    accelerators = [name for name in devices if not name.startswith("cpu")]
-    if accelerators:
-        return f"{len(accelerators)} x {_accelerator_name()}"
-    return f"CPU, {_processor_name()}, {hardware.cores()} cores"
-
-
-def _accelerator_name() -> str:
+def accelerators() -> list[Any]:
+    """The accelerators that Keras' backend sees, as its own objects; none on a CPU."""
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.devices()[0].device_kind
+        return [device for device in jax.devices() if device.platform != "cpu"]
     import tensorflow as tf
 
-    device = tf.config.list_physical_devices("GPU")[0]
-    details = tf.config.experimental.get_device_details(device)
-    return details.get("device_name", device.name)
+    # Unlike a list of logical devices, this does not set the devices up for good.
+    return tf.config.list_physical_devices("GPU")
 
 
-def _processor_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+def describe_device() -> str:
+    """The accelerators in use, or else the processor and its cores, for people."""
+    if found := accelerators():
+        return f"{len(found)} x {_name(found[0])}"
+    return f"CPU, {hardware.processor_name()}, {hardware.cores()} cores"
+
+
+def _name(accelerator: Any) -> str:
+    if keras.backend.backend() == "jax":
+        return accelerator.device_kind
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details(accelerator)
+    return details.get("device_name", accelerator.name)

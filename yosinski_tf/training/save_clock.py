@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 from yosinski_tf.system.errors import UserError
 
-# Between two saves, as the last one took: with it, 51 parts of which it is one.
+# The least time between two saves, in multiples of the time that the last one took:
+# saving then takes one part in 51.
 _TIMES_AS_LONG = 50
-
-
 _INTERVAL = re.compile(r"(\d+)(?: ?steps?)?|(\d+(?:\.\d*)?|\.\d+) ?min(?:utes?)?")
 
 
@@ -32,12 +31,12 @@ class Interval:
         """Reads `500`, `500steps`, `2min` or `0.5min`.
 
         Raises:
-          UserError: If it is neither steps nor minutes.
+          UserError: If the text is neither steps nor minutes.
         """
         match = _INTERVAL.fullmatch(text.strip())
         if not match or (match[1] and int(match[1]) < 1):
             raise UserError(
-                f"wants steps, at least 1, or minutes, such as 500steps or 2min, got"
+                f"needs steps, at least 1, or minutes, such as 500steps or 2min, found"
                 f" {text!r}"
             )
         if match[1]:
@@ -45,7 +44,7 @@ class Interval:
         return cls(minutes=float(match[2]))
 
     def passed(self, steps: int, seconds: float) -> bool:
-        """Whether so many steps or so many seconds are the interval or more."""
+        """Whether the interval is over after so many steps and seconds."""
         if self.steps is not None:
             return steps >= self.steps
         return seconds >= 60 * (self.minutes or 0.0)
@@ -55,34 +54,35 @@ class Interval:
 
 
 class SaveClock:
-    """When a training saves: at its interval, and if that is a time no more
-    often than that saving takes 2% of it (large cohorts take seconds)."""
+    """Says when a training saves: after every interval.
+
+    An interval of minutes becomes longer where saving, which takes seconds for large
+    cohorts, would take more than 2% of the time.
+
+    Args:
+      every: Least interval between two checkpoints.
+      step: Steps taken already.
+      saved: Whether there is a checkpoint of this step.
+    """
 
     def __init__(self, every: Interval, step: int, saved: bool):
-        """Starts the clock.
-
-        Args:
-          every: Least distance between two checkpoints.
-          step: Steps taken already.
-          saved: Whether there is a checkpoint of this step.
-        """
         self._every, self._step, self._saved = every, step, saved
         self._since, self._cost = time.monotonic(), 0.0
 
     def due(self, step: int) -> bool:
-        """Whether to save now, at some step."""
+        """Whether to save now, at this step."""
         seconds = time.monotonic() - self._since
         if self._every.steps is None and seconds < _TIMES_AS_LONG * self._cost:
             return False
         return self._every.passed(step - self._step, seconds)
 
     def holds(self, step: int) -> bool:
-        """Whether there is a checkpoint of a step."""
+        """Whether there is a checkpoint of this step."""
         return self._saved and self._step == step
 
     @contextlib.contextmanager
     def saving(self, step: int) -> Iterator[None]:
-        """Measures a save, and counts from its end."""
+        """Times a save, and starts the next interval at its end."""
         began = time.monotonic()
         yield
         self._step, self._saved, self._since = step, True, time.monotonic()

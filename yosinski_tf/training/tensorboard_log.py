@@ -9,6 +9,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.study.records import Record
+from yosinski_tf.training.history import History
 
 _SCALARS = {
     "training/loss": "train_loss",
@@ -22,15 +23,14 @@ _FINAL = {"final/top1": "top-1", "final/top1_mean_of_10_best": "top-1, ten best"
 
 
 class CohortLog:
-    """Event files of all networks of a cohort; a context manager."""
+    """Event files of all networks of a cohort; a context manager.
+
+    Args:
+      folder: The folder for `--logdir`.
+      runs: The runs; each gets a sub-folder.
+    """
 
     def __init__(self, folder: pathlib.Path, runs: Sequence[Run]):
-        """Opens the files.
-
-        Args:
-          folder: What `--logdir` is pointed at.
-          runs: One sub-folder is written for each.
-        """
         if not any(folder.glob("events*")):
             _write_overview(folder)
         self._writers = [
@@ -44,16 +44,14 @@ class CohortLog:
         for writer in self._writers:
             writer.close()
 
-    def scalars(self, step: int, entries: Sequence[Mapping | None]) -> None:
-        """Logs one validation of every network.
+    def scalars(self, step: int, histories: Sequence[History]) -> None:
+        """Logs the validation of a step, for every network that has not diverged.
 
-        Args:
-          step: Steps taken.
-          entries: The newest entry of each network's history, None for one that
-            diverged.
+        The history of one that has diverged ends with an earlier step.
         """
-        for writer, entry in zip(self._writers, entries, strict=True):
-            if entry is None:
+        for writer, history in zip(self._writers, histories, strict=True):
+            entry = history[-1]
+            if entry["step"] != step:
                 continue
             with writer.as_default(step=step):
                 for tag, key in _SCALARS.items():
@@ -62,16 +60,14 @@ class CohortLog:
             writer.flush()
 
     def finished(
-        self,
-        records: Sequence[Record],
-        weights: Sequence[Mapping[str, np.ndarray]],
+        self, records: Sequence[Record], weights: Sequence[Mapping[str, np.ndarray]]
     ) -> None:
         """Logs conv1's filters, the hyper-parameters and the final numbers."""
         for writer, record, values in zip(self._writers, records, weights, strict=True):
             with writer.as_default(step=record.steps):
                 if record.status == "finished":
                     grid = filter_grid(values["conv1/kernel"])
-                    # Its group is shown after those of the curves.
+                    # TensorBoard shows this group after those of the curves.
                     tf.summary.image("weights/conv1_filters", grid[None])
                 name = f"{record.treatment} {record.split} seed {record.seed}"
                 hparams.hparams(_hyper_parameters(record), trial_id=name)
@@ -80,34 +76,23 @@ class CohortLog:
 
 
 def _hyper_parameters(record: Record) -> dict:
-    recipe = record.recipe
+    fields = ("treatment", "n", "split", "target_half", "seed", "network", "steps")
+    settings = ("batch_size", "learning_rate", "weight_decay")
     return {
-        "treatment": record.treatment,
+        **{name: getattr(record, name) for name in fields},
+        **{name: record.recipe[name] for name in settings},
         "kind": record.kind + ("+" if record.fine_tuned else ""),
-        "n": record.n,
-        "split": record.split,
         "source_half": record.source_half or "",
-        "target_half": record.target_half,
-        "seed": record.seed,
-        "network": record.network,
-        "batch_size": recipe["batch_size"],
-        "learning_rate": recipe["learning_rate"],
-        "weight_decay": recipe["weight_decay"],
-        "steps": record.steps,
     }
 
 
 def _write_overview(folder: pathlib.Path) -> None:
-    """Tells the HParams dashboard which numbers to put into its table."""
+    """Lists the columns of the table in the HParams dashboard."""
     with tf.summary.create_file_writer(str(folder)).as_default():
         hparams.hparams_config(
             hparams=[
-                hparams.HParam("treatment"),
-                hparams.HParam("kind"),
-                hparams.HParam("n"),
-                hparams.HParam("split"),
-                hparams.HParam("target_half"),
-                hparams.HParam("seed"),
+                hparams.HParam(name)
+                for name in ("treatment", "kind", "n", "split", "target_half", "seed")
             ],
             metrics=[
                 hparams.Metric(tag, display_name=name) for tag, name in _FINAL.items()
@@ -123,8 +108,8 @@ def filter_grid(kernel: np.ndarray, zoom: int = 8) -> np.ndarray:
       zoom: Pixels per weight.
 
     Returns:
-      float32 [height, width, 3] in 0..1, each filter stretched to its own
-      range, in rows of about equal length, with a white line between.
+      float32 [height, width, 3] in 0..1: each filter scaled to its own range, in a
+      grid that is about square, with white lines between.
     """
     low = kernel.min(axis=(0, 1, 2), keepdims=True)
     high = kernel.max(axis=(0, 1, 2), keepdims=True)
@@ -133,10 +118,8 @@ def filter_grid(kernel: np.ndarray, zoom: int = 8) -> np.ndarray:
     edges = ((0, 0), (2, 2), (2, 2), (0, 0))
     tiles = np.pad(tiles, edges, constant_values=1.0)
     columns = int(np.ceil(np.sqrt(len(tiles))))
-    missing = -len(tiles) % columns
-    tiles = np.concatenate([tiles, np.ones((missing, *tiles.shape[1:]))])
-    rows = [
-        np.concatenate(tiles[start : start + columns], axis=1)
-        for start in range(0, len(tiles), columns)
-    ]
-    return np.concatenate(rows, axis=0).astype(np.float32)
+    missing = np.ones((-len(tiles) % columns, *tiles.shape[1:]))
+    grid = np.concatenate([tiles, missing]).reshape(-1, columns, *tiles.shape[1:])
+    rows, columns, height, width, depth = grid.shape
+    grid = grid.swapaxes(1, 2).reshape(rows * height, columns * width, depth)
+    return grid.astype(np.float32)

@@ -20,8 +20,8 @@ from yosinski_tf.binaries.job import (
     planning,
     treatments_job,
 )
-from yosinski_tf.report import published_report
-from yosinski_tf.scheduling.events import Event
+from yosinski_tf.report import write_report
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import records
 from yosinski_tf.system import locks
 from yosinski_tf.system.errors import UserError
@@ -59,7 +59,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
 
     def write_comparison(runs, measure):
         held.append(set(locks.holders(runs, ["report"])))
-        return published_report.ComparisonPaths(*[tmp_path / "results.csv"] * 5)
+        return write_report.ReportPaths(*[tmp_path / "results.csv"] * 5)
 
     flags = Flags(runs=str(tmp_path), published=True, measure="top1")
     monkeypatch.setattr(report, "FLAGS", flags)
@@ -79,7 +79,8 @@ def test_the_user_learns_which_process_is_waited_for(capsys):
 
 def test_control_characters_of_a_failure_are_escaped(capsys):
     run = types.SimpleNamespace(run_id="run")
-    event = Event("failed", types.SimpleNamespace(runs=(run,)), message="a\x1b[2Jb")
+    cohort = types.SimpleNamespace(runs=(run,))
+    event = Event(EventKind.FAILED, cohort, message="a\x1b[2Jb")
     messages.tell_lost([event], [])
     told = capsys.readouterr().err
     assert told == "Failed: a\\x1b[2Jb (not trained: run)\n"

@@ -1,4 +1,4 @@
-"""One function for all items of a batch."""
+"""A function is applied to all items of a batch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Features beside images: every row is that of its own image and view."""
+"""Every row of features belongs to the image and the view beside it."""
 
 import numpy as np
 import pytest
@@ -11,79 +11,51 @@ COUNT, SIZE, CROP, BATCH = 7, 6, 5, 4
 
 
 @pytest.fixture(scope="module")
-def part():
+def half():
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
     labels = np.arange(COUNT, dtype=np.int32) % 3
     return pipeline.on_host(pipeline.HalfImages(images, np.arange(COUNT), labels))
-
-
-def every_view(part, order, crop, places=False):
-    number = order.count * order.views
-    batches = pipeline.ordered_batches(
-        part,
-        order,
-        batch_size=number,
-        crop_size=crop,
-        first_step=0,
-        last_step=1,
-        places=places,
-    )
-    ((inputs, _),) = list(batches)
-    return inputs
-
-
-def order_of(part, crop, mirror):
-    return pipeline.order_of(part, crop_size=crop, mirror=mirror, seed=5)
 
 
 @pytest.mark.parametrize(
     ("crop", "mirror", "views"),
     [(6, False, 1), (6, True, 2), (5, False, 4), (5, True, 8)],
 )
-def test_every_view_is_there_once_and_is_found_by_its_number(part, crop, mirror, views):
-    order = order_of(part, crop, mirror)
+def test_every_view_comes_once_and_is_found_by_its_number(half, crop, mirror, views):
+    order = pipeline.order_of(half, crop_size=crop, mirror=mirror, seed=5)
     assert order.views == views
     every = EveryView(order.count, order.free, order.mirror, order.seed)
-    pixels = every_view(part, every, crop)
+    one = {"batch_size": COUNT * views, "first_step": 0, "last_step": 1}
+    ((pixels, _),) = pipeline.ordered_batches(half, every, crop_size=crop, **one)
     assert len({image.tobytes() for image in pixels.numpy()}) == COUNT * views
+    steps = {"batch_size": BATCH, "first_step": 2, "last_step": 30}
     batches = pipeline.training_batches(
-        part,
-        batch_size=BATCH,
-        crop_size=crop,
-        mirror=mirror,
-        seed=5,
-        first_step=2,
-        last_step=30,
+        half, crop_size=crop, mirror=mirror, seed=5, **steps
     )
-    # Features that are the images themselves.
+    # The features are the images themselves.
     features = feature_batches.training_features(
-        [pixels, pixels[:, 0]],
-        part.labels,
-        order,
-        batch_size=BATCH,
-        first_step=2,
-        last_step=30,
+        [pixels, pixels[:, 0]], half.labels, order, **steps
     )
     assert len(batches) == len(features) == 28
     for (images, labels), ((one, other), again) in zip(batches, features, strict=True):
         assert (images.numpy() == one.numpy()).all()
         assert (images.numpy()[:, 0] == other.numpy()).all()
         assert (labels.numpy() == again.numpy()).all()
-    for inputs, labels in feature_batches.beside(batches, features).take(1):
+    for inputs, labels in feature_batches.with_features(batches, features).take(1):
         images, one, other = inputs
         assert (images.numpy() == one.numpy()).all()
         assert other.shape == (BATCH, crop, 3) and labels.shape == (BATCH,)
 
 
-def test_places_come_before_features(part):
+def test_places_come_before_features(half):
     batches = pipeline.validation_batches(
-        part, batch_size=BATCH, crop_size=CROP, places=True
+        half, batch_size=BATCH, crop_size=CROP, places=True
     )
     features = feature_batches.validation_features(
-        [tf.range(COUNT)], part.labels, batch_size=BATCH
+        [tf.range(COUNT)], half.labels, batch_size=BATCH
     )
     seen = []
-    for inputs, labels in feature_batches.beside(batches, features):
+    for inputs, labels in feature_batches.with_features(batches, features):
         images, places, found = inputs
         assert len(images) == len(places) == len(found) == len(labels)
         seen += found.numpy().tolist()

@@ -1,4 +1,4 @@
-"""Batches from a store: those of the same images in memory, byte for byte."""
+"""Batches from a store are those of the same images in memory, byte for byte."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ OPTIONS = {"batch_size": 5, "seed": 3}
 
 
 def draw_images(folder, size=SIZE):
-    """Smooth random images, so many for training in each class."""
+    """Writes smooth random images, `COUNTS` for training in each class."""
     random = np.random.default_rng(0)
     for part, counts in (("train", COUNTS), ("val", [3] * len(COUNTS))):
         for index, count in enumerate(counts):
@@ -56,26 +56,22 @@ def stored(raw):
 
 
 def half(data, part="train", classes=(0, 2, 3), first=None):
-    indices, labels = half_view(np.asarray(getattr(data, f"{part}_labels")), classes)
-    if first is not None:
-        indices, labels = half_view(
-            np.asarray(getattr(data, f"{part}_labels")), classes, first
-        )
-    return pipeline.HalfImages(getattr(data, f"{part}_images"), indices, labels)
+    labels = np.asarray(getattr(data, f"{part}_labels"))
+    images = getattr(data, f"{part}_images")
+    return pipeline.HalfImages(images, *half_view(labels, classes, first))
 
 
-def training(part, first=0, last=20, crop=17, mirror=True, places=True, **changes):
-    return list(
-        pipeline.training_batches(
-            part,
-            crop_size=crop,
-            mirror=mirror,
-            first_step=first,
-            last_step=last,
-            places=places,
-            **{**OPTIONS, **changes},
-        )
+def training(half, first=0, last=20, crop=17, mirror=True, places=True, **changes):
+    batches = pipeline.training_batches(
+        half,
+        crop_size=crop,
+        mirror=mirror,
+        first_step=first,
+        last_step=last,
+        places=places,
+        **{**OPTIONS, **changes},
     )
+    return list(batches)
 
 
 def assert_same(one, other):
@@ -110,18 +106,17 @@ def test_validation_batches_are_those_of_memory(memory, stored, crop, places):
         for data in (stored, memory)
     )
     assert_same(mine, theirs)
-    # Nine images, each once; the last batch is short.
+    # Nine images, each once; the last batch is smaller.
     assert [len(labels) for _, labels in mine] == [4, 4, 1]
 
 
 @pytest.mark.parametrize("step", [1, 7, 13, 19])
 def test_starting_at_a_step_continues_as_if_never_stopped(stored, step):
-    part = half(stored)
-    assert_same(training(part, first=step), training(part)[step:])
+    assert_same(training(half(stored), first=step), training(half(stored))[step:])
 
 
-def test_the_number_of_batches_is_known_beforehand(stored):
-    options = {"batch_size": 4, "crop_size": 17, "places": False}
+def test_the_number_of_batches_is_known(stored):
+    options = {"batch_size": 4, "crop_size": 17}
     batches = pipeline.validation_batches(half(stored, "validation"), **options)
     assert len(batches) == 3
     batches = pipeline.training_batches(
@@ -134,7 +129,7 @@ class Counted:
     """Counts the records that are read."""
 
     def __init__(self, images, monkeypatch):
-        # A list, since several threads read.
+        # A list, because several threads append.
         self.calls, read = [], images.read
 
         def counting(indices):
@@ -149,21 +144,14 @@ class Counted:
 
 
 @pytest.mark.parametrize("step", [0, 10, 1_000_000])
-def test_a_first_batch_takes_no_more_reads_far_into_a_training(
-    stored, monkeypatch, step
-):
+def test_the_first_batch_takes_as_many_reads_at_any_step(stored, monkeypatch, step):
     counted = Counted(stored.train_images, monkeypatch)
+    steps = {"first_step": step, "last_step": step + 1_000_000}
     batches = pipeline.training_batches(
-        half(stored),
-        crop_size=17,
-        mirror=True,
-        first_step=step,
-        last_step=step + 1_000_000,
-        places=False,
-        **OPTIONS,
+        half(stored), crop_size=17, mirror=True, **steps, **OPTIONS
     )
     next(iter(batches))
-    # A few calls of 25 batches of 5 records run ahead, whatever the step.
+    # A few calls of 25 batches of 5 records are made ahead.
     assert counted.calls[0] == 125 and len(counted.calls) <= 6
 
 
@@ -188,7 +176,7 @@ def test_jpeg_is_close_to_memory(folder, memory, tmp_path):
 
 
 def test_jpeg_is_cropped_as_the_whole_image_is(tmp_path):
-    # So large that whole blocks of 16 rows are passed by.
+    # So large that the decoder skips whole blocks of 16 rows.
     side = 56
     folder = draw_images(tmp_path / "images", side)
     store = make_store(folder, tmp_path, encoding="jpeg", image_size=side)
@@ -201,12 +189,11 @@ def test_jpeg_is_cropped_as_the_whole_image_is(tmp_path):
     for image, crop, (top, left, flip) in zip(
         whole.numpy(), crops.numpy(), places, strict=True
     ):
-        wanted = image[top : top + 17, left : left + 17]
-        wanted = wanted[:, ::-1] if flip else wanted
-        assert (crop == wanted).all()
+        expected = image[top : top + 17, left : left + 17]
+        assert (crop == (expected[:, ::-1] if flip else expected)).all()
 
 
-def test_one_column_more_than_the_crop_is_decoded_where_there_is_one():
+def test_one_column_more_than_the_crop_is_decoded_if_there_is_one():
     places = tf.constant([[3, 0, 1], [0, 28, 0], [29, 29, 0]])
     np.testing.assert_array_equal(
         stored_batches.decoded_windows(places, 227, 256),
@@ -236,25 +223,26 @@ def test_means_are_those_of_memory_and_read_nothing(
 @pytest.mark.parametrize(
     ("part", "classes"), [("train", (0, 2)), ("validation", (0, 1, 2, 3))]
 )
-def test_the_mean_of_other_images_is_read(memory, stored, part, classes):
+def test_other_means_are_computed_from_the_images(memory, stored, part, classes):
     mine, theirs = (half(d, part, classes, first=2) for d in (stored, memory))
     np.testing.assert_array_equal(
         pipeline.mean_image(mine), pipeline.mean_image(theirs)
     )
 
 
-def test_a_file_of_another_store_is_noticed(folder, tmp_path):
+def test_a_file_of_another_length_is_reported(folder, tmp_path):
     store = make_store(folder, tmp_path)
     first, *_, last = store.shard_paths("train")
     first.write_bytes(last.read_bytes())
     images = by_name.load(f"store:{store.folder}", image_size=SIZE).train_images
-    lengths = store.splits["train"].shard_lengths
-    assert lengths[0] != lengths[-1]
-    with pytest.raises(UserError, match=f"read .{lengths[-1]} of {lengths[0]} rec"):
+    (needed, *_, found) = store.parts["train"].shard_lengths
+    assert needed != found
+    words = f"cannot be read .needs {needed} records, found {found}"
+    with pytest.raises(UserError, match=words):
         images.read([0])
 
 
-def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
+def test_a_truncated_store_is_reported_as_damaged(folder, tmp_path):
     store = make_store(folder, tmp_path)
     stored = by_name.load(f"store:{store.folder}", image_size=SIZE)
     shard = store.shard_paths("train")[0]
@@ -269,7 +257,7 @@ def test_a_store_that_was_cut_off_is_said_to_be_damaged(folder, tmp_path):
     assert "\n" not in str(reason)
 
 
-def test_every_view_of_stored_images_is_that_of_the_images_in_memory(memory, stored):
+def test_every_view_is_that_of_memory(memory, stored):
     found = []
     for data in (memory, stored):
         part = half(data, first=2)

@@ -20,7 +20,7 @@ def test_an_image_does_not_depend_on_its_neighbours():
     np.testing.assert_array_equal(alone[0], together[1])
 
 
-def test_chosen_images_go_on_where_the_source_stood():
+def test_chosen_images_continue_their_streams():
     whole, copy = _random(1, 2, 3), _random(1, 2, 3)
     whole.uniform(0, 1, 4)
     copy.uniform(0, 1, 4)
@@ -68,5 +68,5 @@ def test_turn_stays_within_its_angle_and_direction_takes_any():
 
 
 def test_too_few_words_is_an_error():
-    with pytest.raises(RuntimeError, match="wants 5 random words and has 4"):
+    with pytest.raises(RuntimeError, match="needs 5 random words and has 4"):
         _random(0, words=4).uniform(0, 1, 5)

@@ -20,7 +20,7 @@ def test_names_in_order():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_lies_near_the_unit_circle_and_shows_its_filling(name):
+def test_a_shape_is_large_and_within_the_unit_circle(name):
     silhouette = _silhouettes()[name]
     assert silhouette.mean() * 9 > 0.8  # Area; a square of side 1 is 1.
     side = np.linspace(-1.5, 1.5, 151)
@@ -28,7 +28,7 @@ def test_lies_near_the_unit_circle_and_shows_its_filling(name):
     assert not silhouette[outside].any()
 
 
-def test_no_shape_is_nearly_another():
+def test_shapes_differ_clearly():
     silhouettes = _silhouettes()
     for one in silhouettes:
         for other in silhouettes:

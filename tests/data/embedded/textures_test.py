@@ -25,7 +25,7 @@ def test_names_in_order():
 
 
 @pytest.mark.parametrize("texture", ALL)
-def test_is_of_the_promised_range_with_enough_contrast(texture):
+def test_values_are_in_range_with_enough_contrast(texture):
     values = _drawn(texture)
     assert values.shape == (60, 32, 32) and values.dtype == np.float32
     assert values.min() >= -1 and values.max() <= 1
@@ -43,7 +43,7 @@ def test_wave_is_a_triangle():
     np.testing.assert_array_equal(textures.wave(phase), [1, -1, 0, 1, 0, -1, 1])
 
 
-def test_value_noise_meets_its_lattice_and_repeats():
+def test_value_noise_equals_its_lattice_and_repeats():
     lattice = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
     u = np.array([[[0, 3, 4, -1, 1.5]]], np.float32)
     v = np.array([[[0, 1, 2, -1, 0]]], np.float32)
@@ -51,7 +51,7 @@ def test_value_noise_meets_its_lattice_and_repeats():
     np.testing.assert_array_equal(noise, [[[0, 7, 0, 7, 1.5]]])
 
 
-def test_value_noise_of_each_image_is_its_own():
+def test_each_image_has_its_own_value_noise():
     lattice = np.array([[[1.0]], [[5.0]]], np.float32)
     middle = np.full((2, 1, 1), 0.5, np.float32)
     assert textures.value_noise(lattice, middle, middle).ravel().tolist() == [1, 5]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from yosinski_tf.data.embedded import motifs, tfds_builder
+from yosinski_tf.data.embedded import embedded_images, tfds_builder
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +17,8 @@ def _sorted(images, labels) -> list[tuple[int, bytes]]:
     return sorted((int(label), image.tobytes()) for image, label in pairs)
 
 
-def test_loads_the_very_images_in_both_splits(data_dir):
-    expected = motifs.generate(0, 4, 2)
+def test_both_splits_hold_the_drawn_images(data_dir):
+    expected = embedded_images.generate(0, 4, 2)
     for split, images, labels in (
         ("train", expected.train_images, expected.train_labels),
         ("validation", expected.validation_images, expected.validation_labels),
@@ -31,18 +31,18 @@ def test_loads_the_very_images_in_both_splits(data_dir):
         assert _sorted(*zip(*found, strict=True)) == _sorted(images, labels)
 
 
-def test_says_what_it_holds(data_dir):
+def test_the_metadata(data_dir):
     info = tfds.builder("yosinski_embedded/tiny", data_dir=data_dir).info
     assert str(info.version) == "1.0.0"
     assert info.supervised_keys == ("image", "label")
-    assert tuple(info.features["label"].names) == motifs.CLASS_NAMES
+    assert tuple(info.features["label"].names) == embedded_images.CLASS_NAMES
     assert {name: split.num_examples for name, split in info.splits.items()} == {
         "train": 160,
         "validation": 80,
     }
 
 
-def test_is_stored_mixed_not_class_by_class(data_dir):
+def test_images_are_stored_shuffled(data_dir):
     dataset = tfds.load("yosinski_embedded/tiny", data_dir=data_dir, split="train")
     labels = [int(example["label"]) for example in tfds.as_numpy(dataset)]
     assert labels != sorted(labels)

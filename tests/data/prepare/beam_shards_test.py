@@ -1,57 +1,53 @@
-"""Stores made by Apache Beam are those that one machine makes."""
+"""Apache Beam makes the same stores as one machine."""
 
 import pytest
 from commands import run
-from stores import content, draw, make, request
+from stores import content, make, request
 
-from yosinski_tf.data.prepare import make_store
 from yosinski_tf.data.prepare.beam_shards import beam_runner
+from yosinski_tf.data.prepare.make_store import Unreadable, make_store
+from yosinski_tf.data.store import record_files
 from yosinski_tf.data.store.format import open_store
 from yosinski_tf.system.errors import UserError
 
-beam = pytest.importorskip("apache_beam", reason="wants the extra beam")
+beam = pytest.importorskip("apache_beam", reason="needs the extra beam")
 
 
 @pytest.mark.parametrize("encoding", ["raw", "jpeg"])
-def test_the_same_records_byte_for_byte(tmp_path, encoding):
-    source = f"folder:{draw(tmp_path / 'images')}"
+def test_the_same_records_byte_for_byte(tmp_path, images, encoding):
+    source = f"folder:{images}"
     alone = make(source, tmp_path / "alone", encoding=encoding)
     wanted = request(source, tmp_path / "beam", encoding=encoding)
     seen = []
     runner = beam_runner("DirectRunner", ["direct_num_workers=1"])
-    piped = make_store.make_store(
-        wanted, runner=runner, report=lambda *now: seen.append(now)
-    )
+    piped = make_store(wanted, runner=runner, report=lambda *now: seen.append(now))
     assert len(alone.shard_paths("train")) == 5
     assert content(piped.folder) == content(alone.folder)
     assert piped.fingerprint == alone.fingerprint
     assert ("preparing", 27, 27) in seen
 
 
-def test_images_that_cannot_be_read_are_named(tmp_path):
-    folder = draw(tmp_path / "images")
-    (folder / "train/bee/0.png").write_text("no image")
-    wanted = request(f"folder:{folder}", tmp_path / "beam")
-    with pytest.raises(make_store.Unreadable) as told:
-        make_store.make_store(wanted, runner=beam_runner("DirectRunner", []))
-    assert [name for name, _ in told.value.images] == ["train/bee/0.png"]
+def test_unreadable_images_are_named(tmp_path, images):
+    (images / "train/bee/0.png").write_text("no image")
+    wanted = request(f"folder:{images}", tmp_path / "beam")
+    with pytest.raises(Unreadable) as raised:
+        make_store(wanted, runner=beam_runner("DirectRunner", []))
+    assert [name for name, _ in raised.value.images] == ["train/bee/0.png"]
 
 
-def test_a_pipeline_that_fails_is_one_sentence(tmp_path, monkeypatch):
-    from yosinski_tf.data.store import record_files
-
+def test_a_pipeline_that_fails_is_one_sentence(tmp_path, images, monkeypatch):
     def full(writer, record):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(record_files.Writer, "write", full)
-    wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "beam")
+    wanted = request(f"folder:{images}", tmp_path / "beam")
     with pytest.raises(UserError, match="the Beam pipeline failed .*No space left"):
-        make_store.make_store(wanted, runner=beam_runner("DirectRunner", []))
+        make_store(wanted, runner=beam_runner("DirectRunner", []))
     assert not (tmp_path / "beam").exists()
 
 
-def test_options_reach_beam_through_the_binary(tmp_path):
-    source = f"folder:{draw(tmp_path / 'images')}"
+def test_options_reach_beam_through_the_binary(tmp_path, images):
+    source = f"folder:{images}"
     alone = make(source, tmp_path / "alone")
     flags = (f"--source={source}", "--image_size=16", "--encoding=raw")
     options = "direct_num_workers=2,direct_running_mode=multi_threading"
@@ -66,5 +62,5 @@ def test_options_reach_beam_through_the_binary(tmp_path):
 
 
 def test_an_unknown_runner():
-    with pytest.raises(UserError, match="--beam_runner=Nobody is no runner that"):
+    with pytest.raises(UserError, match="--beam_runner=Nobody is not a runner that"):
         beam_runner("Nobody", [])

@@ -1,4 +1,4 @@
-"""ImageNet from its two tar files, by the real builder of TensorFlow Datasets."""
+"""ImageNet is prepared from its two tar files by TensorFlow Datasets' builder."""
 
 import io
 import json
@@ -14,7 +14,9 @@ from places import PHOTOGRAPHS
 from stores import make, photographs
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.prepare import imagenet_tars, verify
+from yosinski_tf.data.prepare import imagenet_tars
+from yosinski_tf.data.prepare.verify import verify
+from yosinski_tf.experiment import ilsvrc
 from yosinski_tf.system.errors import UserError
 
 SPEC = "tfds:imagenet2012"
@@ -28,10 +30,10 @@ def add(tar, name, data):
 
 
 def make_tars(folder, images):
-    """Tars of ImageNet's form: three photographs for each of a few classes.
+    """Writes tar files of ImageNet's form, with three photographs of a few classes.
 
-    The classes are those of ImageNet's first validation images, since the builder
-    knows these labels by heart.
+    The classes are those of ImageNet's first validation images, whose labels the
+    builder has.
 
     Returns:
       Class to content of its training images by file name, and the labels of the
@@ -60,13 +62,15 @@ def make_tars(folder, images):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     if not PHOTOGRAPHS.exists():
-        pytest.skip("wants 100 ImageNet photographs, which are not in the project")
+        pytest.skip("needs 100 ImageNet photographs, which are not in the project")
     root = tmp_path_factory.mktemp("imagenet")
     train, labels = make_tars(root / "tars", list(photographs().values()))
-    options = {"data_dir": str(root / "tfds"), "manual_dir": str(root / "tars")}
-    store = make(
-        SPEC, root / "store", image_size=64, encoding="jpeg", shard_records=8, **options
-    )
+    options = {
+        "data_dir": str(root / "tfds"),
+        "manual_dir": str(root / "tars"),
+        **{"image_size": 64, "encoding": "jpeg", "shard_records": 8},
+    }
+    store = make(SPEC, root / "store", **options)
     return store, train, labels, options
 
 
@@ -75,14 +79,14 @@ def test_the_store_holds_the_photographs_of_the_tars(prepared):
     assert store.class_names == tuple(sorted(set(labels)))
     assert store.families is not None
     # ImageNet's lists are sorted by name, whatever the order in the tar file.
-    wanted = [name for images in train.values() for name in sorted(images)]
-    assert store.file_names("train") == wanted
-    assert wanted[0].endswith("_10.JPEG") and wanted[1].endswith("_2.JPEG")
+    names = [name for images in train.values() for name in sorted(images)]
+    assert store.file_names("train") == names
+    assert names[0].endswith("_10.JPEG") and names[1].endswith("_2.JPEG")
     source = tfds.builder_from_directory(store.folder).as_data_source("train")
     assert len(source) == 3 * len(store.class_names)
-    name, data = wanted[4], train[store.class_names[1]][wanted[4]]
     file = io.BytesIO()
-    pixels = decoding.decode_image(data, name, 64)
+    data = train[store.class_names[1]][names[4]]
+    pixels = decoding.decode_image(data, names[4], 64)
     Image.fromarray(pixels).save(file, "JPEG", quality=90)
     assert (source[4]["image"] == Image.open(file)).all()
     assert source[4]["label"] == 1
@@ -118,7 +122,7 @@ def test_a_network_is_trained_on_the_store(prepared, tmp_path):
     assert record["num_train_images"] == 2 * len(store.class_names)
     assert record["num_validation_images"] == VALIDATION
     assert (record["recipe"]["image_size"], record["recipe"]["crop_size"]) == (64, 32)
-    # The mean is that of the two first images of each class, as they are stored.
+    # The mean is that of the first two images of each class, as they are stored.
     source = tfds.builder_from_directory(store.folder).as_data_source("train")
     first = [i for i in range(len(source)) if i % 3 < 2]
     mean = np.mean([source[i]["image"] for i in first], axis=0)
@@ -126,66 +130,54 @@ def test_a_network_is_trained_on_the_store(prepared, tmp_path):
     np.testing.assert_allclose(found, mean, rtol=1e-6)
 
 
-def test_what_imagenet_promises_is_compared(prepared):
+def test_the_store_is_compared_with_what_imagenet_promises(prepared):
     store, *_ = prepared
     classes = len(store.class_names)
-    assert store.warnings[:3] == (
+    absent = [n for n in ilsvrc.class_families() if n not in store.class_names]
+    found = store.warnings
+    assert found[:2] == (
         f"{1000 - classes} of 1,000 classes that tfds:imagenet2012 names have no image"
-        f" and are left out, the first is {first_absent(store)!r}",
+        f" and are left out, the first is {absent[0]!r}",
         f"{3 * classes} ImageNet training images found, 1,281,167 promised:"
         f" {1_281_167 - 3 * classes:,} missing",
-        "12 ImageNet validation images found, 50,000 promised: 49,988 missing",
+    )
+    assert (
+        "12 ImageNet validation images found, 50,000 promised: 49,988 missing" in found
     )
 
 
-def first_absent(store):
-    from yosinski_tf.experiment import ilsvrc
-
-    return next(
-        name for name in ilsvrc.class_families() if name not in store.class_names
-    )
-
-
-def test_the_store_is_whole_and_made_once(prepared, tmp_path):
+def test_the_store_is_whole_and_needs_the_tars_once(prepared, tmp_path):
     store, _, _, options = prepared
     assert list(verify(store.folder, processes=1)) == []
-    # The second time what TensorFlow Datasets prepared is found: no tar is needed.
+    # Uses what TensorFlow Datasets has prepared.
     without = {**options, "manual_dir": str(tmp_path)}
-    again = make(
-        SPEC,
-        tmp_path / "again",
-        image_size=64,
-        encoding="jpeg",
-        shard_records=8,
-        **without,
-    )
+    again = make(SPEC, tmp_path / "again", **without)
     assert again.fingerprint == store.fingerprint
 
 
 def test_tar_files_that_are_missing_or_damaged(tmp_path, monkeypatch):
     options = {"data_dir": str(tmp_path / "tfds"), "manual_dir": str(tmp_path / "tars")}
-    with pytest.raises(UserError, match="no file .*train.tar: wanted .*--manual_dir"):
-        make(SPEC, tmp_path / "store", **options)
+
+    def assert_refused(words):
+        with pytest.raises(UserError, match=words):
+            make(SPEC, tmp_path / "store", **options)
+
+    assert_refused("no file .*train.tar: give .*--manual_dir")
     image = io.BytesIO()
     Image.new("RGB", (8, 8)).save(image, "JPEG")
     make_tars(tmp_path / "tars", [image.getvalue()] * 99)
     train, val = (tmp_path / "tars" / name for name in imagenet_tars.TARS)
     whole = train.read_bytes()
     train.write_bytes(b"\0" * 100)
-    with pytest.raises(UserError, match="train.tar is no tar file: download it again"):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused("train.tar is not a tar file: download it")
     train.write_bytes(whole[: len(whole) // 2 + 700])
-    with pytest.raises(UserError, match="cannot prepare ImageNet from .*tars"):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused("cannot prepare ImageNet from .*tars")
     assert list((tmp_path / "tfds").rglob("incomplete*")) == []
     val.unlink()
-    with pytest.raises(UserError, match="no file .*val.tar: wanted"):
-        make(SPEC, tmp_path / "store", **options)
+    assert_refused("no file .*val.tar: give")
     val.write_bytes(whole)
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(
-        UserError, match=r"needs \S+ MB to unpack ImageNet under .*0.0 MB"
-    ):
-        make(SPEC, tmp_path / "store", **options)
+    words = r"unpacking ImageNet needs about \S+ MB in .*tfds, found 0.0 MB"
+    assert_refused(words)
     assert not (tmp_path / "store.partial").exists()

@@ -1,4 +1,4 @@
-"""Preparing a store: images that cannot be read, going on, what is refused."""
+"""Making a store: unreadable images, continuing after a stop, what is refused."""
 
 import json
 
@@ -7,24 +7,15 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from stores import content, draw, make, pixels, request
 
-from yosinski_tf.data.prepare import disk_space, make_store, tfds_metadata
+from yosinski_tf.data.prepare import disk_space, tfds_metadata
+from yosinski_tf.data.prepare.make_store import Unreadable, make_store
 from yosinski_tf.data.prepare.shards import make_shard
 from yosinski_tf.data.store.format import open_store
 from yosinski_tf.system.errors import UserError
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return draw(tmp_path_factory.mktemp("images") / "images")
-
-
-@pytest.fixture(scope="module")
-def raw(folder, tmp_path_factory):
-    return make(f"folder:{folder}", tmp_path_factory.mktemp("raw") / "store")
-
-
 def break_images(folder):
-    """A truncated, an empty and an unreadable one; returns their names."""
+    """Damages an image, empties one and replaces one; returns their names."""
     truncated = folder / "train/ant/1.jpg"
     truncated.write_bytes(truncated.read_bytes()[:500])
     (folder / "train/cow/0.png").write_bytes(b"")
@@ -32,47 +23,41 @@ def break_images(folder):
     return ["train/ant/1.jpg", "train/cow/0.png", "val/bee/0.png"]
 
 
-def test_images_that_cannot_be_read_are_named_once_all_others_are_done(tmp_path):
-    folder = draw(tmp_path / "images")
-    broken, out = break_images(folder), tmp_path / "store"
-    wanted = request(f"folder:{folder}", out)
-    with pytest.raises(
-        make_store.Unreadable, match=r"3 image\(s\) cannot be read"
-    ) as told:
-        make_store.make_store(wanted)
-    assert [name for name, _ in told.value.images] == broken
-    assert all(name in why for name, why in told.value.images)
-    assert "runcated" in told.value.images[0][1]
+def test_unreadable_images_are_named_after_all_others_are_done(tmp_path, images):
+    broken, out = break_images(images), tmp_path / "store"
+    with pytest.raises(Unreadable, match=r"3 image\(s\) cannot be read") as raised:
+        make(f"folder:{images}", out)
+    assert [name for name, _ in raised.value.images] == broken
+    assert all(name in why for name, why in raised.value.images)
+    assert "runcated" in raised.value.images[0][1]
     listed = (tmp_path / "store.partial" / "work" / "unreadable.txt").read_text()
     assert [line.split("\t")[0] for line in listed.splitlines()] == broken
     assert not out.exists()
     made = sorted(p.name[:13] for p in (tmp_path / "store.partial/store").iterdir())
-    # 5 files of training and 3 of validation images, of which 3 hold one of them.
+    # Of 5 files of training and 3 of validation images 3 have an unreadable image.
     assert len(made) == 5
 
 
-def test_a_repaired_source_goes_on(tmp_path):
-    folder = draw(tmp_path / "images")
-    whole = make(f"folder:{folder}", tmp_path / "whole")
-    kept = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
-    break_images(folder)
-    wanted = request(f"folder:{folder}", tmp_path / "store")
-    with pytest.raises(make_store.Unreadable):
-        make_store.make_store(wanted)
+def test_after_a_repair_only_the_incomplete_files_are_made(tmp_path, images):
+    whole = make(f"folder:{images}", tmp_path / "whole")
+    kept = {path: path.read_bytes() for path in images.rglob("*.*") if path.is_file()}
+    break_images(images)
+    again = request(f"folder:{images}", tmp_path / "store")
+    with pytest.raises(Unreadable):
+        make_store(again)
     for path, data in kept.items():
         if path.read_bytes() != data:
             path.write_bytes(data)
     seen = []
-    store = make_store.make_store(wanted, report=lambda *now: seen.append(now))
-    # The 9 training and 6 validation images of the other files are not read again.
+    store = make_store(again, report=lambda *now: seen.append(now))
+    # 17 images are in finished files.
     assert seen[0] == ("preparing", 17, 27)
     assert content(store.folder) == content(whole.folder)
 
 
-def test_images_that_cannot_be_read_are_left_out_and_recorded(tmp_path):
-    folder = draw(tmp_path / "images")
-    broken = break_images(folder)
-    store = make(f"folder:{folder}", tmp_path / "store", skip_corrupt=True)
+def test_unreadable_images_are_left_out_and_recorded(tmp_path, images):
+    broken = break_images(images)
+    store = make(f"folder:{images}", tmp_path / "store", skip_corrupt=True)
     assert [s["file_name"] for s in store.skipped] == broken
     assert [s["split"] for s in store.skipped] == ["train", "train", "validation"]
     assert store.skipped[1]["class_name"] == "cow"
@@ -83,22 +68,16 @@ def test_images_that_cannot_be_read_are_left_out_and_recorded(tmp_path):
     assert store.rank_sums().shape[0] == 6
 
 
-def test_a_class_of_unreadable_images_only(tmp_path):
-    folder = draw(tmp_path / "images")
-    for path in (folder / "val/ant").iterdir():
+def test_a_class_of_unreadable_images_only(tmp_path, images):
+    for path in (images / "val/ant").iterdir():
         path.write_text("no image")
+    options = {"skip_corrupt": True, "shard_records": None}
     with pytest.raises(UserError, match="no validation image of class 'ant' can be"):
-        make(
-            f"folder:{folder}",
-            tmp_path / "store",
-            skip_corrupt=True,
-            shard_records=None,
-        )
+        make(f"folder:{images}", tmp_path / "store", **options)
 
 
-def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
-    folder = draw(tmp_path / "images")
-    wanted = request(f"folder:{folder}", tmp_path / "store")
+def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path, images):
+    wanted = request(f"folder:{images}", tmp_path / "store")
 
     def two_files(tasks, advance):
         for task in tasks[:2]:
@@ -106,20 +85,20 @@ def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path):
         raise UserError("stopped here")
 
     with pytest.raises(UserError, match="stopped here"):
-        make_store.make_store(wanted, runner=two_files)
+        make_store(wanted, runner=two_files)
     first, second = sorted((tmp_path / "store.partial/store").glob("*-0000[01]-of-*"))
     before = [path.stat().st_mtime_ns for path in (first, second)]
-    Image.new("RGB", (20, 20), (1, 2, 3)).save(folder / "train/ant/0.png")
+    Image.new("RGB", (20, 20), (1, 2, 3)).save(images / "train/ant/0.png")
     (tmp_path / "store.partial/store/.left.part").write_bytes(b"of a killed start")
-    store = make_store.make_store(wanted)
+    store = make_store(wanted)
     after = [(store.folder / p.name).stat().st_mtime_ns for p in (first, second)]
     assert after[0] != before[0] and after[1] == before[1]
     assert pixels(store, "train")[2][0, 0, 0].tolist() == [1, 2, 3]
     assert not (store.folder / ".left.part").exists()
 
 
-def test_what_a_process_elsewhere_left_half_written_is_no_part_of_the_store(tmp_path):
-    wanted = request(f"folder:{draw(tmp_path / 'images')}", tmp_path / "store")
+def test_a_half_written_file_of_another_machine_is_removed(tmp_path, images):
+    wanted = request(f"folder:{images}", tmp_path / "store")
 
     def interrupted(tasks, advance):
         for task in tasks:
@@ -127,75 +106,68 @@ def test_what_a_process_elsewhere_left_half_written_is_no_part_of_the_store(tmp_
         left = tasks[0].path.with_name(".images.0000000a-1.part")
         left.write_bytes(b"of a machine that was lost")
 
-    store = make_store.make_store(wanted, runner=interrupted)
+    store = make_store(wanted, runner=interrupted)
     assert not list(store.folder.rglob("*.part"))
 
 
-def test_the_same_again_and_another(tmp_path, folder, raw):
-    wanted = request(raw.source, raw.folder)
-    assert make_store.make_store(wanted) == open_store(raw.folder)
-    with pytest.raises(UserError, match="16 x 16 pixels as raw, wanted .* 8 x 8"):
+def test_an_existing_store_is_kept(tmp_path, raw):
+    assert make(raw.source, raw.folder) == open_store(raw.folder)
+    with pytest.raises(UserError, match="needs a store of .* 8 x 8 .* 16 x 16 pixels"):
         make(raw.source, raw.folder, image_size=8)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken/file").touch()
-    with pytest.raises(UserError, match="taken is there and is no store: give"):
+    with pytest.raises(UserError, match="found other files in .*taken: give"):
         make(raw.source, tmp_path / "taken")
 
 
-def test_work_begun_with_other_settings_is_not_thrown_away(tmp_path):
-    folder = draw(tmp_path / "images")
-    break_images(folder)
-    with pytest.raises(make_store.Unreadable):
-        make(f"folder:{folder}", tmp_path / "store")
-    with pytest.raises(UserError, match="begun with --image_size=16, .* says 8: give"):
-        make(f"folder:{folder}", tmp_path / "store", image_size=8)
+def test_work_begun_with_other_settings_is_not_thrown_away(tmp_path, images):
+    break_images(images)
+    with pytest.raises(Unreadable):
+        make(f"folder:{images}", tmp_path / "store")
+    with pytest.raises(UserError, match="begun with --image_size=16 .* found 8: give"):
+        make(f"folder:{images}", tmp_path / "store", image_size=8)
 
 
-def test_two_at_a_time_in_one_folder_are_refused(tmp_path, folder):
+def test_a_second_command_in_the_same_folder_is_refused(tmp_path, folder):
     wanted = request(f"folder:{folder}", tmp_path / "store")
 
     def second(tasks, advance):
-        make_store.make_store(wanted)
+        make_store(wanted)
 
     with pytest.raises(UserError, match="another yosinski-prepare works in .*partial"):
-        make_store.make_store(wanted, runner=second)
+        make_store(wanted, runner=second)
 
 
-def test_a_disk_that_is_too_small_is_noticed_before(tmp_path, folder, monkeypatch):
+def test_a_disk_that_is_too_small_is_refused_first(tmp_path, folder, monkeypatch):
     usage = type("Usage", (), {"free": 50_000})
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(
-        UserError, match=r"needs about \S+ MB more, .* 0.1 MB free: make"
-    ):
+    words = r"needs about \S+ MB in .*, found 0.1 MB free: make"
+    with pytest.raises(UserError, match=words):
         make(f"folder:{folder}", tmp_path / "store")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_settings(tmp_path, folder):
-    source = f"folder:{folder}"
-    with pytest.raises(UserError, match="image size 0: wanted at least 1"):
-        make(source, tmp_path / "store", image_size=0)
-    with pytest.raises(UserError, match="JPEG quality 101: wanted 1 to 100"):
-        make(source, tmp_path / "store", encoding="jpeg", quality=101)
-    for options, flag in (
-        ({"data_dir": "x"}, "data_dir"),
-        ({"manual_dir": "x"}, "man"),
-    ):
-        with pytest.raises(
-            UserError, match=f"takes no --{flag}.*, got x: leave it out"
-        ):
-            make(source, tmp_path / "store", **options)
-    with pytest.raises(UserError, match="takes no --held_out"):
-        make("tfds:x", tmp_path / "store", held_out=0.5)
-    with pytest.raises(UserError, match="unknown source 'photos': wanted tfds:"):
-        make("photos", tmp_path / "store")
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"image_size": 0}, "at least 1 pixel, found 0"),
+        ({"encoding": "jpeg", "quality": 101}, "quality of 1 to 100, found 101"),
+        ({"data_dir": "x"}, "--data_dir needs a source tfds:NAME, .*=x: leave it out"),
+        ({"manual_dir": "x"}, "--manual_dir needs a source tfds:imagenet2012, .*=x: "),
+        ({"source": "tfds:x", "held_out": 0.5}, "--held_out needs a source folder:"),
+        ({"source": "photos"}, "unknown source 'photos': give one of tfds:"),
+    ],
+)
+def test_bad_settings(tmp_path, folder, changes, words):
+    with pytest.raises(UserError, match=words):
+        make(changes.pop("source", f"folder:{folder}"), tmp_path / "store", **changes)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_do_not_fit_on_a_line(tmp_path):
     folder = draw(tmp_path / "images", 1, 1)
     (folder / "train/ant/0.png").rename(folder / "train/ant/a\nb.png")
-    with pytest.raises(UserError, match="image .*does not fit on a line: rename"):
+    with pytest.raises(UserError, match="need one line of text, found .*: rename"):
         make(f"folder:{folder}", tmp_path / "store")
 
 
@@ -208,7 +180,7 @@ def test_a_name_of_any_bytes(tmp_path):
     assert store.file_names("train")[0] == "train/ant/caf\udce9.png"
 
 
-def test_records_that_do_not_read_back_are_no_store(tmp_path, folder, monkeypatch):
+def test_records_that_do_not_read_back_are_refused(tmp_path, folder, monkeypatch):
     write = tfds_metadata.write
 
     def and_damage(store):
@@ -224,29 +196,28 @@ def test_records_that_do_not_read_back_are_no_store(tmp_path, folder, monkeypatc
     assert not (tmp_path / "store").exists()
 
 
-def test_what_is_not_as_promised_is_told_and_recorded(tmp_path):
+def test_warnings_are_given_and_recorded(tmp_path):
     folder = draw(tmp_path / "images", 1, 1)
-    for part in ("train", "val"):
-        for old, new in (
-            ("ant", "n01440764"),
-            ("bee", "n01443537"),
-            ("cow", "n02084071"),
-        ):
+
+    def rename(old, new):
+        for part in ("train", "val"):
             (folder / part / old).rename(folder / part / new)
+
+    rename("ant", "n01440764")
+    rename("bee", "n01443537")
+    # Not a class of ILSVRC2012.
+    rename("cow", "n02084071")
     assert make(f"folder:{folder}", tmp_path / "a").warnings == ()
-    for part in ("train", "val"):
-        (folder / part / "n02084071").rename(folder / part / "n01484850")
+    rename("n02084071", "n01484850")
     name = folder / "train/n01440764/n01443537_7.png"
     (folder / "train/n01440764/0.png").rename(name)
-    told = []
-    store = make_store.make_store(
-        request(f"folder:{folder}", tmp_path / "b"), warn=told.append
-    )
-    assert store.warnings == tuple(told)
-    assert told == [
-        "1 training images are named after another class than theirs, the first is"
+    given = []
+    store = make_store(request(f"folder:{folder}", tmp_path / "b"), warn=given.append)
+    assert store.warnings == tuple(given)
+    assert given == [
+        "1 training image(s) have the name of another class, the first is"
         " train/n01440764/n01443537_7.png of class n01440764"
     ]
     assert store.families == ("natural",) * 3
     fields = json.loads((store.folder / "store.json").read_text())
-    assert fields["warnings"] == told
+    assert fields["warnings"] == given

@@ -1,4 +1,4 @@
-"""Preparing a store, within this process: what comes out, and what is refused."""
+"""A store holds the images of its source, whatever the source and the settings."""
 
 import io
 
@@ -9,16 +9,8 @@ from PIL import Image
 from stores import content, draw, make, pixels
 
 from yosinski_tf.data.sources.by_name import load
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return draw(tmp_path_factory.mktemp("images") / "images")
-
-
-@pytest.fixture(scope="module")
-def raw(folder, tmp_path_factory):
-    return make(f"folder:{folder}", tmp_path_factory.mktemp("raw") / "store")
+from yosinski_tf.data.store.format import PARTS
+from yosinski_tf.data.store.record_files import read_records
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +28,8 @@ def test_the_description(raw, folder):
     assert raw.source == f"folder:{folder}"
     assert (raw.image_size, raw.encoding, raw.quality) == (16, "raw", None)
     assert raw.class_names == ("ant", "bee", "cow") and raw.families is None
-    assert raw.splits["train"].shard_lengths == (3, 4, 3, 4, 4)
-    assert raw.splits["validation"].shard_lengths == (3, 3, 3)
+    assert raw.parts["train"].shard_lengths == (3, 4, 3, 4, 4)
+    assert raw.parts["validation"].shard_lengths == (3, 3, 3)
     assert raw.skipped == raw.warnings == ()
     assert raw.class_counts("train").tolist() == [5, 6, 7]
     assert raw.versions.keys() >= {"python", "pillow", "array_record"}
@@ -45,23 +37,21 @@ def test_the_description(raw, folder):
 
 
 def test_raw_pixels_are_those_of_the_folder(raw, in_memory):
-    for split, images, labels in (
-        ("train", in_memory.train_images, in_memory.train_labels),
-        ("validation", in_memory.validation_images, in_memory.validation_labels),
-    ):
-        found, _, stored = pixels(raw, split)
-        np.testing.assert_array_equal(stored, images)
-        assert found == labels.tolist() == raw.labels(split).tolist()
+    for part in PARTS:
+        labels, _, images = pixels(raw, part)
+        np.testing.assert_array_equal(images, getattr(in_memory, f"{part}_images"))
+        assert labels == getattr(in_memory, f"{part}_labels").tolist()
+        assert labels == raw.labels(part).tolist()
 
 
 def test_jpeg_pixels_are_those_of_the_folder_after_jpeg(jpeg, in_memory):
-    wanted = []
+    compressed = []
     for image in in_memory.train_images:
         file = io.BytesIO()
         Image.fromarray(image).save(file, "JPEG", quality=90)
-        wanted.append(np.asarray(Image.open(file)))
+        compressed.append(np.asarray(Image.open(file)))
     labels, _, stored = pixels(jpeg, "train")
-    np.testing.assert_array_equal(stored, wanted)
+    np.testing.assert_array_equal(stored, compressed)
     assert labels == in_memory.train_labels.tolist()
 
 
@@ -90,8 +80,6 @@ def test_sums_give_the_mean_of_any_half_and_reduced_set(encoding, request):
 
 
 def test_tensorflow_parses_the_records(raw, jpeg):
-    from yosinski_tf.data.store.record_files import read_records
-
     features = {
         "image": tf.io.FixedLenFeature([], tf.string),
         "label": tf.io.FixedLenFeature([], tf.int64),
@@ -108,15 +96,13 @@ def test_tensorflow_parses_the_records(raw, jpeg):
 
 
 def test_processes_and_files_do_not_change_what_is_stored(folder, tmp_path, jpeg):
-    options = {"encoding": "jpeg", "processes": 2}
-    many = make(f"folder:{folder}", tmp_path / "many", **options)
+    source, options = f"folder:{folder}", {"encoding": "jpeg"}
+    many = make(source, tmp_path / "many", processes=2, **options)
     assert content(many.folder) == content(jpeg.folder)
-    one = make(
-        f"folder:{folder}", tmp_path / "one", encoding="jpeg", shard_records=None
-    )
-    assert one.splits["train"].shard_lengths == (18,)
+    one = make(source, tmp_path / "one", shard_records=None, **options)
+    assert one.parts["train"].shard_lengths == (18,)
     assert one.fingerprint == many.fingerprint == jpeg.fingerprint
-    other = make(f"folder:{folder}", tmp_path / "q", encoding="jpeg", quality=89)
+    other = make(source, tmp_path / "q", quality=89, **options)
     assert other.fingerprint != jpeg.fingerprint
 
 
@@ -124,38 +110,31 @@ def test_a_fraction_is_held_out(folder, tmp_path):
     source = f"folder:{folder / 'train'}"
     store = make(source, tmp_path / "store", held_out=0.2)
     in_memory = load(source, image_size=16, held_out=0.2)
-    for split, images in (
-        ("train", in_memory.train_images),
-        ("validation", in_memory.validation_images),
-    ):
-        np.testing.assert_array_equal(pixels(store, split)[2], images)
+    for part in PARTS:
+        images = getattr(in_memory, f"{part}_images")
+        np.testing.assert_array_equal(pixels(store, part)[2], images)
 
 
-def test_a_file_list_is_prepared_in_its_order(folder, tmp_path):
-    train, val = folder / "train/train.txt", folder / "val/val.txt"
+def test_a_file_list_is_prepared_in_its_order(tmp_path, images):
+    train, val = images / "train/train.txt", images / "val/val.txt"
     train.write_text("cow/3.jpg 1\nant/0.png 0\ncow/0.png 1\nant/2.png 0\n")
     val.write_text("ant/0.png 0\ncow/1.jpg 1\n")
-    try:
-        store = make(f"filelist:{train},{val}", tmp_path / "store")
-    finally:
-        train.unlink()
-        val.unlink()
+    store = make(f"filelist:{train},{val}", tmp_path / "store")
     assert store.class_names == ("ant", "cow")
-    labels, names, images = pixels(store, "train")
+    labels, names, found = pixels(store, "train")
     assert labels == [0, 0, 1, 1]
     assert names == ["ant/0.png", "ant/2.png", "cow/3.jpg", "cow/0.png"]
-    direct = Image.open(folder / "train/cow/0.png").resize((16, 16), Image.LANCZOS)
-    np.testing.assert_array_equal(images[3], np.asarray(direct))
+    direct = Image.open(images / "train/cow/0.png").resize((16, 16), Image.LANCZOS)
+    np.testing.assert_array_equal(found[3], np.asarray(direct))
 
 
-def test_other_colours_and_wrong_endings(tmp_path):
-    draw(tmp_path / "images", 1, 1)
-    red = (255, 0, 0)
-    home = tmp_path / "images/train/ant"
+def test_other_colours_and_wrong_extensions(tmp_path):
+    folder, red = draw(tmp_path / "images", 1, 1), (255, 0, 0)
+    home = folder / "train/ant"
     Image.new("CMYK", (9, 5), (0, 255, 255, 0)).save(home / "1.JPEG", "JPEG")
     Image.new("RGB", (9, 5), red).save(home / "2.JPEG", "PNG")
     Image.new("L", (9, 5), 77).save(home / "3.JPEG", "JPEG")
-    store = make(f"folder:{tmp_path / 'images'}", tmp_path / "store", encoding="jpeg")
+    store = make(f"folder:{folder}", tmp_path / "store", encoding="jpeg")
     _, names, images = pixels(store, "train")
     assert names[:4] == [
         f"train/ant/{n}" for n in ("0.png", "1.JPEG", "2.JPEG", "3.JPEG")

@@ -1,4 +1,4 @@
-"""Tasks by several processes: all done, stopped cleanly, failures told."""
+"""Several processes do all tasks, stop cleanly, and report failures."""
 
 import os
 import pathlib
@@ -55,28 +55,30 @@ def test_all_tasks_are_done_and_counted(processes):
     assert sum(counts) == sum(range(20))
 
 
-def test_several_processes_work_and_no_more_than_asked_for():
+def test_the_given_number_of_processes_works():
     found = set(run_all(where, range(10), processes=2))
     assert len(found) == 2 and os.getpid() not in found
     assert set(run_all(where, range(2), processes=1)) == {os.getpid()}
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_users_mistake_is_told(processes):
+def test_a_users_mistake_is_raised(processes):
     with pytest.raises(UserError, match="three is no good"):
         list(run_all(fail, range(9), processes=processes))
 
 
-def test_what_goes_wrong_in_a_process():
+def test_errors_of_a_process():
     with pytest.raises(OSError, match="No space left"):
         list(run_all(break_down, ["disk"], processes=2))
     with pytest.raises(RuntimeError, match="ZeroDivisionError: a slip"):
         list(run_all(break_down, ["bug"], processes=2))
-    with pytest.raises(UserError, match="ended with code -9, as when memory runs out"):
+    with pytest.raises(
+        UserError, match="ended with code -9, perhaps for lack of memory"
+    ):
         list(run_all(break_down, ["kill"], processes=2))
 
 
-def test_processes_are_told_to_stop_and_tidy_up(tmp_path):
+def test_stopped_processes_clean_up(tmp_path):
     tasks = [tmp_path / "a", tmp_path / "b"]
 
     def interrupted():
@@ -86,7 +88,7 @@ def test_processes_are_told_to_stop_and_tidy_up(tmp_path):
         raise KeyboardInterrupt
 
     class Tasks:
-        """Both processes get a task, then Ctrl-C comes."""
+        """Gives two processes a task each, then raises Ctrl-C."""
 
         def __iter__(self):
             return interrupted()

@@ -1,18 +1,18 @@
-"""Stores from data sets that TensorFlow Datasets prepared."""
+"""Stores are made from data sets that TensorFlow Datasets prepared."""
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from stores import content, make, request
 
-from yosinski_tf.data.prepare import make_store as preparing
+from yosinski_tf.data.prepare.make_store import make_store
 from yosinski_tf.system.errors import UserError
 
 NAMES = ["ant", "bee", "cow"]
 
 
 def prepare(root, file_format, *, named=True, labels=(2, 0, 2, 0, 0, 2, 2, 0)):
-    """Eight images of one colour each, their names against their order."""
+    """Eight images of one colour each, named in reverse order."""
     features = {
         "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
         "label": tfds.features.ClassLabel(names=NAMES),
@@ -43,12 +43,12 @@ def prepare(root, file_format, *, named=True, labels=(2, 0, 2, 0, 0, 2, 2, 0)):
 def test_images_are_sorted_by_class_and_name(tmp_path, file_format):
     options = prepare(tmp_path, file_format)
     seen = []
-    store = preparing.make_store(
+    store = make_store(
         request("tfds:pets", tmp_path / "store", **options),
         report=lambda *now: seen.append(now),
     )
     assert ("listing", 10, 10) in seen
-    # No image is of class bee: it is left out, and said.
+    # Class bee has no image: it is left out, with a warning.
     assert store.class_names == ("ant", "cow")
     assert store.warnings == (
         "1 of 3 classes that tfds:pets names have no image and are left out, the first"
@@ -65,15 +65,13 @@ def test_images_are_sorted_by_class_and_name(tmp_path, file_format):
 
 def test_without_names_images_keep_the_order_they_were_prepared_in(tmp_path):
     options = prepare(tmp_path, "array_record", named=False, labels=(2, 1, 0, 1, 2, 0))
-    # The first two, which are the test images, are not of every class.
+    # The first two images, which are the test images, are not of every class.
     with pytest.raises(
-        UserError, match="no validation image of 1 of 3 classes, .*'ant'"
+        UserError, match="validation .* none of 1 of 3 classes, .*'ant'"
     ):
         make("tfds:pets", tmp_path / "store", **options)
-    (tmp_path / "again").mkdir()
-    options = prepare(
-        tmp_path / "again", "array_record", named=False, labels=(1, 0) * 3
-    )
+    again = tmp_path / "again"
+    options = prepare(again, "array_record", named=False, labels=(1, 0) * 3)
     store = make("tfds:pets", tmp_path / "store", **options)
     assert store.file_names("train") == [f"train/{i}" for i in (1, 3, 5, 0, 2, 4)]
     source = tfds.builder_from_directory(store.folder).as_data_source("train")
@@ -107,9 +105,8 @@ def test_damaged_files(tmp_path, file_format):
 
 def test_images_without_a_class(tmp_path):
     options = prepare(tmp_path, "array_record", labels=(0, 1, -1, 1))
-    with pytest.raises(
-        UserError, match="has the label -1 in split train: wanted 0 to 2"
-    ):
+    words = "needs labels from 0 to 2, found -1 among its training images"
+    with pytest.raises(UserError, match=words):
         make("tfds:pets", tmp_path / "store", **options)
 
 

@@ -1,4 +1,4 @@
-"""A data set is checked when it is made, and a half of it is an index list."""
+"""A data set is checked when it is made, and its halves are index lists."""
 
 import numpy as np
 import pytest
@@ -15,18 +15,23 @@ def check_set(names=("ant", "bee"), train=(0, 1), validation=(0, 1)):
     return make_image_set("mine", names, None, *parts)
 
 
-def test_image_set_is_checked():
+def test_labels_become_int32():
     assert check_set().train_labels.dtype == np.int32
-    with pytest.raises(UserError, match=r"data mine has 1 class\(es\): wanted at"):
-        check_set(("ant",), (0,), (0,))
-    with pytest.raises(UserError, match="label 2 among its validation.* wanted 0 to 1"):
-        check_set(validation=(0, 1, 2))
-    with pytest.raises(UserError, match="label -1 among its training images: wanted"):
-        check_set(train=(0, 1, -1))
-    with pytest.raises(UserError, match="no training image of 1 .*'bee': wanted at"):
-        check_set(train=(0, 0))
-    with pytest.raises(UserError, match="no validation image of 2 .* is 'ant': wanted"):
-        check_set(validation=())
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"names": ("ant",)}, "data mine needs at least 2 classes, found 1: choose"),
+        ({"validation": (0, 1, 2)}, "labels from 0 to 1, found 2 among its validation"),
+        ({"train": (0, 1, -1)}, "labels from 0 to 1, found -1 among its training im"),
+        ({"train": (0, 0)}, "one training image .* none of 1 of 2 .* first is 'bee'"),
+        ({"validation": ()}, "one validation image .* of 2 of 2 .* first is 'ant'"),
+    ],
+)
+def test_wrong_labels_are_refused(changes, words):
+    with pytest.raises(UserError, match=words):
+        check_set(**changes)
 
 
 def test_half_view():

@@ -1,10 +1,10 @@
-"""What tells that a data set may have changed, without reading it."""
+"""The signature of a source changes when its files change."""
 
 import os
 
 import pytest
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.sources.signature import sign
 
 
@@ -19,7 +19,7 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-def test_the_same_files_look_the_same_from_everywhere(data, monkeypatch):
+def test_the_same_files_have_the_same_signature_by_any_path(data, monkeypatch):
     first = sign(f"folder:{data}")
     assert len(first) == 64
     monkeypatch.chdir(data.parent)
@@ -50,15 +50,16 @@ def _same_size_and_time(path):
         _same_size_and_time,
     ],
 )
-def test_any_change_shows(data, change):
-    before = sign(f"folder:{data}"), sign("tfds:data", str(data.parent))
+def test_any_change_changes_the_signature(data, change):
+    def signs():
+        return sign(f"folder:{data}"), sign("tfds:data", str(data.parent))
+
+    before = signs()
     change(data / "val" / "cup" / "1.png")
-    after = sign(f"folder:{data}"), sign("tfds:data", str(data.parent))
-    assert before[0] != after[0]
-    assert before[1] != after[1]
+    assert all(one != other for one, other in zip(before, signs(), strict=True))
 
 
-def test_a_newer_version_of_a_tfds_data_set_shows(tmp_path):
+def test_a_newer_version_of_a_tfds_data_set_changes_the_signature(tmp_path):
     for version in ("3.0.1", "3.0.2"):
         folder = tmp_path / "cifar10" / version
         folder.mkdir(parents=True)
@@ -73,7 +74,7 @@ def test_a_newer_version_of_a_tfds_data_set_shows(tmp_path):
 
 
 @pytest.mark.parametrize("spec", ["folder:nowhere", "folder:", "tfds:x", "store:gone"])
-def test_a_source_that_is_not_there_has_none(tmp_path, monkeypatch, spec):
+def test_a_missing_source_has_no_signature(tmp_path, monkeypatch, spec):
     monkeypatch.chdir(tmp_path)
     assert sign(spec, str(tmp_path)) is None
 
@@ -81,5 +82,5 @@ def test_a_source_that_is_not_there_has_none(tmp_path, monkeypatch, spec):
 def test_embedded_images_depend_on_their_seed_and_the_program(monkeypatch):
     assert sign("embedded") == sign("embedded:0") != sign("embedded:1")
     before = sign("embedded")
-    monkeypatch.setattr(motifs, "VERSION", "1.0.1")
+    monkeypatch.setattr(embedded_images, "VERSION", "1.0.1")
     assert sign("embedded") != before

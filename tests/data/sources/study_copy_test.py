@@ -17,19 +17,13 @@ ARRAYS = ("train_images", "train_labels", "validation_images", "validation_label
 
 def make_images(families=("natural", "manmade", "manmade")):
     random = np.random.default_rng(0)
-    return make_image_set(
-        "made up",
-        ("Katze", "cup", "Bär"),
-        families,
-        (
-            random.integers(0, 256, (9, 8, 8, 3), np.uint8),
-            np.arange(9, dtype=np.int64) % 3,
-        ),
-        (
-            random.integers(0, 256, (6, 8, 8, 3), np.uint8),
-            np.arange(6, dtype=np.int64) % 3,
-        ),
-    )
+
+    def part(count):
+        images = random.integers(0, 256, (count, 8, 8, 3), np.uint8)
+        return images, np.arange(count, dtype=np.int64) % 3
+
+    names = ("Katze", "cup", "Bär")
+    return make_image_set("made up", names, families, part(9), part(6))
 
 
 @pytest.mark.parametrize("families", [None, ("natural", "manmade", "manmade")])
@@ -57,7 +51,7 @@ def test_arrays_are_mapped_and_cannot_be_written(tmp_path):
             array[0] = 1
 
 
-def test_no_folder_or_half_a_store_is_none(tmp_path):
+def test_a_missing_or_incomplete_copy_is_none(tmp_path):
     assert study_copy.load(tmp_path / "none") is None
     study_copy.save(tmp_path, make_images())
     (tmp_path / "dataset.json").unlink()
@@ -89,7 +83,7 @@ def move(store, folder):
     return open_store(folder)
 
 
-def test_of_a_store_only_its_place_is_kept(tmp_path, store):
+def test_for_a_store_only_its_path_is_kept(tmp_path, store):
     images = stored_image_set(store)
     assert not study_copy.holds(tmp_path, images)
     study_copy.save(tmp_path, images)
@@ -104,7 +98,7 @@ def test_of_a_store_only_its_place_is_kept(tmp_path, store):
     assert len(loaded.validation_images.read([0, 8, 3])) == 3
 
 
-def test_a_store_that_was_moved_is_pointed_to_again(tmp_path, store):
+def test_the_path_of_a_moved_store_is_updated(tmp_path, store):
     folder = tmp_path / "dataset"
     study_copy.save(folder, stored_image_set(store))
     images = stored_image_set(move(store, tmp_path / "elsewhere"))
@@ -114,7 +108,7 @@ def test_a_store_that_was_moved_is_pointed_to_again(tmp_path, store):
     assert study_copy.load(folder).train_images.store.folder == tmp_path / "elsewhere"
 
 
-def test_a_store_that_is_gone_or_cut_short_is_one_sentence(tmp_path, store):
+def test_a_missing_or_incomplete_store_is_refused(tmp_path, store):
     moved = move(store, tmp_path / "elsewhere")
     study_copy.save(tmp_path / "dataset", stored_image_set(moved))
     moved.shard_paths("train")[1].unlink()
@@ -125,7 +119,7 @@ def test_a_store_that_is_gone_or_cut_short_is_one_sentence(tmp_path, store):
         study_copy.load(tmp_path / "dataset")
 
 
-def test_a_store_that_was_made_again_from_other_images_is_refused(tmp_path, store):
+def test_a_store_of_other_images_at_the_same_path_is_refused(tmp_path, store):
     folder, place = tmp_path / "dataset", tmp_path / "store"
     study_copy.save(folder, stored_image_set(move(store, place)))
     shutil.rmtree(place)
@@ -134,21 +128,20 @@ def test_a_store_that_was_made_again_from_other_images_is_refused(tmp_path, stor
         lambda: study_copy.load(folder),
         lambda: study_copy.holds(folder, stored_image_set(other)),
     ):
-        with pytest.raises(UserError, match="has changed since this study was begun"):
+        with pytest.raises(
+            UserError, match="has changed since this study began: needs"
+        ):
             refused()
 
 
-def test_a_pointer_that_is_no_pointer_is_refused(tmp_path, store):
-    (tmp_path / "dataset.json").write_text("[]")
-    with pytest.raises(UserError, match="cannot read .*dataset.json"):
-        study_copy.holds(tmp_path, stored_image_set(store))
-
-
-def test_a_description_that_is_too_deep_is_one_sentence(tmp_path, store):
-    (tmp_path / "dataset.json").write_text("[" * 100_000)
+@pytest.mark.parametrize(
+    "text, reason", [("[]", "list indices"), ("[" * 100_000, "recursion")]
+)
+def test_a_damaged_description_is_refused(tmp_path, store, text, reason):
+    (tmp_path / "dataset.json").write_text(text)
     for read in (
         lambda: study_copy.load(tmp_path),
         lambda: study_copy.holds(tmp_path, stored_image_set(store)),
     ):
-        with pytest.raises(UserError, match="cannot read .*recursion"):
+        with pytest.raises(UserError, match=f"cannot read the stored .*{reason}"):
             read()

@@ -1,4 +1,4 @@
-"""Data sets prepared by TensorFlow Datasets, made here: nothing is fetched."""
+"""Data sets that TensorFlow Datasets prepared; nothing is downloaded."""
 
 import socket
 
@@ -7,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from yosinski_tf.data.embedded import embedded_images, tfds_builder
 from yosinski_tf.data.sources.by_name import load
 from yosinski_tf.system.errors import UserError
 
@@ -23,6 +24,15 @@ def no_network(monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def load_pets(root, spec="tfds:pets", image_size=4, **options):
+    return load(spec, image_size=image_size, data_dir=str(root), **options)
+
+
+def assert_refused(words, root, spec="tfds:pets", **options):
+    with pytest.raises(UserError, match=words):
+        load_pets(root, spec, **options)
 
 
 def images(count, dtype=np.uint8, channels=3):
@@ -59,16 +69,9 @@ def prepare(root, splits=None, features=None, **options):
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
 @pytest.mark.parametrize("spec", ["tfds:pets", "tfds:pets:1.2.0"])
 def test_prepared_data_set(tmp_path, spec, file_format):
-    if file_format == "array_record":
-        pytest.importorskip("array_record")
     prepare(tmp_path, file_format=file_format)
     seen = []
-    data = load(
-        spec,
-        image_size=4,
-        data_dir=str(tmp_path),
-        progress=lambda *now: seen.append(now),
-    )
+    data = load_pets(tmp_path, spec, progress=lambda *now: seen.append(now))
     assert data.name == spec
     assert data.class_names == ("ant", "bee")
     assert data.families is None
@@ -83,7 +86,7 @@ def test_images_of_several_files_keep_their_order(tmp_path):
     pictures = [np.full((4, 4, 3), i, np.uint8) for i in range(60)]
     splits = {"train": examples(pictures), "validation": examples(pictures)}
     config = tfds.download.DownloadConfig(num_shards=2)
-    # TensorFlow Datasets itself keeps the order only where it did not shuffle.
+    # TensorFlow Datasets itself keeps the order only of data it did not shuffle.
     prepare(tmp_path, splits, download_config=config, disable_shuffling=False)
     builder = tfds.builder_from_directory(tmp_path / "pets/1.2.0")
     files = [
@@ -91,7 +94,7 @@ def test_images_of_several_files_keep_their_order(tmp_path):
         for split in ("train[:1shard]", "train[1shard:]")
     ]
     assert min(len(file) for file in files) > 20
-    data = load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    data = load_pets(tmp_path)
     assert data.train_images[:, 0, 0, 0].tolist() == [int(i) for f in files for i in f]
 
 
@@ -103,7 +106,7 @@ def test_same_pixels_as_a_folder(tmp_path):
             path = tmp_path / "folder" / part / NAMES[i % 2] / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(path)
-    prepared = load("tfds:pets", image_size=5, data_dir=str(tmp_path))
+    prepared = load_pets(tmp_path, image_size=5)
     folder = load(f"folder:{tmp_path / 'folder'}", image_size=5)
     by_class = [0, 2, 1, 3]
     np.testing.assert_array_equal(prepared.train_images[by_class], folder.train_images)
@@ -116,7 +119,7 @@ def test_config_test_split_other_names_and_other_features(tmp_path):
     splits = {"train": pairs, "test": pairs}
     prepare(tmp_path, splits, features, config="small")
     for spec in ("tfds:pets/small", "tfds:pets/small:1.2.0"):
-        data = load(spec, image_size=4, data_dir=str(tmp_path))
+        data = load_pets(tmp_path, spec)
         assert data.train_labels.tolist() == data.validation_labels.tolist() == [0, 1]
 
 
@@ -124,21 +127,18 @@ def test_greyscale_of_16_bits(tmp_path):
     pairs = examples(images(2, np.uint16, 1))
     splits = {"train": pairs, "validation": pairs}
     prepare(tmp_path, splits, {"image": GREY, "label": LABEL})
-    data = load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    data = load_pets(tmp_path)
     assert data.train_images[:, 0, 0].tolist() == [[0, 0, 0], [20, 20, 20]]
 
 
 def test_embedded_images_prepared_by_tfds(tmp_path):
-    from yosinski_tf.data.embedded import motifs, tfds_builder
-
     tfds_builder.YosinskiEmbedded(
         config="tiny", data_dir=tmp_path
     ).download_and_prepare()
-    spec = "tfds:yosinski_embedded/tiny"
-    data = load(spec, image_size=32, data_dir=str(tmp_path))
-    assert data.class_names == motifs.CLASS_NAMES
-    assert data.families == motifs.FAMILIES
-    drawn = motifs.generate(0, 4, 2).train_images
+    data = load_pets(tmp_path, "tfds:yosinski_embedded/tiny", image_size=32)
+    assert data.class_names == embedded_images.CLASS_NAMES
+    assert data.families == embedded_images.FAMILIES
+    drawn = embedded_images.generate(0, 4, 2).train_images
     assert sorted(image.tobytes() for image in data.train_images) == sorted(
         image.tobytes() for image in drawn
     )
@@ -149,21 +149,16 @@ def test_not_prepared(tmp_path, monkeypatch):
         f"no prepared data set 'mnist' under {tmp_path}: prepare it with `tfds build"
         f" mnist --data_dir={tmp_path}`"
     )
-    with pytest.raises(UserError, match=message):
-        load("tfds:mnist", image_size=4, data_dir=str(tmp_path))
-    with pytest.raises(
-        UserError, match="--imports=yosinski_tf.data.embedded.tfds_builder`"
-    ):
-        load("tfds:yosinski_embedded", image_size=4, data_dir=str(tmp_path))
+    assert_refused(message, tmp_path, "tfds:mnist")
+    words = "--imports=yosinski_tf.data.embedded.tfds_builder`"
+    assert_refused(words, tmp_path, "tfds:yosinski_embedded")
     for name in ("pets/large", "pets:2.0.0", "kaggle:pets", "no such name"):
-        with pytest.raises(UserError, match=f"no prepared data set '{name}' under"):
-            load(f"tfds:{name}", image_size=4, data_dir=str(tmp_path))
+        assert_refused(f"no prepared data set '{name}' under", tmp_path, f"tfds:{name}")
 
 
 def test_splits_are_needed(tmp_path):
     prepare(tmp_path, {"train": examples(images(2))})
-    with pytest.raises(UserError, match=r"splits \['train'\]: wanted train and valid"):
-        load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    assert_refused(r"splits train and .* found \['train'\]: ", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +175,7 @@ def test_features_are_needed(tmp_path, features, found):
     example = {"image": image, "label": 0, "other": 0}
     pairs = [(0, {key: example[key] for key in features})]
     prepare(tmp_path, {"train": pairs, "test": pairs}, features)
-    with pytest.raises(
-        UserError, match=f"wanted one Image and one ClassLabel, found {found}; choose"
-    ):
-        load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    assert_refused(f"one Image and one ClassLabel, found {found} in", tmp_path)
 
 
 def test_images_of_floats_are_refused(tmp_path):
@@ -191,14 +183,14 @@ def test_images_of_floats_are_refused(tmp_path):
     image = tfds.features.Image(shape=(None, None, 1), dtype=np.float32)
     splits = {"train": pairs, "test": pairs}
     prepare(tmp_path, splits, {"image": image, "label": LABEL})
-    with pytest.raises(UserError, match="images of float32: wanted uint8 or uint16"):
-        load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+    assert_refused("images of uint8 or uint16, found float32", tmp_path)
 
 
 def test_memory_is_checked(tmp_path):
     prepare(tmp_path)
-    with pytest.raises(UserError, match="8 images of 4 x 4 pixels need 0.00 GB"):
-        load("tfds:pets", image_size=4, data_dir=str(tmp_path), available_bytes=100)
+    assert_refused(
+        "8 images of 4 x 4 pixels need 0.00 GB", tmp_path, available_bytes=100
+    )
 
 
 def test_damaged_files(tmp_path):
@@ -212,5 +204,4 @@ def test_damaged_files(tmp_path):
         shard.unlink()
         if damage is not None:
             shard.write_bytes(damage)
-        with pytest.raises(UserError, match="cannot be read in full, split train .*: "):
-            load("tfds:pets", image_size=4, data_dir=str(tmp_path))
+        assert_refused("cannot be read in full, split train .*: ", tmp_path)

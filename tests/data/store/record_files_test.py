@@ -1,4 +1,4 @@
-"""Files of records: what is read is what was written, damage is noticed."""
+"""Files of records are read as they were written, and damage is found."""
 
 import os
 
@@ -27,17 +27,16 @@ def files(tmp_path):
     return paths, lengths
 
 
-def test_records_are_numbered_through(files):
-    reader = record_files.Reader(*files)
+def test_records_are_numbered_consecutively(files):
+    paths, lengths = files
     for start, stop in ((0, 200), (99, 131), (129, 130), (150, 150)):
-        found = [int(r[: len(r) // 50]) for r in reader.read(start, stop)]
-        assert found == list(range(start, stop))
-    paths, _ = files
+        records = record_files.read_range(paths, lengths, start, stop)
+        assert [int(r[: len(r) // 50]) for r in records] == list(range(start, stop))
     assert record_files.num_records(str(paths[1])) == 30
     assert record_files.read_records(str(paths[1]), [29, 3])[1] == b"103" * 50
 
 
-def test_a_file_in_the_place_of_another_is_read(tmp_path):
+def test_a_file_that_replaces_another_is_read(tmp_path):
     path = write(tmp_path / "file", [b"old"])
     assert record_files.read_records(str(path), [0]) == [b"old"]
     os.replace(write(tmp_path / "new", [b"new", b"er"]), path)
@@ -49,17 +48,17 @@ def test_only_the_damaged_record_is_lost(files):
     data = bytearray(paths[0].read_bytes())
     data[data.index(b"42" * 50)] ^= 1
     paths[0].write_bytes(data)
-    found = list(record_files.Reader(paths, lengths).read(0, 110))
+    found = list(record_files.read_range(paths, lengths, 0, 110))
     lost = [i for i, r in enumerate(found) if isinstance(r, record_files.DamagedFile)]
     assert lost == [42] and len(found) == 110
     assert "hash mismatch" in str(found[42])
 
 
-def test_a_file_cut_off_or_missing(files):
+def test_a_truncated_or_missing_file(files):
     paths, lengths = files
     paths[1].write_bytes(paths[1].read_bytes()[:1000])
     paths[2].unlink()
-    found = list(record_files.Reader(paths, lengths).read(99, 131))
+    found = list(record_files.read_range(paths, lengths, 99, 131))
     assert [isinstance(r, bytes) for r in found] == [True] + [False] * 31
     assert str(found[1]) == f"{paths[1]} has only 0 records"
     assert "No such file" in str(found[31])
@@ -81,7 +80,7 @@ def test_no_folder_to_write_to(tmp_path):
         record_files.Writer(tmp_path / "none" / "file")
 
 
-def test_tfrecords_are_read_at_their_place(tmp_path):
+def test_single_tfrecords_are_read(tmp_path):
     path = str(tmp_path / "file")
     with tf.io.TFRecordWriter(path) as writer:
         writer.write(b"first")
@@ -89,5 +88,7 @@ def test_tfrecords_are_read_at_their_place(tmp_path):
     offset = len(b"first") + record_files.TFRECORD_OVERHEAD
     assert record_files.read_tfrecord(path, 0, 5) == b"first"
     assert record_files.read_tfrecord(path, offset, 10) == b"the second"
-    with pytest.raises(record_files.DamagedFile, match="ends before record at byte"):
+    with pytest.raises(
+        record_files.DamagedFile, match="ends within the record at byte"
+    ):
         record_files.read_tfrecord(path, offset, 100)

@@ -1,4 +1,4 @@
-"""Serialized examples are TensorFlow's own, byte for byte the same every time."""
+"""Serialized examples are those of TensorFlow, with the same bytes every time."""
 
 import pytest
 import tensorflow as tf
@@ -45,19 +45,19 @@ def test_examples_of_other_tools_are_read():
 
 @pytest.mark.parametrize("record", [b"\xff\xff", b"\x0a\x05abc"])
 def test_no_example(record):
-    with pytest.raises(ValueError, match="it is no tf.train.Example"):
+    with pytest.raises(ValueError, match="it is not a tf.train.Example"):
         tf_example.parse(record)
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 200_000])
 @pytest.mark.parametrize("name", [b"", b"a.jpg", b"\n\x05image" * 40])
-def test_the_image_is_found_by_its_place(size, name):
+def test_the_image_is_found_without_parsing(size, name):
     image = bytes(range(256)) * (size // 256) + bytes(size % 256)
     record = tf_example.serialize(image, 999, name)
     assert tf_example.image_in(record) == image
 
 
-def test_a_record_that_is_cut_or_of_another_form_has_no_image():
+def test_a_truncated_or_foreign_record_has_no_image():
     record = tf_example.serialize(b"I" * 300, 7, b"F")
     for length in range(len(record) - 20):
         with pytest.raises(ValueError, match="it ends within|is not the image"):

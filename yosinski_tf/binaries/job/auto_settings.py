@@ -8,8 +8,8 @@ from yosinski_tf.data.sources.by_name import Description
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine import cohort_memory, gpus, precision
-from yosinski_tf.machine.memory import available_memory
-from yosinski_tf.machine.threads import choose as choose_threads
+from yosinski_tf.machine.hardware import available_memory
+from yosinski_tf.machine.threads import choose_threads
 from yosinski_tf.study import settings
 from yosinski_tf.study.settings import StudySettings
 

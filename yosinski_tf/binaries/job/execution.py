@@ -7,8 +7,7 @@ from yosinski_tf.binaries.job import command_line, messages
 from yosinski_tf.binaries.job.planning import Plan
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.machine.threads import Threads
-from yosinski_tf.machine.threads import choose as choose_threads
+from yosinski_tf.machine.threads import Threads, choose_threads
 from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
 from yosinski_tf.scheduling.progress import Display, duration, say
 from yosinski_tf.study import failures, folder

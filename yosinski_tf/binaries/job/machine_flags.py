@@ -94,15 +94,14 @@ def define() -> None:
     flags.DEFINE_integer(
         "devices",
         None,
-        "Devices of mirrored: GPUs (default: all), or parts of a CPU (default: one).",
+        "GPUs of mirrored (default: all), or parts of a CPU (default: one).",
         lower_bound=1,
     )
     flags.DEFINE_enum(
         "feature_cache",
         "auto",
         list(feature_rule.MODES),
-        "Keep outputs of frozen layers in memory; auto: on a CPU, if that is faster."
-        " Results do not change.",
+        "Keep outputs of frozen layers; auto: on a CPU, if faster and exact.",
     )
 
 

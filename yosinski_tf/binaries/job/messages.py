@@ -42,8 +42,8 @@ def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
     """
     for event in lost:
         names = ", ".join(run.run_id for run in event.cohort.runs)
-        word = "Failed" if event.kind == "failed" else "Left out"
-        line = f"{word}: {event.message} (not trained: {names})"
+        words = event.kind.words.capitalize()
+        line = f"{words}: {event.message} (not trained: {names})"
         print(one_line(line), file=sys.stderr)
     for record in records:
         if record.status != "finished":

@@ -17,7 +17,7 @@ from yosinski_tf.experiment.cohorts import (
 from yosinski_tf.experiment.paper_plans import PlanPart
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.machine.hardware import default_processes
+from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.failures import Failure
 from yosinski_tf.study.records import records_by_id

@@ -1,4 +1,4 @@
-"""A function of one item, applied to all items of a batch."""
+"""Applies a function of one item to all items of a batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,16 +10,15 @@ def map_batch(
     arguments: Sequence[tf.Tensor],
     result: tf.TensorSpec,
 ) -> tf.Tensor:
-    """One tensor of the function's results for each item, computed by all threads.
+    """Applies a function to each item, with all threads, and stacks the results.
 
-    Each result is copied to its place in the batch as soon as it is there, while
-    the processor has it at hand. With `tf.map_fn` and with batches of tf.data all
-    of them wait in a list for the last one: decoding a batch of crops takes up to
-    a fifth longer.
+    Each result is copied into the batch as soon as it is computed, while it is in the
+    processor's cache. `tf.map_fn` and the batches of tf.data collect all results
+    first: decoding a batch of crops takes up to a fifth longer.
 
     Args:
-      function: Of one item of each argument.
-      arguments: Tensors [batch, ...], their shapes known but for the batch.
+      function: Takes one item of each argument.
+      arguments: Tensors [batch, ...]; only the batch may be of unknown size.
       result: Shape and dtype of one result.
 
     Returns:

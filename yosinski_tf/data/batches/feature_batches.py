@@ -1,4 +1,4 @@
-"""Batches of what was computed once for every view of every image.
+"""Batches of features that were computed once for every view of every image.
 
 They follow the same stateless order as the images themselves.
 """
@@ -19,24 +19,24 @@ def training_features(
     first_step: int,
     last_step: int,
 ) -> tf.data.Dataset:
-    """Features of the images that `pipeline.training_batches` gives.
+    """Features of the images in the batches of `pipeline.ordered_batches`.
 
     Args:
       features: Each [images * views, ...], in the order of `EveryView`.
-      labels: Of the images, int32 [images].
-      order: The order of the training.
+      labels: Labels of the images, int32 [images].
+      order: The order of the images; it and the rest must be those of the images.
       batch_size: Images per batch.
       first_step: Number of the first batch.
       last_step: Number after the last batch.
 
     Returns:
-      Batches of (features, labels); features a tuple unless there is only one.
+      Batches of (features, labels); several features form a tuple.
     """
     in_batch = tf.range(batch_size, dtype=tf.int64)
 
     def batch(step):
-        chosen, top, left, flip = order.draw(step * batch_size + in_batch)
-        rows = chosen * order.views + order.view(top, left, flip)
+        chosen, places = order.draw(step * batch_size + in_batch)
+        rows = chosen * order.views + order.view(places)
         return _rows(features, rows), tf.gather(labels, chosen)
 
     steps = tf.data.Dataset.range(first_step, last_step)
@@ -46,12 +46,12 @@ def training_features(
 def validation_features(
     features: Sequence[tf.Tensor], labels: tf.Tensor, *, batch_size: int
 ) -> tf.data.Dataset:
-    """Features of the images that `pipeline.validation_batches` gives.
+    """Features of the images in the batches of `pipeline.validation_batches`.
 
     Args:
       features: Each [images, ...].
-      labels: Of the images, int32 [images].
-      batch_size: Images per batch; the last one is short.
+      labels: Labels of the images, int32 [images].
+      batch_size: Images per batch; the last batch may be smaller.
     """
 
     def batch(rows):
@@ -61,8 +61,10 @@ def validation_features(
     return rows.map(batch, num_parallel_calls=2).prefetch(2)
 
 
-def beside(images: tf.data.Dataset, features: tf.data.Dataset) -> tf.data.Dataset:
-    """Images and features of the same batches together.
+def with_features(
+    images: tf.data.Dataset, features: tf.data.Dataset
+) -> tf.data.Dataset:
+    """Joins batches of images with batches of their features.
 
     Args:
       images: Batches of (images, labels) or ((images, places), labels).

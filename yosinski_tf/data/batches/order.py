@@ -1,7 +1,7 @@
 """The stateless order of training: (seed, epoch, position) decides everything.
 
-The position of an image in its epoch decides which image it is, where it is
-cropped and whether it is mirrored, wherever the images are kept.
+An image's position in its epoch decides which image it is, where it is cropped and
+whether it is mirrored. It does not matter where the images are stored.
 """
 
 import dataclasses
@@ -13,13 +13,13 @@ _CROP_DOMAIN = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """How the images of a part follow each other, epoch after epoch.
+    """The order of the images of a half, epoch after epoch.
 
     Attributes:
-      count: Images of the part; every epoch is a permutation of all of them.
-      free: Places that a crop may have along one side, 1 for the whole image.
+      count: Number of images; every epoch is a permutation of all of them.
+      free: Number of places of a crop along one side, 1 for the whole image.
       mirror: Whether half of the images are mirrored.
-      seed: Decides all of it.
+      seed: Decides the order, the crops and the mirroring.
     """
 
     count: int
@@ -29,50 +29,43 @@ class Order:
 
     @property
     def crops(self) -> bool:
-        """Whether anything is drawn besides the image."""
+        """Whether images are cropped or mirrored."""
         return self.free > 1 or self.mirror
 
     @property
     def views(self) -> int:
-        """How many different crops of one image there may be."""
+        """Number of different crops of one image, mirrored crops included."""
         return self.free**2 * (2 if self.mirror else 1)
 
-    def view(self, top: tf.Tensor, left: tf.Tensor, flip: tf.Tensor) -> tf.Tensor:
-        """Number of a crop among all views of its image, int64 [n], from 0.
+    def view(self, places: tf.Tensor) -> tf.Tensor:
+        """Numbers, int64 [n] from 0, of the places of `draw` among all views."""
+        top, left, flip = tf.unstack(places, axis=1)
+        view = top * self.free + left
+        return 2 * view + flip if self.mirror else view
+
+    def draw(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the images at some positions of the endless order.
 
         Args:
-          top: Top row, int64 [n].
-          left: Left column, int64 [n].
-          flip: Whether it is mirrored, bool [n].
-        """
-        place = top * self.free + left
-        return 2 * place + tf.cast(flip, tf.int64) if self.mirror else place
-
-    def draw(
-        self, number: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What the images at some places of the endless order are.
-
-        Args:
-          number: int64 [n], places counted from 0 through all epochs.
+          number: int64 [n], positions counted from 0 through all epochs.
 
         Returns:
-          For each place which image of the part it is, top row and left column
-          of its crop, int64 [n], and whether it is mirrored, bool [n].
+          For each position the image's index within the half, int64 [n], and the
+          place of its crop, int64 [n, 3]: top row, left column, and 1 if mirrored.
         """
         epoch, position = number // self.count, number % self.count
         chosen = self._shuffled(position, epoch, 0, self.count - 1)
+        zero = tf.zeros_like(number)
         if not self.crops:
-            zero = tf.zeros_like(number)
-            return chosen, zero, zero, zero > 0
+            return chosen, tf.stack([zero, zero, zero], axis=1)
         random = self._shuffled(position, epoch, 1, _CROP_DOMAIN - 1)
         top, left = random % self.free, (random // self.free) % self.free
-        half = (random // self.free**2) % 2 == 1
-        return chosen, top, left, half if self.mirror else tf.zeros_like(half)
+        flip = (random // self.free**2) % 2 if self.mirror else zero
+        return chosen, tf.stack([top, left, flip], axis=1)
 
     def _shuffled(self, position, epoch, purpose, most):
         same = tf.ones_like(epoch)
-        # The raw operation, since its wrapper refuses a seed per position.
+        # The raw operation takes a seed per position; its wrapper does not.
         return tf.raw_ops.RandomIndexShuffle(
             index=position,
             seed=tf.stack([same * self.seed, epoch, same * purpose], axis=1),
@@ -82,17 +75,11 @@ class Order:
 
 
 class EveryView(Order):
-    """Every view of every image once, image after image, and then all again."""
+    """All views of the first image, then of the next; after the last from the start."""
 
-    def draw(
-        self, number: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What stands at some places, see `Order.draw`; nothing is random."""
-        chosen = number // self.views % self.count
-        view = number % self.views
-        place, flip = (
-            (view // 2, view % 2 == 1)
-            if self.mirror
-            else (view, tf.zeros_like(view) > 0)
-        )
-        return chosen, place // self.free, place % self.free, flip
+    def draw(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns images and places of crops as `Order.draw`; nothing is random."""
+        chosen, view = number // self.views % self.count, number % self.views
+        place, flip = (view // 2, view % 2) if self.mirror else (view, view * 0)
+        places = tf.stack([place // self.free, place % self.free, flip], axis=1)
+        return chosen, places

@@ -1,10 +1,10 @@
 """Ten outlines, five natural and five man-made, for the embedded images.
 
-A shape is a function of coordinates x (rightwards) and y (upwards), float32
-[count, rows, columns], that returns float32 of the same shape: about the
-distance to the outline, positive inside. A shape lies within the unit circle,
-nearly. Only exactly rounded operations are used, so the bits are the same on
-every machine. The shapes are not in the paper.
+A shape is a function of the coordinates x (rightwards) and y (upwards), float32
+[count, rows, columns]. It returns the approximate distance to the outline, positive
+inside, as float32 of the same shape. A shape lies approximately within the unit
+circle. All operations are exactly rounded, so the bits are the same on every
+machine. The shapes are not in the paper.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-# Directions of a five-fold star, to three decimals: no sine is needed.
+# Directions of a five-fold star, written as numbers to avoid an inexact sine.
 _PETALS = (
     (0.0, 1.0),
     (0.951, 0.309),
@@ -33,7 +33,7 @@ def _box(x, y, half_width: float, half_height: float) -> np.ndarray:
 
 
 def _stroke(x, y, start, end, half_width: float) -> np.ndarray:
-    """A line with round ends from one (x, y) to another."""
+    """A line with round ends between two points (x, y)."""
     along_x, along_y = end[0] - start[0], end[1] - start[1]
     per_length = 1.0 / (along_x * along_x + along_y * along_y)
     x, y = x - start[0], y - start[1]
@@ -43,7 +43,7 @@ def _stroke(x, y, start, end, half_width: float) -> np.ndarray:
 
 
 def flower(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Five round petals around an eye that shows the ground."""
+    """Five round petals around a round hole."""
     petals = _disc(x, y, 0.0, 0.0, 0.3)
     for along_x, along_y in _PETALS:
         petals = np.maximum(petals, _disc(x, y, 0.6 * along_x, 0.6 * along_y, 0.32))
@@ -51,7 +51,7 @@ def flower(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def leaf(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A pointed leaf on a stalk, leaning, slit along its vein."""
+    """A leaning pointed leaf on a stalk, with a slit along its vein."""
     x, y = 0.8 * x - 0.6 * y, 0.6 * x + 0.8 * y
     blade = np.minimum(_disc(x, y, -0.5, 0.12, 0.98), _disc(x, y, 0.5, 0.12, 0.98))
     blade = np.minimum(blade, -_stroke(x, y, (0.0, -0.9), (0.0, 0.45), 0.05))
@@ -75,7 +75,7 @@ def mushroom(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def branch(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A bough with three twigs."""
+    """A branch with three twigs."""
     bough = _stroke(x, y, (-0.1, -0.95), (0.05, 0.1), 0.15)
     bough = np.maximum(bough, _stroke(x, y, (0.05, 0.1), (0.42, 0.85), 0.13))
     bough = np.maximum(bough, _stroke(x, y, (0.05, 0.1), (-0.4, 0.8), 0.12))
@@ -105,7 +105,7 @@ def ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def letter_k(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The letter K, of broad strokes with cut ends."""
+    """The letter K, in broad strokes with straight ends."""
     stem = _box(x + 0.45, y, 0.19, 0.85)
     arms = 0.19 - np.abs((np.abs(y) - 1.15 * (x + 0.22)) * 0.656)
     arms = np.minimum(arms, np.minimum(0.85 - np.abs(y), x + 0.45))
@@ -128,4 +128,4 @@ SHAPES: dict[str, dict[str, Shape]] = {
         "k": letter_k,
     },
 }
-"""The shapes of each family by name, in the order of the shape number."""
+"""The shapes of each family by name, in the order that class names use."""

@@ -1,10 +1,10 @@
 """Ten textures, five natural and five man-made, for the embedded images.
 
-A texture is a function of an `ImageRandom` and of pixel coordinates x and y
-(they broadcast to [count, rows, columns], in pixels) and returns float32
-[count, rows, columns] in -1..1. Only exactly rounded operations are used (no
-sine, no power, no sum of an axis), so the bits are the same on every machine.
-The textures are not in the paper.
+A texture is a function of an `ImageRandom` and of the coordinates x and y in
+pixels, which broadcast to [count, rows, columns]. It returns float32
+[count, rows, columns] in -1..1. All operations are exactly rounded (no sine, no
+power, no sum along an axis), so the bits are the same on every machine. The
+textures are not in the paper.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Texture = Callable[[ImageRandom, np.ndarray, np.ndarray], np.ndarray]
 
 LATTICE = 16
 WORDS = LATTICE * LATTICE + 16
-"""Random words of one image that any texture is content with."""
+"""Random words per image that are enough for any texture."""
 
 _TILT = 0.25  # Tangent of half of 0.49 rad.
 
@@ -26,13 +26,13 @@ def value_noise(lattice: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray
     """Smooth noise: random values at whole coordinates, joined smoothly.
 
     Args:
-      lattice: Float32 [count, rows, columns], rows and columns powers of two;
-        it repeats endlessly in both directions.
+      lattice: float32 [count, rows, columns], repeated in both directions; rows
+        and columns are powers of two.
       u: Column coordinate in cells of the lattice, [count, height, width].
       v: Row coordinate in cells of the lattice, [count, height, width].
 
     Returns:
-      Float32 [count, height, width], within the range of the lattice's values.
+      float32 [count, height, width], within the range of the lattice's values.
     """
     count, rows, columns = lattice.shape
     flat = lattice.ravel()
@@ -69,7 +69,7 @@ def _lattice(random: ImageRandom) -> np.ndarray:
 
 
 def cloud(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fractal noise: blotches of all sizes, the large ones strongest."""
+    """Fractal noise: blotches of all sizes, large ones with more contrast."""
     u, v = rotate(x, y, *random.direction())
     lattice, cell = _lattice(random), random.uniform(9, 13)
     u, v = u / cell, v / cell
@@ -105,7 +105,7 @@ def ripple(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def fur(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fine streaks, all in about one direction, none of them long."""
+    """Fine short streaks of about the same direction."""
     u, v = rotate(x, y, *random.direction())
     lattice, hair = _lattice(random), random.uniform(1.2, 1.7)
     fine = value_noise(lattice, u / hair, v * (1 / 8.0))
@@ -142,7 +142,7 @@ def dots(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def zigzag(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Parallel bands that turn sharply to and fro."""
+    """Parallel zigzag bands."""
     cos, sin = random.turn(_TILT)
     u, v = rotate(x, y, cos, sin)
     swap = random.uniform(0, 1) < 0.5
@@ -158,25 +158,17 @@ def _tilted(random, x, y, period) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Squared distance, in periods, from the nearest point of a lattice."""
+    """Squared distance, in periods, from the nearest lattice point."""
     u, v = u - np.floor(u) - 0.5, v - np.floor(v) - 0.5
     return u * u + v * v
 
 
-TEXTURES: dict[str, dict[str, Texture]] = {
-    "natural": {
-        "cloud": cloud,
-        "spots": spots,
-        "zebra": zebra,
-        "ripple": ripple,
-        "fur": fur,
-    },
-    "manmade": {
-        "stripes": stripes,
-        "checks": checks,
-        "grid": grid,
-        "dots": dots,
-        "zigzag": zigzag,
-    },
+_FAMILIES = {
+    "natural": (cloud, spots, zebra, ripple, fur),
+    "manmade": (stripes, checks, grid, dots, zigzag),
 }
-"""The textures of each family by name, in the order of the fill number."""
+TEXTURES: dict[str, dict[str, Texture]] = {
+    family: {texture.__name__: texture for texture in textures}
+    for family, textures in _FAMILIES.items()
+}
+"""The textures of each family by name, in the order that class names use."""

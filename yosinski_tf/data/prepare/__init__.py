@@ -1,5 +1,5 @@
-"""Makes a store of images once, for every half and every study, and verifies it.
+"""Makes and verifies a store: images prepared once, for every half and every study.
 
 Comes in: a folder, a file list, a TFDS data set, ImageNet's tar files. Goes out: a
-store folder, whole or not there.
+complete store folder, or none. README.md describes stores and how to make them.
 """

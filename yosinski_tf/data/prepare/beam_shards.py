@@ -1,25 +1,22 @@
-"""The shards of a store made by an Apache Beam pipeline, on many machines.
+"""Makes the shards of a store by an Apache Beam pipeline, on many machines.
 
-Apache Beam is the extra `beam` and imported only here. Every machine must see the
-source and the store's folder under the same paths: what a shard holds is decided
-by its task alone, so the records are those that one machine makes.
+Apache Beam is the extra `beam`, imported only here. Every machine must see the source
+and the store's folder under the same paths. A shard's content depends on its task
+alone, so many machines write the same records as one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
-from yosinski_tf.data.prepare import shards
-from yosinski_tf.data.prepare.shards import ShardTask
+from yosinski_tf.data.prepare.shards import ShardTask, make_shard
 from yosinski_tf.system.errors import UserError
 
 
 def beam_runner(
     runner: str, options: Sequence[str]
 ) -> Callable[[Iterable[ShardTask], Callable[[int], None]], None]:
-    """What makes shards by a pipeline, as `prepare.prepare` wants it.
+    """Returns a runner for `make_store.make_store`, from the name of a Beam runner.
 
-    Args:
-      runner: Name of a Beam runner, for example `DirectRunner`.
-      options: Pipeline options, `name=value` or `name`, handed on to Beam.
+    The options are Beam's pipeline options, `name=value` or `name`.
 
     Raises:
       UserError: If Apache Beam is not installed or does not know the runner.
@@ -30,15 +27,15 @@ def beam_runner(
         from apache_beam.runners import create_runner
     except ImportError:
         raise UserError(
-            "--beam_runner wants Apache Beam, which is not installed: install it with"
+            "--beam_runner needs Apache Beam, which is not installed: install it with"
             " pip install 'yosinski_tf[beam]'"
         ) from None
     try:
         create_runner(runner)
     except (ValueError, ImportError, AttributeError) as error:
         raise UserError(
-            f"--beam_runner={runner} is no runner that Apache Beam can start"
-            f" ({' '.join(str(error).split())[:200]}): wanted, for example,"
+            f"--beam_runner={runner} is not a runner that Apache Beam can start"
+            f" ({' '.join(str(error).split())[:200]}): give, for example,"
             " DirectRunner, FlinkRunner or SparkRunner"
         ) from None
 
@@ -51,21 +48,18 @@ def beam_runner(
                     pipeline
                     | "Shards" >> beam.Create(tasks)
                     | "Spread" >> beam.Reshuffle()
-                    | "Make" >> beam.Map(_make)
+                    # Results are read from the manifests.
+                    | "Make" >> beam.Map(make_shard)
                 )
-        # A runner wraps what happened on a machine in an error of its own.
+        # A runner wraps the error of a machine in its own type of error.
         except Exception as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
             reason = lines[-1].strip()[:300] if lines else ""
             raise UserError(
                 f"the Beam pipeline failed ({type(error).__name__}: {reason}): see its"
-                " log, then start the same command again, it goes on with what is done"
+                " log, then start the same command again, which continues with the"
+                " finished files"
             ) from None
         advance(sum(len(task.images) for task in tasks))
 
     return run
-
-
-def _make(task: ShardTask) -> int:
-    # What became of it is in its manifest, which the waiting machine reads.
-    return shards.make_shard(task).num_records

@@ -1,4 +1,4 @@
-"""Whether a store fits onto the disk, asked before it is made."""
+"""Checks that a store fits onto the disk before it is made."""
 
 import pathlib
 import shutil
@@ -6,18 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yosinski_tf.data import decoding
-from yosinski_tf.data.prepare.listing import Images, Listing
+from yosinski_tf.data.prepare.listing import ListedImages, Listing
 from yosinski_tf.data.prepare.read_back import sums_bytes
-from yosinski_tf.data.prepare.shards import ShardTask, StoreSettings, encode
-from yosinski_tf.data.store import record_files
+from yosinski_tf.data.prepare.shards import (
+    UNREADABLE,
+    ShardTask,
+    StoreSettings,
+    encode,
+    read_image,
+)
 from yosinski_tf.system.errors import UserError
 
-# Images that are encoded to learn how large they become.
+# Images that are encoded to estimate the size of all images.
 _SAMPLE = 16
-# An estimate from so few is not exact.
+# The estimate from a sample is not exact.
 _MARGIN = 1.1
-# Of a record beside its image: name, label, digest, listing and manifest.
+# Bytes per record besides the image: name, label, digest, listing and manifest.
 _RECORD_BYTES = 300
 _FILE_BYTES = 2**18
 
@@ -28,52 +32,54 @@ def check_space(
     settings: StoreSettings,
     folder: pathlib.Path,
 ) -> None:
-    """Refuses to begin what the disk has no room for.
-
-    Args:
-      listing: All of the source.
-      tasks: The shards that are not there yet.
-      settings: What is done to every image.
-      folder: Where they are made.
+    """Refuses to begin shards, in `folder`, that are probably too large for the disk.
 
     Raises:
-      UserError: If less is free than is likely to be needed.
+      UserError: If less is free than the rest of the store probably needs.
     """
-    counts = np.bincount(listing.splits["train"].labels)
+    counts = np.bincount(listing.parts["train"].labels)
     sums = sums_bytes(len(listing.class_names), int(counts.max()), settings.image_size)
     needed = sums + len(tasks) * _FILE_BYTES
     if tasks:
         images = sum(len(task.images) for task in tasks)
-        each = image_bytes(listing.splits["train"], settings) + _RECORD_BYTES
+        each = image_bytes(listing.parts["train"], settings) + _RECORD_BYTES
         needed += round(images * each)
-    free = shutil.disk_usage(folder).free
+    require(
+        "the store",
+        needed,
+        folder.parent,
+        "give an --out on another disk, or choose a smaller --image_size or --quality",
+    )
+
+
+def require(what: str, needed: int, folder: pathlib.Path, remedy: str) -> None:
+    """Raises a UserError with the remedy if a folder has too few free bytes."""
+    home = next(p for p in (folder, *folder.parents) if p.is_dir())
+    free = shutil.disk_usage(home).free
     if needed > free:
         raise UserError(
-            f"the store needs about {megabytes(needed)} more, {folder.parent} has"
-            f" {megabytes(free)} free: make room, give an --out on another disk, or"
-            " choose a smaller --image_size or --quality"
+            f"{what} needs about {megabytes(needed)} in {folder}, found"
+            f" {megabytes(free)} free: make room, {remedy}"
         )
 
 
 def megabytes(count: float) -> str:
-    """A number of bytes to read: `12.3 MB`, `4.5 GB`."""
+    """A number of bytes for people: `12.3 MB`, `4.5 GB`."""
     if count >= 1e9:
         return f"{count / 1e9:,.1f} GB"
     return f"{count / 1e6:,.1f} MB"
 
 
-def image_bytes(images: Images, settings: StoreSettings) -> float:
-    """How large an encoded image is likely to be, from a few of them."""
+def image_bytes(images: ListedImages, settings: StoreSettings) -> float:
+    """The expected bytes of an encoded image, estimated from a sample."""
+    raw = settings.image_size**2 * 3
     if settings.encoding == "raw":
-        return settings.image_size**2 * 3
+        return raw
     sizes = []
     for row in np.linspace(0, len(images) - 1, min(_SAMPLE, len(images))).astype(int):
-        name = images.file_names[row]
         try:
-            content = images.place.content(row)
-            pixels = decoding.decode_image(content, name, settings.image_size)
-        except (UserError, record_files.DamagedFile, ValueError):
-            continue  # it will be named when its turn comes
+            pixels = read_image(images, row, settings.image_size)
+        except UNREADABLE:
+            continue  # Reported when its shard is made.
         sizes.append(len(encode(pixels, settings)))
-    # No readable image in the sample: as large as the pixels.
-    return _MARGIN * np.mean(sizes) if sizes else settings.image_size**2 * 3
+    return _MARGIN * np.mean(sizes) if sizes else raw

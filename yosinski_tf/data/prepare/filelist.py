@@ -1,70 +1,72 @@
-"""Lists of images in text files, the form of the paper's authors.
+"""Lists of images in text files, in the form of the paper's authors.
 
-Each line is `relative/path.jpg label`: a path below the folder that the list
-stands in, and a class index.
+Each line is `relative/path.jpg label`: a path below the list's folder, and a class
+index.
 """
 
+import functools
 import os
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from yosinski_tf.data.prepare.listing import Listing, list_files
-from yosinski_tf.data.store.format import SPLITS
+from yosinski_tf.data.store.format import PARTS
 from yosinski_tf.system.errors import UserError
 
 _DEFAULT_LISTS = ("train.txt", "val.txt")
 _CLASS_NAMES = "synsets.txt"
 _FORM = (
-    "wanted filelist:TRAIN.txt,VAL.txt, or filelist:DIR of a folder with train.txt"
-    " and val.txt"
+    "give filelist:TRAIN.txt,VAL.txt, or filelist:DIR of a folder with train.txt and"
+    " val.txt"
 )
-# More classes than any data set has: a number above is a slip, not a label.
+# No data set has as many classes: such a number is not a label.
 _LABEL_LIMIT = 1_000_000
 
 
 def open_filelist(lists: str) -> Listing:
-    """Reads two lists and looks for their images, decoding none.
+    """Reads two lists and checks that their images exist, decoding none.
 
-    Classes are named by the lines of a file `synsets.txt` beside the training
-    list, in the order of the label; or by their folders, where every label has
-    one folder of its own; or else by their numbers.
+    The class names are the lines of a file `synsets.txt` beside the training list, in
+    the order of the labels. Without that file they are the names of the images'
+    folders if each label has one folder and no other label has it, else the labels.
 
     Args:
       lists: `TRAIN.txt,VAL.txt`, or a folder with `train.txt` and `val.txt`.
 
     Raises:
-      UserError: If a list is not there, a line is malformed, names a file that
-        is not there or not below the list's folder, or a class has no image in
-        one of the lists.
+      UserError: If a list is missing, a line is malformed or names a file that does
+        not exist or is not below the list's folder, or a class has no image in one
+        of the lists.
     """
     paths = _list_paths(lists)
     read = [_read_list(path) for path in paths]
     count = 1 + max(label for rows in read for _, label in rows)
     names = _class_names(paths[0], read[0], count)
-    splits = {}
-    for split, path, rows in zip(SPLITS, paths, read, strict=True):
+    parts = {}
+    for part, path, rows in zip(PARTS, paths, read, strict=True):
         labels = np.array([label for _, label in rows], np.int32)
         counts = np.bincount(labels, minlength=count)
         if missing := np.flatnonzero(counts == 0).tolist():
             raise UserError(
-                f"{path} has no image of {len(missing)} of {count} classes, the"
-                f" first is label {missing[0]}: wanted labels from 0 without a gap,"
-                " each in both lists; add lines or renumber"
+                f"{path} needs images of all labels from 0 to {count - 1}, found none"
+                f" of {len(missing)} of {count} classes, the first is label"
+                f" {missing[0]}: add lines or renumber the classes"
             )
-        # A stable order keeps that of the list within each class.
+        # A stable sort keeps the list's order within each class.
         order = np.argsort(labels, kind="stable")
         files = tuple(rows[i][0] for i in order.tolist())
-        splits[split] = list_files(split, str(path.parent), labels[order], files)
-    return Listing(f"filelist:{lists}", names, splits, {})
+        parts[part] = list_files(part, str(path.parent), labels[order], files)
+    return Listing(f"filelist:{lists}", names, parts)
 
 
 def _list_paths(lists: str) -> list[pathlib.Path]:
-    given = [pathlib.Path(part).expanduser() for part in lists.split(",")]
+    given = [pathlib.Path(path).expanduser() for path in lists.split(",")]
     if len(given) == 1 and given[0].is_dir() and lists:
         given = [given[0] / name for name in _DEFAULT_LISTS]
     if len(given) != 2:
-        raise UserError(f"filelist:{lists} names {len(given)} file(s): {_FORM}")
+        raise UserError(f"filelist:{lists} needs 2 lists, found {len(given)}: {_FORM}")
     for path in given:
         if not path.is_file():
             raise UserError(f"no list {path}: {_FORM}")
@@ -82,10 +84,16 @@ def _read_text(path: pathlib.Path) -> list[str]:
 
 
 def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
-    """Path and label of each line, checked; empty lines are passed over."""
+    """Path and label of each line that is not empty, checked."""
     rows = []
     seen: dict[str, int] = {}
-    check = _Below(path.parent)
+    root = os.path.realpath(path.parent)
+
+    # Each folder is resolved once, since this is slow.
+    @functools.cache
+    def inside(place: str) -> bool:
+        return os.path.commonpath([root, os.path.realpath(place)]) == root
+
     for number, line in enumerate(_read_text(path), 1):
         if not line:
             continue
@@ -93,56 +101,39 @@ def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
         where = f"{path} line {number}"
         if not (label.isascii() and label.isdecimal()) or int(label) >= _LABEL_LIMIT:
             raise UserError(
-                f"{where} is {line[:80]!r}: wanted a path, a space and a class index"
-                " from 0, such as n01440764/n01440764_18.JPEG 0; correct the line"
+                f"{where} needs a path, a space and a class index from 0, such as"
+                f" n01440764/n01440764_18.JPEG 0, found {line[:80]!r}: correct the line"
             )
         name = os.path.normpath(name) if ".." not in name.split("/") else name
-        if problem := check.problem(name):
+        if problem := _path_problem(root, name, inside):
             raise UserError(
-                f"{where} names {name!r}, which {problem}: wanted a file below"
-                f" {path.parent}; correct the line"
+                f"{where} needs a file below {path.parent}, found {name!r}, which"
+                f" {problem}: correct the line"
             )
         if name in seen:
             raise UserError(
-                f"{where} names {name!r} as line {seen[name]} does: wanted every"
-                " image once; remove one of the lines"
+                f"{where} names {name!r} like line {seen[name]}: remove one of the"
+                " lines"
             )
         seen[name] = number
         rows.append((name, int(label)))
     if not rows:
-        raise UserError(f"{path} has no lines: wanted one for each image; {_FORM}")
+        raise UserError(f"{path} needs a line for each image, found no lines: {_FORM}")
     return rows
 
 
-class _Below:
-    """Whether paths stay below a folder, links followed."""
-
-    def __init__(self, root: pathlib.Path):
-        self._root = os.path.realpath(root)
-        self._folders: dict[str, bool] = {}
-
-    def problem(self, name: str) -> str:
-        """What is wrong with a path, in words; empty if nothing is."""
-        if os.path.isabs(name):
-            return "is an absolute path"
-        if ".." in name.split("/") or "\0" in name:
-            return "leads out of the list's folder"
-        path = os.path.join(self._root, name)
-        folder = os.path.dirname(path)
-        if folder not in self._folders:
-            # Asked once for each folder: following links costs.
-            self._folders[folder] = self._inside(folder)
-        if not self._folders[folder]:
-            return "leads out of the list's folder through a link"
-        if os.path.islink(path) and not self._inside(path):
-            return "leads out of the list's folder through a link"
-        if not os.path.isfile(path):
-            return "is not there" if not os.path.exists(path) else "is no file"
-        return ""
-
-    def _inside(self, path: str) -> bool:
-        real = os.path.realpath(path)
-        return os.path.commonpath([self._root, real]) == self._root
+def _path_problem(root: str, name: str, inside: Callable[[str], bool]) -> str:
+    """What is wrong with a path, as in "which ..."; empty for a file below root."""
+    if os.path.isabs(name):
+        return "is an absolute path"
+    if ".." in name.split("/") or "\0" in name:
+        return "leads out of the list's folder"
+    path = os.path.join(root, name)
+    if not inside(os.path.dirname(path)) or os.path.islink(path) and not inside(path):
+        return "leads out of the list's folder through a link"
+    if not os.path.isfile(path):
+        return "is not a file" if os.path.exists(path) else "does not exist"
+    return ""
 
 
 def _class_names(
@@ -153,9 +144,9 @@ def _class_names(
         lines = tuple(line for line in _read_text(names) if line)
         if len(lines) != count or len(set(lines)) != count:
             raise UserError(
-                f"{names} names {len(set(lines))} classes in {len(lines)} lines, the"
-                f" labels of the lists go up to {count - 1}: wanted {count} names, one"
-                " to a line, each once; correct or remove it"
+                f"{names} needs {count} different names, one a line, for the labels 0"
+                f" to {count - 1}, found {len(lines)} lines with {len(set(lines))}"
+                " names: correct or remove the file"
             )
         return lines
     folders: dict[int, set[str]] = {}

@@ -1,15 +1,16 @@
-"""The sources that a store can be prepared from, behind one function."""
+"""Lists the images of every kind of source that a store can be prepared from."""
 
 import os
 import pathlib
 from collections.abc import Callable
 
-import numpy as np
-
+from yosinski_tf.data.counting import counter
 from yosinski_tf.data.prepare import filelist, imagenet_tars, tfds_listing
 from yosinski_tf.data.prepare.listing import Listing, list_files
-from yosinski_tf.data.sources import folder, tfds_folder
-from yosinski_tf.data.store.format import SPLITS
+from yosinski_tf.data.sources import tfds_folder
+from yosinski_tf.data.sources.folder import check_class_names, open_folder
+from yosinski_tf.data.sources.source_spec import check_option, split_spec
+from yosinski_tf.data.store.format import PARTS
 from yosinski_tf.system.errors import UserError
 
 KNOWN = (
@@ -17,6 +18,7 @@ KNOWN = (
     " Datasets), folder:DIR (a folder per class) or filelist:TRAIN.txt,VAL.txt (lines"
     " of a path and a label)"
 )
+_IMAGENET = f"tfds:{imagenet_tars.NAME}"
 
 
 def list_source(
@@ -25,97 +27,57 @@ def list_source(
     data_dir: str | None = None,
     manual_dir: str | None = None,
     held_out: float | None = None,
-    work: pathlib.Path | None = None,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    notes: pathlib.Path | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> Listing:
     """Lists the images of a source by class, in the source's order.
 
     Args:
-      spec: One of `KNOWN`.
+      spec: The source, in a form of `KNOWN`.
       data_dir: Where TensorFlow Datasets keeps its data; `tfds` only.
       manual_dir: Folder of ImageNet's tar files; `tfds:imagenet2012` only.
-      held_out: Fraction of each class that becomes the validation part, for a
-        folder that has none.
-      work: A folder to keep what was found in, for the next time.
-      report: Told how many of how many records have been listed.
+      held_out: Fraction of each class to hold out for validation; `folder` only.
+      notes: A folder to keep the lists of a TFDS data set in, for the next time.
+      report: Called with the number of records listed and the total.
 
     Raises:
-      UserError: If the source is unknown, not there, incomplete or damaged.
+      UserError: If the source is unknown, missing, incomplete or damaged.
     """
-    kind, _, rest = spec.partition(":")
-    _check_options(spec, kind, data_dir, manual_dir, held_out)
+    kind, rest = split_spec(spec)
+    check_option(spec, "data_dir", data_dir, kind == "tfds", "tfds:NAME")
+    check_option(spec, "manual_dir", manual_dir, spec == _IMAGENET, _IMAGENET)
+    check_option(spec, "held_out", held_out, kind == "folder", "folder:DIR")
     if kind == "folder":
         found = _list_folder(spec, rest, held_out)
     elif kind == "filelist" and rest:
         found = filelist.open_filelist(rest)
     elif kind == "tfds" and rest:
-        if rest == imagenet_tars.NAME:
+        if spec == _IMAGENET:
             imagenet_tars.build(data_dir, manual_dir)
         prepared = tfds_folder.open_tfds(rest, data_dir)
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            report(done, prepared.num_images)
-
-        found = tfds_listing.list_tfds(prepared, work, advance)
+        advance = counter(report, prepared.num_images)
+        found = tfds_listing.list_tfds(prepared, notes, advance)
     else:
-        raise UserError(f"unknown source {spec!r}: wanted {KNOWN}")
-    _check_names(found)
+        raise UserError(f"unknown source {spec!r}: give one of {KNOWN}")
+    check_class_names(spec, found.class_names)
+    for images in found.parts.values():
+        for name in images.file_names:
+            # They are the lines of the store's lists of file names.
+            if "\n" in name or "\0" in name or not name:
+                raise UserError(
+                    f"names of images need one line of text, found {name!r} in {spec}:"
+                    " rename it"
+                )
     return found
 
 
-def _check_options(
-    spec: str,
-    kind: str,
-    data_dir: str | None,
-    manual_dir: str | None,
-    held_out: float | None,
-) -> None:
-    for flag, value, fits, wanted in (
-        ("data_dir", data_dir, kind == "tfds", "tfds:NAME"),
-        (
-            "manual_dir",
-            manual_dir,
-            spec == f"tfds:{imagenet_tars.NAME}",
-            f"tfds:{imagenet_tars.NAME}",
-        ),
-        ("held_out", held_out, kind == "folder", "folder:DIR"),
-    ):
-        if value is not None and not fits:
-            raise UserError(
-                f"source {spec!r} takes no --{flag}, got {value}: leave it out, or"
-                f" choose the source {wanted}"
-            )
-
-
 def _list_folder(spec: str, directory: str, held_out: float | None) -> Listing:
-    # An empty file is a damaged image like any other, to be named with them.
-    found = folder.open_folder(directory, held_out, keep_empty=True)
+    # An empty file is reported with the other damaged images.
+    found = open_folder(directory, held_out, keep_empty=True)
     root = os.path.join(pathlib.Path(directory).expanduser(), "")
-    splits = {}
-    for split, files in zip(SPLITS, (found.train, found.validation), strict=True):
-        counts = [len(paths) for paths in files]
-        labels = np.repeat(np.arange(len(files), dtype=np.int32), counts)
-        names = tuple(path.removeprefix(root) for paths in files for path in paths)
-        splits[split] = list_files(split, root, labels, names)
-    return Listing(spec, found.class_names, splits, {})
-
-
-def _check_names(listing: Listing) -> None:
-    """Names go into text files, one to a line."""
-    names = [n for images in listing.splits.values() for n in images.file_names]
-    for what, found in (("class", listing.class_names), ("image", names)):
-        for name in found:
-            if "\n" in name or "\0" in name or not name:
-                raise UserError(
-                    f"{what} {name!r} of {listing.source} has a name that does not"
-                    " fit on a line: rename it"
-                )
-    for name in listing.class_names:
-        if any("\ud800" <= letter <= "\udfff" for letter in name):
-            raise UserError(
-                f"class {name!r} of {listing.source} has a name that is not UTF-8:"
-                " rename its folder"
-            )
+    parts = {}
+    for part in PARTS:
+        paths, labels = found.files(part)
+        names = tuple(path.removeprefix(root) for path in paths)
+        parts[part] = list_files(part, root, labels, names)
+    return Listing(spec, found.class_names, parts)

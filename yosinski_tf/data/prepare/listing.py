@@ -1,12 +1,12 @@
-"""What a source of images holds, listed before an image is decoded.
+"""The images of a source, listed before any is decoded.
 
-A listing is columns, not objects: ImageNet has 1.3 million rows.
+A listing holds columns instead of objects: ImageNet has 1.3 million rows.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
 
 import numpy as np
 
@@ -14,54 +14,45 @@ from yosinski_tf.data.store import record_files, tf_example
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Files:
-    """Images that are files of their own.
+class ImageFiles:
+    """Images that are files below a folder; their stamps are `list_files`'.
 
     Attributes:
-      root: Folder that their names are relative to.
-      names: Their paths below it.
-      stamps: int64 [N, 2], size in bytes and time of change in nanoseconds.
+      root: The folder.
     """
 
     root: str
-    names: tuple[str, ...]
-    stamps: np.ndarray
 
-    def content(self, index: int) -> str:
+    def content(self, name: str, stamp: np.ndarray) -> str:
         """The path of an image."""
-        return os.path.join(self.root, self.names[index])
-
-    def part(self, start: int, stop: int) -> "Files":
-        """Some of them, in the same order."""
-        return Files(self.root, self.names[start:stop], self.stamps[start:stop])
+        return os.path.join(self.root, name)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Records:
-    """Images that are records of files which TensorFlow Datasets prepared.
+class ImageRecords:
+    """Images that are records in files of TensorFlow Datasets.
+
+    An image's stamp is the index of its file, its position in it (for TFRecord its
+    first byte), bytes of its data, and the file's time of change in nanoseconds.
 
     Attributes:
       feature: Name of the image feature.
       paths: The files.
-      tfrecord: Whether they are TFRecord; ArrayRecord otherwise.
-      stamps: int64 [N, 4]: number of the file, number of the record in it (of
-        its first byte for TFRecord), bytes of its data, time of change of the
-        file in nanoseconds.
+      tfrecord: Whether they are TFRecord files; ArrayRecord otherwise.
     """
 
     feature: str
     paths: tuple[str, ...]
     tfrecord: bool
-    stamps: np.ndarray
 
-    def content(self, index: int) -> bytes:
-        """The encoded image of a record.
+    def content(self, name: str, stamp: np.ndarray) -> bytes:
+        """Reads an encoded image.
 
         Raises:
           record_files.DamagedFile: If the record cannot be read.
-          ValueError: If it is no example, or has no image.
+          ValueError: If it is not an example with the image feature.
         """
-        file, place, length, _ = self.stamps[index].tolist()
+        file, place, length, _ = stamp.tolist()
         path = self.paths[file]
         if self.tfrecord:
             record = record_files.read_tfrecord(path, place, length)
@@ -72,85 +63,81 @@ class Records:
             raise ValueError(f"its record has no feature {self.feature!r}")
         return image
 
-    def part(self, start: int, stop: int) -> "Records":
-        """Some of them, in the same order."""
-        return dataclasses.replace(self, stamps=self.stamps[start:stop])
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Images:
-    """The images of one split, or some of them, in the order of the store.
+class ListedImages:
+    """Images of one part, in the order of the store.
 
     Attributes:
-      split: `train` or `validation`.
+      part: `train` or `validation`.
       labels: int32 [N], class indices, ascending.
-      file_names: What each image is called, unique in the split.
-      place: Where they are.
+      file_names: Name of each image, unique within the part.
+      stamps: int64 [N, ...], state and place of each image.
+      origin: Reads the images.
     """
 
-    split: str
+    part: str
     labels: np.ndarray
     file_names: tuple[str, ...]
-    place: Files | Records
+    stamps: np.ndarray
+    origin: ImageFiles | ImageRecords
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def part(self, start: int, stop: int) -> "Images":
-        """The images from one row up to another."""
-        return Images(
-            self.split,
-            self.labels[start:stop],
-            self.file_names[start:stop],
-            self.place.part(start, stop),
+    def rows(self, start: int, stop: int) -> "ListedImages":
+        """The images of the rows from `start` to `stop` - 1."""
+        return dataclasses.replace(
+            self,
+            labels=self.labels[start:stop],
+            file_names=self.file_names[start:stop],
+            stamps=self.stamps[start:stop],
         )
 
     def digest(self) -> str:
         """SHA-256 of names, labels, sizes and times of change, hexadecimal."""
         digest = hashlib.sha256(repr(self.file_names).encode())
         digest.update(np.ascontiguousarray(self.labels, "<i4"))
-        digest.update(np.ascontiguousarray(self.place.stamps, "<i8"))
+        digest.update(np.ascontiguousarray(self.stamps, "<i8"))
         return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Listing:
-    """All of a source.
+    """All images of a source.
 
     Attributes:
-      source: As given.
+      source: The source as given.
       class_names: Names in the order of the class index.
-      splits: `train` and `validation`.
-      promised: Number of images that the source itself states for a split, where
-        it does.
-      absent: Classes that the source names and has no image of in any split;
-        they are not among the class names.
+      parts: `train` and `validation`, by name.
+      promised: Number of images that the source itself states, by part.
+      absent: Classes that the source names but has no images of. They are not among
+        the class names.
     """
 
     source: str
     class_names: tuple[str, ...]
-    splits: dict[str, Images]
-    promised: dict[str, int]
+    parts: dict[str, ListedImages]
+    promised: dict[str, int] = dataclasses.field(default_factory=dict)
     absent: tuple[str, ...] = ()
 
 
-# Told how many of how many records have been looked at.
-Report = Callable[[int, int], None]
-
-
 def list_files(
-    split: str, root: str, labels: np.ndarray, names: tuple[str, ...]
-) -> Images:
-    """Images that are files, with their sizes and times of change.
+    part: str, root: str, labels: np.ndarray, names: tuple[str, ...]
+) -> ListedImages:
+    """Lists images that are files, with their sizes and times of change (ns).
 
-    A file that is not there has the size -1: it is found again as an image that
-    cannot be read.
+    A missing file gets the size -1; it is reported later as an unreadable image.
     """
     stamps = np.full((len(names), 2), -1, np.int64)
     for row, name in enumerate(names):
-        try:
+        with contextlib.suppress(OSError):
             status = os.stat(os.path.join(root, name))
             stamps[row] = status.st_size, status.st_mtime_ns
-        except OSError:
-            continue
-    return Images(split, labels, names, Files(root, names, stamps))
+    return ListedImages(
+        part=part,
+        labels=labels,
+        file_names=names,
+        stamps=stamps,
+        origin=ImageFiles(root),
+    )

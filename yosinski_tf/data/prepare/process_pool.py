@@ -1,4 +1,4 @@
-"""The same function over many tasks, by several processes that can be stopped."""
+"""Runs one function on many tasks, in several processes that can be stopped."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -15,7 +15,7 @@ _END_SECONDS = 30.0
 
 
 class Interrupted(Exception):
-    """The work was told to stop."""
+    """The work was stopped."""
 
 
 def run_all(
@@ -26,24 +26,24 @@ def run_all(
     advance: Callable[[int], None] = lambda count: None,
     extra: tuple[Any, ...] = (),
 ) -> Iterator[Any]:
-    """Yields the results of all tasks, as they come.
+    """Yields the results of all tasks in the order in which they end.
 
-    With one process the work is done in this one. Otherwise the processes end by
-    themselves if this one is killed.
+    With one process the calling process does the work. Child processes end by
+    themselves if the calling process is killed.
 
     Args:
-      function: Called as `function(task, advance, stopped, *extra)`; it calls
-        `advance` with what it has done, and raises `Interrupted` soon after
-        `stopped()` is true. A function of a module, not one made on the spot.
+      function: Called as `function(task, advance, stopped, *extra)`. It calls
+        `advance` with the number of items just done, and raises `Interrupted` soon
+        after `stopped()` is true. It must be a function of a module.
       tasks: Taken as they are needed.
-      processes: How many work side by side.
-      advance: Called now and then with how much more is done.
+      processes: Number of parallel processes.
+      advance: Called with the number of items just done.
       extra: More arguments, such as locks of `context()`.
 
     Raises:
-      UserError: If a process ended by itself, as when memory runs out; or that
-        of a task.
-      OSError: That of a task.
+      UserError: If a process was killed, for example for lack of memory, or if a
+        task raises it.
+      OSError: If a task raises it.
     """
     if processes == 1:
         for task in tasks:
@@ -57,7 +57,7 @@ def run_all(
 
 
 def context():
-    """How processes are started: afresh, with nothing inherited."""
+    """The context that starts processes, as new interpreters."""
     return multiprocessing.get_context("spawn")
 
 
@@ -67,7 +67,7 @@ class _Pool:
         self._done = made.Value("q", 0)
         self._stop = made.Value("b", 0, lock=False)
         self._workers = {}
-        # Inherited from their first moment on: Ctrl-C is for the parent to handle.
+        # The children inherit that they ignore Ctrl-C, which the parent handles.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             for _ in range(processes):
@@ -83,7 +83,7 @@ class _Pool:
             signal.signal(signal.SIGINT, previous)
 
     def run(self, tasks: Iterator[Any], advance: Callable[[int], None]):
-        told, busy = 0, set()
+        reported, busy = 0, set()
 
         def give(connection) -> None:
             for task in tasks:
@@ -96,16 +96,16 @@ class _Pool:
         while busy:
             ready = multiprocessing.connection.wait(list(busy), _POLL_SECONDS)
             done = self._done.value
-            if done != told:
-                advance(done - told)
-                told = done
+            if done != reported:
+                advance(done - reported)
+                reported = done
             for connection in ready:
                 busy.remove(connection)
                 result = self._receive(connection)
                 give(connection)
                 yield result
-        if self._done.value != told:
-            advance(self._done.value - told)
+        if self._done.value != reported:
+            advance(self._done.value - reported)
 
     def _receive(self, connection) -> Any:
         try:
@@ -114,15 +114,15 @@ class _Pool:
             process = self._workers[connection]
             process.join()
             raise UserError(
-                f"a process ended with code {process.exitcode}, as when memory runs"
-                " out: give a smaller --processes, then start the same command again"
+                f"a process ended with code {process.exitcode}, perhaps for lack of"
+                " memory: give a smaller --processes, then start the same command again"
             ) from None
         if kind == "error":
             raise content
         return content
 
     def close(self) -> None:
-        """Ends the processes, after what they hold has been tidied up."""
+        """Stops the processes and waits until they have cleaned up."""
         self._stop.value = 1
         for connection in self._workers:
             connection.close()
@@ -132,7 +132,7 @@ class _Pool:
 
 
 def _work(function, connection, done, stop, parent: int, extra: tuple) -> None:
-    """Body of a process."""
+    """The main function of a child process."""
 
     def advance(count: int) -> None:
         with done.get_lock():
@@ -141,7 +141,7 @@ def _work(function, connection, done, stop, parent: int, extra: tuple) -> None:
     def stopped() -> bool:
         return bool(stop.value) or os.getppid() != parent
 
-    # SIGTERM is sent to whole groups too; the parent tells when to stop.
+    # SIGTERM may go to the whole process group; the parent decides when to stop.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         while True:
@@ -158,5 +158,5 @@ def _work(function, connection, done, stop, parent: int, extra: tuple) -> None:
                 content = "error", RuntimeError(text)
             connection.send(content)
     except (EOFError, ConnectionResetError, BrokenPipeError):
-        # The parent has closed the pipe, or is no more.
+        # The parent has closed the pipe or has ended.
         return

@@ -1,14 +1,13 @@
-"""Every record of a finished store read once: checked, decoded and summed.
+"""Reads every record of a finished store once: checks, decodes and sums it.
 
-Pixel sums come from the images as they are stored, so after JPEG. A row of
-`sums/classes.npy` belongs to one process at a time; those of `sums/ranks.npy`
-are shared between processes under locks. Both are files mapped into memory.
+The pixel sums are those of the stored images, so after JPEG. Each row of
+`sums/classes.npy` is written by one process. The rows of `sums/ranks.npy` are shared
+between processes under locks. Both files are memory-mapped.
 """
 
 import dataclasses
 import hashlib
 import os
-import pathlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -27,26 +26,23 @@ from yosinski_tf.data.store.format import (
 from yosinski_tf.system.errors import UserError
 
 _LOCKS = 64
-# Tasks for each process, so that all end at about the same time.
-_PIECES = 16
-# Above this many images, a sum of bytes may not fit into 32 bits.
+# Tasks per process, so that all processes end at about the same time.
+_TASKS_PER_PROCESS = 16
+# The sum of more bytes may not fit into 32 bits.
 _MOST_SUMMED = (2**32 - 1) // 255
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Task:
-    """Some classes of one split, next to each other."""
+    """Consecutive classes of one part, from `first_row` on."""
 
-    paths: tuple[pathlib.Path, ...]
-    lengths: tuple[int, ...]
-    settings: StoreSettings
-    split: str
-    labels: np.ndarray
+    store: Store
+    part: str
     first_row: int
+    labels: np.ndarray
     file_names: tuple[str, ...]
     digests: np.ndarray
-    sums: pathlib.Path | None
-    compare: bool
+    write_sums: bool
 
 
 def problems_of(
@@ -56,38 +52,40 @@ def problems_of(
     processes: int,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Iterator[str]:
-    """Reads all records of a store and says what is wrong with them.
+    """Reads all records of a store and describes what is wrong with them.
 
     Args:
-      store: The store; labels, names and digests are those that are stored.
-      write_sums: Whether to write the files of pixel sums; if not, those of the
-        classes are compared with what is there.
-      processes: How many read side by side.
+      store: The store, with its files of labels, names and digests.
+      write_sums: Whether to write the files of pixel sums; otherwise the sums of
+        classes are compared with the existing file.
+      processes: Number of parallel processes.
       advance: Called with the number of records just read.
 
     Yields:
       A sentence for each problem.
 
     Raises:
-      UserError: If a file beside the records is missing or of another shape.
+      UserError: If a file beside the records is missing or has another shape.
       OSError: If the sums cannot be written.
     """
-    sums = store.folder / "sums"
     counts = store.class_counts("train")
     if write_sums:
         most = max(int(counts.max()), len(counts))
         if most > _MOST_SUMMED:
             raise UserError(
-                f"{most:,} images of one class or {most:,} classes: wanted"
-                f" {_MOST_SUMMED:,} at most, so that their sums fit into 32 bits"
+                f"sums of pixels need at most {_MOST_SUMMED:,} classes and images of a"
+                f" class, found {most:,}: take a smaller source"
             )
-        _new_sums(sums, len(counts), num_ranks(counts), store.image_size)
-    # Looked at here, where what is wrong with it is told well.
+        _make_sums(store, {"classes": len(counts), "ranks": num_ranks(counts)})
+    # Raises here if the file is damaged, before the processes start.
     store.class_sums()
     locks = tuple(process_pool.context().Lock() for _ in range(_LOCKS))
-    tasks = _tasks(store, processes, sums, not write_sums)
     for problems in process_pool.run_all(
-        _read_back, tasks, processes=processes, advance=advance, extra=(locks,)
+        _read_back,
+        _tasks(store, processes, write_sums),
+        processes=processes,
+        advance=advance,
+        extra=(locks,),
     ):
         yield from problems
 
@@ -97,45 +95,43 @@ def sums_bytes(classes: int, ranks: int, image_size: int) -> int:
     return (classes + min(ranks, RANK_LIMIT)) * image_size**2 * 3 * 4
 
 
-def _new_sums(sums: pathlib.Path, classes: int, ranks: int, size: int) -> None:
-    sums.mkdir(exist_ok=True)
-    for name, rows in (("classes", classes), ("ranks", ranks)):
-        path = sums / f"{name}.npy"
+def _open_sums(task: _Task, name: str) -> np.ndarray:
+    mode = "r+" if task.write_sums else "r"
+    path = task.store.folder / f"sums/{name}.npy"
+    return np.load(path, mmap_mode=mode, allow_pickle=False)
+
+
+def _make_sums(store: Store, rows: dict[str, int]) -> None:
+    size = store.image_size
+    for name, count in rows.items():
+        path = store.folder / f"sums/{name}.npy"
+        path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
-        array = np.lib.format.open_memmap(path, "w+", np.uint32, (rows, size, size, 3))
+        array = np.lib.format.open_memmap(path, "w+", np.uint32, (count, size, size, 3))
         array.flush()
         del array
         with open(path, "r+b") as file:
-            # Writing through a map to a full disk would end the process.
+            # Writing through a memory map to a full disk would kill the process.
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _tasks(
-    store: Store, processes: int, sums: pathlib.Path, compare: bool
-) -> Iterator[_Task]:
-    settings = StoreSettings(store.image_size, store.encoding, store.quality)
-    for split in store.splits:
-        labels = np.asarray(store.labels(split))
-        digests, names = store.digests(split), store.file_names(split)
-        least = max(1, len(labels) // (processes * _PIECES))
-        starts = [0, *(1 + np.flatnonzero(np.diff(labels))).tolist(), len(labels)]
+def _tasks(store: Store, processes: int, write_sums: bool) -> Iterator[_Task]:
+    for part in store.parts:
+        labels = np.asarray(store.labels(part))
+        digests, names = store.digests(part), store.file_names(part)
+        least = max(1, len(labels) // (processes * _TASKS_PER_PROCESS))
         start = 0
-        for stop in starts[1:]:
-            if stop - start < least and stop != len(labels):
-                continue
-            if stop == start:
+        for stop in [*(1 + np.flatnonzero(np.diff(labels))).tolist(), len(labels)]:
+            if stop == start or stop - start < least and stop != len(labels):
                 continue
             yield _Task(
-                store.shard_paths(split),
-                store.splits[split].shard_lengths,
-                settings,
-                split,
-                labels[start:stop],
-                start,
-                tuple(names[start:stop]),
-                np.asarray(digests[start:stop]),
-                sums if split == "train" else None,
-                compare,
+                store=store,
+                part=part,
+                first_row=start,
+                labels=labels[start:stop],
+                file_names=tuple(names[start:stop]),
+                digests=np.asarray(digests[start:stop]),
+                write_sums=write_sums,
             )
             start = stop
 
@@ -147,12 +143,16 @@ def _read_back(
     locks: tuple,
 ) -> list[str]:
     problems = []
-    reader = record_files.Reader(task.paths, task.lengths)
-    sums = _Sums(task, locks) if task.sums else None
+    sums = _Sums(task, locks) if task.part == "train" else None
     previous, rank = -1, 0
     lost: list[tuple[int, str]] = []
-    stop = task.first_row + len(task.labels)
-    for row, record in enumerate(reader.read(task.first_row, stop)):
+    records = record_files.read_range(
+        task.store.shard_paths(task.part),
+        task.store.parts[task.part].shard_lengths,
+        task.first_row,
+        task.first_row + len(task.labels),
+    )
+    for row, record in enumerate(records):
         if stopped():
             raise process_pool.Interrupted
         label = int(task.labels[row])
@@ -160,11 +160,11 @@ def _read_back(
         previous = label
         pixels, problem = None, ""
         if isinstance(record, record_files.DamagedFile):
-            lost.append((task.first_row + row, str(record)))
+            lost.append((row, str(record)))
         else:
             pixels, problem = _check(task, row, record)
         if problem:
-            where = f"{task.split} record {task.first_row + row}"
+            where = f"{task.part} record {task.first_row + row}"
             problems.append(f"{where} ({task.file_names[row]}) {problem}")
         if sums:
             sums.add(label, rank, pixels)
@@ -175,18 +175,18 @@ def _read_back(
 
 
 def _lost(task: _Task, lost: list[tuple[int, str]]) -> Iterator[str]:
-    """One sentence for records next to each other that cannot be read."""
+    """One sentence for each run of consecutive unreadable records."""
     start = 0
     for end in range(1, len(lost) + 1):
         if end < len(lost) and lost[end][0] == lost[end - 1][0] + 1:
             continue
-        first, last = lost[start][0], lost[end - 1][0]
-        name, error = task.file_names[first - task.first_row], lost[start][1]
+        (row, error), last = lost[start], task.first_row + lost[end - 1][0]
+        first, name = task.first_row + row, task.file_names[row]
         if first == last:
-            yield f"{task.split} record {first} ({name}) cannot be read: {error}"
+            yield f"{task.part} record {first} ({name}) cannot be read: {error}"
         else:
             yield (
-                f"{task.split} records {first} to {last}, from {name} on, cannot be"
+                f"{task.part} records {first} to {last}, from {name} on, cannot be"
                 f" read: {error}"
             )
         start = end
@@ -196,33 +196,29 @@ def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, str
     """The pixels of a record, and what is wrong with it."""
     problem = ""
     if hashlib.sha256(record).digest() != task.digests[row].tobytes():
-        problem = "is not what was written: its SHA-256 is another"
+        problem = "is not what was written: its SHA-256 differs"
     try:
         example = tf_example.parse(record)
         label, name = example[LABEL], os.fsdecode(example[FILE_NAME])
-        pixels = decode(example[IMAGE], task.settings)
-    except (UserError, ValueError, KeyError, TypeError) as error:
+        pixels = decode(example[IMAGE], StoreSettings.of(task.store))
+    except (ValueError, KeyError, TypeError) as error:
         return None, problem or f"cannot be decoded: {error}"
     if (label, name) != (int(task.labels[row]), task.file_names[row]):
         problem = problem or (
-            f"has label {label} and name {name!r}, the files beside it say"
-            f" {task.labels[row]} and {task.file_names[row]!r}"
+            f"needs label {task.labels[row]} and name {task.file_names[row]!r} by the"
+            f" files beside it, found {label} and {name!r}"
         )
     return pixels, problem
 
 
 class _Sums:
-    """Adds images to the sums of their classes and ranks."""
+    """Adds images to the sums of their classes and ranks, or checks the sums."""
 
     def __init__(self, task: _Task, locks: tuple):
-        mode = "r" if task.compare else "r+"
-        self._compare, self._locks = task.compare, locks
-        self._classes = np.load(task.sums / "classes.npy", mode, allow_pickle=False)
-        self._ranks = (
-            None
-            if task.compare
-            else np.load(task.sums / "ranks.npy", mode, allow_pickle=False)
-        )
+        self._write, self._locks = task.write_sums, locks
+        self._classes = _open_sums(task, "classes")
+        # The sums of ranks can only be written: a task has not all of their images.
+        self._ranks = _open_sums(task, "ranks") if task.write_sums else ()
         self._label: int | None = None
         self._total: np.ndarray | None = None
         self._problems: list[str] = []
@@ -233,11 +229,12 @@ class _Sums:
             self._close_class()
             self._label, self._total = label, np.zeros(self._classes.shape[1:], "<u4")
         if pixels is None:
-            # There is nothing to compare the sum of this class with.
+            # The sum of this class cannot be checked.
             self._total = None
+            return
         if self._total is not None:
             self._total += pixels
-        if self._ranks is not None and rank < len(self._ranks) and pixels is not None:
+        if rank < len(self._ranks):
             with self._locks[rank % _LOCKS]:
                 self._ranks[rank] += pixels
 
@@ -249,7 +246,7 @@ class _Sums:
     def _close_class(self) -> None:
         if self._total is None:
             return
-        if not self._compare:
+        if self._write:
             self._classes[self._label] = self._total
         elif not np.array_equal(self._classes[self._label], self._total):
             self._problems.append(

@@ -1,7 +1,7 @@
-"""Making one file of a store: the unit of work, of resuming and of Beam.
+"""Makes one file (shard) of a store: the unit of work, of resuming and of Beam.
 
-What a shard holds depends on nothing but its task, so a store is the same bytes
-however many processes or machines make it.
+A shard's content depends on its task alone, so a store has the same bytes however
+many processes or machines make it.
 """
 
 import dataclasses
@@ -18,19 +18,23 @@ import PIL
 from PIL import Image
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.prepare.listing import Images
+from yosinski_tf.data.prepare.listing import ListedImages
 from yosinski_tf.data.prepare.process_pool import Interrupted
 from yosinski_tf.data.store import record_files, tf_example
+from yosinski_tf.data.store.format import DAMAGED_JSON, Store
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import temporary_beside, write_atomically
+
+UNREADABLE = (record_files.DamagedFile, ValueError)
+"""What `read_image` raises for an image that cannot be read."""
 
 
 @dataclasses.dataclass(frozen=True)
 class StoreSettings:
-    """What is done to every image.
+    """How every image is stored.
 
     Attributes:
-      image_size: Height and width to warp to.
+      image_size: Height and width to warp to, pixels.
       encoding: `jpeg` or `raw`.
       quality: JPEG quality, 1..100; None for `raw`.
     """
@@ -39,21 +43,26 @@ class StoreSettings:
     encoding: str
     quality: int | None
 
+    @classmethod
+    def of(cls, store: Store) -> "StoreSettings":
+        """The settings of a finished store."""
+        return cls(store.image_size, store.encoding, store.quality)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ShardTask:
     """One file to make.
 
     Attributes:
-      images: What goes into it.
-      settings: What is done to them.
+      images: The images to store.
+      settings: How to store them.
       path: The file.
-      manifest: The file that says it is done.
-      skip_corrupt: Whether an image that cannot be read is left out; if not, the
-        shard is not made.
+      manifest: The file that says what the shard was made from.
+      skip_corrupt: Whether unreadable images are left out; otherwise the shard is
+        not made.
     """
 
-    images: Images
+    images: ListedImages
     settings: StoreSettings
     path: pathlib.Path
     manifest: pathlib.Path
@@ -61,21 +70,22 @@ class ShardTask:
 
     @functools.cached_property
     def key(self) -> str:
-        """SHA-256, hexadecimal, of all that decides the content of the file."""
-        text = repr((self.images.digest(), self.settings, PIL.__version__))
+        """SHA-256, hexadecimal, of everything that decides the file's content."""
+        settings = dataclasses.astuple(self.settings)
+        text = repr((self.images.digest(), settings, PIL.__version__))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
 class ShardResult:
-    """What became of a shard.
+    """The result of a task, as its manifest stores it.
 
     Attributes:
-      key: That of its task.
+      key: The task's key.
       size: Bytes of the file, 0 if it was not made.
       num_bytes: Bytes of its records.
-      digests: SHA-256 of each record, hexadecimal, one after another.
-      skipped: Row within the shard and reason of every image left out.
+      digests: SHA-256 of each record, hexadecimal, concatenated.
+      skipped: Row within the shard and reason of every unreadable image.
     """
 
     key: str
@@ -86,8 +96,15 @@ class ShardResult:
 
     @property
     def num_records(self) -> int:
-        """Records in the file."""
+        """Number of records in the file."""
         return len(self.digests) // 64
+
+
+def read_image(images: ListedImages, row: int, image_size: int) -> np.ndarray:
+    """Reads one image, uint8 [image_size, image_size, 3]; raises `UNREADABLE`."""
+    name = images.file_names[row]
+    content = images.origin.content(name, images.stamps[row])
+    return decoding.decode_image(content, name, image_size)
 
 
 def encode(pixels: np.ndarray, settings: StoreSettings) -> bytes:
@@ -103,41 +120,41 @@ def decode(data: bytes, settings: StoreSettings) -> np.ndarray:
     """The uint8 pixels [S, S, 3] of an image feature.
 
     Raises:
-      UserError: If it is no image of that size.
+      UserError: If it is not an image of that size.
     """
     size = settings.image_size
     if settings.encoding == "raw":
         if len(data) != 3 * size * size:
-            raise UserError(f"it has {len(data)} bytes of pixels, not 3 x {size}^2")
+            raise UserError(f"needs 3 x {size}^2 bytes of pixels, found {len(data)}")
         return np.frombuffer(data, np.uint8).reshape(size, size, 3)
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             if image.size != (size, size) or image.mode != "RGB":
-                raise UserError(f"it is {image.mode} of {image.size}, not {size}^2 RGB")
+                raise UserError(f"needs {size}^2 RGB, found {image.size} {image.mode}")
             return np.asarray(image)
     except OSError as error:
-        raise UserError(f"it is no readable JPEG ({error})") from None
+        raise UserError(f"not a readable JPEG ({error})") from None
 
 
 def result_of(task: ShardTask) -> ShardResult | None:
-    """What became of a task when it was last worked on, None if it never was."""
+    """The result of an earlier run of this very task, None if there was none."""
     try:
         fields = json.loads(task.manifest.read_text())
         fields["skipped"] = tuple((row, why) for row, why in fields["skipped"])
         result = ShardResult(**fields)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except DAMAGED_JSON:
         return None
     return result if result.key == task.key else None
 
 
 def is_made(task: ShardTask) -> bool:
-    """Whether the file is there, made from the same."""
+    """Whether the task's file exists and was made by this very task."""
     result = result_of(task)
     if result is None or not task.path.is_file():
         return False
-    # An image that was repaired since has changed the key.
-    wanted = task.skip_corrupt or not result.skipped
-    return wanted and result.size == task.path.stat().st_size
+    # Repairing an image changes the key.
+    complete = task.skip_corrupt or not result.skipped
+    return complete and result.size == task.path.stat().st_size
 
 
 def make_shard(
@@ -147,17 +164,12 @@ def make_shard(
 ) -> ShardResult:
     """Reads, warps, encodes and writes the images of one shard.
 
-    The file is there whole or not at all. Images that cannot be read do not end
-    the work: all of them are named in the result.
-
-    Args:
-      task: What to make.
-      advance: Called with the number of images just done.
-      stopped: Asked before every image whether to stop.
+    The file appears complete or not at all. Unreadable images do not end the work;
+    the result names all of them. `advance` and `stopped` are those of `run_all`.
 
     Raises:
-      Interrupted: If it was stopped.
-      OSError: If it cannot be written.
+      Interrupted: If the work was stopped.
+      OSError: If the file cannot be written.
     """
     temporary = temporary_beside(task.path)
     writer = None
@@ -188,21 +200,24 @@ def _write(
 ) -> ShardResult:
     images, settings = task.images, task.settings
     digests, skipped, num_bytes = [], [], 0
-    for row, (label, name) in enumerate(
-        zip(images.labels.tolist(), images.file_names, strict=True)
-    ):
+    for row, label in enumerate(images.labels.tolist()):
         if stopped():
             raise Interrupted
         try:
-            content = images.place.content(row)
-            pixels = decoding.decode_image(content, name, settings.image_size)
-        except (UserError, record_files.DamagedFile, ValueError) as error:
+            pixels = read_image(images, row, settings.image_size)
+        except UNREADABLE as error:
             skipped.append((row, str(error)))
         else:
-            data = encode(pixels, settings)
-            record = tf_example.serialize(data, label, os.fsencode(name))
+            name = os.fsencode(images.file_names[row])
+            record = tf_example.serialize(encode(pixels, settings), label, name)
             writer.write(record)
             digests.append(hashlib.sha256(record).hexdigest())
             num_bytes += len(record)
         advance(1)
-    return ShardResult(task.key, 0, num_bytes, "".join(digests), tuple(skipped))
+    return ShardResult(
+        key=task.key,
+        size=0,
+        num_bytes=num_bytes,
+        digests="".join(digests),
+        skipped=tuple(skipped),
+    )

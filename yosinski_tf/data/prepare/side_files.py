@@ -1,4 +1,4 @@
-"""What stands beside the shards of a store: written, then checked as a whole."""
+"""Writes the files beside a store's shards, then checks and describes the store."""
 
 import dataclasses
 import datetime
@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.counting import counter
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.prepare import read_back, tfds_metadata
 from yosinski_tf.data.prepare.listing import Listing
 from yosinski_tf.data.prepare.shards import ShardResult, ShardTask, StoreSettings
@@ -18,7 +19,7 @@ from yosinski_tf.data.prepare.work_folder import sync_folder
 from yosinski_tf.data.store.format import (
     DESCRIPTION_NAME,
     Store,
-    StoredSplit,
+    StoredPart,
     description,
     fingerprint,
 )
@@ -46,18 +47,19 @@ def write(
     """Writes labels, names, digests and metadata of finished shards.
 
     Returns:
-      The description, not yet written: it is the last file, see `complete`.
+      The store's description. `complete` adds to it and writes it.
 
     Raises:
-      UserError: If a class lost all its images of a split, or a file all its
-        images, because they could not be read.
+      UserError: If all images of a class in one part, or all images of a file, cannot
+        be read.
       OSError: If something cannot be written.
     """
-    splits = {
-        split: _write_split(folder, listing, split, made) for split in listing.splits
-    }
+    parts = {part: _write_part(folder, listing, part, made) for part in listing.parts}
     names = listing.class_names
-    digests = [split.digest for split in splits.values()]
+    families = ilsvrc.families(names)
+    if names == embedded_images.CLASS_NAMES:
+        families = embedded_images.FAMILIES
+    digests = [part.digest for part in parts.values()]
     store = Store(
         folder=folder,
         source=listing.source,
@@ -65,8 +67,8 @@ def write(
         encoding=settings.encoding,
         quality=settings.quality,
         class_names=names,
-        families=_families(names),
-        splits=splits,
+        families=families,
+        parts=parts,
         skipped=tuple(skipped),
         warnings=tuple(warnings),
         side_files={},
@@ -81,45 +83,40 @@ def write(
 
 def complete(
     store: Store, *, processes: int, report: Callable[[int, int], None]
-) -> Store:
-    """Sums the pixels, checking every record, and writes the description.
+) -> None:
+    """Reads every record, sums the pixels, and writes the description.
 
     Raises:
       UserError: If a record is not what was written.
       OSError: If something cannot be written.
     """
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        report(done, store.num_images)
-
     problems = list(
         read_back.problems_of(
-            store, write_sums=True, processes=processes, advance=advance
+            store,
+            write_sums=True,
+            processes=processes,
+            advance=counter(report, store.num_images),
         )
     )
     if problems:
         raise UserError(
             f"{len(problems)} record(s) do not read back as they were written, the"
             f" first: {problems[0]}: the disk or the memory is failing, delete"
-            f" {store.folder.parent} and prepare on another"
+            f" {store.folder.parent} and prepare on another machine"
         )
     files = [path for path in sorted(store.folder.rglob("*")) if path.is_file()]
-    shards = {path for split in store.splits for path in store.shard_paths(split)}
+    shards = {path for part in store.parts for path in store.shard_paths(part)}
     side = {
         path.relative_to(store.folder).as_posix(): file_digest(path)
         for path in files
         if path not in shards
     }
-    store = dataclasses.replace(store, side_files=side)
     for path in files:
         with open(path, "rb") as file:
             os.fsync(file.fileno())
+    store = dataclasses.replace(store, side_files=side)
     write_atomically(store.folder / DESCRIPTION_NAME, description(store))
     sync_folder(store.folder)
-    return store
 
 
 def file_digest(path: pathlib.Path) -> str:
@@ -128,19 +125,19 @@ def file_digest(path: pathlib.Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write_split(
+def _write_part(
     folder: pathlib.Path,
     listing: Listing,
-    split: str,
+    part: str,
     made: Sequence[tuple[ShardTask, ShardResult]],
-) -> StoredSplit:
+) -> StoredPart:
     labels, names, digests, lengths, num_bytes = [], [], [], [], 0
     for task, result in made:
-        if task.images.split != split:
+        if task.images.part != part:
             continue
-        gone = {row for row, _ in result.skipped}
-        kept = np.array([r for r in range(len(task.images)) if r not in gone], int)
-        if not len(kept):
+        skipped = {row for row, _ in result.skipped}
+        kept = [row for row in range(len(task.images)) if row not in skipped]
+        if not kept:
             raise UserError(
                 f"no image of {task.path.name} can be read, the first is"
                 f" {task.images.file_names[0]}: repair the source"
@@ -154,33 +151,26 @@ def _write_split(
     counts = np.bincount(all_labels, minlength=len(listing.class_names))
     if not counts.all():
         raise UserError(
-            f"no {split} image of class"
+            f"no {part} image of class"
             f" {listing.class_names[int(np.argmin(counts))]!r} can be read: repair the"
             " source, or remove the class"
         )
     joined = b"".join(digests)
     rows = np.frombuffer(joined, np.uint8).reshape(-1, 32)
-    _save(folder / f"labels/{split}.npy", all_labels.astype(np.int32))
-    _save(folder / f"digests/{split}.npy", rows)
     text = b"".join(os.fsencode(name) + b"\n" for name in names)
-    _write(folder / f"file_names/{split}.txt", text)
-    return StoredSplit(
-        split, tuple(lengths), num_bytes, hashlib.sha256(joined).hexdigest()
-    )
+    _write(folder / f"labels/{part}.npy", _npy(all_labels.astype(np.int32)))
+    _write(folder / f"digests/{part}.npy", _npy(rows))
+    _write(folder / f"file_names/{part}.txt", text)
+    digest = hashlib.sha256(joined).hexdigest()
+    return StoredPart(part, tuple(lengths), num_bytes, digest)
 
 
-def _save(path: pathlib.Path, array: np.ndarray) -> None:
+def _npy(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    _write(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _write(path: pathlib.Path, data: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, data)
-
-
-def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
-    if names == motifs.CLASS_NAMES:
-        return motifs.FAMILIES
-    return ilsvrc.families(names)

@@ -1,15 +1,18 @@
-"""What a source promises, against what was found in it."""
+"""Compares what a source holds with what it promises."""
 
 import re
 
 import numpy as np
 
-from yosinski_tf.data.prepare.listing import Images, Listing
+from yosinski_tf.data.prepare.listing import ListedImages, Listing
+from yosinski_tf.data.sources.image_set import check_labels
 from yosinski_tf.experiment import ilsvrc
-from yosinski_tf.system.errors import UserError
 
-# Of the 1000 training classes of ILSVRC2012; every validation class has 50.
-_SMALLEST_CLASS, _LARGEST_CLASS, _VALIDATION_CLASS = 732, 1300, 50
+# Number of images of ILSVRC2012, and the least and most of a class.
+_ILSVRC2012 = {
+    "train": ("training", ilsvrc.NUM_TRAIN_IMAGES, 732, 1300),
+    "validation": ("validation", ilsvrc.NUM_VALIDATION_IMAGES, 50, 50),
+}
 _WORDNET_PREFIX = re.compile(r"(n\d{8})_")
 
 
@@ -17,17 +20,13 @@ def check(listing: Listing) -> list[str]:
     """Compares counts, order of classes and names with what is known.
 
     Returns:
-      A sentence for everything that is not as promised, to warn with.
+      A warning for everything that differs from what the source promises.
 
     Raises:
       UserError: If there are fewer than two classes, or a class has no image in
-        one of the splits.
+        one of the parts.
     """
     names = listing.class_names
-    if len(names) < 2:
-        raise UserError(
-            f"source {listing.source} has {len(names)} class(es): wanted at least 2"
-        )
     warnings = []
     if listing.absent:
         warnings.append(
@@ -35,47 +34,39 @@ def check(listing: Listing) -> list[str]:
             f" that {listing.source} names have no image and are left out, the first"
             f" is {listing.absent[0]!r}"
         )
-    for split, images in listing.splits.items():
-        counts = np.bincount(images.labels, minlength=len(names))
-        if missing := np.flatnonzero(counts == 0).tolist():
-            raise UserError(
-                f"source {listing.source} has no {split} image of {len(missing)} of"
-                f" {len(names)} classes, the first is {names[missing[0]]!r}: wanted"
-                " at least one of every class; add some or remove the class"
-            )
-        promised = listing.promised.get(split, len(images))
-        warnings += _difference(f"{split} images", len(images), promised)
+    for part, images in listing.parts.items():
+        check_labels(listing.source, part, images.labels, names)
+        promised = listing.promised.get(part, len(images))
+        warnings += _difference(f"{part} images", len(images), promised)
     known = ilsvrc.class_families()
     if set(names) <= set(known) and list(names) != sorted(names):
         warnings.append(
-            "the classes are WordNet ids, but not in their order, which is that of"
-            " the class index in ImageNet"
+            "the classes are WordNet ids, but not in their order, which is the order"
+            " of the class index in ImageNet"
         )
     if {*names, *listing.absent} == set(known):
         warnings += _imagenet(listing)
     if set(names) <= set(known):
-        warnings += _other_names(names, listing.splits["train"])
+        warnings += _other_names(names, listing.parts["train"])
     return warnings
 
 
 def _imagenet(listing: Listing) -> list[str]:
-    train, validation = listing.splits["train"], listing.splits["validation"]
-    warnings = _difference(
-        "ImageNet training images", len(train), ilsvrc.NUM_TRAIN_IMAGES
-    )
-    warnings += _difference(
-        "ImageNet validation images", len(validation), ilsvrc.NUM_VALIDATION_IMAGES
-    )
-    counts = np.bincount(train.labels)
-    warnings += _classes(
-        listing, (counts < _SMALLEST_CLASS) | (counts > _LARGEST_CLASS), counts,
-        f"{_SMALLEST_CLASS} to {_LARGEST_CLASS} training images",
-    )  # fmt: skip
-    counts = np.bincount(validation.labels)
-    return warnings + _classes(
-        listing, counts != _VALIDATION_CLASS, counts,
-        f"{_VALIDATION_CLASS} validation images",
-    )  # fmt: skip
+    warnings = []
+    for part, (word, total, least, most) in _ILSVRC2012.items():
+        labels = listing.parts[part].labels
+        warnings += _difference(f"ImageNet {word} images", len(labels), total)
+        counts = np.bincount(labels)
+        wrong = (counts < least) | (counts > most)
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            promised = f"{least} to {most}" if least < most else f"{most}"
+            warnings.append(
+                f"{wrong.sum():,} class(es) do not have the {promised} {word} images of"
+                f" ImageNet, the first is {listing.class_names[first]} with"
+                f" {counts[first]:,}"
+            )
+    return warnings
 
 
 def _difference(what: str, found: int, promised: int) -> list[str]:
@@ -88,20 +79,8 @@ def _difference(what: str, found: int, promised: int) -> list[str]:
     ]
 
 
-def _classes(
-    listing: Listing, wrong: np.ndarray, counts: np.ndarray, promised: str
-) -> list[str]:
-    if not wrong.any():
-        return []
-    first = int(np.argmax(wrong))
-    return [
-        f"{wrong.sum():,} classes have not the {promised} of ImageNet, the first is"
-        f" {listing.class_names[first]} with {counts[first]:,}"
-    ]
-
-
-def _other_names(names: tuple[str, ...], images: Images) -> list[str]:
-    """Images that are named after another class than theirs."""
+def _other_names(names: tuple[str, ...], images: ListedImages) -> list[str]:
+    """Warns about images whose names belong to another class."""
     wrong = []
     for label, name in zip(images.labels.tolist(), images.file_names, strict=True):
         match = _WORDNET_PREFIX.match(name, name.rfind("/") + 1)
@@ -110,6 +89,6 @@ def _other_names(names: tuple[str, ...], images: Images) -> list[str]:
     if not wrong:
         return []
     return [
-        f"{len(wrong):,} training images are named after another class than theirs,"
-        f" the first is {wrong[0][0]} of class {wrong[0][1]}"
+        f"{len(wrong):,} training image(s) have the name of another class, the first"
+        f" is {wrong[0][0]} of class {wrong[0][1]}"
     ]

@@ -1,7 +1,7 @@
-"""The records of a prepared TensorFlow Datasets folder, listed by class.
+"""The records of a prepared TensorFlow Datasets data set, listed by class.
 
-TensorFlow Datasets shuffles records when it prepares them, so they are read once
-for their labels and names here, and a second time where they belong.
+TensorFlow Datasets shuffles records when it prepares them. So they are read once here
+for their labels and names, and again when they are stored in their order.
 """
 
 import dataclasses
@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from yosinski_tf.data.prepare.listing import Images, Listing, Records
+from yosinski_tf.data.prepare.listing import ImageRecords, ListedImages, Listing
+from yosinski_tf.data.sources.image_set import check_label_range
 from yosinski_tf.data.sources.tfds_folder import TfdsFolder
 from yosinski_tf.data.store import record_files, tf_example
-from yosinski_tf.data.store.format import SPLITS
+from yosinski_tf.data.store.format import PARTS
 from yosinski_tf.system.errors import UserError
 
 _NAME_FEATURES = ("file_name", "filename", "image/filename")
@@ -25,89 +26,76 @@ _BATCH = 64
 
 def list_tfds(
     folder: TfdsFolder,
-    work: pathlib.Path | None = None,
+    notes: pathlib.Path | None = None,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Listing:
     """Lists a prepared data set.
 
-    Images of a class are sorted by file name where the data set has such a
-    feature, as ImageNet does, whose lists have that order; otherwise they keep
-    the order in which they were prepared. Classes without any image are left out
-    and the others numbered through.
+    Images of a class are sorted by file name if the data set has such a feature, as
+    ImageNet has; this is the order of ImageNet's own lists. Otherwise they keep the
+    order in which they were prepared. Classes without images are left out and the
+    other classes are renumbered.
 
-    Args:
-      folder: The data set.
-      work: Where to keep the lists for the next time; None for nowhere.
-      advance: Called with the number of records just read.
+    The lists are kept in the folder `notes`, if it is given, for the next time.
 
     Raises:
-      UserError: If its files are damaged, or of a format without places.
+      UserError: If its files are damaged, or are neither TFRecord nor ArrayRecord.
     """
     format_name = folder.builder.info.file_format.value
     if format_name not in ("array_record", "tfrecord"):
         raise UserError(
-            f"tfds:{folder.name} is stored as {format_name}: wanted array_record or"
-            " tfrecord; prepare it as one of them"
+            f"tfds:{folder.name} needs files of array_record or tfrecord, found"
+            f" {format_name}: prepare it in one of these formats"
         )
-    splits, promised = {}, {}
-    for split in SPLITS:
-        name = {"train": "train", "validation": folder.validation_split}[split]
-        info = folder.builder.info.splits[name]
+    parts, promised = {}, {}
+    for part in PARTS:
+        split = folder.split(part)
+        info = folder.builder.info.splits[split]
         paths = tuple(os.fspath(path) for path in info.filepaths)
-        promised[split] = info.num_examples
+        promised[part] = info.num_examples
         try:
             times = [os.stat(path).st_mtime_ns for path in paths]
             sizes = [os.stat(path).st_size for path in paths]
         except OSError as error:
-            raise folder.damaged(name, f"{error.filename} is not there") from None
+            raise folder.damaged(split, f"no file {error.filename}") from None
         identity = repr((folder.image, folder.label, paths, times, sizes))
         key = hashlib.sha256(identity.encode()).hexdigest()
-        kept = work / f"listing-{split}-{key[:16]}.npz" if work else None
+        kept = notes / f"listing-{part}-{key[:16]}.npz" if notes else None
         if kept and kept.is_file():
             with np.load(kept, allow_pickle=False) as arrays:
                 columns = dict(arrays)
             advance(info.num_examples)
         else:
-            columns = _read(folder, name, paths, advance)
+            columns = _read(folder, split, paths, advance)
             if kept:
-                _keep(kept, columns)
-        splits[split] = _images(folder, split, paths, times, columns)
-    used = np.unique(np.concatenate([images.labels for images in splits.values()]))
+                temporary = kept.with_name("listing.part.npz")
+                np.savez(temporary, **columns)
+                os.replace(temporary, kept)
+        parts[part] = _images(folder, part, paths, times, columns)
+    used = np.unique(np.concatenate([images.labels for images in parts.values()]))
     names = folder.class_names
-    for split, images in splits.items():
+    for part, images in parts.items():
         labels = np.searchsorted(used, images.labels).astype(np.int32)
-        splits[split] = dataclasses.replace(images, labels=labels)
+        parts[part] = dataclasses.replace(images, labels=labels)
     return Listing(
-        f"tfds:{folder.name}",
-        tuple(names[label] for label in used.tolist()),
-        splits,
-        promised,
-        tuple(name for label, name in enumerate(names) if label not in used),
+        source=f"tfds:{folder.name}",
+        class_names=tuple(names[label] for label in used.tolist()),
+        parts=parts,
+        promised=promised,
+        absent=tuple(name for label, name in enumerate(names) if label not in used),
     )
-
-
-def _keep(path: pathlib.Path, columns: dict[str, np.ndarray]) -> None:
-    temporary = path.with_name("listing.part.npz")
-    np.savez(temporary, **columns)
-    os.replace(temporary, path)
 
 
 def _images(
     folder: TfdsFolder,
-    split: str,
+    part: str,
     paths: tuple[str, ...],
     times: list[int],
     columns: dict[str, np.ndarray],
-) -> Images:
+) -> ListedImages:
     labels, places = columns["labels"], columns["places"]
-    wrong = labels[(labels < 0) | (labels >= len(folder.class_names))]
-    if wrong.size:
-        raise UserError(
-            f"tfds:{folder.name} has the label {wrong[0]} in split {split}: wanted 0"
-            f" to {len(folder.class_names) - 1}; it has images without a class,"
-            " choose another data set"
-        )
-    # Names of any bytes, each ended by a NUL.
+    check_label_range(f"tfds:{folder.name}", part, labels, len(folder.class_names))
+    # Names are any bytes, each followed by a NUL.
     names = columns["names"].tobytes().split(b"\0")[:-1]
     if names:
         rows = range(len(labels))
@@ -115,17 +103,22 @@ def _images(
         file_names = tuple(os.fsdecode(names[i]) for i in order)
     else:
         order = np.argsort(labels, kind="stable")
-        file_names = tuple(f"{split}/{i}" for i in order.tolist())
+        file_names = tuple(f"{part}/{i}" for i in order.tolist())
     stamps = np.column_stack([places, np.array(times, np.int64)[places[:, 0]]])
     tfrecord = folder.builder.info.file_format.value == "tfrecord"
-    place = Records(folder.image, paths, tfrecord, stamps[order])
-    return Images(split, labels[order], file_names, place)
+    return ListedImages(
+        part=part,
+        labels=labels[order],
+        file_names=file_names,
+        stamps=stamps[order],
+        origin=ImageRecords(folder.image, paths, tfrecord),
+    )
 
 
 def _read(
     folder: TfdsFolder, split: str, paths: tuple[str, ...], advance: Callable
 ) -> dict[str, np.ndarray]:
-    """Labels, places and names of all records, in the order they are stored in."""
+    """Labels, places and names of all records, in their stored order."""
     info = folder.builder.info
     lengths = info.splits[split].shard_lengths
     named = next((n for n in _NAME_FEATURES if n in info.features), None)
@@ -148,7 +141,7 @@ def _read(
             raise folder.damaged(split, f"{path}: {error}") from None
         advance(found % _BATCH)
         if found != lengths[file]:
-            what = f"{path} has {found} of {lengths[file]} records"
+            what = f"{path} needs {lengths[file]} records, found {found}"
             raise folder.damaged(split, what)
     joined = b"".join(name + b"\0" for name in names)
     return {
@@ -166,7 +159,7 @@ def _array_records(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _tfrecords(path: str) -> Iterator[tuple[int, bytes]]:
-    # TensorFlow's own reader, since it verifies checksums.
+    # TensorFlow's own reader, because it verifies checksums.
     import tensorflow as tf
 
     offset = 0

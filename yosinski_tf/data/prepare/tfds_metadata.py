@@ -1,4 +1,4 @@
-"""The files by which TensorFlow Datasets knows a store as its own."""
+"""The files that make a store a TensorFlow Datasets data set."""
 
 import numpy as np
 
@@ -21,12 +21,12 @@ def write(store: Store) -> None:
         features=_features(store),
         split_infos=[
             tfds.core.SplitInfo(
-                name=split.name,
-                shard_lengths=list(split.shard_lengths),
-                num_bytes=split.num_bytes,
-                filename_template=template.replace(split=split.name),
+                name=part.name,
+                shard_lengths=list(part.shard_lengths),
+                num_bytes=part.num_bytes,
+                filename_template=template.replace(split=part.name),
             )
-            for split in store.splits.values()
+            for part in store.parts.values()
         ],
         version=_VERSION,
         check_data=False,
@@ -37,25 +37,25 @@ def write(store: Store) -> None:
 
 
 def problems(store: Store) -> list[str]:
-    """What is wrong with them, in sentences."""
+    """What is wrong with these files, a sentence for each problem."""
     import tensorflow_datasets as tfds
 
     try:
-        info = tfds.builder_from_directory(store.folder).info
-        found = {
-            name: tuple(split.shard_lengths) for name, split in info.splits.items()
+        builder = tfds.builder_from_directory(store.folder)
+        lengths = {
+            name: tuple(split.shard_lengths)
+            for name, split in builder.info.splits.items()
         }
-        names = tuple(info.features[LABEL].names)
-        source = tfds.builder_from_directory(store.folder).as_data_source("train")
-        first = source[0]
-    # The library meets damaged files with errors of many types.
+        names = tuple(builder.info.features[LABEL].names)
+        first = builder.as_data_source("train")[0]
+    # The library raises errors of many types for damaged files.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         return [
             f"TensorFlow Datasets cannot open it ({type(error).__name__}: {reason})"
         ]
     wrong = []
-    if found != {name: s.shard_lengths for name, s in store.splits.items()}:
+    if lengths != {name: part.shard_lengths for name, part in store.parts.items()}:
         wrong.append("dataset_info.json has other numbers of records than store.json")
     if names != store.class_names:
         wrong.append("label.labels.txt has other classes than store.json")

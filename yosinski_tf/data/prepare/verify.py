@@ -1,4 +1,4 @@
-"""Everything in a store read again, and what is wrong with it."""
+"""Reads everything in a store again and describes what is wrong with it."""
 
 import hashlib
 import pathlib
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from yosinski_tf.data.counting import counter
 from yosinski_tf.data.prepare import read_back, tfds_metadata
 from yosinski_tf.data.prepare.side_files import file_digest
 from yosinski_tf.data.store import record_files
@@ -17,39 +18,31 @@ def verify(
     folder: pathlib.Path,
     *,
     processes: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: Callable[[int, int], None] | None = None,
 ) -> Iterator[str]:
     """Reads every record and every other file of a store.
 
     Every record must be readable, have the SHA-256 that was stored when it was
-    written, decode to an image of the right size and agree with the labels and
-    names beside it; the sums of every class must be those of its images.
-
-    Args:
-      folder: The store.
-      processes: How many read side by side.
-      report: Told how many of how many records are read.
+    written, decode to an image of the right size and agree with the stored labels and
+    names. The stored sum of every class must be the sum of its images. `report` is
+    called with the number of records read and the total.
 
     Yields:
-      A sentence for each problem, with its place; none if all is well.
+      A sentence for each problem, with its place.
 
     Raises:
-      UserError: If it is no store, or its description cannot be read.
+      UserError: If it is not a store, or its description cannot be read.
     """
     store = open_store(folder)
     yield from _files(store)
     yield from _shards(store)
     try:
         yield from _tables(store)
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            report(done, store.num_images)
-
         yield from read_back.problems_of(
-            store, write_sums=False, processes=processes, advance=advance
+            store,
+            write_sums=False,
+            processes=processes,
+            advance=counter(report, store.num_images),
         )
     except UserError as error:
         yield str(error)
@@ -60,19 +53,19 @@ def _files(store: Store) -> Iterator[str]:
     for name, digest in store.side_files.items():
         path = store.folder / name
         if not path.is_file():
-            yield f"{name} is not there"
+            yield f"{name} is missing"
         elif file_digest(path) != digest:
-            yield f"{name} is not what was written: its SHA-256 is another"
-    known = {path for split in store.splits for path in store.shard_paths(split)}
+            yield f"{name} is not what was written: its SHA-256 differs"
+    known = {path for part in store.parts for path in store.shard_paths(part)}
     for path in sorted(store.folder.glob("*array_record*")):
         if path not in known:
             yield f"{path.name} does not belong to the store"
 
 
 def _shards(store: Store) -> Iterator[str]:
-    for name, split in store.splits.items():
+    for name, part in store.parts.items():
         for path, length in zip(
-            store.shard_paths(name), split.shard_lengths, strict=True
+            store.shard_paths(name), part.shard_lengths, strict=True
         ):
             try:
                 found = record_files.num_records(str(path))
@@ -80,22 +73,20 @@ def _shards(store: Store) -> Iterator[str]:
                 yield f"{path.name} cannot be opened: {error}"
                 continue
             if found != length:
-                yield f"{path.name} has {found:,} records, wanted {length:,}"
+                yield f"{path.name} needs {length:,} records, found {found:,}"
 
 
 def _tables(store: Store) -> Iterator[str]:
     classes = len(store.class_names)
-    for split in store.splits:
-        labels = np.asarray(store.labels(split))
-        if (np.diff(labels) < 0).any():
-            row = int(np.argmax(np.diff(labels) < 0)) + 1
-            yield f"labels/{split}.npy is not ordered by class at record {row}"
-        if labels.min() < 0 or labels.max() >= classes:
-            yield f"labels/{split}.npy has labels that are not 0 to {classes - 1}"
-        digest = hashlib.sha256(np.ascontiguousarray(store.digests(split))).hexdigest()
-        if digest != store.splits[split].digest:
-            yield f"digests/{split}.npy is not that of store.json"
-    digests = [split.digest for split in store.splits.values()]
-    made = fingerprint(store.image_size, store.class_names, digests)
-    if made != store.fingerprint:
+    for name, part in store.parts.items():
+        labels = np.asarray(store.labels(name))
+        if (np.diff(labels, prepend=0, append=classes - 1) < 0).any():
+            raise store.damaged(
+                f"labels/{name}.npy needs ascending labels from 0 to {classes - 1}"
+            )
+        digest = hashlib.sha256(np.ascontiguousarray(store.digests(name))).hexdigest()
+        if digest != part.digest:
+            yield f"digests/{name}.npy does not have the digest of store.json"
+    digests = [part.digest for part in store.parts.values()]
+    if store.fingerprint != fingerprint(store.image_size, store.class_names, digests):
         yield "the fingerprint in store.json is not that of its content"

@@ -1,56 +1,43 @@
-"""Every source of images behind one function.
+"""Loads and describes every kind of image source, by its name.
 
-Not in the paper, which knows one data set, ILSVRC2012: a source is named by a
-short text, and all of them give the same `ImageSet`.
+Not in the paper, which uses one data set, ILSVRC2012.
 """
 
 import dataclasses
 import functools
 import re
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.counting import counter
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.sources import folder, tfds_folder
 from yosinski_tf.data.sources.image_set import (
     ImageSet,
-    half_view,
     make_image_set,
     stored_image_set,
 )
 from yosinski_tf.data.sources.memory_check import check_memory
+from yosinski_tf.data.sources.source_spec import check_option, split_spec
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.system.errors import UserError
 
-__all__ = [
-    "Description",
-    "ImageSet",
-    "describe",
-    "half_view",
-    "known_sources",
-    "load",
-    "open_stored",
-]
-
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
-_EMBEDDED_TRAIN = 300
-_EMBEDDED_VALIDATION = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What is known of a data set before an image is read.
+    """What is known about a data set before an image is read.
 
     Attributes:
       name: The source as given.
       class_names: Names in the order of the class index.
       families: `natural` or `manmade` for each class, or None if not known.
       num_images: Training and validation images together.
-      stored: Whether the images stay in a store, of which a study holds no copy.
+      stored: Whether the images stay in a store, so that a study keeps no copy.
     """
 
     name: str
@@ -60,38 +47,27 @@ class Description:
     stored: bool = False
 
 
-class _Source(Protocol):
-    class_names: tuple[str, ...]
-
-    @property
-    def num_images(self) -> int: ...
-
-    def read(
-        self, part: str, image_size: int, advance: Callable[[int], None]
-    ) -> tuple[np.ndarray, np.ndarray]: ...
-
-
 class _Embedded:
-    """The data set drawn by the program itself, `motifs`."""
+    """The images that the program draws, read like those of a `Folder`."""
 
-    class_names = motifs.CLASS_NAMES
+    class_names = embedded_images.CLASS_NAMES
 
     def __init__(self, seed: int):
         self._seed = seed
+        counts = embedded_images.TRAIN_PER_CLASS, embedded_images.VALIDATION_PER_CLASS
+        self._counts = counts
 
     @property
     def num_images(self) -> int:
-        """Training and validation images together."""
-        return len(self.class_names) * (_EMBEDDED_TRAIN + _EMBEDDED_VALIDATION)
+        return len(self.class_names) * sum(self._counts)
 
     @functools.cached_property
-    def _drawn(self) -> motifs.EmbeddedImages:
-        return motifs.generate(self._seed, _EMBEDDED_TRAIN, _EMBEDDED_VALIDATION)
+    def _drawn(self) -> embedded_images.EmbeddedImages:
+        return embedded_images.generate(self._seed, *self._counts)
 
     def read(
         self, part: str, image_size: int, advance: Callable[[int], None]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The images of `train` or `validation`, class by class, warped."""
         images = getattr(self._drawn, f"{part}_images")
         if images.shape[1] != image_size:
             warped = (decoding.warp(Image.fromarray(i), image_size) for i in images)
@@ -101,7 +77,7 @@ class _Embedded:
 
 
 def known_sources() -> str:
-    """The forms a source may be given in, for error messages and help texts."""
+    """The forms of a source, for error messages and help texts."""
     return (
         "embedded or embedded:SEED (images the program draws), folder:DIR (a folder"
         " per class), tfds:NAME (prepared by TensorFlow Datasets), or store:DIR"
@@ -110,13 +86,14 @@ def known_sources() -> str:
 
 
 def open_stored(spec: str) -> Store | None:
-    """The store that a source names, None if it names none.
+    """Opens the store that a source names; None for a source of another kind.
 
     Raises:
-      UserError: If it is not there, incomplete, damaged or of another version.
+      UserError: If the store does not exist, is incomplete or damaged, or is of
+        another format version.
     """
-    kind, _, folder = spec.partition(":")
-    return open_store(folder) if kind == "store" and folder else None
+    kind, folder_name = split_spec(spec)
+    return open_store(folder_name) if kind == "store" and folder_name else None
 
 
 def describe(
@@ -126,20 +103,24 @@ def describe(
     data_dir: str | None = None,
     held_out: float | None = None,
 ) -> Description:
-    """Finds a data set and names its classes, reading no image.
+    """Finds a data set and reads its class names, but no image.
 
-    Args:
-      spec: As for `load`, and so are the others.
+    The arguments are those of `load`; without `image_size` a store may have any size.
 
     Raises:
-      UserError: If the source is unknown, not there or incomplete, or a store of
+      UserError: If the source is unknown, missing or incomplete, or a store of
         another image size.
     """
     _check_options(spec, data_dir, held_out)
     if store := open_stored(spec):
         _check_size(store, image_size or store.image_size)
-        names, families = store.class_names, store.families
-        return Description(spec, names, families, store.num_images, stored=True)
+        return Description(
+            name=spec,
+            class_names=store.class_names,
+            families=store.families,
+            num_images=store.num_images,
+            stored=True,
+        )
     source = _open(spec, data_dir, held_out, 0)
     names = source.class_names
     return Description(spec, names, _families(names), source.num_images)
@@ -157,84 +138,71 @@ def load(
 ) -> ImageSet:
     """Loads a data set into memory, every image warped to one size.
 
-    Images of a store are not loaded: they are read when they are asked for.
+    The images of a store are not loaded; training reads them batch by batch.
 
     Args:
       spec: `embedded`, `embedded:SEED`, `folder:DIR` (see `folder.open_folder`),
-        `tfds:NAME` (see `tfds_source.open_tfds`), or `store:DIR` (see
-        `store_format`). Images of `embedded`, `folder` and `store` are ordered
-        by class, those of `tfds` as they are stored.
-      image_size: Height and width in pixels; aspect ratio is ignored, as in the
-        paper. See `decoding` for how images are resized.
+        `tfds:NAME` (see `tfds_folder.open_tfds`), or `store:DIR`. TFDS images keep
+        their stored order, all others are ordered by class.
+      image_size: Height and width in pixels, see `decoding`.
       data_dir: Where TensorFlow Datasets prepared its data; `tfds` only.
-      held_out: Fraction of each class that becomes the validation part, for a
-        folder that has none.
-      held_out_seed: Which images those are.
-      progress: Called now and then with the number of images done and of all.
-      available_bytes: Memory that is free; None to ask the system.
+      held_out: Fraction of each class to hold out for validation; `folder` only.
+      held_out_seed: Decides which images are held out.
+      progress: Called with the number of images done and the total.
+      available_bytes: Free memory; None to ask the system.
 
     Raises:
-      UserError: If the source is unknown, not there, incomplete, damaged, too
-        large for the memory, or a store of another image size.
+      UserError: If the source is unknown, missing, incomplete, damaged, too large
+        for the memory, or a store of another image size.
     """
     if image_size < 1:
-        raise UserError(f"image size {image_size}: wanted at least 1 pixel")
+        raise UserError(f"images need a size of at least 1 pixel, found {image_size}")
     _check_options(spec, data_dir, held_out)
     if store := open_stored(spec):
         _check_size(store, image_size)
         return stored_image_set(store)
     source = _open(spec, data_dir, held_out, held_out_seed)
-    total, done = source.num_images, 0
-    check_memory(total, image_size, available_bytes)
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
-    train = source.read("train", image_size, advance)
-    validation = source.read("validation", image_size, advance)
+    check_memory(source.num_images, image_size, available_bytes)
+    advance = counter(progress, source.num_images)
     names = source.class_names
-    return make_image_set(spec, names, _families(names), train, validation)
+    return make_image_set(
+        name=spec,
+        class_names=names,
+        families=_families(names),
+        train=source.read("train", image_size, advance),
+        validation=source.read("validation", image_size, advance),
+    )
 
 
 def _check_size(store: Store, image_size: int) -> None:
-    if store.image_size != image_size:
-        size = store.image_size
+    size = store.image_size
+    if size != image_size:
         raise UserError(
-            f"the store {store.folder} holds images of {size} x {size} pixels, wanted"
-            f" {image_size} x {image_size}: leave out --image_size, or prepare a store"
-            " of that size"
+            f"--image_size={image_size} needs a store of that size, found images of"
+            f" {size} x {size} pixels in the store {store.folder}: leave out"
+            " --image_size, or prepare a store of that size"
         )
 
 
 def _families(names: tuple[str, ...]) -> tuple[str, ...] | None:
-    # Prepared for TensorFlow Datasets, the embedded classes are still known.
-    return motifs.FAMILIES if names == motifs.CLASS_NAMES else None
+    # The embedded classes are also recognised in a prepared TFDS data set.
+    return embedded_images.FAMILIES if names == embedded_images.CLASS_NAMES else None
 
 
 def _check_options(spec: str, data_dir: str | None, held_out: float | None) -> None:
-    # Refused, not ignored: the numbers would not be what the user meant.
-    for name, value, kind in (
-        ("--held_out", held_out, "folder:"),
-        ("--data_dir", data_dir, "tfds:"),
-    ):
-        if value is not None and not spec.startswith(kind):
-            raise UserError(
-                f"data {spec!r} takes no {name}, got {value}: leave it out, or"
-                f" choose a source {kind}..."
-            )
+    kind, _ = split_spec(spec)
+    check_option(spec, "held_out", held_out, kind == "folder", "folder:DIR")
+    check_option(spec, "data_dir", data_dir, kind == "tfds", "tfds:NAME")
 
 
 def _open(
     spec: str, data_dir: str | None, held_out: float | None, held_out_seed: int
-) -> _Source:
+) -> folder.Folder | tfds_folder.TfdsFolder | _Embedded:
     if match := _EMBEDDED.fullmatch(spec):
         return _Embedded(int(match[1] or 0))
-    kind, _, rest = spec.partition(":")
+    kind, rest = split_spec(spec)
     if kind == "folder":
         return folder.open_folder(rest, held_out, held_out_seed)
     if kind == "tfds" and rest:
         return tfds_folder.open_tfds(rest, data_dir)
-    raise UserError(f"unknown data {spec!r}: wanted {known_sources()}")
+    raise UserError(f"unknown data {spec!r}: give one of {known_sources()}")

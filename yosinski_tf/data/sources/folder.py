@@ -1,10 +1,10 @@
-"""Images from a folder tree: one folder per class."""
+"""Images from a folder tree with one folder per class."""
 
 import dataclasses
 import os
 import pathlib
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from yosinski_tf.system.errors import UserError
 
 _SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
 _FORM = (
-    "wanted DIR/train/CLASS/* and DIR/val/CLASS/*, or DIR/CLASS/* with a"
+    "give DIR with DIR/train/CLASS/* and DIR/val/CLASS/*, or DIR with DIR/CLASS/* and"
     " --held_out=SHARE"
 )
 
@@ -25,7 +25,7 @@ class Folder:
     Attributes:
       class_names: The class folders' names, sorted.
       train: Paths of the training images of each class, sorted by file name.
-      validation: The same for validation.
+      validation: Paths of the validation images of each class.
     """
 
     class_names: tuple[str, ...]
@@ -35,30 +35,34 @@ class Folder:
     @property
     def num_images(self) -> int:
         """Training and validation images together."""
-        return sum(len(files) for files in self.train + self.validation)
+        return sum(len(paths) for paths in self.train + self.validation)
+
+    def files(self, part: str) -> tuple[list[str], np.ndarray]:
+        """Paths and labels, int32 [N], of a part, class by class."""
+        classes = getattr(self, part)
+        counts = [len(paths) for paths in classes]
+        labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
+        return [path for paths in classes for path in paths], labels
 
     def read(
         self, part: str, image_size: int, advance: Callable[[int], None]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Reads the images of one part, class by class, files sorted by name.
+        """Reads the images of a part, class by class, files sorted by name.
 
         Args:
           part: `train` or `validation`.
-          image_size: Height and width to warp them to.
+          image_size: Height and width to warp them to, pixels.
           advance: Called with the number of images just done.
 
         Returns:
           Images uint8 [N, S, S, 3] and labels int32 [N].
 
         Raises:
-          UserError: If a file is no readable image.
+          UserError: If an image cannot be read.
         """
-        classes = {"train": self.train, "validation": self.validation}[part]
-        counts = [len(files) for files in classes]
-        labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
-        images = np.empty((len(labels), image_size, image_size, 3), np.uint8)
-        sources = ((path, path) for files in classes for path in files)
-        decoding.decode_all(sources, images, advance)
+        paths, labels = self.files(part)
+        sources = zip(paths, paths, strict=True)
+        images = decoding.decode_all(sources, len(paths), image_size, advance)
         return images, labels
 
 
@@ -70,18 +74,18 @@ def open_folder(
 ) -> Folder:
     """Lists a folder tree and checks it, reading no image.
 
-    Either `DIR/train/CLASS/*` with `DIR/val/CLASS/*` (or `validation`), or
-    `DIR/CLASS/*`, of which a fraction of each class is held out for
-    validation. Hidden files and folders are passed over.
+    The tree is either `DIR/train/CLASS/*` with `DIR/val/CLASS/*` (or `validation`),
+    or `DIR/CLASS/*`, where a fraction of each class is held out for validation.
+    Hidden files and folders are ignored.
 
     Args:
-      directory: Path of DIR.
-      held_out: Fraction of each class to hold out, for the second form; at
-        least one image stays on each side. Not in the paper, whose data set
-        has a validation part.
-      held_out_seed: Which images are held out; the same seed holds out the
-        same images of a class whatever the other classes are.
-      keep_empty: Whether to list files of 0 bytes, as images that are damaged.
+      directory: DIR.
+      held_out: Fraction of each class to hold out, for the second form; at least
+        one image stays in each part. Not in the paper, whose data set has a
+        validation part.
+      held_out_seed: Decides which images are held out. They do not depend on the
+        other classes.
+      keep_empty: Whether to list files of 0 bytes, as damaged images.
 
     Raises:
       UserError: If the tree has neither form, or holds other files.
@@ -95,41 +99,64 @@ def open_folder(
         return _one_level(root, held_out, held_out_seed, keep_empty)
     if held_out is not None:
         raise UserError(
-            f"{root} has a folder train, so --held_out={held_out} is not wanted: give"
-            f" folder:{train} to hold a share out of it, or leave --held_out away"
+            f"--held_out={held_out} needs a folder without a validation part, found"
+            f" the folder {train}: leave --held_out out, or give folder:{train}"
         )
     if len(validation) != 1:
-        found = "both" if validation else "neither"
         raise UserError(
-            f"{root} has a folder train and {found} of val and validation: wanted one,"
-            " or"
-            f" folder:{train} with --held_out=SHARE"
+            f"{root} needs a folder val or validation beside its folder train, found"
+            f" {'both' if validation else 'neither'}: keep one, or give folder:{train}"
+            " with --held_out=SHARE"
         )
     return _two_levels(train, validation[0], keep_empty)
+
+
+def visible_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
+    """Entries of a folder, sorted by name, without hidden and system files.
+
+    Raises:
+      OSError: If the folder cannot be read.
+    """
+    with os.scandir(folder) as found:
+        entries = [e for e in found if e.name[0] != "." and e.name not in _SYSTEM_FILES]
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def check_class_names(source: str, names: Iterable[str]) -> None:
+    """Refuses names that do not fit on a line of a text file, such as a split file.
+
+    Raises:
+      UserError: If a name has a line end, a control character or bytes other than
+        UTF-8, or is empty. The message names the source.
+    """
+    for name in names:
+        if len(name.splitlines()) != 1 or any(
+            unicodedata.category(letter) in ("Cc", "Cs") for letter in name
+        ):
+            raise UserError(
+                "names of classes need one line of UTF-8 text without control"
+                f" characters, found class {ascii(name)} in {source}: rename it"
+            )
 
 
 def _two_levels(
     train: pathlib.Path, validation: pathlib.Path, keep_empty: bool
 ) -> Folder:
-    train_folders = _class_folders(train)
-    validation_folders = _class_folders(validation)
-    for here, there, folders, others in (
-        (train, validation, train_folders, validation_folders),
-        (validation, train, validation_folders, train_folders),
-    ):
-        if missing := sorted(folders.keys() - others.keys()):
+    folders = {place: _class_folders(place) for place in (train, validation)}
+    for here, there in ((train, validation), (validation, train)):
+        if missing := sorted(folders[here].keys() - folders[there].keys()):
             raise UserError(
-                f"class {missing[0]!r} has a folder in {here} but not in {there}"
-                f" ({len(missing)} such): wanted the same classes in both; add or"
-                " remove its folder"
+                "training and validation need the same classes, found a folder"
+                f" {missing[0]!r} in {here} but not in {there} ({len(missing)} such):"
+                " add or remove its folder"
             )
-    names = tuple(sorted(train_folders))
+    names = tuple(sorted(folders[train]))
     _check_class_count(train, names)
-    return Folder(
-        names,
-        tuple(_image_files(train_folders[name], keep_empty) for name in names),
-        tuple(_image_files(validation_folders[name], keep_empty) for name in names),
+    parts = (
+        tuple(_image_files(folders[place][name], keep_empty) for name in names)
+        for place in (train, validation)
     )
+    return Folder(names, *parts)
 
 
 def _one_level(
@@ -140,23 +167,24 @@ def _one_level(
     _check_class_count(root, names)
     if held_out is None:
         raise UserError(
-            f"{root} has no folders train and val: give the share of each class to hold"
-            " out for validation, such as --held_out=0.2, or add the folders"
+            f"{root} needs folders train and val, or a share of each class to hold out"
+            " for validation: add the folders, or give a share such as --held_out=0.2"
         )
     if not 0 < held_out < 1:
         raise UserError(
-            f"--held_out wants a number between 0 and 1, such as 0.2, got {held_out}"
+            f"--held_out needs a number between 0 and 1, found {held_out}: give a share"
+            " such as 0.2"
         )
     train, validation = [], []
     for name in names:
         files = _image_files(folders[name], keep_empty)
         if len(files) < 2:
             raise UserError(
-                f"class folder {folders[name]} has one image: wanted one for"
-                " training and one for validation; add another"
+                f"class folder {folders[name]} needs an image for training and one for"
+                " validation, found one image: add another"
             )
         count = min(max(1, round(held_out * len(files))), len(files) - 1)
-        # Seeded with the class's name, so classes do not depend on each other.
+        # The seed includes the class's name: classes do not depend on each other.
         random = np.random.RandomState([seed, *os.fsencode(name)])
         chosen = set(random.permutation(len(files))[:count].tolist())
         train.append(tuple(f for i, f in enumerate(files) if i not in chosen))
@@ -167,17 +195,13 @@ def _one_level(
 def _check_class_count(folder: pathlib.Path, names: tuple[str, ...]) -> None:
     if len(names) < 2:
         raise UserError(
-            f"{folder} has {len(names)} class folder(s): wanted at least 2; {_FORM}"
+            f"{folder} needs at least 2 class folders, found {len(names)}: {_FORM}"
         )
 
 
 def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as found:
-            return sorted(
-                (e for e in found if e.name[0] != "." and e.name not in _SYSTEM_FILES),
-                key=lambda entry: entry.name,
-            )
+        return visible_entries(folder)
     except OSError as error:
         raise UserError(
             f"cannot read folder {folder} ({error.strerror}): make it readable or"
@@ -186,47 +210,35 @@ def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
 
 
 def _class_folders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Folders by name; other files, such as a README, are none of our business."""
-    folders = [entry.name for entry in _entries(folder) if os.path.isdir(entry.path)]
-    for name in folders:
-        # Names of classes stand one to a line in split files and label lists.
-        if len(name.splitlines()) > 1 or any(
-            unicodedata.category(letter) in ("Cc", "Cs") for letter in name
-        ):
-            raise UserError(
-                f"class folder {ascii(name)} in {folder} has a line end, a control"
-                " character or bytes that are no UTF-8 in its name: wanted one line"
-                " of text; rename it"
-            )
-    return {name: folder / name for name in folders}
+    """Class folders by name; files beside them, such as a README, are ignored."""
+    names = [entry.name for entry in _entries(folder) if os.path.isdir(entry.path)]
+    check_class_names(str(folder), names)
+    return {name: folder / name for name in names}
 
 
 def _image_files(folder: pathlib.Path, keep_empty: bool) -> tuple[str, ...]:
     """Paths of the images in a class folder, sorted by file name."""
     paths = []
     for entry in _entries(folder):
-        # os.path and not the entry's methods: they raise on a loop of links.
+        problem = ""
+        # os.path instead of the entry's methods, which raise for a loop of links.
         if os.path.isdir(entry.path):
-            problem = "is a folder inside a class folder"
+            problem = "is a folder"
         elif not os.path.isfile(entry.path):
-            problem = "is no file, or a link that leads nowhere"
+            problem = "is not a file, or a link to nothing"
         elif os.path.getsize(entry.path) == 0:
-            if keep_empty:
-                paths.append(entry.path)
-                continue
-            problem = "is empty (0 bytes)"
+            problem = "" if keep_empty else "is empty (0 bytes)"
         elif not decoding.looks_like_image(entry.path):
-            problem = "is no image"
-        else:
-            paths.append(entry.path)
-            continue
-        raise UserError(
-            f"{entry.path} {problem}: wanted only images in a class folder; move or"
-            " remove it"
-        )
+            problem = "is not an image"
+        if problem:
+            raise UserError(
+                f"class folders need images only, found {entry.path}, which {problem}:"
+                " move or remove it"
+            )
+        paths.append(entry.path)
     if not paths:
         raise UserError(
-            f"class folder {folder} is empty: wanted at least one image; add some or"
+            f"class folder {folder} needs at least one image, found none: add images or"
             " remove the folder"
         )
     return tuple(paths)

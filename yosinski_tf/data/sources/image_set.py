@@ -1,4 +1,4 @@
-"""A labelled data set, in memory or in a store, and a half as an index list."""
+"""A labelled data set, in memory or in a store, and halves as index lists."""
 
 import dataclasses
 import hashlib
@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yosinski_tf.data.store.format import Store
+from yosinski_tf.data.store.format import PARTS, Store
 from yosinski_tf.data.store.stored_images import StoredImages
 from yosinski_tf.system.errors import UserError
+
+_ADJECTIVES = {"train": "training", "validation": "validation"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -17,18 +19,18 @@ class ImageSet:
     """Images and labels for training and validation; the arrays are read-only.
 
     Attributes:
-      name: The source as given, for example `embedded`; of a store, wherever it
-        is, `store:` and what it was prepared from.
+      name: The source as given, for example `embedded`; for a store, `store:` and
+        the source that it was prepared from.
       class_names: Names in the order of the class index.
       families: `natural` or `manmade` for each class, or None if not known.
-      train_images: uint8 [N, S, S, 3], RGB, 0..255. Within a class the images
-        stand in the source's list order, so the first k of a class are the
-        same at every loading. Those of a store are read when asked for.
+      train_images: uint8 [N, S, S, 3], RGB, 0..255. The images of a class are in
+        the source's order, so the first k of a class are always the same. Images
+        of a store are read when they are needed.
       train_labels: int32 [N], class indices.
       validation_images: uint8 [M, S, S, 3], RGB, 0..255.
       validation_labels: int32 [M], class indices.
-      fingerprint: SHA-256, in hexadecimal, of the class names and of the
-        shapes and bytes of all four arrays; of a store its own.
+      fingerprint: SHA-256, hexadecimal, of the class names and of the shapes and
+        bytes of all four arrays; for a store, the store's fingerprint.
     """
 
     name: str
@@ -48,59 +50,47 @@ def make_image_set(
     train: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
 ) -> ImageSet:
-    """Checks images and labels and makes them a data set, without a copy.
+    """Checks images and labels and combines them, without copying the images.
 
-    Args:
-      name: The source as given.
-      class_names: Names in the order of the class index.
-      families: `natural` or `manmade` for each class, or None.
-      train: Images uint8 [N, S, S, 3] and integer labels [N].
-      validation: Images uint8 [M, S, S, 3] and integer labels [M].
+    Each part is a pair of images, uint8 [N, S, S, 3], and integer labels [N].
 
     Raises:
-      UserError: If there are fewer than two classes, a label is not a class
-        index, or a class has no training or no validation image.
+      UserError: As `check_labels`.
     """
-    _check_classes(name, class_names)
-    arrays = []
-    for part, (images, labels) in (("training", train), ("validation", validation)):
-        if images.dtype != np.uint8 or images.shape[1:] != (*images.shape[1:3], 3):
-            raise ValueError(f"{part} images are {images.dtype} {images.shape}")
-        if labels.shape != images.shape[:1]:
-            raise ValueError(f"{images.shape[:1]} images, {labels.shape} labels")
-        _check_labels(name, part, labels, class_names)
-        arrays += [np.ascontiguousarray(images), labels.astype(np.int32)]
-    for array in arrays:
+    arrays = {}
+    for part, (images, labels) in (("train", train), ("validation", validation)):
+        check_labels(name, part, labels, class_names)
+        arrays[f"{part}_images"] = np.ascontiguousarray(images)
+        arrays[f"{part}_labels"] = labels.astype(np.int32)
+    for array in arrays.values():
         array.flags.writeable = False
     return ImageSet(
-        name,
-        tuple(class_names),
-        None if families is None else tuple(families),
-        *arrays,
-        fingerprint=_fingerprint(class_names, arrays),
+        name=name,
+        class_names=tuple(class_names),
+        families=None if families is None else tuple(families),
+        fingerprint=_fingerprint(class_names, list(arrays.values())),
+        **arrays,
     )
 
 
 def stored_image_set(store: Store) -> ImageSet:
-    """A store as a data set; no image is read.
+    """Makes a data set of a store; no image is read.
 
     Raises:
-      UserError: If it is damaged, there are fewer than two classes, or a class
-        has no training or no validation image.
+      UserError: If the store is damaged, and as `check_labels`.
     """
     name = f"store:{store.source}"
-    _check_classes(name, store.class_names)
-    arrays: list = []
-    for part, split in (("training", "train"), ("validation", "validation")):
-        labels = store.labels(split)
-        _check_labels(name, part, labels, store.class_names)
-        arrays += [StoredImages(store, split), labels]
+    arrays = {}
+    for part in PARTS:
+        arrays[f"{part}_images"] = StoredImages(store, part)
+        arrays[f"{part}_labels"] = labels = store.labels(part)
+        check_labels(name, part, labels, store.class_names)
     return ImageSet(
-        name,
-        store.class_names,
-        store.families,
-        *arrays,
+        name=name,
+        class_names=store.class_names,
+        families=store.families,
         fingerprint=store.fingerprint,
+        **arrays,
     )
 
 
@@ -109,14 +99,13 @@ def half_view(
     classes: Sequence[int],
     examples_per_class: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the images of a half are, and what their labels are within it.
+    """Finds the images of a half and numbers its classes.
 
     Args:
       labels: int [N], class indices of the whole set.
       classes: Class indices of the half.
-      examples_per_class: Only the first so many images of every class, in the
-        order of the list; None for all (the authors' reduced data sets, not in
-        the paper).
+      examples_per_class: Number of images to take of each class, from the first;
+        None for all. (The authors' reduced data sets, not in the paper.)
 
     Returns:
       int64 [K] indices of the half's images, ascending, and their int32 [K]
@@ -137,31 +126,39 @@ def half_view(
     return indices, new_labels[indices]
 
 
-def _check_classes(name: str, class_names: Sequence[str]) -> None:
-    if len(class_names) < 2:
-        raise UserError(
-            f"data {name} has {len(class_names)} class(es): wanted at least 2;"
-            " choose another source"
-        )
-
-
-def _check_labels(
+def check_labels(
     name: str, part: str, labels: np.ndarray, class_names: Sequence[str]
 ) -> None:
-    wrong = labels[(labels < 0) | (labels >= len(class_names))]
+    """Checks the labels, int [N], of one part of the data set `name`.
+
+    Raises:
+      UserError: If there are fewer than two classes, a label is not a class index,
+        or a class has no image.
+    """
+    count = len(class_names)
+    if count < 2:
+        raise UserError(
+            f"data {name} needs at least 2 classes, found {count}: choose another"
+            " source"
+        )
+    check_label_range(name, part, labels, count)
+    empty = np.flatnonzero(np.bincount(labels, minlength=count) == 0)
+    if empty.size:
+        raise UserError(
+            f"data {name} needs at least one {_ADJECTIVES[part]} image of each class,"
+            f" found none of {len(empty)} of {count} classes, the first is"
+            f" {class_names[empty[0]]!r}: add images or remove the class"
+        )
+
+
+def check_label_range(name: str, part: str, labels: np.ndarray, classes: int) -> None:
+    """Raises a UserError if a label is not in 0..classes-1; see `check_labels`."""
+    wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.size:
         raise UserError(
-            f"data {name} has the label {wrong[0]} among its {part} images: wanted"
-            f" 0 to {len(class_names) - 1} for {len(class_names)} classes; correct"
-            " the labels"
-        )
-    counts = np.bincount(labels, minlength=len(class_names))
-    empty = [class_names[i] for i in np.flatnonzero(counts == 0)]
-    if empty:
-        raise UserError(
-            f"data {name} has no {part} image of {len(empty)} class(es), the first"
-            f" is {empty[0]!r}: wanted at least one of every class; add some or"
-            " remove the class"
+            f"data {name} needs labels from 0 to {classes - 1}, found {wrong[0]} among"
+            f" its {_ADJECTIVES[part]} images: correct the labels, or choose another"
+            " data set"
         )
 
 
@@ -169,6 +166,6 @@ def _fingerprint(class_names: Sequence[str], arrays: Sequence[np.ndarray]) -> st
     shapes = [array.shape for array in arrays]
     digest = hashlib.sha256(json.dumps([list(class_names), shapes]).encode())
     for array in arrays:
-        # Bytes in one order everywhere, whatever the machine's own is.
+        # Little-endian on every machine.
         digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False))
     return digest.hexdigest()

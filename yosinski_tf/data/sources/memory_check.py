@@ -1,4 +1,4 @@
-"""Whether a data set fits into memory, asked before it is loaded."""
+"""Checks that a data set fits into memory before it is loaded."""
 
 from collections.abc import Sequence
 
@@ -6,36 +6,29 @@ import numpy as np
 
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.data.store.stored_images import StoredImages
-from yosinski_tf.machine.memory import available_memory
+from yosinski_tf.machine.hardware import available_memory
 from yosinski_tf.system.errors import UserError
 
-# Above this share of what is free, the network and its batches have no room.
+# The rest of the free memory is for the network and its batches.
 SHARE = 0.6
 
 
 def check_memory(
     num_images: int, image_size: int, available_bytes: int | None = None
 ) -> None:
-    """Refuses a data set that would not leave room for training.
-
-    Args:
-      num_images: Training and validation images together.
-      image_size: Height and width in pixels; a pixel takes 3 bytes.
-      available_bytes: What is free; None to ask the system.
+    """Refuses a data set that would leave no room for training.
 
     Raises:
-      UserError: If the images need more than 60% of it.
+      UserError: If the images, at 3 bytes a pixel, need more than 60% of
+        `available_bytes`; None asks the system what is free.
     """
     if available_bytes is None:
         available_bytes = available_memory()
-    needed = num_images * image_size * image_size * 3
-    if available_bytes is None or needed <= SHARE * available_bytes:
-        return
-    raise UserError(
-        f"{num_images:,} images of {image_size} x {image_size} pixels need"
-        f" {needed / 1e9:.2f} GB of memory, wanted at most {SHARE:.0%} of the"
-        f" {available_bytes / 1e9:.2f} GB available: choose a smaller image size,"
-        " fewer images or a machine with more memory"
+    _check(
+        f"{num_images:,} images of {image_size} x {image_size} pixels need",
+        num_images * image_size * image_size * 3,
+        available_bytes,
+        "choose a smaller image size, fewer images",
     )
 
 
@@ -45,18 +38,18 @@ def check_halves(
     processes: int,
     available_bytes: int | None = None,
 ) -> None:
-    """Refuses to train more at a time than there is memory for their images.
+    """Refuses more processes than there is memory for the images of their halves.
 
     Every process holds the images of its own half, unless they are in a store.
 
     Args:
       images: The data set.
-      halves: Class indices of what each cohort is trained on.
-      processes: How many cohorts are trained at a time.
-      available_bytes: What is free; None to ask the system.
+      halves: Class indices of the half that each cohort is trained on.
+      processes: Number of cohorts that are trained at a time.
+      available_bytes: Free memory; None to ask the system.
 
     Raises:
-      UserError: If the largest halves together need more than 60% of it.
+      UserError: If the largest halves need more than 60% of the free memory.
     """
     if isinstance(images.train_images, StoredImages):
         return  # Read from disk, batch by batch.
@@ -65,7 +58,7 @@ def check_halves(
         if available_bytes is not None and not isinstance(
             images.train_images, np.memmap
         ):
-            # Read just now, and given back before anything is trained.
+            # They were just read; their memory is released before training.
             available_bytes += images.train_images.nbytes
             available_bytes += images.validation_images.nbytes
     count = len(images.class_names)
@@ -73,12 +66,18 @@ def check_halves(
     of_class += np.bincount(images.validation_labels, minlength=count)
     sizes = sorted((int(of_class[list(h)].sum()) for h in halves), reverse=True)
     side = images.train_images.shape[1]
-    needed = sum(sizes[:processes]) * side * side * 3
-    if available_bytes is None or needed <= SHARE * available_bytes:
-        return
-    raise UserError(
-        f"{min(processes, len(sizes))} processes, each with the images of its half,"
-        f" need {needed / 1e9:.2f} GB of memory, wanted at most {SHARE:.0%} of the"
-        f" {available_bytes / 1e9:.2f} GB available: choose fewer --processes, a"
-        " smaller image size or a machine with more memory"
+    _check(
+        f"{min(processes, len(sizes))} processes need, for the images of their halves,",
+        sum(sizes[:processes]) * side * side * 3,
+        available_bytes,
+        "choose fewer --processes, a smaller image size",
     )
+
+
+def _check(what: str, needed: int, available: int | None, remedy: str) -> None:
+    if available is not None and needed > SHARE * available:
+        raise UserError(
+            f"{what} {needed / 1e9:.2f} GB of memory, found"
+            f" {SHARE * available / 1e9:.2f} GB ({SHARE:.0%} of the free"
+            f" {available / 1e9:.2f} GB): {remedy} or a machine with more memory"
+        )

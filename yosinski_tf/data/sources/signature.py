@@ -1,8 +1,7 @@
-"""Whether a data set's files are those that were read, without reading them.
+"""Tells whether a source's files may have changed, without reading them.
 
-A changed signature does not say that the images changed, only that they must
-be read again to know; the same one says that no file was added, removed,
-replaced or written to.
+The same signature says that no file was added, removed, replaced or written. After
+another signature the images must be read to know whether they changed.
 """
 
 import hashlib
@@ -10,33 +9,29 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
+from yosinski_tf.data.sources.folder import visible_entries
+from yosinski_tf.data.sources.source_spec import split_spec
 
 _TFDS_DEFAULT = "~/tensorflow_datasets"
-_SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
-# Of TFDS: configuration, version, file. Of a folder: part, class, file.
+# Levels of TFDS: configuration, version, file. Of a folder: part, class, file.
 _DEPTH = 3
 
 
 def sign(spec: str, data_dir: str | None = None) -> str | None:
-    """A digest of what tells whether a source has changed.
+    """Returns a digest that changes when a source of `by_name.load` may have changed.
 
-    Of `folder`, `tfds` and any other source that is a folder of files: their
-    names within it, sizes and times of change; of `tfds` those of all versions
-    that are prepared, since a newer one is read unless one is named. Of
-    `embedded`: the seed, and the version of the program that draws.
-
-    Args:
-      spec: The source, as for `sources.load`.
-      data_dir: As for `sources.load`.
+    For a folder, a TFDS data set and any other folder of files it covers the files'
+    names, sizes and times of change. For TFDS these are the files of all versions,
+    since a newer version is read unless one is named. For `embedded` it covers the
+    seed and the version of the drawing.
 
     Returns:
-      SHA-256, in hexadecimal; None if there is no such folder, or it cannot
-      be read.
+      SHA-256, hexadecimal; None if the folder does not exist or cannot be read.
     """
-    kind, _, rest = spec.partition(":")
+    kind, rest = split_spec(spec)
     if kind == "embedded":
-        return _digest(f"embedded {int(rest or 0)} {motifs.VERSION}")
+        return _digest(f"embedded {int(rest or 0)} {embedded_images.VERSION}")
     if kind == "tfds":
         name = rest.partition(":")[0].partition("/")[0]
         root = data_dir or os.environ.get("TFDS_DATA_DIR") or _TFDS_DEFAULT
@@ -44,20 +39,14 @@ def sign(spec: str, data_dir: str | None = None) -> str | None:
     else:
         place = pathlib.Path(rest).expanduser()
     try:
-        if rest and place.is_dir():
-            return _digest("\n".join(_files(place)))
+        return _digest("\n".join(_files(place))) if rest and place.is_dir() else None
     except OSError:
-        pass
-    return None
+        return None
 
 
 def _files(root: pathlib.Path, within: str = "", depth: int = 1) -> Iterator[str]:
-    """A line for every file, in the order of their names."""
-    with os.scandir(root) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name[0] == "." or entry.name in _SYSTEM_FILES:
-            continue
+    """Yields a line for every file, in the order of their names."""
+    for entry in visible_entries(root):
         name = f"{within}{entry.name}"
         if os.path.isdir(entry.path):
             if depth < _DEPTH:

@@ -1,4 +1,4 @@
-"""Images from a prepared TensorFlow Datasets folder; nothing is downloaded."""
+"""Images of a prepared TensorFlow Datasets data set; nothing is downloaded."""
 
 import dataclasses
 import warnings
@@ -17,12 +17,12 @@ class TfdsFolder:
 
     Attributes:
       name: For example `cifar10:3.0.2`.
-      class_names: Names in the order of its ClassLabel.
+      class_names: Names in the order of the ClassLabel feature.
       num_images: Training and validation images together.
       builder: The `tfds.core.DatasetBuilder` that reads it.
-      image: Name of its image feature.
-      label: Name of its label feature.
-      validation_split: `validation`, or `test` where there is none.
+      image: Name of the image feature.
+      label: Name of the label feature.
+      validation_split: `validation`, or `test` if there is none.
     """
 
     name: str
@@ -36,22 +36,9 @@ class TfdsFolder:
     def read(
         self, part: str, image_size: int, advance: Callable[[int], None]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Reads the images of one part in the order they are stored in.
-
-        Args:
-          part: `train` or `validation`.
-          image_size: Height and width to warp them to.
-          advance: Called with the number of images just done.
-
-        Returns:
-          Images uint8 [N, S, S, 3] and labels int32 [N].
-
-        Raises:
-          UserError: If an image cannot be read or is missing.
-        """
-        split = {"train": "train", "validation": self.validation_split}[part]
+        """Reads a part in the order of its records, see `folder.Folder.read`."""
+        split = self.split(part)
         count = self.builder.info.splits[split].num_examples
-        images = np.empty((count, image_size, image_size, 3), np.uint8)
         labels = []
 
         def sources() -> Iterator[tuple[str, bytes]]:
@@ -62,22 +49,26 @@ class TfdsFolder:
             if len(labels) != count:
                 raise self.damaged(split, f"{len(labels)} of {count} images")
 
-        decoding.decode_all(sources(), images, advance)
+        images = decoding.decode_all(sources(), count, image_size, advance)
         return images, np.asarray(labels, np.int32)
+
+    def split(self, part: str) -> str:
+        """The TFDS split that holds a part."""
+        return self.validation_split if part == "validation" else part
 
     def _examples(self, split: str) -> Iterator[tuple[bytes, int]]:
         import tensorflow as tf
         import tensorflow_datasets as tfds
 
-        # Pillow decodes, so that all sources give the same pixels.
+        # Pillow decodes the images, so that all sources give the same pixels.
         skip = {self.image: tfds.decode.SkipDecoding()}
         if self.builder.info.file_format == tfds.core.FileFormat.TFRECORD:
-            wanted = {self.image: True, self.label: True}
+            features = {self.image: True, self.label: True}
             dataset = self.builder.as_dataset(
                 split=split,
-                decoders=tfds.decode.PartialDecoding(wanted, decoders=skip),
+                decoders=tfds.decode.PartialDecoding(features, decoders=skip),
                 shuffle_files=False,
-                # File after file keeps the order in which they were stored.
+                # Reading file after file keeps the stored order.
                 read_config=tfds.ReadConfig(
                     interleave_cycle_length=1, try_autocache=False
                 ),
@@ -92,11 +83,10 @@ class TfdsFolder:
             raise self.damaged(split, type(error).__name__) from None
 
     def damaged(self, split: str, what: str) -> UserError:
-        """The error to raise where the files of a split cannot be read."""
+        """The error to raise if the files of a split cannot be read."""
         return UserError(
-            f"tfds:{self.name} cannot be read in full, split {split} ({what}): its"
-            " files are damaged or incomplete; delete its folder"
-            f" {self.builder.data_dir} and prepare it again"
+            f"tfds:{self.name} cannot be read in full, split {split} ({what}): delete"
+            f" its folder {self.builder.data_dir} and prepare it again"
         )
 
 
@@ -105,12 +95,12 @@ def open_tfds(name: str, data_dir: str | None = None) -> TfdsFolder:
 
     Args:
       name: `NAME`, `NAME/CONFIG` or either with `:VERSION`.
-      data_dir: The folder that TensorFlow Datasets prepared it in; None for
+      data_dir: The folder in which TensorFlow Datasets prepared it; None for
         its default, `TFDS_DATA_DIR` or `~/tensorflow_datasets`.
 
     Raises:
-      UserError: If it is not there, has no splits for training and validation,
-        or not one image and one label per example.
+      UserError: If it does not exist, has no splits for training and validation,
+        or not exactly one image feature and one label feature.
     """
     builder = _builder(name, data_dir)
     info = builder.info
@@ -118,19 +108,25 @@ def open_tfds(name: str, data_dir: str | None = None) -> TfdsFolder:
     splits = [s for s in ("validation", "test") if s in info.splits]
     if "train" not in info.splits or not splits:
         raise UserError(
-            f"tfds:{name} has the splits {sorted(info.splits)}: wanted train and"
-            " validation or test; choose another data set"
+            f"tfds:{name} needs the splits train and validation or test, found"
+            f" {sorted(info.splits)}: choose another data set"
         )
-    count = sum(info.splits[split].num_examples for split in ("train", splits[0]))
-    names = tuple(info.features[label].names)
-    return TfdsFolder(name, names, count, builder, image, label, splits[0])
+    return TfdsFolder(
+        name=name,
+        class_names=tuple(info.features[label].names),
+        num_images=sum(info.splits[s].num_examples for s in ("train", splits[0])),
+        builder=builder,
+        image=image,
+        label=label,
+        validation_split=splits[0],
+    )
 
 
 def _builder(name: str, data_dir: str | None) -> Any:
     import tensorflow_datasets as tfds
 
     try:
-        # From the folder alone: needs neither its code nor the network.
+        # Reads the folder alone: needs neither the builder's code nor the network.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return tfds.core.read_only_builder.builder_from_files(
@@ -162,13 +158,13 @@ def _features(name: str, info: Any) -> tuple[str, str]:
         images, labels = [keys[0]], [keys[1]]
     if len(images) != 1 or len(labels) != 1:
         raise UserError(
-            f"tfds:{name} has the features {sorted(features)}: wanted one Image and"
-            f" one ClassLabel, found {len(images)} and {len(labels)}; choose another"
-            " data set"
+            f"tfds:{name} needs one Image and one ClassLabel, found {len(images)} and"
+            f" {len(labels)} in its features {sorted(features)}: choose another data"
+            " set"
         )
     if features[images[0]].np_dtype not in (np.uint8, np.uint16):
         raise UserError(
-            f"tfds:{name} has images of {features[images[0]].np_dtype}: wanted uint8"
-            " or uint16; choose another data set"
+            f"tfds:{name} needs images of uint8 or uint16, found"
+            f" {features[images[0]].np_dtype}: choose another data set"
         )
     return images[0], labels[0]

@@ -1,5 +1,5 @@
 """A prepared store of images: its format, and reading it.
 
-Comes in: the folder of a store. Goes out: records by position, images of a class, and
-the fingerprint that says which images these are.
+Comes in: the folder of a store. Goes out: labels, encoded images by position, sums of
+pixels, and a fingerprint of the content.
 """

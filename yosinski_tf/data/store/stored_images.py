@@ -1,78 +1,73 @@
-"""The images of a prepared store, read when they are asked for."""
+"""The images of a prepared store, read when they are needed."""
 
 import bisect
 import itertools
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from array_record.python import array_record_module
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.store import tf_example
+from yosinski_tf.data.store import record_files, tf_example
 from yosinski_tf.data.store.format import Store
-from yosinski_tf.data.store.record_files import first_clause
 from yosinski_tf.system.errors import UserError
-
-# Every record is read alone: nothing is read ahead, no thread is started.
-_OPTIONS = "readahead_buffer_size:0,max_parallelism:0"
-_BUFFER = 32768
 
 
 class StoredImages:
-    """One part of a store, in place of an array of its images.
+    """The images of one part of a store, in place of an array.
 
     Attributes:
       store: The store.
-      split: `train` or `validation`.
-      shape: [N, S, S, 3], as of the array that would hold them.
+      part: `train` or `validation`.
+      shape: [N, S, S, 3], the shape of an array of these images.
     """
 
-    def __init__(self, store: Store, split: str):
+    def __init__(self, store: Store, part: str):
         self.store = store
-        self.split = split
+        self.part = part
         size = store.image_size
-        self.shape = (store.splits[split].num_images, size, size, 3)
-        self._lengths = store.splits[split].shard_lengths
-        self._ends = list(itertools.accumulate(self._lengths))
-        self._paths = store.shard_paths(split)
-        # A file is opened when a record of it is first asked for.
-        self._readers: dict[int, array_record_module.ArrayRecordReader] = {}
+        self.shape = (store.parts[part].num_images, size, size, 3)
+        self._lengths = store.parts[part].shard_lengths
+        self._paths = store.shard_paths(part)
+        self._starts = [0, *itertools.accumulate(self._lengths)]
+        # A file is opened when one of its records is first read.
+        self._open_files = {}
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Encoded images; several threads may read.
+        """Reads encoded images; several threads may read at a time.
 
         Args:
-          indices: Which of the part's records, in any order.
+          indices: Indices of records of the part, in any order.
 
         Returns:
-          Object array of byte strings, one for each index: JPEG files, or the
-          pixels themselves, row by row.
+          Object array of byte strings, one for each index: JPEG files, or with the
+          encoding `raw` pixels row by row.
 
         Raises:
           UserError: If a record cannot be read.
         """
         found = np.empty(len(indices), object)
         for place, index in enumerate(np.asarray(indices).tolist()):
-            file = bisect.bisect_right(self._ends, index)
-            row = index - self._ends[file] + self._lengths[file]
+            file = bisect.bisect_right(self._starts, index) - 1
+            row = index - self._starts[file]
             try:
-                reader = self._readers.get(file) or self._open(file)
-                # One by one: a list of many is read by threads, at twice the cost,
-                # and a list of one costs a fifth more than a range.
+                reader = self._open_files.get(file) or self._open(file)
+                # One by one as a range: a list of many records is read by threads at
+                # twice the cost, and a list of one costs a fifth more than a range.
                 found[place] = tf_example.image_in(reader.read(row, row + 1)[0])
+            except UserError:
+                raise
             except (RuntimeError, ValueError, IndexError, OSError) as error:
-                raise self._damaged(file, first_clause(error)) from None
+                raise self._damaged(file, record_files.first_clause(error)) from None
         return found
 
     def pixel_sums(self, indices: np.ndarray) -> np.ndarray:
-        """Sum of some images, exactly.
+        """Sums some images exactly.
 
-        Of whole classes, or of the first N images of all classes, no image is
-        read: their sums are in the store.
+        For whole training classes, or the first N training images of all classes,
+        no image is read: the store has these sums.
 
         Args:
-          indices: Which of the part's images, each once.
+          indices: Indices of different images of the part.
 
         Returns:
           int64 [S, S, 3].
@@ -80,52 +75,44 @@ class StoredImages:
         Raises:
           UserError: If the store is damaged.
         """
-        labels = np.asarray(self.store.labels(self.split))
-        counts = self.store.class_counts(self.split)
-        chosen = np.bincount(labels[indices], minlength=len(counts))
+        indices = np.asarray(indices)
+        if self.part == "train":
+            labels = np.asarray(self.store.labels(self.part))
+            counts = self.store.class_counts(self.part)
+            chosen = np.bincount(labels[indices], minlength=len(counts))
+            if ((chosen == 0) | (chosen == counts)).all():
+                sums = self.store.class_sums()
+                return self._sum(sums[index] for index in np.flatnonzero(chosen))
+            limit = chosen.max(initial=0)
+            starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
+            ranks = indices - starts[labels[indices]]
+            if (chosen == np.minimum(counts, limit)).all() and (ranks < limit).all():
+                sums = self.store.rank_sums()
+                if limit <= len(sums):
+                    return self._sum(sums[:limit])
+        return self._sum(self._pixels(index) for index in indices.tolist())
+
+    def _sum(self, images: Iterable[np.ndarray]) -> np.ndarray:
         total = np.zeros(self.shape[1:], np.int64)
-        if self.split == "train" and ((chosen == 0) | (chosen == counts)).all():
-            sums = self.store.class_sums()
-            for index in np.flatnonzero(chosen):
-                total += sums[index]
-            return total
-        limit = chosen.max(initial=0)
-        starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-        ranks = np.asarray(indices) - starts[labels[indices]]
-        first = (chosen == np.minimum(counts, limit)).all() and (ranks < limit).all()
-        if self.split == "train" and first:
-            sums = self.store.rank_sums()
-            if limit <= len(sums):
-                for rank in range(limit):
-                    total += sums[rank]
-                return total
-        for index in np.asarray(indices).tolist():
-            total += self._pixels(index)
+        for image in images:
+            total += image
         return total
 
     def _pixels(self, index: int) -> np.ndarray:
         (image,) = self.read([index])
         if self.store.encoding == "raw":
             return np.frombuffer(image, np.uint8).reshape(self.shape[1:])
-        return decoding.decode_image(image, f"{index} of {self.split}", self.shape[1])
+        return decoding.decode_image(image, f"{index} of {self.part}", self.shape[1])
 
-    def _open(self, file: int) -> array_record_module.ArrayRecordReader:
-        reader = array_record_module.ArrayRecordReader(
-            os.fspath(self._paths[file]),
-            options=_OPTIONS,
-            file_reader_buffer_size=_BUFFER,
-        )
-        if reader.num_records() != self._lengths[file]:
+    def _open(self, file: int):
+        reader = record_files.open_array_record(str(self._paths[file]))
+        if (count := reader.num_records()) != self._lengths[file]:
             raise self._damaged(
-                file, f"{reader.num_records()} of {self._lengths[file]} records"
+                file, f"needs {self._lengths[file]} records, found {count}"
             )
-        self._readers[file] = reader
+        self._open_files[file] = reader
         return reader
 
     def _damaged(self, file: int, reason: str) -> UserError:
-        folder = self.store.folder
-        return UserError(
-            f"store {folder} is damaged, {self._paths[file].name} cannot be read"
-            f" ({reason}): see `yosinski-prepare --verify={folder}`, then copy it"
-            " again or prepare it again"
-        )
+        name = self._paths[file].name
+        return self.store.damaged(f"{name} cannot be read ({reason})")

@@ -1,8 +1,8 @@
 """`tf.train.Example` without TensorFlow, which takes seconds and 400 MB to start.
 
-The messages are those of TensorFlow's example.proto and feature.proto, but for
-the map of features: it is declared as what it is on the wire, a list of entries,
-so that the same features always give the same bytes.
+The messages are those of TensorFlow's example.proto and feature.proto, with one
+difference: the map of features is declared in its encoded form, a list of entries.
+So the same features always give the same bytes.
 """
 
 import functools
@@ -14,7 +14,7 @@ from yosinski_tf.data.store.format import FILE_NAME, IMAGE, LABEL
 
 _PACKAGE = "yosinski_tf"
 _FIELD = descriptor_pb2.FieldDescriptorProto
-# Message: fields as name, number, type, repeated.
+# The fields of each message: name, number, type, repeated.
 _MESSAGES = {
     "BytesList": (("value", 1, _FIELD.TYPE_BYTES, True),),
     "FloatList": (("value", 1, _FIELD.TYPE_FLOAT, True),),
@@ -36,7 +36,7 @@ _IMAGE_KEY = b"\n" + bytes([len(IMAGE)]) + IMAGE.encode()
 
 
 def serialize(image: bytes, label: int, file_name: bytes) -> bytes:
-    """One record of a store; the same arguments always give the same bytes."""
+    """Makes one record of a store; the same arguments give the same bytes."""
     example = _example_class()()
     for name, field, value in (
         (FILE_NAME, "bytes_list", file_name),
@@ -49,15 +49,15 @@ def serialize(image: bytes, label: int, file_name: bytes) -> bytes:
 
 
 def parse(record: bytes) -> dict[str, bytes | int | float | None]:
-    """The first value of every feature of a serialized example, None without one.
+    """Returns the first value of every feature, None for an empty feature.
 
     Raises:
-      ValueError: If it is no serialized example.
+      ValueError: If the record is not a serialized example.
     """
     try:
         example = _example_class().FromString(record)
     except message.DecodeError as error:
-        raise ValueError(f"it is no tf.train.Example ({error})") from None
+        raise ValueError(f"it is not a tf.train.Example ({error})") from None
     found = {}
     for entry in example.features.feature:
         fields = entry.value.ListFields()
@@ -67,15 +67,15 @@ def parse(record: bytes) -> dict[str, bytes | int | float | None]:
 
 
 def image_in(record: bytes) -> bytes:
-    """The image of a record made by `serialize`, without parsing all of it.
+    """Returns the image of a record made by `serialize`, without parsing all of it.
 
-    Images are read by the thousand a second, and a parser of any example takes
-    several times as long.
+    A general parser takes several times as long, and training reads thousands of
+    images a second.
 
     Raises:
-      ValueError: If the record does not begin as those of `serialize`.
+      ValueError: If the record does not have the form that `serialize` gives.
     """
-    # Around every field stand its number and its length; the file name is passed by.
+    # Every field begins with its number and its length. The file name is skipped.
     _, start = _number(record, 1)
     length, start = _number(record, start + 1)
     start += length
@@ -91,7 +91,7 @@ def image_in(record: bytes) -> bytes:
 
 
 def _number(record: bytes, start: int) -> tuple[int, int]:
-    """A varint, and where it ends."""
+    """Reads a varint; returns its value and the position after it."""
     value = shift = 0
     while start < len(record):
         byte = record[start]

@@ -6,38 +6,38 @@ import sys
 import numpy as np
 import pytest
 
-from yosinski_tf.data.embedded import motifs
+from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.system.errors import UserError
 
 SMALL_SHA256 = "13094d59592abf692a33937a0136818ab4930eab881186f772b221dd80cfd613"
 DEFAULT_SHA256 = "a4c1e96bd96a7deebe6271a09ae59a5fa67418024d07db7eacbee326e6dec73d"
 
 PRINT_SMALL = """
-from motifs_test import digest
-from yosinski_tf.data.embedded import motifs
-print(digest(motifs.generate(0, 3, 2)))
+from embedded_images_test import digest
+from yosinski_tf.data.embedded import embedded_images
+print(digest(embedded_images.generate(0, 3, 2)))
 """
 
 
-def digest(images: motifs.EmbeddedImages) -> str:
+def digest(images: embedded_images.EmbeddedImages) -> str:
     found = hashlib.sha256()
-    for part in (
+    for array in (
         images.train_images,
         images.train_labels.astype("<i4"),
         images.validation_images,
         images.validation_labels.astype("<i4"),
     ):
-        found.update(part.tobytes())
+        found.update(array.tobytes())
     return found.hexdigest()
 
 
 @pytest.fixture(scope="module")
-def default() -> motifs.EmbeddedImages:
-    return motifs.generate()
+def default() -> embedded_images.EmbeddedImages:
+    return embedded_images.generate()
 
 
 def test_class_names():
-    names = motifs.CLASS_NAMES
+    names = embedded_images.CLASS_NAMES
     assert names[:7] == (
         "natural_flower_cloud",
         "natural_leaf_spots",
@@ -50,17 +50,17 @@ def test_class_names():
     assert names[19:21] == ("natural_branch_zebra", "manmade_square_stripes")
     assert names[38] == "manmade_ring_checks"
     assert len(set(names)) == 40
-    assert motifs.FAMILIES == ("natural",) * 20 + ("manmade",) * 20
+    assert embedded_images.FAMILIES == ("natural",) * 20 + ("manmade",) * 20
 
 
-def test_every_part_is_shared_by_four_classes_of_one_family():
-    parts = [part for name in motifs.CLASS_NAMES for part in name.split("_")[1:]]
-    assert len(set(parts)) == 20
-    assert {parts.count(part) for part in parts} == {4}
+def test_four_classes_of_a_family_share_each_shape_and_each_texture():
+    words = [w for name in embedded_images.CLASS_NAMES for w in name.split("_")[1:]]
+    assert len(set(words)) == 20
+    assert {words.count(word) for word in words} == {4}
 
 
 def test_small_set_has_its_bytes_dtypes_and_order():
-    images = motifs.generate(0, 3, 2)
+    images = embedded_images.generate(0, 3, 2)
     assert images.train_images.shape == (120, 32, 32, 3)
     assert images.validation_images.shape == (80, 32, 32, 3)
     assert images.train_images.dtype == images.validation_images.dtype == np.uint8
@@ -92,13 +92,13 @@ def test_bytes_are_the_same_without_vector_instructions():
 
 
 def test_other_seeds_give_other_images():
-    zero, one = motifs.generate(0, 1, 1), motifs.generate(1, 1, 1)
+    zero, one = embedded_images.generate(0, 1, 1), embedded_images.generate(1, 1, 1)
     same = zero.train_images == one.train_images
     assert same.mean() < 0.05
 
 
-def test_asking_for_more_images_leaves_the_others_as_they_were():
-    few, many = motifs.generate(0, 3, 2), motifs.generate(0, 60, 4)
+def test_a_larger_count_per_class_keeps_the_first_images():
+    few, many = embedded_images.generate(0, 3, 2), embedded_images.generate(0, 60, 4)
     by_class = many.train_images.reshape(40, 60, 32, 32, 3)
     np.testing.assert_array_equal(
         by_class[:, :3].reshape(-1, 32, 32, 3), few.train_images
@@ -109,7 +109,7 @@ def test_asking_for_more_images_leaves_the_others_as_they_were():
     )
 
 
-def test_no_image_comes_twice(default):
+def test_all_images_differ(default):
     images = np.concatenate([default.train_images, default.validation_images])
     assert len({image.tobytes() for image in images}) == 20000
 
@@ -135,11 +135,11 @@ def test_pixels_use_the_range_without_much_clipping(default):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((-1, 1, 1), "data seed of 0 or more, got -1"),
-        ((0, 0, 1), "got 0 and 1"),
-        ((0, 1, 0), "got 1 and 0"),
+        ((-1, 1, 1), "need a seed from 0, found -1"),
+        ((0, 0, 1), "found 0 and 1"),
+        ((0, 1, 0), "found 1 and 0"),
     ],
 )
-def test_numbers_that_make_no_sense(arguments, message):
+def test_numbers_that_are_too_small(arguments, message):
     with pytest.raises(UserError, match=message):
-        motifs.generate(*arguments)
+        embedded_images.generate(*arguments)

@@ -1,0 +1,145 @@
+"""The report as a page: whole, escaped, and drawn by a browser."""
+
+import json
+import pathlib
+import re
+import shutil
+
+import numpy as np
+import pytest
+from fabricate import record
+
+from yosinski_tf.report import page
+from yosinski_tf.report.first_layer import sheet
+from yosinski_tf.report.write_report import write_report
+from yosinski_tf.study.records import write_record
+
+TREATMENTS = {"baseB": 0.5, "B3B": 0.49, "B3B+": 0.5, "A3B": 0.45, "A3B+": 0.52}
+
+
+def write_study(runs, treatments=TREATMENTS, splits=("random:0",), **changes):
+    for split in splits:
+        for treatment, top1 in treatments.items():
+            write_record(runs, record(treatment, top1, split, **changes))
+    return runs
+
+
+def data_of(path):
+    text = re.search(r'id="data">(.*?)</script>', path.read_text(), re.S)[1]
+    return json.loads(text)
+
+
+def test_the_page_holds_every_network(tmp_path):
+    runs = write_study(tmp_path, splits=("random:0", "random:1", "natural_manmade"))
+    path = write_report(runs, "top1").page
+    assert path == tmp_path / "report/index.html"
+    assert path.stat().st_size < 6_000_000
+    data = data_of(path)
+    assert [kind["key"] for kind in data["kinds"]] == ["random", "natural_manmade"]
+    curves = {curve["name"]: curve for curve in data["kinds"][0]["curves"]}
+    assert set(curves) == {"base", "BnB", "BnB+", "AnB", "AnB+"}
+    (mean,) = curves["AnB"]["relative"]["top1"]
+    assert (mean["n"], mean["count"]) == (3, 2)
+    assert mean["mean"] == pytest.approx(-5)
+    names = [network["id"] for network in curves["AnB"]["networks"]]
+    assert names == ["random-0-A3B-s0", "random-1-A3B-s0"]
+    assert [curve["look"] for curve in data["distant"]] == ["distant", "AnB"]
+    text = path.read_text()
+    assert "No difference" in text or "Keep the first 3 layers" in text
+    assert "http-equiv" not in text and "figure2.png)" not in text
+
+
+def test_a_study_that_runs_says_how_far_it_is(tmp_path):
+    runs = write_study(tmp_path)
+    made = write_report(runs, "top1")
+    path = page.write_page(
+        runs,
+        tmp_path / "report",
+        records=[record("baseB", 0.5)],
+        networks=[],
+        measure="top1",
+        answer="",
+        warnings=[],
+        summary=made.summary.read_text(),
+        progress=page.StudyProgress(3, 9, "3 of 9 networks, 2 min left"),
+    )
+    text = path.read_text()
+    assert '<meta http-equiv="refresh"' in text
+    assert "3 of 9 networks, 2 min left" in text
+    assert '<progress max="9" value="3">' in text
+
+
+def test_names_from_outside_are_text(tmp_path):
+    odd = '<script>alert("x")</script>'
+    runs = write_study(tmp_path, dataset=f"folder:/{odd}", network=odd)
+    text = write_report(runs, "top1").page.read_text()
+    assert odd not in text and "<script>alert" not in text
+    assert "&lt;script" in text
+
+
+@pytest.mark.parametrize("treatments", [{"baseB": 0.5}, {"A3B": 0.4}])
+def test_one_network_makes_a_page(tmp_path, treatments):
+    path = write_report(write_study(tmp_path, treatments), "top1").page
+    assert "No recommendation yet" in path.read_text()
+    assert len(data_of(path)["kinds"]) == 1
+
+
+def test_a_diverged_network_is_left_out(tmp_path):
+    write_study(tmp_path)
+    write_study(tmp_path, {"A5B": 0.0}, status="diverged")
+    data = data_of(write_report(tmp_path, "top1").page)
+    names = [n["id"] for c in data["kinds"][0]["curves"] for n in c["networks"]]
+    assert len(names) == 5 and not any("A5B" in name for name in names)
+
+
+def test_filters_are_scaled_one_by_one():
+    kernel = np.zeros((2, 2, 3, 3), np.float32)
+    kernel[0, 0, 0, 0] = 4
+    kernel[1, 1, 2, 1] = -0.5
+    drawn = sheet(kernel)
+    assert drawn.shape == (4, 10, 3) and drawn.dtype == np.uint8
+    assert drawn[1, 1].tolist() == [255, 128, 128]
+    assert drawn[2, 5].tolist() == [128, 128, 0]
+    assert drawn[1, 7].tolist() == [128, 128, 128]
+    assert (drawn[:, 0] == 255).all()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not shutil.which("chromium") or not shutil.which("chromedriver"):
+        pytest.skip("needs chromium and chromedriver, found none: install both")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+def test_a_browser_draws_the_curves_and_a_click_hides_one(tmp_path, browser):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    runs = write_study(tmp_path, splits=("random:0", "random:1", "natural_manmade"))
+    path = write_report(runs, "top1").page
+    browser.get(path.as_uri())
+    WebDriverWait(browser, 30).until(lambda d: drawn(d, "figure2"))
+    assert drawn(browser, "figure2") == 4
+    assert drawn(browser, "figure3") == 2
+    browser.find_elements(By.CSS_SELECTOR, "#figure2 .legendtoggle")[0].click()
+    WebDriverWait(browser, 10).until(lambda d: drawn(d, "figure2") == 3)
+    assert [entry for entry in browser.get_log("browser")] == []
+    shown = browser.execute_script("return document.title")
+    assert "transferable" in shown and pathlib.Path(path).exists()
+
+
+def drawn(browser, figure):
+    """How many curves a figure shows."""
+    from selenium.webdriver.common.by import By
+
+    lines = f"#{figure} .scatterlayer .js-line"
+    return len(browser.find_elements(By.CSS_SELECTOR, lines))

@@ -1,0 +1,128 @@
+"""How many layers to keep: chosen by some pairs, stated by others."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fabricate import result
+
+from yosinski_tf.results.analysis import Estimate
+from yosinski_tf.results.recommendation import (
+    NOTHING,
+    Choice,
+    pairs_needed,
+    recommend,
+    sentence,
+    study_recommendation,
+)
+
+BOTH = ("AnB", "AnB+")
+
+
+def study(table, seeds):
+    """Networks by treatment, with an accuracy for each seed."""
+    return [
+        result(treatment, values[seed], seed=seed)
+        for treatment, values in table.items()
+        for seed in range(seeds)
+    ]
+
+
+def test_each_pair_is_stated_by_the_choice_of_the_others():
+    table = {
+        "baseB": (0.50, 0.50, 0.50),
+        # The best one on average, but not without its lucky third pair.
+        "A3B+": (0.51, 0.51, 0.60),
+        "A5B+": (0.53, 0.53, 0.53),
+    }
+    found = recommend(study(table, 3), BOTH)
+    assert found.best == Choice("AnB+", 3)
+    # The first two choose by the third: +1, +1; the third by the first two: +3.
+    assert found.gain.mean == pytest.approx(5 / 3)
+    assert found.top1 == pytest.approx(0.5 + 0.05 / 3)
+    assert found.gain.n == 3 and not found.parted
+
+
+def test_each_part_of_the_images_is_stated_by_the_choice_of_the_other():
+    networks = study({"baseB": (0.5,), "A3B+": (0.55,), "A5B+": (0.55,)}, 1)
+    parts = dict(
+        zip(
+            [each.run_id for each in networks],
+            [(0.5, 0.5), (0.6, 0.5), (0.52, 0.58)],
+            strict=True,
+        )
+    )
+    found = recommend(networks, BOTH, parts=parts)
+    # Part 0 chooses A3B+, which has 0 on part 1; part 1 chooses A5B+: 2 on part 0.
+    assert found.parted
+    assert found.gain == Estimate(mean=pytest.approx(1.0), n=1)
+
+
+def test_choosing_among_equals_gains_nothing():
+    """The highest of eight noisy means is 1.2 points up; what is stated is not."""
+    random = np.random.default_rng(0)
+    copies = [f"A{n}B{plus}" for n in (1, 3, 5, 7) for plus in ("", "+")]
+    gains = []
+    for _ in range(200):
+        table = {name: random.normal(0.5, 0.02, 6) for name in ("baseB", *copies)}
+        gains.append(recommend(study(table, 6), BOTH).gain.mean)
+    assert abs(np.mean(gains)) < 0.3
+
+
+def test_freezing_is_compared_with_the_best():
+    table = {
+        "baseB": (0.50, 0.51, 0.49),
+        "A3B": (0.51, 0.53, 0.50),
+        "A3B+": (0.55, 0.56, 0.54),
+    }
+    work = {Choice("AnB", 3): 2.0, Choice("AnB+", 3): 5.0}
+    found = recommend(study(table, 3), BOTH, work=work)
+    assert found.frozen == Choice("AnB", 3)
+    assert found.cost.mean == pytest.approx(11 / 3)
+    assert found.speedup == 2.5
+    text = sentence(found)
+    assert text.startswith(
+        "Keep the first 3 layers, fine-tuned: 55.0%, 5.0 points (95% "
+    )
+    assert text.endswith("it trains 2.5 times as fast.")
+
+
+def test_pairs_without_every_network_do_not_count():
+    networks = study({"baseB": (0.5, 0.5), "A3B+": (0.6, 0.7)}, 2)
+    networks.append(result("A5B+", 0.9, seed=0))
+    found = recommend(networks, BOTH)
+    assert found.gain.n == 1
+
+
+@pytest.mark.parametrize("treatments", [("baseB",), ("A3B+",), ("baseB", "B3B+")])
+def test_without_a_copy_and_its_base_there_is_nothing_to_recommend(treatments):
+    networks = [result(each, 0.5) for each in treatments]
+    assert study_recommendation(networks) == NOTHING
+    assert "No recommendation yet" in sentence(NOTHING)
+
+
+def test_pairs_needed():
+    # t(5) / sqrt(6) = 1.05 and t(6) / sqrt(7) = 0.92.
+    wide = Estimate(mean=1.0, n=3, std=1.0, low=-1.5, high=3.5)
+    assert pairs_needed(wide) == 7
+    assert pairs_needed(dataclasses.replace(wide, low=0.5)) is None
+    assert pairs_needed(Estimate(mean=1.0, n=2, std=1.0)) is None
+    assert pairs_needed(dataclasses.replace(wide, mean=0.01)) is None
+
+
+@pytest.mark.parametrize(
+    "gain, words",
+    [
+        (Estimate(mean=2.0, n=1), "in 1 pair. That is too few"),
+        (
+            Estimate(mean=2.0, n=6, std=1.0, low=0.9, high=3.1),
+            "2.0 points (95% +0.9 to",
+        ),
+        (Estimate(mean=-2.0, n=6, std=1.0, low=-3.1, high=-0.9), "Train from scratch"),
+        (Estimate(mean=0.4, n=6, std=1.0, low=-1.0, high=1.8), "No difference"),
+    ],
+)
+def test_the_sentence_says_how_sure_it_is(gain, words):
+    found = dataclasses.replace(NOTHING, best=Choice("AnB+", 1), top1=0.5, gain=gain)
+    text = sentence(found, pairs_per_seed=2)
+    assert words in text and "the first layer, fine-tuned" in text

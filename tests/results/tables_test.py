@@ -1,0 +1,50 @@
+"""Tables: the one for the terminal, signs, and Table 1."""
+
+import dataclasses
+
+from fabricate import results
+
+from yosinski_tf.results import tables
+
+LAST = "top1"
+
+
+def test_table_for_the_terminal():
+    made = [
+        *results({"baseB": 0.6, "A2B": 0.55, "A7B+": 0.61}),
+        *results({"baseB": 0.5, "A2B": 0.48}, "random:1"),
+        *results({"baseB": 0.5}, "natural_manmade"),
+    ]
+    assert tables.results_table(made, LAST).splitlines() == [
+        "random splits (2), last validation",
+        "           base  n=1       n=2  n=3  n=4  n=5  n=6       n=7",
+        "base  55.0% (2)",
+        "AnB                .  -3.5 (2)    .    .    .    .         .",
+        "AnB+               .         .    .    .    .    .  +1.0 (1)",
+        "",
+        "natural and man-made split (1), last validation",
+        "           base  n=1  n=2  n=3  n=4  n=5  n=6  n=7",
+        "base  50.0% (1)",
+        "",
+        "differences to the own base in percentage points (number of networks)",
+    ]
+
+
+def test_differences_that_round_to_zero_have_no_minus():
+    assert tables.signed(-0.001) == "+0.00"
+    assert tables.signed(-0.006) == "-0.01"
+
+
+def test_table_1_counts_halves():
+    made = [
+        *results({"baseA": 0.5, "baseB": 0.5, "A1B+": 0.52}),
+        *results({"baseA": 0.5, "baseB": 0.5, "A1B+": 0.52}, seed=1),
+    ]
+    one = [network for network in made if network.seed == 0]
+    many = [*made, *(dataclasses.replace(n, seed=n.seed + 2) for n in made)]
+    for networks, cell in (
+        (one, "+2.00, 1 half: too few for an interval"),
+        (made, "+2.00, 2 halves and seeds: too few for an interval"),
+        (many, "+2.00 [+2.00, +2.00], 4 halves and seeds"),
+    ):
+        assert f"| {cell} |" in tables.table1_markdown(networks, LAST)

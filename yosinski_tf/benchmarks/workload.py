@@ -1,0 +1,127 @@
+"""What the benchmarks of training train, and on which images."""
+
+import dataclasses
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.experiment.cohorts import Cohort
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.machine import threads
+from yosinski_tf.training.job import Job
+from yosinski_tf.training.save_clock import Interval
+
+SPLIT = "random:0"
+
+
+def make_job(
+    images: pathlib.Path,
+    network: Network,
+    recipe: Recipe,
+    number: int,
+    treatments: Sequence[str] = ("baseB",),
+    processes: int = 1,
+) -> Job:
+    """A cohort of one half, with the threads that the program chooses for it.
+
+    Args:
+      images: Folder of the data set, see `study_copy`; the study folder is beside it.
+      network: The network.
+      recipe: The recipe.
+      number: Threads that compute.
+      treatments: Names of the networks.
+      processes: Trainings side by side.
+    """
+    split = make_split(SPLIT, study_copy.load(images).class_names)
+    runs = tuple(Run(split, parse_treatment(name), 0) for name in treatments)
+    classes = len(split.classes(runs[0].treatment.target))
+    return Job(
+        cohort=Cohort("benchmark", runs),
+        network=network,
+        recipe=recipe,
+        runs=images.with_name(f"bases_{images.name}"),
+        images=images,
+        command="yosinski-benchmark",
+        threads=threads.choose_threads(network, recipe, classes, processes, number),
+        # Saving is no part of a step.
+        checkpoint_every=Interval(minutes=1e6),
+    )
+
+
+def train(job: Job) -> list[float]:
+    """Trains a cohort by the program's trainer, in a copy of its study folder.
+
+    To be called in a new process, before TensorFlow has computed anything.
+
+    Returns:
+      Training images per second in each period between two validations, without the
+      first period, in which the model is compiled.
+    """
+    from yosinski_tf.training import trainer
+
+    threads.set_up(job.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = pathlib.Path(folder) / "runs"
+        if job.cohort.bases:
+            shutil.copytree(job.runs, runs)
+        records = trainer.train(dataclasses.replace(job, runs=runs))
+    return [entry["images_per_second"] for entry in records[0].history[1:]]
+
+
+def make_recipe(period: int, periods: int = 2, **options: Any) -> Recipe:
+    """A recipe of some periods between validations, at a small constant rate.
+
+    Args:
+      period: Steps of each.
+      periods: How many; the first serves to compile the model.
+      **options: Other fields of the recipe.
+    """
+    return Recipe(
+        steps=period * periods,
+        validate_every=period,
+        rate_drops=(),
+        learning_rate=0.001,
+        **options,
+    )
+
+
+def small_noise(work: pathlib.Path) -> pathlib.Path:
+    """Noise of the size and number of the embedded images, see `noise`."""
+    return noise(work, 32, classes=40, per_class=300)
+
+
+def noise(
+    work: pathlib.Path, side: int, classes: int, per_class: int, validation: int = 10
+) -> pathlib.Path:
+    """Folder of a data set of noise, as fast to train on as photographs; made once.
+
+    Args:
+      work: Where to put the folder.
+      side: Height and width of the images, pixels.
+      classes: Classes.
+      per_class: Training images per class.
+      validation: Validation images per class.
+    """
+    folder = work / f"noise_{side}"
+    if study_copy.load(folder) is None:
+        random = np.random.default_rng(0)
+        parts = [
+            (
+                random.integers(0, 256, (count * classes, side, side, 3), np.uint8),
+                np.arange(count * classes) % classes,
+            )
+            for count in (per_class, validation)
+        ]
+        names = [f"noise{index}" for index in range(classes)]
+        study_copy.save(folder, make_image_set("noise", names, None, *parts))
+    return folder

@@ -1,0 +1,168 @@
+"""The state of a training: when it is saved, and how a training continues from it."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training import checkpoints, train_state
+from yosinski_tf.training.checkpoints import Checkpoint
+from yosinski_tf.training.cohort_setup import (
+    CohortSetup,
+    base_digests,
+    frozen_digests,
+    settings_digest,
+)
+from yosinski_tf.training.distribution import Devices
+from yosinski_tf.training.job import Job
+from yosinski_tf.training.save_clock import SaveClock
+from yosinski_tf.training.stopwatch import Stopwatch
+from yosinski_tf.training.train_state import TrainingState
+
+
+class Checkpointer:
+    """Saves a cohort in training, and restores it; only the chief has files.
+
+    Args:
+      job: What is trained.
+      setup: The cohort, compiled, with the weights it starts from.
+      devices: What it is trained on.
+      stopwatch: Its times.
+
+    Attributes:
+      state: How far the training is.
+      frozen: Digest of each network's frozen layers before training, None without.
+    """
+
+    def __init__(
+        self, job: Job, setup: CohortSetup, devices: Devices, stopwatch: Stopwatch
+    ):
+        self._job, self._devices, self._stopwatch = job, devices, stopwatch
+        self._model, self._folder = setup.model, job.runs / checkpoints.FOLDER
+        self._runs = tuple(run.run_id for run in job.cohort.runs)
+        self.state = TrainingState(
+            histories=[[] for _ in self._runs], cohort_runs=self._runs
+        )
+        self.frozen = frozen_digests(job, setup.model)
+        # What a training must have in common with one that it continues.
+        self._settings = settings_digest(job, setup.images)
+        self._bases = base_digests(job)
+        self._clock = SaveClock(job.checkpoint_every, 0, saved=False)
+
+    def restore(self) -> str:
+        """Continues from the newest checkpoint that can be used, if there is one.
+
+        Returns:
+          What the user should know of devices and of checkpoints that cannot be
+          used; mostly empty.
+
+        Raises:
+          UserError: If the chief trains something else.
+        """
+        found, note = self._newest() if self._devices.chief else (None, "")
+        if self._devices.in_step:
+            found = self._agree(found)
+        state = self.state = found or self.state
+        self._stopwatch.resume(state.step, state.train_seconds, state.total_seconds)
+        every, saved = self._job.checkpoint_every, found is not None
+        self._clock = SaveClock(every, state.step, saved)
+        return "; ".join(filter(None, (self._devices.note, note)))
+
+    def timed_state(self) -> TrainingState:
+        """The state with the seconds up to now."""
+        return dataclasses.replace(
+            self.state,
+            train_seconds=self._stopwatch.train_seconds,
+            total_seconds=self._stopwatch.total_seconds,
+        )
+
+    def save_if_due(self) -> None:
+        """Saves if the last save was long enough ago."""
+        if self._clock.due(self.state.step):
+            self.save()
+
+    def save_unless_saved(self) -> None:
+        """Saves unless there is a checkpoint of this step."""
+        if not self._clock.holds(self.state.step):
+            self.save()
+
+    def save(self) -> None:
+        """Writes a checkpoint, if this process is the chief.
+
+        Raises:
+          OSError: If it cannot be written.
+        """
+        if not self._devices.chief:
+            return
+        with self._clock.saving(self.state.step):
+            self._model.settle()
+            meta = dataclasses.asdict(self.timed_state())
+            meta |= {"frozen": self.frozen, "bases": self._bases}
+            for name in ("histories", "frozen", "bases"):
+                meta[name] = dict(zip(self._runs, meta[name], strict=True))
+            checkpoint = Checkpoint(
+                runs=self._runs,
+                settings=self._settings,
+                step=meta.pop("step"),
+                meta=meta,
+                arrays=train_state.capture(self._model, self._runs),
+            )
+            cohort = self._job.cohort.cohort_id
+            checkpoints.write(self._folder, cohort, checkpoint)
+
+    def _newest(self) -> tuple[TrainingState | None, str]:
+        """Restores the newest checkpoint; its state, and a sentence on others."""
+        cohort = self._job.cohort.cohort_id
+        found = checkpoints.newest(self._folder, cohort, self._runs, self._settings)
+        problems, state = list(found.problems), None
+        if found.checkpoint is not None:
+            try:
+                state = self._put(found.checkpoint)
+            except (ValueError, KeyError, TypeError) as error:
+                step = found.checkpoint.step
+                problems.append(f"the checkpoint of step {step} does not fit: {error}")
+        if not problems:
+            return state, ""
+        how = f"goes on from step {state.step}" if state else "starts again"
+        return state, f"{'; '.join(problems)}: training {how}"
+
+    def _put(self, stored: Checkpoint) -> TrainingState:
+        meta = stored.meta
+        for run, frozen, base in zip(self._runs, self.frozen, self._bases, strict=True):
+            if meta["frozen"][run] != frozen:
+                raise ValueError(f"the frozen layers of {run} were others")
+            if meta["bases"][run] != base:
+                raise ValueError(f"the base of {run} was trained again since")
+        state = TrainingState(
+            step=stored.step,
+            validated=meta["validated"],
+            histories=[meta["histories"][run] for run in self._runs],
+            cohort_runs=tuple(meta["cohort_runs"]),
+            train_seconds=meta["train_seconds"],
+            total_seconds=meta["total_seconds"],
+        )
+        train_state.restore(self._model, self._runs, stored.arrays)
+        return state
+
+    def _agree(self, found: TrainingState | None) -> TrainingState | None:
+        """Puts what the chief has restored into the cohorts of all processes."""
+        from_chief = self._devices.from_chief
+        own = {"settings": self._settings, "frozen": self.frozen, "bases": self._bases}
+        stored = dataclasses.asdict(found) if found else None
+        text = json.dumps({**own, "state": stored}).encode()
+        size = from_chief({"size": np.array(len(text), np.int64)})["size"]
+        mine = np.frombuffer(text.ljust(int(size))[: int(size)], np.uint8)
+        values = json.loads(from_chief({"text": mine})["text"].tobytes())
+        if any(values[name] != own[name] for name in own):
+            raise UserError(
+                "multi_worker needs the same training on every worker, found another"
+                " network, recipe, data set or base than that of worker 0: start the"
+                " same command, with the same --runs, on all workers"
+            )
+        if values["state"] is None:
+            return None
+        arrays = from_chief(train_state.capture(self._model, self._runs))
+        train_state.restore(self._model, self._runs, arrays)
+        state = TrainingState(**values["state"])
+        return dataclasses.replace(state, cohort_runs=tuple(state.cohort_runs))
