@@ -3,13 +3,13 @@
 import json
 import os
 import pathlib
+import shutil
 
 import fabricate
 import numpy as np
 from bad_flags import Bad, study
 from bad_world import (
     CLASSES,
-    copied,
     edited,
     enormous,
     finished_run,
@@ -53,28 +53,18 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     broken.write_bytes(b"\xff\xfe--steps=3\n")
     unknown = place / "unknown.flags"
     unknown.write_text("# A remark.\n--stepz=3\n")
-    return {
-        **found,
-        "split file is a folder": study(
-            data, f"--split=file:{place}", words=("Is a directory", unread)
-        ),
-        "no split file": study(
-            data, f"--split=file:{place}/x", words=("No such file", unread)
-        ),
-        "split file of a long name": study(
-            data, f"--split=file:{'x' * 300}", words=("File name too long", unread)
-        ),
-        "flag file not UTF-8": study(
-            f"--flagfile={broken}",
-            words=("needs UTF-8 text", "another file"),
-        ),
-        "flag file is a folder": study(
-            f"--flagfile={place}", words=("Is a directory", str(place))
-        ),
-        "flag file of unknown flags": study(
-            f"--flagfile={unknown}", words=("'stepz'", "--help")
-        ),
-    }
+
+    def flag(name: str, flag: str, *words: str) -> None:
+        found[name] = study(data, flag, words=words)
+
+    flag("split file is a folder", f"--split=file:{place}", "Is a directory", unread)
+    flag("no split file", f"--split=file:{place}/x", "No such file", unread)
+    long = f"--split=file:{'x' * 300}"
+    flag("split file of a long name", long, "File name too long", unread)
+    flag("flag file not UTF-8", f"--flagfile={broken}", "UTF-8 text", "another file")
+    flag("flag file is a folder", f"--flagfile={place}", "Is a directory", str(place))
+    flag("flag file of unknown flags", f"--flagfile={unknown}", "'stepz'", "--help")
+    return found
 
 
 def folders(place: pathlib.Path) -> dict[str, Bad]:
@@ -467,7 +457,7 @@ def studies(place: pathlib.Path, data: str, good: pathlib.Path) -> dict[str, Bad
     found = {}
 
     def folder(name: str, *words: str, treatments: str = "A3B", **options: bool):
-        runs = copied(good, place / name.replace(" ", "_"))
+        runs = shutil.copytree(good, place / name.replace(" ", "_"))
         found[name] = study(
             data,
             f"--runs={runs}",

@@ -93,7 +93,9 @@ def single_flags() -> dict[str, Bad]:
         "no seed": _flag("--seeds=", "whole numbers", "found ''", "such as 0,1,2"),
         "seed in words": _flag("--seeds=one", "whole numbers", "'one'", "such as"),
         "negative seed": _flag("--seeds=-1", "whole numbers", "'-1'", "such as 0,1"),
-        "seed too large": _flag("--seeds=4294967296", "up to 4294967295", "smaller"),
+        "seed too large": _flag(
+            "--seeds=4294967296", "up to 4294967295", "'4294967296'"
+        ),
         "seed of 5000 digits": _flag(f"--seeds={'9' * 5000}", "whole numbers", "give"),
         "seed twice": study("--seeds=0,0", words=("seed 0", "twice", "name it once")),
         "drop in words": _flag("--rate_drops=late", "1200", "60%", "found 'late'"),

@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import pathlib
-import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -113,9 +112,3 @@ def edited(runs: pathlib.Path, **changes: object) -> pathlib.Path:
     text = json.dumps(fields)
     (runs / made.run_id / "record.json").write_text(text)
     return runs
-
-
-def copied(source: pathlib.Path, to: pathlib.Path) -> pathlib.Path:
-    """A copy of a folder."""
-    shutil.copytree(source, to)
-    return to

@@ -86,6 +86,12 @@ def refuse(binary: str, *arguments: str, **options: Any) -> str:
     return done.stderr
 
 
+def last_step(runs: pathlib.Path, cohorts: str = "*") -> int:
+    """The step of the newest checkpoint of some cohorts; 0 without one."""
+    found = runs.glob(f"cohorts/{cohorts}.*.checkpoint")
+    return max((int(path.name.split(".")[-2]) for path in found), default=0)
+
+
 def draw_folder(folder: pathlib.Path, classes: int) -> pathlib.Path:
     """Makes a folder of images: 6 of each class for training, 3 for validation."""
     random = np.random.default_rng(0)

@@ -29,21 +29,23 @@ def study(tmp_path_factory, images):
     return runs, arguments, done
 
 
-_RUN_IDS = [
-    "random-0_A3B+_seed0",
-    "random-0_A3B_seed0",
-    "random-0_A3B~1_seed0",
-    "random-0_B3B_seed0",
-    "random-0_R2B_seed0",
-    "random-0_baseA_seed0",
-    "random-0_baseB_seed0",
-]
+def finished(runs):
+    """The records of a study folder by run id."""
+    paths = sorted(runs.glob("*/record.json"))
+    return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+
+def ids(*treatments):
+    return [f"random-0_{treatment}_seed0" for treatment in treatments]
+
+
+_RUN_IDS = ids("A3B+", "A3B", "A3B~1", "B3B", "R2B", "baseA", "baseB")
 
 
 def test_study_trains_the_missing_bases_too_and_leaves_a_record_for_each(study):
     runs, _, _ = study
-    assert sorted(p.parent.name for p in runs.glob("*/record.json")) == _RUN_IDS
-    record = json.loads((runs / "random-0_A3B_seed0" / "record.json").read_text())
+    assert list(finished(runs)) == _RUN_IDS
+    record = finished(runs)["random-0_A3B_seed0"]
     assert record["status"] == "finished"
     assert record["num_validation_images"] == 9
     assert [entry["step"] for entry in record["history"]] == [6, 12]
@@ -64,7 +66,7 @@ def test_a_preserved_layer_starts_from_the_base_and_is_trained(study):
         for weights in (frozen, kept)
     )
     assert 0 < near < 0.1 * far
-    record = json.loads((runs / "random-0_A3B~1_seed0" / "record.json").read_text())
+    record = finished(runs)["random-0_A3B~1_seed0"]
     assert (record["treatment"], record["n"], record["preserved"]) == ("A3B~1", 3, 1)
 
 
@@ -130,17 +132,13 @@ def test_transfer_without_its_base_names_the_command_that_makes_it(tmp_path, ima
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
     refused = refuse("transfer", *shared, "--treatments=A2B,A2B+")
-    assert not list(runs.glob("*/record.json"))
+    assert not finished(runs)
     command = refused.split("`")[1]
     assert command.startswith("yosinski-base ")
     assert command.endswith("--treatments=baseA")
     succeed("base", *command.split()[1:])
     done = succeed("transfer", *shared, "--treatments=A2B,A2B+")
-    assert sorted(p.parent.name for p in runs.glob("*/record.json")) == [
-        "random-0_A2B+_seed0",
-        "random-0_A2B_seed0",
-        "random-0_baseA_seed0",
-    ]
+    assert list(finished(runs)) == ids("A2B+", "A2B", "baseA")
     assert "random-0_A2B_seed0: top-1 0." in done.stdout
 
 
@@ -148,10 +146,7 @@ def test_transfer_with_bases(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
     succeed("transfer", *shared, "--treatments=B1B", "--with_bases")
-    assert sorted(p.parent.name for p in runs.glob("*/record.json")) == [
-        "random-0_B1B_seed0",
-        "random-0_baseB_seed0",
-    ]
+    assert list(finished(runs)) == ids("B1B", "baseB")
 
 
 def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images):
@@ -160,7 +155,7 @@ def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images)
     runs = tmp_path / "runs"
     succeed("base", f"--runs={runs}", "--treatments=baseA", *arguments)
     folder = runs / "random-0_baseA_seed0"
-    record = json.loads((folder / "record.json").read_text())
+    record = finished(runs)[folder.name]
     recipe = record["recipe"]
     assert (recipe["image_size"], recipe["crop_size"]) == (256, 227)
     assert recipe["mean"] == "image"
@@ -177,8 +172,7 @@ def test_first_images_of_every_class(tmp_path, images):
     arguments += ["--split=first:2,first:5", "--treatments=baseW"]
     done = succeed("study", *arguments)
     for count in (2, 5):
-        path = runs / f"first-{count}_baseW_seed0" / "record.json"
-        record = json.loads(path.read_text())
+        record = finished(runs)[f"first-{count}_baseW_seed0"]
         assert record["num_train_images"] == 6 * count
         assert record["num_validation_images"] == 6 * 3
     assert (runs / "report" / "reduced_data.png").exists()
@@ -195,10 +189,10 @@ def test_first_images_of_every_class(tmp_path, images):
 )
 def test_a_folder_made_with_other_settings_is_refused(study, changed, words):
     runs, arguments, _ = study
-    records = {p: p.read_bytes() for p in runs.glob("*/record.json")}
+    records = finished(runs)
     refused = refuse("study", *arguments, changed)
     assert all(word in refused for word in words), refused
-    assert {p: p.read_bytes() for p in runs.glob("*/record.json")} == records
+    assert finished(runs) == records
 
 
 @pytest.mark.slow  # about 30 s
@@ -214,8 +208,7 @@ def test_a_data_set_that_changes_during_a_study_is_refused(tmp_path):
     again = [*shared, f"--dataset=folder:{tmp_path}/x/../data/"]
     succeed("random", *again, "--treatments=R1W,R7W", "--processes=2")
     for run_id in ("whole_R1W_seed0", "whole_R7W_seed0"):
-        record = json.loads((runs / run_id / "record.json").read_text())
-        assert record["threads"] == 1
+        assert finished(runs)[run_id]["threads"] == 1
     refused = refuse("base", *first, "--treatments=baseB", "--threads=2")
     assert "threads was 1, now 2" in refused
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(victim)

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from commands import TINY, draw_folder, start, succeed
+from commands import TINY, draw_folder, last_step, start, succeed
 
 RUN = "random-0_baseB_seed0"
 
@@ -29,11 +29,6 @@ def arguments(images: pathlib.Path, runs: pathlib.Path) -> list[str]:
         "--learning_rate=0.001",
         "--checkpoint_every=200steps",
     ]
-
-
-def last_step(runs: pathlib.Path) -> int:
-    steps = [int(path.name.split(".")[-2]) for path in runs.glob("cohorts/*.*.*point")]
-    return max(steps, default=0)
 
 
 def begin(runs: pathlib.Path, images: pathlib.Path) -> subprocess.Popen:

@@ -5,12 +5,11 @@ The study is that of `flags/quickstart.flags` with fewer steps. The test takes a
 """
 
 import os
-import pathlib
 import signal
 import time
 
 import pytest
-from commands import start
+from commands import last_step, start
 from places import ROOT
 
 pytestmark = pytest.mark.slow
@@ -31,11 +30,6 @@ MOMENTS = (
 )
 
 
-def last_step(runs: pathlib.Path) -> int:
-    found = runs.glob("cohorts/*_copies.*.checkpoint")
-    return max([int(path.name.split(".")[-2]) for path in found], default=0)
-
-
 def test_the_embedded_study_ends_within_ten_seconds(tmp_path, capsys):
     runs, output = tmp_path / "runs", tmp_path / "output"
     for index, (line, event, delay) in enumerate(MOMENTS):
@@ -47,12 +41,12 @@ def test_the_embedded_study_ends_within_ten_seconds(tmp_path, capsys):
             output=output,
             start_new_session=True,
         )
-        found = last_step(runs)
+        found = last_step(runs, "*_copies")
 
         def reached(line=line, event=event, found=found):
             if line not in output.read_text():
                 return False
-            step = last_step(runs)
+            step = last_step(runs, "*_copies")
             if event is None:
                 return True
             # The checkpoint before a validation is of the same step.

@@ -43,6 +43,10 @@ def wanted(network=NETWORK, recipe=RECIPE, threads=None, **data):
     return make_settings(source, network, recipe, threads)
 
 
+def recipe(**changes):
+    return dataclasses.replace(RECIPE, **changes)
+
+
 @pytest.fixture
 def images():
     pixels = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3)
@@ -53,8 +57,15 @@ def images():
 
 
 @pytest.fixture
+def study(tmp_path, images):
+    """A study folder, made when its source had the signature `looks`."""
+    make_study_folder(tmp_path, wanted(), images, "looks")
+    return tmp_path
+
+
+@pytest.fixture
 def load(monkeypatch, images):
-    """Counts how often the source is read."""
+    """The calls that read the source."""
     calls = []
 
     def load(spec, **options):
@@ -131,21 +142,17 @@ def test_other_data_sets_must_be_there_to_be_described(tmp_path, spec):
         describe_images(tmp_path, wanted(spec=spec, data_dir=place))
 
 
-def test_images_of_a_folder_that_was_not_finished_are_read_again(
-    tmp_path, load, images
-):
-    make_study_folder(tmp_path, wanted(), images)
-    (tmp_path / "study.json").unlink()
-    load_images(tmp_path, wanted())
+def test_images_of_a_folder_that_is_not_complete_are_read_again(study, load):
+    (study / "study.json").unlink()
+    load_images(study, wanted())
     assert len(load) == 1
 
 
-def test_images_that_were_deleted_are_read_and_stored_again(tmp_path, load, images):
-    make_study_folder(tmp_path, wanted(), images)
-    (tmp_path / "dataset" / "dataset.json").unlink()
-    found = load_images(tmp_path, wanted())
-    make_study_folder(tmp_path, wanted(), found)
-    load_images(tmp_path, wanted())
+def test_images_that_were_deleted_are_read_and_stored_again(study, load):
+    (study / "dataset" / "dataset.json").unlink()
+    found = load_images(study, wanted())
+    make_study_folder(study, wanted(), found)
+    load_images(study, wanted())
     assert len(load) == 1
 
 
@@ -154,39 +161,29 @@ def test_images_that_were_deleted_are_read_and_stored_again(tmp_path, load, imag
     [
         ({"spec": "embedded:1"}, "dataset.spec was 'embedded', now 'embedded:1'"),
         ({"held_out": 0.1}, "dataset.held_out was None, now 0.1"),
+        ({"recipe": recipe(steps=200)}, "recipe.steps was 100, now 200"),
         (
-            {"recipe": dataclasses.replace(RECIPE, steps=200)},
-            "recipe.steps was 100, now 200",
-        ),
-        (
-            {"recipe": dataclasses.replace(RECIPE, rate_drops=(70, 80))},
+            {"recipe": recipe(rate_drops=(70, 80))},
             r"recipe.rate_drops\[1\] was 90, now 80",
         ),
         (
-            {"recipe": dataclasses.replace(RECIPE, rate_drops=())},
+            {"recipe": recipe(rate_drops=())},
             r"recipe.rate_drops was \[70, 90\], now \[\]",
         ),
         (
             {"network": get_network("mini", widths=(4, 5, 4, 4, 4, 8, 8), dropout=0.5)},
             r"network.layers\[1\].filters was 4, now 5",
         ),
+        (
+            {"recipe": recipe(steps=200, momentum=0.5), "held_out": 0.25},
+            "dataset.held_out was None, now 0.25; recipe.momentum was 0.9, now 0.5;"
+            " recipe.steps was 100, now 200",
+        ),
     ],
 )
-def test_other_settings_are_refused_by_name(tmp_path, images, changes, complaint):
-    make_study_folder(tmp_path, wanted(), images)
+def test_every_difference_in_settings_is_named(study, changes, complaint):
     with pytest.raises(UserError, match=f"other settings: {complaint}: use"):
-        check_folder(tmp_path, wanted(**changes))
-
-
-def test_every_difference_is_named(tmp_path, images):
-    make_study_folder(tmp_path, wanted(), images)
-    other = wanted(
-        recipe=dataclasses.replace(RECIPE, steps=200, momentum=0.5), held_out=0.25
-    )
-    with pytest.raises(UserError) as refusal:
-        check_folder(tmp_path, other)
-    for name in ("dataset.held_out", "recipe.steps", "recipe.momentum"):
-        assert name in str(refusal.value)
+        check_folder(study, wanted(**changes))
 
 
 def test_a_folder_of_runs_without_settings_is_refused(tmp_path):
@@ -216,7 +213,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, images):
         make_study_folder(tmp_path / "file" / "runs", wanted(), images)
 
 
-def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
+def test_a_folder_keeps_its_number_of_threads(tmp_path, images):
     held = make_study_folder(tmp_path, wanted(), images, threads=Threads(3, 1))
     assert held.threads == Threads(3, 1)
     # A later process that shares the cores with others.
@@ -227,7 +224,7 @@ def test_the_number_of_threads_is_the_folders_for_good(tmp_path, images):
         check_folder(tmp_path, wanted(threads=2))
 
 
-def test_threads_that_are_given_are_taken(tmp_path, images):
+def test_a_given_number_of_threads_is_used(tmp_path, images):
     settings = wanted(threads=2)
     held = make_study_folder(tmp_path, settings, images, threads=Threads(1, 1))
     assert held.threads == Threads(2, 1)
@@ -265,7 +262,6 @@ def test_one_folder_of_images_may_be_spelled_in_many_ways(
 ):
     (tmp_path / "data").mkdir()
     (tmp_path / "x").mkdir()
-    (tmp_path / "other").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     make_study_folder(tmp_path / "runs", wanted(spec="folder:data"), images)
@@ -280,44 +276,39 @@ def test_the_seed_of_the_embedded_images_may_be_left_out():
     assert wanted(spec="embedded:0") == wanted() != wanted(spec="embedded:1")
 
 
-def test_a_source_that_looks_as_it_did_is_not_read_again(tmp_path, load, images):
-    make_study_folder(tmp_path, wanted(), images, "looks")
-    load_images(tmp_path, wanted(), "looks")
+def test_a_source_with_the_same_signature_is_not_read_again(study, load):
+    load_images(study, wanted(), "looks")
     # Nor is a source that does not exist any more.
-    load_images(tmp_path, wanted(), None)
+    load_images(study, wanted(), None)
     assert load == []
 
 
-def test_a_source_that_looks_different_is_read_again_once(tmp_path, load, images):
-    make_study_folder(tmp_path, wanted(), images, "looks")
-    found = load_images(tmp_path, wanted(), "changed")
+def test_a_source_with_another_signature_is_read_again_once(study, load):
+    found = load_images(study, wanted(), "changed")
     assert len(load) == 1
-    make_study_folder(tmp_path, wanted(), found, "changed")
+    make_study_folder(study, wanted(), found, "changed")
     for known in ("looks", "changed"):
-        load_images(tmp_path, wanted(), known)
+        load_images(study, wanted(), known)
     assert len(load) == 1
 
 
 def test_a_source_that_has_changed_is_refused_though_its_images_are_stored(
-    tmp_path, monkeypatch, images
+    study, monkeypatch, images
 ):
-    make_study_folder(tmp_path, wanted(), images, "looks")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    before = {path: path.read_bytes() for path in study.rglob("*.*")}
     other = dataclasses.replace(images, fingerprint="e" * 64)
     monkeypatch.setattr(by_name, "load", lambda **unused: other)
     with pytest.raises(UserError, match="has changed since the study folder .* eeeeee"):
-        load_images(tmp_path, wanted(), "changed")
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+        load_images(study, wanted(), "changed")
+    assert {path: path.read_bytes() for path in study.rglob("*.*")} == before
     # Also if another process has made the folder since the images were read.
     with pytest.raises(UserError, match="has changed"):
-        make_study_folder(tmp_path, wanted(), other, "changed")
+        make_study_folder(study, wanted(), other, "changed")
 
 
-def test_a_folder_made_by_another_process_meanwhile_must_be_the_same(tmp_path, images):
-    make_study_folder(tmp_path, wanted(), images)
-    other = wanted(recipe=dataclasses.replace(RECIPE, steps=200))
+def test_a_folder_that_another_process_has_made_must_be_the_same(study, images):
     with pytest.raises(UserError, match="recipe.steps was 100, now 200"):
-        make_study_folder(tmp_path, other, images)
+        make_study_folder(study, wanted(recipe=recipe(steps=200)), images)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
 
 It takes images of any size, or JPEG files, and returns probabilities and class
-names. It needs TensorFlow and nothing of this program.
+names. It needs only TensorFlow.
 Example: yosinski-export --runs=runs/mine --run=random-0_A3B+_seed0"""
 
 

@@ -54,12 +54,8 @@ def _define() -> None:
     flags.DEFINE_string("out", "", "The store to make, a new folder.")
     flags.DEFINE_integer("image_size", 256, "Side that images are warped to, pixels.")
     flags.DEFINE_enum("encoding", "jpeg", ["jpeg", "raw"], "How pixels are stored.")
-    flags.DEFINE_integer(
-        "quality", None, f"JPEG quality, 1 to 100 (default: {_QUALITY})."
-    )
-    flags.DEFINE_bool(
-        "skip_corrupt", False, "Leave out images that cannot be read; list them."
-    )
+    flags.DEFINE_integer("quality", None, f"Of JPEG, 1 to 100 (default: {_QUALITY}).")
+    flags.DEFINE_bool("skip_corrupt", False, "Leave out, and list, unreadable images.")
     flags.DEFINE_integer(
         "processes",
         None,
@@ -72,12 +68,8 @@ def _define() -> None:
         "Most images in a file (default: 256 to 4096, by the number of images).",
         lower_bound=1,
     )
-    flags.DEFINE_string(
-        "beam_runner", "", "Runner of Apache Beam to use, such as DirectRunner."
-    )
-    flags.DEFINE_list(
-        "beam_options", [], "Pipeline options for Beam: name=value,name=value."
-    )
+    flags.DEFINE_string("beam_runner", "", "Apache Beam's runner, if it is to be used.")
+    flags.DEFINE_list("beam_options", [], "Options for Beam: name=value,name=value.")
     flags.DEFINE_string("verify", "", "The store to read completely and check.")
 
 

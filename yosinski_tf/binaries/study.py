@@ -56,9 +56,8 @@ def _main() -> int:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
     code = execution.execute(plan)
-    if code in command_line.STOPPED or plan.options.distribution.follows:
-        return code
-    if not records_by_id(plan.runs):
+    stopped = code in command_line.STOPPED or plan.options.distribution.follows
+    if stopped or not records_by_id(plan.runs):
         return code
     with messages.reporting(plan.runs):
         paths = write_report.write_report(plan.runs, FLAGS.measure)

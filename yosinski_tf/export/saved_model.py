@@ -43,8 +43,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     beyond the classes of the half are left out, and the probabilities of the others
     sum to 1.
 
-    The model computes in float32. So its results agree with those of a run trained
-    in bfloat16 or float16 only to that precision. Beside it lie `labels.txt`, one
+    The model computes in float32. The results of a run trained in bfloat16 or
+    float16 agree with it only to that precision. Beside it lie `labels.txt`, one
     class name per line in the order of the outputs, and `export.json`, which
     identifies the run.
 
@@ -95,7 +95,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             reason = getattr(error, "strerror", None) or getattr(error, "message", "")
             raise UserError(
                 f"cannot write the export to {out} ({reason or type(error).__name__}):"
-                " name a folder on a disk with room that may be written to"
+                " name a writable folder on a disk with room"
             ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -172,7 +172,7 @@ def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 class _Classifier(tf.Module):
-    """What is saved: variables by layer name, and two functions.
+    """The object to save: variables by layer name, and two functions.
 
     The Keras model is not an attribute, so that only what it computes is saved.
     """

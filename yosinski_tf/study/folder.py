@@ -29,11 +29,11 @@ def as_recorded(split: Split, records: Iterable[Record]) -> Split:
 
     The same halves read from another file are the same split.
     """
-    for record in records:
-        same = record.split_digest == split.digest
-        files = (record.split, split.name)
-        if same and all(name.startswith("file:") for name in files):
-            return dataclasses.replace(split, name=record.split)
+    if split.name.startswith("file:"):
+        for record in records:
+            same = record.split_digest == split.digest
+            if same and record.split.startswith("file:"):
+                return dataclasses.replace(split, name=record.split)
     return split
 
 
@@ -125,18 +125,12 @@ def make_study_folder(
     threads: Threads | None = None,
     waiting: Callable[[Busy], None] = lambda busy: None,
 ) -> StudySettings:
-    """Makes the folder with its settings and images, as far as they are missing.
+    """Makes the settings and the images of a study folder that lacks them.
 
     If several processes do this at once, the first one makes the folder, and the
-    others check that they need the same one.
-
-    Args:
-      runs: The study folder.
-      settings: The study's settings.
-      images: Result of `load_images`.
-      signed: Signature of the source from before the images were read.
-      threads: Threads of each process, for a new folder.
-      waiting: Called once if another process needs long to make the folder.
+    others check that they need the same one; `waiting` is called if that takes long.
+    The source had the signature `signed` before its images were read. A new folder
+    gets `threads`, unless the settings say how many.
 
     Returns:
       The settings that the folder has.
@@ -152,7 +146,7 @@ def make_study_folder(
     except OSError as error:
         raise UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
-            " folder on a disk with room that may be written to"
+            " writable folder on a disk with room"
         ) from None
 
 

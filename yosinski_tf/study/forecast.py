@@ -10,7 +10,6 @@ from yosinski_tf.experiment.runs import Run
 from yosinski_tf.study.records import Record
 
 _FLOAT = 4
-Cost = Callable[[Sequence[Run]], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,18 +37,13 @@ def seconds_as_measured(
     cohorts: Iterable[Cohort],
     runs: Iterable[Run],
     records: Iterable[Record],
-    cost: Cost,
+    cost: Callable[[Sequence[Run]], float],
     processes: int,
 ) -> float | None:
-    """Time to train some cohorts at the rate of the finished ones.
+    """Time to train some cohorts, of all runs of a study, at the rate so far.
 
-    Args:
-      cohorts: The cohorts to train.
-      runs: All runs of the study.
-      records: The records of the study.
-      cost: Computes the work of training some runs as one cohort, in any unit;
-        networks with frozen layers take less.
-      processes: How many cohorts are trained at a time.
+    `cost` computes the work of training some runs as one cohort, in any unit:
+    networks with frozen layers take less.
 
     Returns:
       Seconds, with start-up and validation; None if no cohort is finished.
@@ -75,15 +69,10 @@ def disk(
     image_bytes: int,
     processes: int,
 ) -> Disk:
-    """The size of a study folder, when all runs are trained.
+    """The size of a study folder when all its runs are trained.
 
-    Args:
-      runs: All runs of the study.
-      cohorts: The cohorts to train.
-      network: The network.
-      input_size: Side of the crop that it sees, pixels.
-      image_bytes: Size of the data set.
-      processes: How many cohorts are trained at a time.
+    `cohorts` are those left to train, so many `processes` at a time; `input_size` is
+    the side of the crop, pixels.
     """
 
     @functools.cache

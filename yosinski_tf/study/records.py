@@ -163,7 +163,7 @@ def read_record(path: pathlib.Path) -> Record:
 
 
 def _contradictions(record: Record, folder: str) -> list[str]:
-    """What cannot be true in a record whose values have the right types."""
+    """Values of a record that cannot be true, though their types are right."""
     try:
         treatment = parse_treatment(record.treatment)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""A cohort to train, as a value that a process can be handed."""
+"""A cohort to train, as a value that is passed to a process."""
 
 import dataclasses
 import pathlib
@@ -12,27 +12,27 @@ from yosinski_tf.training.save_clock import Interval
 
 
 class Stopped(Exception):
-    """Training was asked to stop and has saved where it was."""
+    """The training was asked to stop, and has saved a checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A cohort to train, with all that it takes.
+    """A cohort to train, and everything that its training needs.
 
     Attributes:
       cohort: The runs.
-      network: Description of all their networks.
+      network: Description of their network.
       recipe: Everything about the training.
       runs: The study folder.
-      images: Folder of the data set's arrays (see `data.cache`).
+      images: Folder of the data set, see `study_copy`.
       command: The command line, for the records.
-      threads: Threads that compute.
-      checkpoint_every: Least distance between two checkpoints; a time is made
-        longer where saving would take more than 2% of it (see `SaveClock`).
-      deterministic: Whether to ask for kernels that give the same bits each time.
-      distribution: How a batch is shared out among devices.
-      feature_cache: Whether outputs of frozen layers are computed once: `auto`,
-        `on` or `off`, see `feature_rule.choose`.
+      threads: Threads of the process.
+      checkpoint_every: Least interval between two checkpoints; minutes become more
+        if saving would take more than 2% of them, see `SaveClock`.
+      deterministic: Whether to use kernels that give the same bits each time.
+      distribution: How devices share a batch.
+      feature_cache: Whether outputs of frozen layers are computed only once: `auto`,
+        `on` or `off`, see `feature_rule`.
     """
 
     cohort: Cohort
@@ -50,12 +50,12 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a cohort is.
+    """The progress of a cohort.
 
     Attributes:
       step: Steps taken.
       images_per_second: Training images per second since the last report.
-      note: A sentence that the user should see; mostly there is none.
+      note: A sentence for the user; mostly empty.
     """
 
     step: int

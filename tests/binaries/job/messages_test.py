@@ -90,7 +90,7 @@ def test_control_characters_of_a_failure_are_escaped(capsys):
     ("number", "told"),
     [
         (errno.ENOSPC, "no room on the disk of runs to write a file (No space left"),
-        (errno.EACCES, "cannot write to runs/x (Permission denied): make runs a"),
+        (errno.EACCES, "cannot write to runs/x (Permission denied): make runs"),
     ],
 )
 def test_a_folder_that_cannot_be_written_to_is_one_sentence(number, told):

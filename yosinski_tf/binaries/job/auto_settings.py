@@ -35,9 +35,8 @@ def cohort_size(
     visible = gpus.visible()
     # TensorFlow takes nearly all of a GPU that it sees, JAX three quarters, at once
     # and for one process; what counts is whether the networks fit into that.
-    available = (
-        min(gpu.free_bytes for gpu in visible) if visible else available_memory()
-    )
+    free = [gpu.free_bytes for gpu in visible]
+    available = min(free) if free else available_memory()
     network, recipe = study.network, study.recipe
 
     def needed(cohort: Cohort) -> int:

@@ -64,9 +64,7 @@ def define() -> None:
         "Threads of each process, fixed for a study (default: its share of the cores).",
         lower_bound=1,
     )
-    flags.DEFINE_bool(
-        "retry_failed", False, "Train again what failed or diverged earlier."
-    )
+    flags.DEFINE_bool("retry_failed", False, "Train again what failed or diverged.")
     flags.DEFINE(
         _CohortSizeParser(),
         "cohort_size",

@@ -1,4 +1,4 @@
-"""What a command says about failures and locks, and how it writes its results."""
+"""Messages about failures and locks, and the lock for writing results."""
 
 import contextlib
 import pathlib
@@ -73,8 +73,7 @@ def writing_to(folder: pathlib.Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"cannot write to {error.filename or folder} ({error.strerror}): make"
-            f" {folder} a folder that may be written to, then start the same command"
-            " again"
+            f" {folder} writable, then start the same command again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What a command's flags say about a training, read once."""
+"""The values of the flags of a command that trains, read once."""
 
 import dataclasses
 import pathlib
@@ -17,7 +17,7 @@ FLAGS = flags.FLAGS
 
 @dataclasses.dataclass(frozen=True)
 class JobOptions:
-    """What the flags say, except for the splits and treatments to train.
+    """The values of the flags, except for the splits and treatments to train.
 
     Attributes:
       runs: The study folder.
@@ -26,11 +26,8 @@ class JobOptions:
       seeds: Repetitions.
       processes: Cohorts trained at a time; None for as many as suit the machine.
       cohort_size: Most networks in a cohort; None for as many as fit into memory.
-      checkpoint_every: Least distance between two checkpoints of a cohort.
-      deterministic: Whether to ask for kernels that give the same bits each time.
-      distribution: How a batch is shared out among devices.
-      feature_cache: `auto`, `on` or `off`, see `feature_rule.choose`.
       retry_failed: Whether to train again what failed or diverged earlier.
+      checkpoint_every, deterministic, distribution, feature_cache: As in `Job`.
     """
 
     runs: pathlib.Path
@@ -39,11 +36,11 @@ class JobOptions:
     seeds: tuple[int, ...]
     processes: int | None
     cohort_size: int | None
+    retry_failed: bool
     checkpoint_every: Interval
     deterministic: bool
     distribution: Distribution
     feature_cache: str
-    retry_failed: bool
 
 
 def from_flags() -> JobOptions:
@@ -67,9 +64,9 @@ def from_flags() -> JobOptions:
         seeds=tuple(shared_flags.whole_numbers("seeds", FLAGS.seeds)),
         processes=FLAGS.processes if distribution.kind == "none" else 1,
         cohort_size=None if FLAGS.cohort_size == AUTO else FLAGS.cohort_size,
+        retry_failed=FLAGS.retry_failed,
         checkpoint_every=FLAGS.checkpoint_every,
         deterministic=FLAGS.deterministic,
         distribution=distribution,
         feature_cache=FLAGS.feature_cache,
-        retry_failed=FLAGS.retry_failed,
     )

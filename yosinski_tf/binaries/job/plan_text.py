@@ -61,7 +61,7 @@ def _time(plan: Plan, rate: float | None) -> str:
         seconds = plan.left * steps * batch / rate
         return (
             f"Time: about {duration(seconds)} at the given {rate:,g} images/s times"
-            f" networks ({work}; validation comes on top)."
+            f" networks ({work}), without validation."
         )
     records = records_by_id(plan.runs).values()
     measured = forecast.seconds_as_measured(

@@ -1,4 +1,4 @@
-"""The plan of a command: what it wants trained, and what is left of that."""
+"""The plan of a command: the runs it wants trained, and those that are left."""
 
 import dataclasses
 import pathlib
@@ -35,7 +35,7 @@ class Plan:
       data: Classes and size of the data set.
       wanted: All runs; where the command adds missing bases, these too.
       done: Ids of the runs that have a record and are not trained again.
-      diverged: Those of `done` that diverged.
+      diverged: Ids of the runs in `done` that diverged.
       failed: Earlier failures of runs that are not trained again, by run id.
       cohorts: What is left to train.
       notes: What the program found or decided, in sentences for the user.

@@ -120,9 +120,7 @@ def _define_network() -> None:
     flags.DEFINE_bool(
         "lrn", None, "Local response normalisation (default: the network's)."
     )
-    flags.DEFINE_list(
-        "widths", None, "Widths of conv1..conv5, fc6, fc7 (default: the network's)."
-    )
+    flags.DEFINE_list("widths", None, "Widths of conv1..fc7 (default: the network's).")
     flags.DEFINE_float(
         "dropout", None, "Share dropped in fc6 and fc7 (default: the network's)."
     )
@@ -214,15 +212,10 @@ def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:
     Raises:
       UserError: If one is not a whole number from 0 to 2**32 - 1, or there is none.
     """
-    if not texts or not all(re.fullmatch(r"\s*[0-9]{1,10}\s*", t) for t in texts):
+    numbers = [int(t) for t in texts if re.fullmatch(r"\s*[0-9]{1,10}\s*", t)]
+    if not texts or len(numbers) < len(texts) or max(numbers) > _LARGEST_NUMBER:
         raise UserError(
-            f"--{flag} needs whole numbers separated by commas, found"
-            f" {','.join(texts)!r:.80}: give some, such as 0,1,2"
-        )
-    numbers = [int(text) for text in texts]
-    if max(numbers) > _LARGEST_NUMBER:
-        raise UserError(
-            f"--{flag} needs numbers up to {_LARGEST_NUMBER}, found {max(numbers)}:"
-            " give a smaller one"
+            f"--{flag} needs whole numbers up to {_LARGEST_NUMBER}, separated by"
+            f" commas, found {','.join(texts)!r:.80}: give some, such as 0,1,2"
         )
     return numbers
