@@ -113,10 +113,7 @@ def train_bases(*jobs: Job) -> None:
 
 
 def measure_cohort(job: Job) -> dict[str, Any]:
-    """Trains a cohort by the program's trainer. To be called in a new process.
-
-    Args:
-      job: The cohort, with its base networks in the study folder.
+    """Trains a cohort whose bases are in the study folder. For a new process.
 
     Returns:
       A row of a table: times, images decoded (0 for images in memory), and the memory
@@ -166,13 +163,7 @@ def _count_reads() -> collections.Counter:
 def draw(
     rows: Sequence[Mapping[str, Any]], path: pathlib.Path, device: str
 ) -> pathlib.Path:
-    """Draws the time of a network's step and the memory over the cohort's size.
-
-    Args:
-      rows: The table of `run_growth`.
-      path: PNG to write.
-      device: What it was measured on.
-    """
+    """Draws the table of `run_growth` as PNG: a network's step and the memory by size."""
     from yosinski_tf.figures import drawing
 
     sizes = [row[_TOGETHER] for row in rows]

@@ -151,17 +151,11 @@ def _ours(part: pipeline.HalfImages, request: Request, steps: int) -> Iterator[i
 def bare_decoder(
     files: tf.Tensor, request: Request, repeats: int, our_windows: bool = False
 ) -> Iterator[int]:
-    """Random crops of files in memory, decoded on all cores and thrown away.
+    """Random crops of JPEG files in memory, decoded on all cores and thrown away.
 
     Nothing is read, parsed, mirrored or put into a batch. Loops in Python or in
-    TensorFlow were not faster on the same windows.
-
-    Args:
-      files: JPEG files, string [count].
-      request: Sizes of images and crops.
-      repeats: How often to decode them all.
-      our_windows: Whether to decode the part of each file that the program decodes
-        before it cuts the crop, instead of the crop alone.
+    TensorFlow were not faster on the same windows. With `our_windows`, of each file
+    the part is decoded that the program decodes before it cuts the crop.
     """
     keep_freed_memory()
 

@@ -24,14 +24,9 @@ from yosinski_tf.training.job import Job
 def build(network: Network, input_size: int, num_classes: int) -> keras.Model:
     """A network of plain Keras layers; those with weights have the usual names.
 
-    Args:
-      network: The description; initial values are Keras's own.
-      input_size: Side of the square images, pixels.
-      num_classes: Classes.
-
     Returns:
       A model, not compiled, from float32 images [batch, size, size, 3], the mean
-      subtracted, to logits [batch, outputs].
+      subtracted, to logits [batch, outputs]; initial values are Keras's own.
     """
     model = keras.Sequential([keras.Input((input_size, input_size, 3))])
     *hidden, classifier = network.layers
@@ -118,12 +113,8 @@ def train(
 
     It takes as many steps and validations as the recipe says, and computes in float32
     on images minus the mean pixel. To be called in a new process, before TensorFlow
-    has computed anything.
-
-    Args:
-      job: One run, and the threads that compute.
-      source: Weights file that its first layers are copied from; None for none.
-      out: Weights file to write; None for none.
+    has computed anything. Its first layers are copied from the weights file `source`;
+    `out` is one to write.
 
     Returns:
       Training images per second in each period between two validations, without the

@@ -22,13 +22,7 @@ Sample = Mapping[str, float]
 
 
 def rates(images: int, seconds: float, processor_seconds: float) -> Sample:
-    """The rates at which some images were processed.
-
-    Args:
-      images: How many.
-      seconds: Wall time.
-      processor_seconds: Time of all cores, which other programs disturb less.
-    """
+    """The rates by wall time and by time of all cores, which others disturb less."""
     return {
         "images/s": images / seconds,
         "images/s of a core": images / processor_seconds,
@@ -38,8 +32,7 @@ def rates(images: int, seconds: float, processor_seconds: float) -> Sample:
 def measure(batches: Iterator[int]) -> Sample:
     """Times a pipeline from its first batch, which is not counted, to its end.
 
-    Args:
-      batches: Yields the number of images of each batch.
+    It yields the number of images of each batch.
     """
     next(batches)
     processor, started = processor_time(), time.perf_counter()
@@ -76,12 +69,7 @@ def rows(samples: Mapping[str, Sequence[Sample]]) -> list[dict[str, Any]]:
 def ratios(
     samples: Mapping[str, Sequence[Sample]], pairs: Iterable[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """How many times as fast one variant is as another: rows of a table.
-
-    Args:
-      samples: Rates by variant, one sample a round. Ratios are taken within a round.
-      pairs: Which variants to compare.
-    """
+    """How many times as fast one variant of each pair is, within each round."""
     within = {
         f"{one} / {other}": [
             {name: a[name] / b[name] for name in a}
@@ -93,17 +81,10 @@ def ratios(
 
 
 def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Calls a function in a new process, with memory and threads of its own.
-
-    Args:
-      function: A module's function, which pickle can name.
-      *arguments: Values that can be pickled.
-
-    Returns:
-      What the function returns; what it raises is raised here.
+    """Calls a module's function in a new process, with its own memory and threads.
 
     Raises:
-      UserError: If the process was killed.
+      UserError: If the process was killed; or what the function raises.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     context = multiprocessing.get_context("spawn")

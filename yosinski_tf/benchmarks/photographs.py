@@ -47,12 +47,8 @@ def make_stores(
 ) -> list[Store]:
     """Makes the photographs and a store of each encoding, unless they exist.
 
-    Args:
-      folder: Folder for them: `full` for the photographs, `jpeg`, `raw` for stores.
-      place: Folder or tar file of photographs; empty to draw textures.
-      records: Training photographs to make, besides one of each class to validate.
-      image_size: Side of the stored images, pixels.
-      encodings: Of the stores.
+    Photographs are in `full`, stores in `jpeg` and `raw`. Besides the records for
+    training there is one of each class to validate; no place means drawn textures.
 
     Raises:
       UserError: If the disk has not enough room, or there are no photographs.

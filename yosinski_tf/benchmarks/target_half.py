@@ -118,12 +118,8 @@ def run(request: Request) -> Tables:
 def half_tables(
     request: Request, measured: Mapping[str, Sequence[Measurement]]
 ) -> Tables:
-    """What the measurements say.
-
-    Args:
-      request: What was measured.
-      measured: By variant, one a round: `seconds` from end to end,
-        `processor_seconds` of all processes, `each_seconds` of every training.
+    """Tables of the measurements of each variant, one a round: `seconds` from end to
+    end, `processor_seconds` of all processes, `each_seconds` of every training.
     """
     images = len(request.treatments) * request.steps * request.recipe.batch_size
     rates, minutes, each = {}, {}, {}
@@ -184,13 +180,6 @@ def train_study(
 ) -> list[float]:
     """Trains networks by `yosinski-study`.
 
-    Args:
-      request: Steps, processes and threads.
-      folder: The study.
-      precision: Number format.
-      treatments: Names of the networks.
-      more: Other arguments.
-
     Returns:
       Seconds of every cohort, without the start of its process.
 
@@ -228,12 +217,8 @@ def train_study(
 def train_plainly(request: Request, folder: pathlib.Path) -> list[float]:
     """Trains every network of the half by plain Keras, each in a new process.
 
-    As many at a time as ours, with the same threads, in float32. Base A is the
-    program's own; base B is trained before its copies, as by `yosinski-study`.
-
-    Args:
-      request: What to train.
-      folder: A study that has base A in float32.
+    As many at a time as ours, with the same threads, in float32. Base A is that of
+    the study in `folder`; base B is trained before its copies, as by `yosinski-study`.
 
     Returns:
       Seconds of every network, without the start of its process.

@@ -84,13 +84,7 @@ def measure_steps(job: Job, variant: str) -> Sample:
 def step_tables(
     job: Job, samples: Mapping[str, Sequence[Sample]], ceiling: Mapping[str, float]
 ) -> Tables:
-    """What the samples of one network's steps say.
-
-    Args:
-      job: The network and its recipe.
-      samples: By variant, one a round.
-      ceiling: The machine's most multiply-accumulates a second, by precision.
-    """
+    """Tables of one network's samples, one a round, and the ceiling by precision."""
     recipe, name = job.recipe, job.network.name
     classes = len(job.cohort.split.classes(job.cohort.target))
     size = recipe.crop_size
@@ -115,16 +109,10 @@ def step_tables(
 
 
 def matrix_products(number: int) -> dict[str, float]:
-    """The most multiply-accumulates a second in products of square matrices.
+    """The most multiply-accumulates a second in products of matrices, by precision.
 
     Through TensorFlow, in graphs, as the networks' are: the best of several sizes
     and of several calls of each. To be called in a new process.
-
-    Args:
-      number: Threads that compute.
-
-    Returns:
-      By precision.
     """
     tell("the machine's ceiling: products of matrices")
     threads.set_threads(threads.Threads(number, number))

@@ -34,13 +34,7 @@ def make_job(
 ) -> Job:
     """A cohort of one half, with the threads that the program chooses for it.
 
-    Args:
-      images: Folder of the data set, see `study_copy`; the study folder is beside it.
-      network: The network.
-      recipe: The recipe.
-      number: Threads that compute.
-      treatments: Names of the networks.
-      processes: Trainings side by side.
+    The study folder is beside the folder of the images, see `study_copy`.
     """
     split = make_split(SPLIT, study_copy.load(images).class_names)
     runs = tuple(Run(split, parse_treatment(name), 0) for name in treatments)
@@ -79,13 +73,7 @@ def train(job: Job) -> list[float]:
 
 
 def make_recipe(period: int, periods: int = 2, **options: Any) -> Recipe:
-    """A recipe of some periods between validations, at a small constant rate.
-
-    Args:
-      period: Steps of each.
-      periods: How many; the first serves to compile the model.
-      **options: Other fields of the recipe.
-    """
+    """A recipe of some periods of steps between validations, at a constant rate."""
     return Recipe(
         steps=period * periods,
         validate_every=period,
@@ -103,15 +91,7 @@ def small_noise(work: pathlib.Path) -> pathlib.Path:
 def noise(
     work: pathlib.Path, side: int, classes: int, per_class: int, validation: int = 10
 ) -> pathlib.Path:
-    """Folder of a data set of noise, as fast to train on as photographs; made once.
-
-    Args:
-      work: Where to put the folder.
-      side: Height and width of the images, pixels.
-      classes: Classes.
-      per_class: Training images per class.
-      validation: Validation images per class.
-    """
+    """Folder of a data set of noise, as fast to train on as photographs; made once."""
     folder = work / f"noise_{side}"
     if study_copy.load(folder) is None:
         random = np.random.default_rng(0)
