@@ -2,18 +2,19 @@
 
 import collections
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from yosinski_tf.benchmarks import measuring, workload
 from yosinski_tf.benchmarks.measuring import in_new_process, peak_memory, tell
 from yosinski_tf.benchmarks.table import Tables
+from yosinski_tf.benchmarks.workload import Request
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import stored_image_set
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine import threads
 from yosinski_tf.training.job import Job
 
@@ -22,68 +23,58 @@ _SIZES, _STORED_SIZES = (1, 2, 4, 8, 16, 29), (1, 2, 4, 8)
 _DEPTHS = (3, 5, 1, 7, 2, 4, 6)
 # Of the steps of one network's measurement, the steps between validations.
 _PERIOD_SHARE = 5
-_STORE_RECORDS = 1000
+_STORE_RECORDS, _BATCH = 1000, 32
 # CaffeNet's shapes, so narrow that reading takes longer than one network's step.
 _NARROW = (4, 4, 4, 4, 4, 16, 16)
 GROWTH = "Growing cohorts of mini, images in memory"
 _TOGETHER, _STEP, _MEMORY = "networks together", "ms per network-step", "memory, MB"
 
 
-def run_growth(work: pathlib.Path, rounds: int, steps: int, number: int) -> Tables:
-    """Cohorts of `mini` on images in memory; arguments as `training_step.run`."""
-    images, recipe = workload.small_noise(work), _recipe(rounds, steps)
-    return {GROWTH: _grow(images, get_network("mini"), recipe, number, _SIZES)}
+def run_growth(request: Request) -> Tables:
+    """Cohorts of `mini` on images in memory."""
+    images = workload.noise(request.work)
+    make = _maker(request, images, get_network("mini"))
+    return {GROWTH: _grow(make, _SIZES)}
 
 
-def run_decoded(work: pathlib.Path, rounds: int, steps: int, number: int) -> Tables:
-    """Cohorts on a JPEG store, and its input alone; arguments as `run_growth`."""
+def run_decoded(request: Request) -> Tables:
+    """Cohorts on a JPEG store, and its input alone."""
     from yosinski_tf.benchmarks import input_pipeline
 
-    recipe = _recipe(rounds, steps, image_size=256, crop_size=227, mirror=True)
-    request = input_pipeline.Request(
-        work=work,
-        photographs="",
-        records=_STORE_RECORDS,
-        image_size=recipe.image_size,
-        crop_size=recipe.crop_size,
-        batch_size=recipe.batch_size,
-        rounds=rounds,
-        steps=steps,
-    )
-    (store,) = request.make_stores("jpeg")
-    images = work / "jpeg_store"
+    sizes = {"image_size": 256, "crop_size": 227}
+    settings = {"photographs": "", "records": _STORE_RECORDS, "batch_size": _BATCH}
+    measured = {"work": request.work, "rounds": request.rounds, "steps": request.steps}
+    reading = input_pipeline.Request(**measured, **settings, **sizes)
+    (store,) = reading.make_stores("jpeg")
+    images = request.work / "jpeg_store"
     study_copy.save(images, stored_image_set(store))
-    alone = input_pipeline.measure_rates(request, (input_pipeline.OURS,))
+    alone = input_pipeline.measure_rates(reading, (input_pipeline.OURS,))
     network = get_network("caffenet", widths=_NARROW, lrn=False)
+    make = _maker(request, images, network, mirror=True, batch_size=_BATCH, **sizes)
     return {
         "Input alone, JPEG store": measuring.rows(alone),
-        "Growing cohorts of a narrow caffenet, JPEG store": _grow(
-            images, network, recipe, number, _STORED_SIZES
-        ),
+        "Growing cohorts of a narrow caffenet, JPEG store": _grow(make, _STORED_SIZES),
     }
 
 
-def _recipe(rounds: int, steps: int, **options: Any) -> Recipe:
-    period = max(2, steps // _PERIOD_SHARE)
-    return workload.make_recipe(period, rounds + 1, **options)
+def _maker(
+    request: Request, images: pathlib.Path, network: Network, **options: Any
+) -> Callable[..., Job]:
+    """What makes the job of a cohort's treatments."""
+    period = max(2, request.steps // _PERIOD_SHARE)
+    recipe = workload.make_recipe(period, request.rounds + 1, **options)
+    return functools.partial(
+        workload.make_job, images, network, recipe, request.threads
+    )
 
 
-def _grow(
-    images: pathlib.Path,
-    network: Network,
-    recipe: Recipe,
-    number: int,
-    sizes: Sequence[int],
-) -> list[dict[str, Any]]:
-    def job(*treatments: str) -> Job:
-        return workload.make_job(images, network, recipe, number, treatments)
-
-    tell(f"base networks to copy from, beside {images}")
-    in_new_process(train_bases, job("baseA"), job("baseB"))
+def _grow(make: Callable[..., Job], sizes: Sequence[int]) -> list[dict[str, Any]]:
+    tell("base networks to copy from")
+    in_new_process(train_bases, make(("baseA",)), make(("baseB",)))
     rows = []
     for size in sizes:
-        tell(f"a cohort of {size} on {images.name}")
-        rows.append(in_new_process(measure_cohort, job(*members(size))))
+        tell(f"a cohort of {size}")
+        rows.append(in_new_process(measure_cohort, make(members(size))))
     return rows
 
 
@@ -163,7 +154,7 @@ def _count_reads() -> collections.Counter:
 def draw(
     rows: Sequence[Mapping[str, Any]], path: pathlib.Path, device: str
 ) -> pathlib.Path:
-    """Draws the table of `run_growth` as PNG: a network's step and the memory by size."""
+    """Draws the table of `run_growth` as PNG: times and memory by size."""
     from yosinski_tf.figures import drawing
 
     sizes = [row[_TOGETHER] for row in rows]

@@ -51,15 +51,18 @@ class Request:
     steps: int
 
     @property
+    def made_of(self) -> tuple[str, int, int]:
+        """What the images depend on."""
+        return self.photographs, self.records, self.image_size
+
+    @property
     def folder(self) -> pathlib.Path:
         """Folder for these images and their stores."""
-        made_of = self.photographs, self.records, self.image_size
-        return measuring.kept_at(self.work, "images", made_of)
+        return measuring.kept_at(self.work, "images", self.made_of)
 
     def make_stores(self, *encodings: str) -> list[Store]:
         """Makes the images and their stores, see `photographs.make_stores`."""
-        made_of = self.photographs, self.records, self.image_size
-        return photographs.make_stores(self.folder, *made_of, encodings)
+        return photographs.make_stores(self.folder, *self.made_of, encodings)
 
 
 def run(request: Request) -> Tables:
@@ -298,10 +301,10 @@ def _disk(request: Request, store: Store) -> list[dict[str, Any]]:
     everything = range(len(store.class_names))
     lists += [half_view(labels, everything, count) for count in REDUCED_COUNTS]
     copied = sum(len(indices) for indices, _ in lists) / len(labels)
+    copies = copied * store.parts["train"].num_bytes
     sizes = {
         "the full-size images": photographs.size_on_disk(request.folder / "full"),
         "one store, JPEG": photographs.size_on_disk(store.folder),
-        "copies for ten halves and twelve reduced sets": copied
-        * store.parts["train"].num_bytes,
+        "copies for ten halves and twelve reduced sets": copies,
     }
     return [{"kept": what, "MB": size / 1e6} for what, size in sizes.items()]

@@ -4,7 +4,6 @@ A few photographs become many: each is a crop of one, resized to the size of the
 whole. Without any, textures are drawn. Sizes are those of ImageNet's images.
 """
 
-import concurrent.futures
 import io
 import pathlib
 import shutil
@@ -32,10 +31,7 @@ _PHOTOGRAPH_QUALITY, _STORE_QUALITIES = 96, {"jpeg": 90, "raw": None}
 # Rough sizes of a photograph and of its JPEG in a store, for the room on the disk.
 _PHOTOGRAPH_BYTES, _STORED_BYTES = 130_000, 40_000
 _SMALLEST_CROP = 0.75
-# Photographs that are made before the first of them is written.
-_AT_ONCE = 256
-_TEXTURES = 40
-_TEXTURE_SIZES = ((500, 375), (500, 333), (375, 500), (400, 350))
+_TEXTURES, _TEXTURE_SIZE = 40, (500, 375)
 
 
 def make_stores(
@@ -104,14 +100,12 @@ def read_photographs(place: str) -> list[bytes]:
     reason = "none"
     try:
         if path.is_dir():
-            for file in path.rglob("*"):
-                if file.is_file() and looks_like_image(str(file)):
-                    found[file.as_posix()] = file.read_bytes()
+            files = (f for f in path.rglob("*") if looks_like_image(str(f)))
+            found = {f.as_posix(): f.read_bytes() for f in files if f.is_file()}
         else:
             with tarfile.open(path) as tar:
-                for member in tar:
-                    if member.isfile() and looks_like_image(member.name):
-                        found[member.name] = tar.extractfile(member).read()
+                members = (m for m in tar if m.isfile() and looks_like_image(m.name))
+                found = {m.name: tar.extractfile(m).read() for m in members}
     except (OSError, tarfile.TarError) as error:
         found, reason = {}, str(error)
     if not found:
@@ -160,20 +154,15 @@ class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, numbers: range) -> Iterator[tuple[int, Any]]:
-        with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-            for start in range(0, len(numbers), _AT_ONCE):
-                some = numbers[start : start + _AT_ONCE]
-                for number, data in zip(some, pool.map(self._make, some), strict=True):
-                    yield (
-                        number,
-                        {
-                            "image": io.BytesIO(data),
-                            "label": number % CLASSES,
-                            "file_name": f"{number:07d}.jpg",
-                        },
-                    )
+        for number in numbers:
+            example = {
+                "image": self._make(number),
+                "label": number % CLASSES,
+                "file_name": f"{number:07d}.jpg",
+            }
+            yield number, example
 
-    def _make(self, number: int) -> bytes:
+    def _make(self, number: int) -> io.BytesIO:
         """A random crop, resized to the size of the whole image, as a JPEG file."""
         random = np.random.default_rng(number)
         image = self._images[number % len(self._images)]
@@ -184,19 +173,21 @@ class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
         buffer = io.BytesIO()
         crop = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
         crop.save(buffer, "JPEG", quality=_PHOTOGRAPH_QUALITY)
-        return buffer.getvalue()
+        buffer.seek(0)
+        return buffer
 
 
 def _draw_textures() -> list[Image.Image]:
     """Pictures with detail at every scale, as photographs have."""
     random = np.random.default_rng(0)
     drawn = []
-    for index in range(_TEXTURES):
-        size = _TEXTURE_SIZES[index % len(_TEXTURE_SIZES)]
-        total = np.zeros((size[1], size[0], 3))
+    for _ in range(_TEXTURES):
+        total = np.zeros((*_TEXTURE_SIZE[::-1], 3))
         for octave in range(2, 9):
             coarse = random.integers(0, 256, (2**octave, 2**octave, 3), np.uint8)
-            smooth = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+            smooth = Image.fromarray(coarse).resize(
+                _TEXTURE_SIZE, Image.Resampling.BICUBIC
+            )
             total += (np.asarray(smooth) - 127.5) * 0.62**octave
         total = 128 + 50 * total / total.std()
         drawn.append(Image.fromarray(np.clip(total, 0, 255).astype(np.uint8)))

@@ -24,7 +24,7 @@ from yosinski_tf.experiment.cohorts import make_cohorts, multiply_accumulates
 from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.experiment.treatments import all_treatments, parse_treatment
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.study.folder import IMAGES_FOLDER
 from yosinski_tf.study.records import WEIGHTS_NAME, read_records
@@ -77,10 +77,8 @@ class Request:
 
 
 def networks_of_half() -> tuple[str, ...]:
-    """The 36 networks of half B, in an order in which few have to wait."""
-    families = ("R{}B", "A{}B", "A{}B+", "B{}B", "B{}B+")
-    copies = (family.format(n) for family in families for n in range(1, 8))
-    return ("baseB", *copies)
+    """The 36 networks of half B."""
+    return tuple(str(treatment) for treatment in all_treatments(("B",)))
 
 
 def run(request: Request) -> Tables:
@@ -124,14 +122,13 @@ def half_tables(
     images = len(request.treatments) * request.steps * request.recipe.batch_size
     rates, minutes, each = {}, {}, {}
     for variant, found in measured.items():
-        found = found[: request.rounds]
-        times = [(m["seconds"], m["processor_seconds"]) for m in found]
-        rates[variant] = [measuring.rates(images, *time) for time in times]
-        minutes[variant] = [
-            {"minutes": wall / 60, "minutes of the cores": cores / 60}
-            for wall, cores in times
-        ]
-        each[variant] = [{"seconds": s} for m in found for s in m["each_seconds"]]
+        rates[variant], minutes[variant], each[variant] = [], [], []
+        for one in found[: request.rounds]:
+            wall, cores = one["seconds"], one["processor_seconds"]
+            rates[variant].append(measuring.rates(images, wall, cores))
+            times = {"minutes": wall / 60, "minutes of the cores": cores / 60}
+            minutes[variant].append(times)
+            each[variant] += [{"seconds": s} for s in one["each_seconds"]]
     pairs = [(f"{COHORTS}, {p}", f"{ALONE}, {p}") for p in request.precisions]
     pairs.append((request.variants[0], request.variants[-2]))
     pairs += [(f"{COHORTS}, {p}", PLAIN) for p in request.precisions]
@@ -263,12 +260,12 @@ def _saved(request: Request) -> dict[str, Any]:
     runs = [Run(split, parse_treatment(name), 0) for name in request.treatments]
     cohorts = make_cohorts(runs, request.cohort_size)
 
-    def work(runs: Iterable[Run]) -> int:
-        size = request.recipe.crop_size
-        return multiply_accumulates(runs, get_network("mini"), size, len(split.half_b))
+    def work(parts: Iterable[Sequence[Run]]) -> int:
+        rest = get_network("mini"), request.recipe.crop_size, len(split.half_b)
+        return sum(multiply_accumulates(part, *rest) for part in parts)
 
-    alone = sum(work([run]) for run in runs)
+    together = [cohort.runs for cohort in cohorts]
     return {
-        "cohorts of": ", ".join(str(len(cohort.runs)) for cohort in cohorts),
-        "times fewer than alone": alone / sum(work(c.runs) for c in cohorts),
+        "cohorts of": ", ".join(str(len(part)) for part in together),
+        "times fewer than alone": work([run] for run in runs) / work(together),
     }

@@ -1,20 +1,13 @@
 """One network's training step: ours, plain Keras's, and the machine's ceiling."""
 
 import dataclasses
-import pathlib
 import time
 from collections.abc import Mapping, Sequence
 
-from yosinski_tf.benchmarks import workload
-from yosinski_tf.benchmarks.measuring import (
-    Sample,
-    in_new_process,
-    ratios,
-    rows,
-    tell,
-    turns,
-)
+from yosinski_tf.benchmarks import measuring, workload
+from yosinski_tf.benchmarks.measuring import Sample, in_new_process, tell
 from yosinski_tf.benchmarks.table import Tables
+from yosinski_tf.benchmarks.workload import Request
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.cohorts import multiply_accumulates
 from yosinski_tf.machine import threads
@@ -28,25 +21,18 @@ _CAFFENET_SHARE = 50
 _MATRIX_SIZES, _MATRIX_SECONDS = (512, 1024, 2048), 0.4
 
 
-def run(work: pathlib.Path, rounds: int, steps: int, number: int) -> Tables:
-    """Measures the steps of `mini` and `caffenet`.
-
-    Args:
-      work: Folder for images, kept from one run to the next.
-      rounds: Measurements of each variant.
-      steps: Steps per measurement of `mini`; `caffenet` takes a fiftieth.
-      number: Threads that compute.
-    """
-    ceilings = [in_new_process(matrix_products, number)]
+def run(request: Request) -> Tables:
+    """Measures the steps of `mini` and `caffenet`."""
+    ceilings = [in_new_process(matrix_products, request.threads)]
     measured = []
-    for job in (_mini(work, steps, number), _caffenet(work, steps, number)):
+    for job in _jobs(request):
         taken: dict[str, list[Sample]] = {variant: [] for variant in VARIANTS}
-        for place in range(rounds):
-            for variant in turns(VARIANTS, place):
-                tell(f"{job.network.name}: round {place + 1} of {rounds}: {variant}")
+        for place in range(request.rounds):
+            for variant in measuring.turns(VARIANTS, place):
+                tell(f"{job.network.name}: round {place + 1}: {variant}")
                 taken[variant].append(in_new_process(measure_steps, job, variant))
         measured.append((job, taken))
-    ceilings.append(in_new_process(matrix_products, number))
+    ceilings.append(in_new_process(matrix_products, request.threads))
     ceiling = {p: max(each[p] for each in ceilings) for p in ceilings[0]}
     most = [{"precision": p, "GMAC/s": rate / 1e9} for p, rate in ceiling.items()]
     tables = {"The machine's ceiling: products of matrices": most}
@@ -55,17 +41,20 @@ def run(work: pathlib.Path, rounds: int, steps: int, number: int) -> Tables:
     return tables
 
 
-def _mini(work: pathlib.Path, steps: int, number: int) -> Job:
-    images, recipe = workload.small_noise(work), workload.make_recipe(steps)
-    return workload.make_job(images, get_network("mini"), recipe, number)
-
-
-def _caffenet(work: pathlib.Path, steps: int, number: int) -> Job:
-    images = workload.noise(work, 256, classes=4, per_class=64)
+def _jobs(request: Request) -> list[Job]:
+    images = workload.noise(request.work, 256, classes=4, per_class=64)
     sizes = {"image_size": 256, "crop_size": 227, "mirror": True, "mean": "image"}
-    recipe = workload.make_recipe(max(2, steps // _CAFFENET_SHARE), **sizes)
-    network = get_network("caffenet", num_outputs=1000)
-    return workload.make_job(images, network, recipe, number)
+    few = max(2, request.steps // _CAFFENET_SHARE)
+    made = [
+        (workload.noise(request.work), get_network("mini"), request.steps, {}),
+        (images, get_network("caffenet", num_outputs=1000), few, sizes),
+    ]
+    return [
+        workload.make_job(
+            folder, network, workload.make_recipe(steps, **options), request.threads
+        )
+        for folder, network, steps, options in made
+    ]
 
 
 def measure_steps(job: Job, variant: str) -> Sample:
@@ -103,8 +92,8 @@ def step_tables(
     }
     pairs = [(variant, PLAIN) for variant in samples if variant != PLAIN]
     return {
-        f"{name}, one network": rows(found),
-        f"{name}: times as fast, within a round": ratios(samples, pairs),
+        f"{name}, one network": measuring.rows(found),
+        f"{name}: times as fast, within a round": measuring.ratios(samples, pairs),
     }
 
 

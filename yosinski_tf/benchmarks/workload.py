@@ -24,6 +24,16 @@ from yosinski_tf.training.save_clock import Interval
 SPLIT = "random:0"
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to measure: the flags of `yosinski-benchmark train`."""
+
+    work: pathlib.Path
+    rounds: int
+    steps: int
+    threads: int
+
+
 def make_job(
     images: pathlib.Path,
     network: Network,
@@ -83,15 +93,13 @@ def make_recipe(period: int, periods: int = 2, **options: Any) -> Recipe:
     )
 
 
-def small_noise(work: pathlib.Path) -> pathlib.Path:
-    """Noise of the size and number of the embedded images, see `noise`."""
-    return noise(work, 32, classes=40, per_class=300)
-
-
 def noise(
-    work: pathlib.Path, side: int, classes: int, per_class: int, validation: int = 10
+    work: pathlib.Path, side: int = 32, classes: int = 40, per_class: int = 300
 ) -> pathlib.Path:
-    """Folder of a data set of noise, as fast to train on as photographs; made once."""
+    """Folder of a data set of noise, as fast to train on as photographs; made once.
+
+    By default of the size and number of the embedded images.
+    """
     folder = work / f"noise_{side}"
     if study_copy.load(folder) is None:
         random = np.random.default_rng(0)
@@ -100,7 +108,7 @@ def noise(
                 random.integers(0, 256, (count * classes, side, side, 3), np.uint8),
                 np.arange(count * classes) % classes,
             )
-            for count in (per_class, validation)
+            for count in (per_class, 10)
         ]
         names = [f"noise{index}" for index in range(classes)]
         study_copy.save(folder, make_image_set("noise", names, None, *parts))

@@ -6,13 +6,13 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from absl import flags, logging
 
 from yosinski_tf.benchmarks import cohort_growth, target_half, training_step
 from yosinski_tf.benchmarks.table import Tables, markdown
+from yosinski_tf.benchmarks.workload import Request
 from yosinski_tf.binaries.job import command_line
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
@@ -29,32 +29,57 @@ _PARTS = {
 }
 
 
-def _integers(*flags_: tuple[str, int | None, int, str]) -> None:
-    """Defines flags: name, default, least value and help."""
-    for name, default, least, meaning in flags_:
-        flags.DEFINE_integer(name, default, meaning, lower_bound=least)
+# By first word, each flag: default, help, and the least value of an integer.
+_FLAGS: dict[str, dict[str, tuple]] = {
+    "input": {
+        "photographs": ("", "Folder or tar file of images (default: drawn textures)."),
+        "records": (20_000, "Full-size images to make.", 500),
+        "image_size": (256, "Side of stored images.", 8),
+        "crop_size": (227, "Side of the crop.", 8),
+        "batch_size": (256, "Images per batch.", 1),
+        "rounds": (7, "Measurements of each.", 1),
+        "steps": (40, "Batches of a measurement.", 2),
+    },
+    "train": {
+        "measure": (list(_PARTS), f"What to measure: some of {', '.join(_PARTS)}."),
+        "rounds": (7, "Measurements of each.", 1),
+        "steps": (
+            150,
+            "Steps of a measurement of mini; caffenet takes a fiftieth, cohorts a"
+            " fifth.",
+            2,
+        ),
+    },
+    "study": {
+        "precisions": (
+            ["float32", "bfloat16"],
+            "Number formats of the program's variants; plain Keras has float32.",
+        ),
+        "processes": (None, "Side by side (default: one per core, up to four).", 1),
+        "cohort_size": (
+            18,
+            "Most networks together (18: yosinski-study's choice for two processes).",
+            1,
+        ),
+        "treatments": (["all"], "What is trained on half B (all: 36 networks)."),
+        "rounds": (3, "Measurements of each.", 1),
+        "steps": (1500, "Steps of every network.", 1),
+    },
+}
 
 
-def _define_common(rounds: int, steps: int, least: int, meaning: str) -> None:
-    _integers(("rounds", rounds, 1, "Measurements of each."))
-    _integers(("steps", steps, least, meaning))
+def _define_flags(word: str) -> None:
+    for name, (default, meaning, *least) in _FLAGS[word].items():
+        if least:
+            flags.DEFINE_integer(name, default, meaning, lower_bound=least[0])
+        elif isinstance(default, list):
+            flags.DEFINE_list(name, default, meaning)
+        else:
+            flags.DEFINE_string(name, default, meaning)
     flags.DEFINE_string(
         "work_dir", "benchmark", "Folder for images, stores and studies (1 GB or more)."
     )
     flags.DEFINE_string("out", "", "JSON file (default: in WORK_DIR).")
-
-
-def _define_input() -> None:
-    flags.DEFINE_string(
-        "photographs", "", "Folder or tar file of images (default: drawn textures)."
-    )
-    _integers(
-        ("records", 20_000, 500, "Full-size images to make."),
-        ("image_size", 256, 8, "Side of stored images."),
-        ("crop_size", 227, 8, "Side of the crop."),
-        ("batch_size", 256, 1, "Images per batch."),
-    )
-    _define_common(7, 40, 2, "Batches of a measurement.")
 
 
 def _input(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
@@ -77,16 +102,6 @@ def _input(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
     return input_pipeline.run(input_pipeline.Request(work=work, **settings))
 
 
-def _define_train() -> None:
-    flags.DEFINE_list(
-        "measure", list(_PARTS), f"What to measure: some of {', '.join(_PARTS)}."
-    )
-    _define_common(
-        *(7, 150, 2),
-        "Steps of a measurement of mini; caffenet takes a fiftieth, cohorts a fifth.",
-    )
-
-
 def _train(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
     """yosinski-benchmark train: training steps of one network, ours and plain
     Keras, with the share of the machine's ceiling; time and memory as a cohort grows;
@@ -100,26 +115,12 @@ def _train(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
             f" {','.join(FLAGS.measure)!r}: leave it out for all"
         )
     settings["threads"] = cores()
+    request = Request(work, FLAGS.rounds, FLAGS.steps, cores())
     tables: dict[str, list] = {}
     for part, measure in _PARTS.items():
         if part in FLAGS.measure:
-            tables |= measure(work, FLAGS.rounds, FLAGS.steps, cores())
+            tables |= measure(request)
     return tables
-
-
-def _define_study() -> None:
-    flags.DEFINE_list(
-        "precisions",
-        ["float32", "bfloat16"],
-        "Number formats of the program's variants; plain Keras has float32.",
-    )
-    processes = "Trainings side by side (default: one per core, up to four)."
-    size = "Most networks together (18: yosinski-study's choice for two processes)."
-    _integers(("processes", None, 1, processes), ("cohort_size", 18, 1, size))
-    flags.DEFINE_list(
-        "treatments", ["all"], "What is trained on half B (all: 36 networks)."
-    )
-    _define_common(3, 1500, 1, "Steps of every network.")
 
 
 def _study(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
@@ -152,21 +153,16 @@ def _study(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
     return target_half.run(target_half.Request(work=work, **settings))
 
 
-# By first word: what defines its flags, and what measures (its help).
-_WORDS = {
-    "input": (_define_input, _input),
-    "train": (_define_train, _train),
-    "study": (_define_study, _study),
-}
+_WORDS = {"input": _input, "train": _train, "study": _study}
 
 
-def _main(word: str, names: Sequence[str]) -> None:
+def _main(word: str) -> None:
     """Measures, writes JSON and the plot, prints the tables."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.set_verbosity(logging.ERROR)
     work = pathlib.Path(FLAGS.work_dir).expanduser().absolute()
-    settings = {n: FLAGS[n].value for n in names if n not in ("work_dir", "out")}
-    tables = _WORDS[word][1](work, settings)
+    settings = {name: FLAGS[name].value for name in _FLAGS[word]}
+    tables = _WORDS[word](work, settings)
     from yosinski_tf.training.provenance import describe_device, versions
 
     found = {
@@ -194,7 +190,7 @@ def run() -> None:
     """Entry point."""
     word = next(iter(sys.argv[1:]), "")
     if word in ("--help", "-h"):
-        for _, measure in _WORDS.values():
+        for measure in _WORDS.values():
             print(f"{inspect.getdoc(measure)}\n")
         print(f"The first word says what to measure: {', '.join(_WORDS)}.")
         sys.exit(0)
@@ -207,12 +203,9 @@ def run() -> None:
         sys.exit(2)
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
-    define, measure = _WORDS[word]
-    before = set(FLAGS)
-    define()
-    names = [name for name in FLAGS if name not in before]
-    groups = [("What to measure", names)]
-    command_line.run(lambda: _main(word, names), inspect.getdoc(measure), groups)
+    _define_flags(word)
+    groups = [("What to measure", [*_FLAGS[word], "work_dir", "out"])]
+    command_line.run(lambda: _main(word), inspect.getdoc(_WORDS[word]), groups)
 
 
 if __name__ == "__main__":
