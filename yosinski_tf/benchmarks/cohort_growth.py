@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+import itertools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,8 +33,7 @@ _TOGETHER, _STEP, _MEMORY = "networks together", "ms per network-step", "memory,
 
 def run_growth(request: Request) -> Tables:
     """Cohorts of `mini` on images in memory."""
-    images = workload.noise(request.work)
-    make = _maker(request, images, get_network("mini"))
+    make = _maker(request, workload.noise(request.work), get_network("mini"))
     return {GROWTH: _grow(make, _SIZES)}
 
 
@@ -63,9 +63,8 @@ def _maker(
     """What makes the job of a cohort's treatments."""
     period = max(2, request.steps // _PERIOD_SHARE)
     recipe = workload.make_recipe(period, request.rounds + 1, **options)
-    return functools.partial(
-        workload.make_job, images, network, recipe, request.threads
-    )
+    common = images, network, recipe, request.threads
+    return functools.partial(workload.make_job, *common)
 
 
 def _grow(make: Callable[..., Job], sizes: Sequence[int]) -> list[dict[str, Any]]:
@@ -84,13 +83,8 @@ def members(size: int) -> tuple[str, ...]:
     The base, then frozen and fine-tuned copies from both halves at one depth after
     the other: 29 in all.
     """
-    copies = (
-        f"{source}{n}B{ending}"
-        for n in _DEPTHS
-        for source in "BA"
-        for ending in ("", "+")
-    )
-    return ("baseB", *copies)[:size]
+    copies = itertools.product(_DEPTHS, "BA", ("", "+"))
+    return ("baseB", *(f"{source}{n}B{end}" for n, source, end in copies))[:size]
 
 
 def train_bases(*jobs: Job) -> None:

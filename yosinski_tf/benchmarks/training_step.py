@@ -49,12 +49,11 @@ def _jobs(request: Request) -> list[Job]:
         (workload.noise(request.work), get_network("mini"), request.steps, {}),
         (images, get_network("caffenet", num_outputs=1000), few, sizes),
     ]
-    return [
-        workload.make_job(
-            folder, network, workload.make_recipe(steps, **options), request.threads
-        )
-        for folder, network, steps, options in made
-    ]
+    jobs = []
+    for folder, network, steps, options in made:
+        recipe = workload.make_recipe(steps, **options)
+        jobs.append(workload.make_job(folder, network, recipe, request.threads))
+    return jobs
 
 
 def measure_steps(job: Job, variant: str) -> Sample:

@@ -102,14 +102,10 @@ def noise(
     """
     folder = work / f"noise_{side}"
     if study_copy.load(folder) is None:
-        random = np.random.default_rng(0)
-        parts = [
-            (
-                random.integers(0, 256, (count * classes, side, side, 3), np.uint8),
-                np.arange(count * classes) % classes,
-            )
-            for count in (per_class, 10)
-        ]
+        random, parts = np.random.default_rng(0), []
+        for count in (per_class * classes, 10 * classes):
+            pixels = random.integers(0, 256, (count, side, side, 3), np.uint8)
+            parts.append((pixels, np.arange(count) % classes))
         names = [f"noise{index}" for index in range(classes)]
         study_copy.save(folder, make_image_set("noise", names, None, *parts))
     return folder
