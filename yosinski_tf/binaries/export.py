@@ -5,8 +5,7 @@ import pathlib
 
 from absl import flags, logging
 
-from yosinski_tf.binaries.job import command_line
-from yosinski_tf.binaries.job.shared_flags import define_all
+from yosinski_tf.binaries.job import command_line, shared_flags
 from yosinski_tf.export.description import LABELS_NAME
 from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.system.errors import UserError
@@ -48,7 +47,7 @@ def _main() -> None:
 
 def run() -> None:
     """Entry point."""
-    define_all()
+    shared_flags.define_all()
     flags.DEFINE_string("run", None, "Id of the run, the name of its folder.")
     flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
     command_line.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])

@@ -7,10 +7,8 @@ import sys
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line
-from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare import disk_space, make_store, shards
 from yosinski_tf.data.prepare.beam_shards import beam_runner
-from yosinski_tf.data.prepare.disk_space import megabytes
-from yosinski_tf.data.prepare.shards import StoreSettings
 from yosinski_tf.data.prepare.verify import verify
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.machine.hardware import cores
@@ -120,7 +118,7 @@ def _request() -> make_store.StoreRequest:
         manual_dir=FLAGS.manual_dir,
         held_out=FLAGS.held_out,
         out=pathlib.Path(os.path.abspath(pathlib.Path(FLAGS.out).expanduser())),
-        settings=StoreSettings(FLAGS.image_size, FLAGS.encoding, quality),
+        settings=shards.StoreSettings(FLAGS.image_size, FLAGS.encoding, quality),
         skip_corrupt=FLAGS.skip_corrupt,
         processes=FLAGS.processes or cores(),
         shard_records=FLAGS.shard_records,
@@ -135,7 +133,7 @@ def _warn(warning: str) -> None:
 def _tell(store: Store) -> None:
     files = (path for path in store.folder.rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in files)
-    print(f"Store        {store.folder}, {megabytes(size)}")
+    print(f"Store        {store.folder}, {disk_space.megabytes(size)}")
     for name, part in store.parts.items():
         counts = store.class_counts(name)
         print(

@@ -4,8 +4,7 @@ import pathlib
 
 from absl import flags
 
-from yosinski_tf.binaries.job import command_line, messages
-from yosinski_tf.binaries.job.shared_flags import define_all
+from yosinski_tf.binaries.job import command_line, messages, shared_flags
 from yosinski_tf.report import published_report, write_report
 from yosinski_tf.results.network_result import MEASURES
 from yosinski_tf.system.files import make_folder
@@ -70,7 +69,7 @@ def _show(
 
 def run() -> None:
     """Entry point."""
-    define_all()
+    shared_flags.define_all()
     flags.DEFINE_bool(
         "published", False, "The paper's networks, alone or beside a study."
     )

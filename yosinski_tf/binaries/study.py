@@ -21,8 +21,7 @@ from yosinski_tf.experiment import paper_plans
 from yosinski_tf.export.description import is_export_of
 from yosinski_tf.report import write_report
 from yosinski_tf.study.records import Record, records_by_id
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import make_folder
+from yosinski_tf.system import errors, files
 
 FLAGS = flags.FLAGS
 _BEST = "best"
@@ -36,7 +35,7 @@ def _parts() -> list[paper_plans.PlanPart]:
         return treatments_job.parts()
     for flag in ("split", "treatments"):
         if FLAGS[flag].present:
-            raise UserError(
+            raise errors.UserError(
                 f"--plan={FLAGS.plan} names all splits and treatments: leave out"
                 f" --{flag}, or --plan"
             )
@@ -48,7 +47,7 @@ def _main() -> int:
     known = plan.done | {run.run_id for run in plan.wanted}
     # Checked now, not after days of training.
     if FLAGS.export not in ("", _BEST, *known):
-        raise UserError(
+        raise errors.UserError(
             f"--export needs best or the id of a run of the study, found"
             f" {FLAGS.export!r}: give one such as {min(known)}"
         )
@@ -76,13 +75,13 @@ def _export(plan: planning.Plan, records: dict[str, Record]) -> pathlib.Path:
         found = [r for r in records.values() if r.status == "finished"]
         found = [r for r in found if r.kind == "transfer"] or found
         if not found:
-            raise UserError(
+            raise errors.UserError(
                 f"--export=best needs a network that finished, found none in"
                 f" {plan.runs}: see its report"
             )
         wanted = max(found, key=lambda r: r.top1).run_id
     if wanted not in records:
-        raise UserError(
+        raise errors.UserError(
             f"--export needs best or the id of a finished run, found {wanted!r}: see"
             f" the folders in {plan.runs}"
         )
@@ -98,7 +97,7 @@ def _export(plan: planning.Plan, records: dict[str, Record]) -> pathlib.Path:
             process.kill()
             raise
         if process.exitcode:
-            raise UserError(
+            raise errors.UserError(
                 f"the export of {wanted} failed with code {process.exitcode}: try"
                 f" yosinski-export --runs={plan.runs} --run={wanted}"
             )
@@ -110,7 +109,7 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
     # Only TensorFlow can write a SavedModel, whichever backend trained the network.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     terminal = os.fdopen(os.dup(2), "w")
-    make_folder(runs / "logs")
+    files.make_folder(runs / "logs")
     with open(runs / "logs" / "export.log", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -118,7 +117,7 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
 
     try:
         saved_model.export(runs, run_id, folder)
-    except UserError as error:
+    except errors.UserError as error:
         print(error, file=terminal)
         terminal.flush()
         os._exit(2)

@@ -4,9 +4,8 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterable
 
-from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment import networks, splits
 from yosinski_tf.experiment.runs import Run
-from yosinski_tf.experiment.splits import Split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Cohort:
     runs: tuple[Run, ...]
 
     @property
-    def split(self) -> Split:
+    def split(self) -> splits.Split:
         """The split that all runs share."""
         return self.runs[0].split
 
@@ -125,7 +124,7 @@ def ready(
 
 
 def multiply_accumulates(
-    runs: Iterable[Run], network: Network, input_size: int, num_classes: int
+    runs: Iterable[Run], network: networks.Network, input_size: int, num_classes: int
 ) -> int:
     """Multiply-accumulates of one training step on one image, for all runs.
 

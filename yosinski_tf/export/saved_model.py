@@ -22,10 +22,8 @@ from yosinski_tf.export.description import (
     is_export_of,
 )
 from yosinski_tf.models.cohort import build_network
-from yosinski_tf.study.finished_run import read_finished_run
-from yosinski_tf.study.records import Record
-from yosinski_tf.system import files
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.study import finished_run, records
+from yosinski_tf.system import errors, files
 
 
 def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
@@ -62,17 +60,17 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         something else or cannot be written to, or Keras runs on another backend
         than TensorFlow.
     """
-    run = read_finished_run(runs, run_id)
+    run = finished_run.read_finished_run(runs, run_id)
     record = run.record
     if is_export_of(out, record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(
+        raise errors.UserError(
             f"{out} holds something else than an export of {run_id}: move it away,"
             " or export to another folder"
         )
     if keras.backend.backend() != "tensorflow":
-        raise UserError(
+        raise errors.UserError(
             "a SavedModel needs Keras on TensorFlow, found"
             f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
             " trained on any backend will do)"
@@ -93,7 +91,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         # Another process may have written the same export meanwhile.
         if not is_export_of(out, record):
             reason = getattr(error, "strerror", None) or getattr(error, "message", "")
-            raise UserError(
+            raise errors.UserError(
                 f"cannot write the export to {out} ({reason or type(error).__name__}):"
                 " name a writable folder on a disk with room"
             ) from None
@@ -177,7 +175,7 @@ class _Classifier(tf.Module):
     The Keras model is not an attribute, so that only what it computes is saved.
     """
 
-    def __init__(self, model: keras.Model, record: Record):
+    def __init__(self, model: keras.Model, record: records.Record):
         super().__init__(name=record.network)
         recipe = record.recipe
         image_size, crop_size = recipe["image_size"], recipe["crop_size"]
@@ -221,7 +219,7 @@ class _Classifier(tf.Module):
         self.images, self.files = images, files
 
 
-def _describe(folder: pathlib.Path, record: Record) -> None:
+def _describe(folder: pathlib.Path, record: records.Record) -> None:
     description = {
         **identity(record),
         "treatment": record.treatment,

@@ -6,9 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from yosinski_tf.experiment.treatments import LAYERS
-from yosinski_tf.figures import drawing
+from yosinski_tf.figures import drawing, labels
 from yosinski_tf.figures.drawing import STYLES, Curve, FigureData, Means, style_of
-from yosinski_tf.figures.labels import label_ends, place_badges
 from yosinski_tf.results.network_result import NetworkResult, families_of, of_family
 
 _CURVES = ("BnB", "BnB+", "AnB", "AnB+")
@@ -102,7 +101,7 @@ def interpretation(figure: Figure, axes: Axes, data: FigureData) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(top=max(high, base + 0.17 * (high - low)))
     ends = [(f, style_of(f).color, list(means[f].items())[-1]) for f in curves]
-    label_ends(axes, [*ends, ("base", "#222222", (LAYERS[-1], base))])
+    labels.label_ends(axes, [*ends, ("base", "#222222", (LAYERS[-1], base))])
     placed = _badges(axes, means, gaps, base)
     lines = [f"{number}   {_READING[number]}" for number in sorted(placed)]
     figure.supxlabel("\n".join(lines), x=0.09, ha="left", fontsize=9.5, linespacing=1.5)
@@ -122,7 +121,7 @@ def _badges(axes: Axes, means: Means, gaps: dict[str, Curve], base: float) -> li
     recovered = [(n, y) for n, y in means.get("BnB+", {}).items() if n > 0]
     recovered.sort(key=lambda place: abs(place[0] - 4))
     lost = middles("2", flat)
-    return place_badges(
+    return labels.place_badges(
         axes,
         [
             ("1", [(0, base + 0.09 * (high - low))]),
@@ -152,5 +151,5 @@ def both_relative(axes: Axes, data: FigureData) -> None:
     axes.plot([], [], "k-", label="this study")
     axes.plot([], [], "k--", label="the paper's networks")
     axes.margins(y=0.1)
-    label_ends(axes, ends)
+    labels.label_ends(axes, ends)
     axes.legend(loc="best").set_zorder(1.5)

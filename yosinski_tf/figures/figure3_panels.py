@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import DISTANT_STYLE, STYLES, FigureData, Style
-from yosinski_tf.results.analysis import relative_to_base
+from yosinski_tf.results import analysis, tables
 from yosinski_tf.results.network_result import (
     DISTANT,
     RANDOM,
@@ -18,7 +18,6 @@ from yosinski_tf.results.network_result import (
     of_kind,
     random_layers_kind,
 )
-from yosinski_tf.results.tables import kind_name
 
 # By direction; the mean of both has a colour of its own, `DISTANT_STYLE`.
 _LOOKS = {
@@ -96,7 +95,7 @@ def random(axes: Axes, data: FigureData) -> None:
         for family, name in (("RnB", "random layers"), ("base", "base")):
             chosen = of_family(ours, family)
             drawing.dots(axes, chosen, data.measure, STYLES[family], name=name)
-    title = kind_name(ours[0].kind) if ours else None
+    title = tables.kind_name(ours[0].kind) if ours else None
     _finish(axes, bool(ours), bool(theirs), title)
 
 
@@ -133,7 +132,7 @@ def relative(axes: Axes, data: FigureData) -> None:
                 lowest += curve.values()
     random_line = None
     for look, offset, chosen in _curves(data.networks):
-        differences = relative_to_base(chosen, data.measure)
+        differences = analysis.relative_to_base(chosen, data.measure)
         if not differences:
             absent.append(look.name)
             continue

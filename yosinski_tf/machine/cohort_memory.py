@@ -8,9 +8,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-from yosinski_tf.experiment.cohorts import Cohort, make_cohorts
+from yosinski_tf.experiment import cohorts, recipes
 from yosinski_tf.experiment.networks import Conv, Network
-from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run
 
 # The rest is for what is not counted: other programs, cached files.
@@ -72,7 +71,7 @@ class Packing:
 
 def pack(
     runs: Sequence[Run],
-    needed: Callable[[Cohort], int],
+    needed: Callable[[cohorts.Cohort], int],
     *,
     processes: int,
     available: int | None,
@@ -98,10 +97,10 @@ def pack(
 
     def together(size: int) -> tuple[int, int]:
         """Bytes of the largest cohorts that may run at a time, and their number."""
-        sizes = sorted(map(needed, make_cohorts(runs, size)), reverse=True)
+        sizes = sorted(map(needed, cohorts.make_cohorts(runs, size)), reverse=True)
         return sum(sizes[:processes]), len(sizes[:processes])
 
-    natural = make_cohorts(runs)
+    natural = cohorts.make_cohorts(runs)
     wanted = max(len(cohort.runs) for cohort in natural)
     if 1 < processes and len(natural) < 2 * processes:
         # With fewer cohorts, some processes would wait for the base networks.
@@ -125,7 +124,7 @@ def pack(
 def process_bytes(
     runs: Sequence[Run],
     network: Network,
-    recipe: Recipe,
+    recipe: recipes.Recipe,
     num_classes: int,
     image_bytes: int = 0,
 ) -> int:
@@ -175,7 +174,7 @@ class _Layer:
     passing: int
 
 
-def _layers(network: Network, recipe: Recipe, num_classes: int) -> list[_Layer]:
+def _layers(network: Network, recipe: recipes.Recipe, num_classes: int) -> list[_Layer]:
     counts = network.count(recipe.crop_size, num_classes)
     width = _FLOAT32 if recipe.precision == "float32" else _FLOAT32 // 2
     side, found = recipe.crop_size, []

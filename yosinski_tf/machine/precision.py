@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Collection, Sequence
 
 from yosinski_tf.machine import gpus, hardware
-from yosinski_tf.machine.gpus import Gpu
 
 # From these compute capabilities on, a GPU multiplies many times faster in the
 # format than in float32: Ampere has bfloat16; Volta and Turing have only float16.
@@ -40,7 +39,7 @@ def here() -> PrecisionChoice:
 
 
 def choose(
-    visible: Sequence[Gpu], flags: Collection[str], backend: str
+    visible: Sequence[gpus.Gpu], flags: Collection[str], backend: str
 ) -> PrecisionChoice:
     """The fastest number format for some GPUs, processor flags and Keras backend.
 

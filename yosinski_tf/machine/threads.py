@@ -3,8 +3,7 @@
 import dataclasses
 import os
 
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment import networks, recipes
 from yosinski_tf.machine import gpus
 from yosinski_tf.machine.hardware import cores
 
@@ -36,8 +35,8 @@ def default_processes() -> int:
 
 
 def choose_threads(
-    network: Network,
-    recipe: Recipe,
+    network: networks.Network,
+    recipe: recipes.Recipe,
     num_classes: int,
     processes: int,
     number: int | None = None,

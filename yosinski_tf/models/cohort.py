@@ -13,19 +13,9 @@ import keras
 import numpy as np
 
 from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models.blocks import apply_block, weighted_layer
-from yosinski_tf.models.cohort_graph import (
-    Extractor,
-    Graph,
-    Member,
-    features_of,
-    given,
-    make_graph,
-)
+from yosinski_tf.models import blocks, cohort_graph, surgery, training_model
 from yosinski_tf.models.feature_rule import Kept
 from yosinski_tf.models.layers import CropScaling, PixelScaling
-from yosinski_tf.models.surgery import Weights
-from yosinski_tf.models.training_model import TrainingModel, ValidationModel
 
 _NOTHING: Kept = types.MappingProxyType({})
 
@@ -51,12 +41,12 @@ class CohortModel:
     """
 
     network: Network
-    graph: Graph
+    graph: cohort_graph.Graph
     input_size: int
     mean: np.ndarray
-    training: TrainingModel
-    validation: ValidationModel
-    extractors: tuple[Extractor, Extractor]
+    training: training_model.TrainingModel
+    validation: training_model.ValidationModel
+    extractors: tuple[cohort_graph.Extractor, cohort_graph.Extractor]
 
     @property
     def trained(self) -> list[list[keras.Variable]]:
@@ -97,7 +87,7 @@ class CohortModel:
                 )
             variable.assign(weights[key])
 
-    def weights(self, name: str) -> Weights:
+    def weights(self, name: str) -> surgery.Weights:
         """One network's weights as they are now, by layer name."""
         return {
             key: keras.ops.convert_to_numpy(variable)
@@ -106,7 +96,7 @@ class CohortModel:
 
     def _variables(self, name: str) -> Iterator[tuple[str, keras.Variable]]:
         for layer, block in self.graph.blocks(name).items():
-            keras_layer = weighted_layer(block, layer)
+            keras_layer = blocks.weighted_layer(block, layer)
             for variable in (keras_layer.kernel, keras_layer.bias):
                 yield f"{layer}/{variable.name}", variable
 
@@ -120,13 +110,13 @@ class CohortModel:
         images = _image_input(self.input_size)
         value = _central_scaling(self.network, self.input_size, self.mean)(images)
         for block in self.graph.blocks(name).values():
-            value = apply_block(block, value)
+            value = blocks.apply_block(block, value)
         return keras.Model(images, value, name=self.network.name)
 
 
 def build_cohort(
     network: Network,
-    members: Sequence[Member],
+    members: Sequence[cohort_graph.Member],
     *,
     input_size: int,
     num_classes: int,
@@ -150,7 +140,7 @@ def build_cohort(
       kept_in_validation: The same for validation.
     """
     mean = np.asarray(mean, np.float32)
-    graph = make_graph(network, members, num_classes, precision)
+    graph = cohort_graph.make_graph(network, members, num_classes, precision)
     images = _image_input(input_size)
     inputs = [images]
     if mean.ndim == 1:
@@ -164,17 +154,21 @@ def build_cohort(
         graph.extractor(inputs, pixels, points) for points in (kept, kept_in_validation)
     )
     for_training, for_validation = (
-        features_of(inputs, extractor) for extractor in extractors
+        cohort_graph.features_of(inputs, extractor) for extractor in extractors
     )
     indices = keras.Input((2,), dtype="int32", name="indices")
-    training = TrainingModel(
+    training = training_model.TrainingModel(
         inputs=[*for_training, indices],
-        outputs=graph.logits(pixels, given(extractors[0], for_training), indices),
+        outputs=graph.logits(
+            pixels, cohort_graph.given(extractors[0], for_training), indices
+        ),
         name="training",
     )
-    validation = ValidationModel(
+    validation = training_model.ValidationModel(
         inputs=for_validation if len(for_validation) > 1 else for_validation[0],
-        outputs=graph.logits(pixels, given(extractors[1], for_validation), None),
+        outputs=graph.logits(
+            pixels, cohort_graph.given(extractors[1], for_validation), None
+        ),
         name="validation",
     )
     for model in (training, validation):
@@ -227,7 +221,7 @@ def build_network(
     trunk = "frozen" if frozen_layers else None
     cohort = build_cohort(
         network,
-        [Member("single", trunk, frozen_layers, "single")],
+        [cohort_graph.Member("single", trunk, frozen_layers, "single")],
         input_size=input_size,
         num_classes=weights["fc8/bias"].shape[0],
         mean=mean,

@@ -12,8 +12,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.treatments import Treatment
+from yosinski_tf.experiment import networks, treatments
 from yosinski_tf.system.errors import UserError
 
 Weights = dict[str, np.ndarray]
@@ -26,7 +25,7 @@ def derive_seed(*parts: object) -> int:
 
 
 def initial_weights(
-    network: Network, input_size: int, num_classes: int, identity: str
+    network: networks.Network, input_size: int, num_classes: int, identity: str
 ) -> Weights:
     """Random weights for every layer of a network.
 
@@ -78,8 +77,8 @@ def transplant(
 
 
 def starting_weights(
-    treatment: Treatment,
-    network: Network,
+    treatment: treatments.Treatment,
+    network: networks.Network,
     fresh: Mapping[str, np.ndarray],
     source: Mapping[str, np.ndarray] | None,
 ) -> Weights:

@@ -2,24 +2,9 @@
 
 import pathlib
 
-from yosinski_tf.figures import reduced_data
-from yosinski_tf.figures.drawing import FigureData
-from yosinski_tf.report.markdown import chosen_first, section, write_markdown
-from yosinski_tf.report.write_report import (
-    REPORT_FOLDER,
-    ReportPaths,
-    read_study,
-    write_figures,
-    write_tables,
-)
-from yosinski_tf.results import comparison, published, tables
-from yosinski_tf.results.analysis import boost_table
-from yosinski_tf.results.network_result import (
-    MEASURES,
-    REDUCED,
-    of_kind,
-    without_reduced,
-)
+from yosinski_tf.figures import drawing, reduced_data
+from yosinski_tf.report import markdown, write_report
+from yosinski_tf.results import analysis, comparison, network_result, published, tables
 from yosinski_tf.system.files import make_folder
 
 _TITLES = {
@@ -36,8 +21,8 @@ _COMPARISON_TITLES = {
 
 
 def write_published_report(
-    out: pathlib.Path, measure: str = MEASURES[0]
-) -> ReportPaths:
+    out: pathlib.Path, measure: str = network_result.MEASURES[0]
+) -> write_report.ReportPaths:
     """Writes figures and tables of the paper's released networks.
 
     Args:
@@ -48,32 +33,34 @@ def write_published_report(
     Raises:
       UserError: If the measure is unknown.
     """
-    ordered = chosen_first(measure)
+    ordered = markdown.chosen_first(measure)
     networks, reduced = published.networks(), published.reduced_networks()
     own_base = {
         boost.comparison: boost.estimate.mean
-        for boost in boost_table(networks, MEASURES[0])
+        for boost in analysis.boost_table(networks, network_result.MEASURES[0])
         if boost.layers == (1, 7) and boost.method == "own base"
     }
     make_folder(out)
-    write_tables(out, networks, reduced, with_seed=False)
-    data = (FigureData(side, measure) for side in (networks, reduced))
-    figures = write_figures(out, *data, titles=_TITLES)
-    summary = write_markdown(
+    write_report.write_tables(out, networks, reduced, with_seed=False)
+    data = (drawing.FigureData(side, measure) for side in (networks, reduced))
+    figures = write_report.write_figures(out, *data, titles=_TITLES)
+    summary = markdown.write_markdown(
         out / "summary.md",
         "published.md.j2",
         measure=measure,
         networks=len(networks),
         reduced=len(reduced),
-        sections=[section(networks, each) for each in ordered],
-        explained=MEASURES[0],
+        sections=[markdown.section(networks, each) for each in ordered],
+        explained=network_result.MEASURES[0],
         own_base=own_base,
         reduced_table=reduced_data.table(reduced, with_seed=False),
     )
-    return ReportPaths(summary=summary, table=None, **figures)
+    return write_report.ReportPaths(summary=summary, table=None, **figures)
 
 
-def write_comparison(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
+def write_comparison(
+    runs: pathlib.Path, measure: str = network_result.MEASURES[0]
+) -> write_report.ReportPaths:
     """Compares a study with the paper's networks, in its folder `report`.
 
     Args:
@@ -84,24 +71,25 @@ def write_comparison(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPa
     Raises:
       UserError: If there is no record, or the measure is unknown.
     """
-    ordered = chosen_first(measure)
-    records, selection = read_study(runs)
-    ours, theirs = without_reduced(selection.networks), published.networks()
-    reduced = of_kind(selection.networks, REDUCED)
+    ordered = markdown.chosen_first(measure)
+    records, selection = write_report.read_study(runs)
+    ours = network_result.without_reduced(selection.networks)
+    theirs = published.networks()
+    reduced = network_result.of_kind(selection.networks, network_result.REDUCED)
     their_reduced = published.reduced_networks()
-    folder = runs / REPORT_FOLDER
+    folder = runs / write_report.REPORT_FOLDER
     make_folder(folder)
     rows = {each: comparison.compare(ours, theirs, each) for each in ordered}
     fields = [comparison.comparison_rows(rows[each], each) for each in ordered]
     table = tables.write_csv(folder / "comparison.csv", sum(fields, []))
-    figures = write_figures(
+    figures = write_report.write_figures(
         folder,
-        FigureData(ours, measure, theirs),
-        FigureData(reduced, measure, their_reduced),
+        drawing.FigureData(ours, measure, theirs),
+        drawing.FigureData(reduced, measure, their_reduced),
         _COMPARISON_TITLES,
         prefix="comparison_",
     )
-    summary = write_markdown(
+    summary = markdown.write_markdown(
         folder / "comparison.md",
         "comparison.md.j2",
         measure=measure,
@@ -118,4 +106,4 @@ def write_comparison(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPa
             for each in ordered
         ],
     )
-    return ReportPaths(summary=summary, table=table, **figures)
+    return write_report.ReportPaths(summary=summary, table=table, **figures)

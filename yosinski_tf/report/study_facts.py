@@ -4,23 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from yosinski_tf.results import network_result
 from yosinski_tf.results.analysis import MIN_PAIRS, decomposition
-from yosinski_tf.results.network_result import (
-    MEASURES,
-    RANDOM,
-    Cell,
-    NetworkResult,
-    Selection,
-    Unit,
-    of_kind,
-    without_base,
-)
 from yosinski_tf.study.records import Record
 
 _FEW_VALIDATIONS = 30
 
 
-def facts(records: Sequence[Record], selection: Selection) -> list[tuple[str, str]]:
+def facts(
+    records: Sequence[Record], selection: network_result.Selection
+) -> list[tuple[str, str]]:
     """Names and values of the settings and conditions of a study."""
     finished = [record for record in records if record.status == "finished"]
     dates = sorted(record.finished_at for record in records)
@@ -131,7 +124,9 @@ def _key(name: str, settings: dict[str, Any]) -> str:
     return name + json.dumps(settings, sort_keys=True, default=str)
 
 
-def caveats(records: Sequence[Record], networks: Sequence[NetworkResult]) -> list[str]:
+def caveats(
+    records: Sequence[Record], networks: Sequence[network_result.NetworkResult]
+) -> list[str]:
     """Limits of the tables of this study, one or two sentences each."""
     found = []
     validations = [len(r.history) for r in records if r.status == "finished"]
@@ -142,7 +137,7 @@ def caveats(records: Sequence[Record], networks: Sequence[NetworkResult]) -> lis
             " the ten highest includes early ones and favours networks that learn"
             " fast: look at the last validation too."
         )
-    parts = decomposition(networks, MEASURES[0])
+    parts = decomposition(networks, network_result.MEASURES[0])
     pairs = min((p.estimate.n for p in parts if p.estimate.n), default=MIN_PAIRS)
     if pairs < MIN_PAIRS:
         found.append(
@@ -154,7 +149,7 @@ def caveats(records: Sequence[Record], networks: Sequence[NetworkResult]) -> lis
             " panel of Figure 2 and in two columns of Table 1, compare different"
             " halves. The paired tables do not."
         )
-    if alone := without_base(networks):
+    if alone := network_result.without_base(networks):
         names = ", ".join(network.run_id for network in alone)
         found.append(
             f"Without a base of their own, and so in no paired table: {names}."
@@ -162,10 +157,10 @@ def caveats(records: Sequence[Record], networks: Sequence[NetworkResult]) -> lis
     return found
 
 
-def _unbalanced(networks: Sequence[NetworkResult]) -> bool:
-    halves = of_kind(networks, RANDOM)
+def _unbalanced(networks: Sequence[network_result.NetworkResult]) -> bool:
+    halves = network_result.of_kind(networks, network_result.RANDOM)
     units = {network.unit for network in halves}
-    cells: dict[Cell, set[Unit]] = {}
+    cells: dict[network_result.Cell, set[network_result.Unit]] = {}
     for network in halves:
         if network.family != "RnB":
             cells.setdefault(network.cell, set()).add(network.unit)

@@ -8,29 +8,13 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from yosinski_tf.figures import paper_figures, reduced_data
-from yosinski_tf.figures.drawing import FigureData
+from yosinski_tf.figures import drawing, paper_figures, reduced_data
 from yosinski_tf.report.markdown import chosen_first, section, write_markdown
 from yosinski_tf.report.page import write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
-from yosinski_tf.results import tables
-from yosinski_tf.results.network_result import (
-    MEASURES,
-    REDUCED,
-    NetworkResult,
-    Selection,
-    finished_networks,
-    of_kind,
-    without_reduced,
-)
-from yosinski_tf.results.recommendation import (
-    pairs_per_seed,
-    sentence,
-    study_recommendation,
-)
+from yosinski_tf.results import network_result, recommendation, tables
 from yosinski_tf.study.records import Record, read_records, write_results
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import make_folder, write_atomically
+from yosinski_tf.system import errors, files
 
 REPORT_FOLDER = "report"
 
@@ -58,7 +42,7 @@ class ReportPaths:
     page: pathlib.Path | None = None
 
 
-def read_study(runs: pathlib.Path) -> tuple[list[Record], Selection]:
+def read_study(runs: pathlib.Path) -> tuple[list[Record], network_result.Selection]:
     """Reads the records of a study folder, and the results of its networks.
 
     Raises:
@@ -67,14 +51,16 @@ def read_study(runs: pathlib.Path) -> tuple[list[Record], Selection]:
     """
     records = read_records(runs)
     if not records:
-        raise UserError(
+        raise errors.UserError(
             f"a report needs at least one {runs}/<run id>/record.json, found none:"
             f" run a study with --runs={runs} first"
         )
-    return records, finished_networks(records)
+    return records, network_result.finished_networks(records)
 
 
-def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
+def write_report(
+    runs: pathlib.Path, measure: str = network_result.MEASURES[0]
+) -> ReportPaths:
     """Writes `results.csv` and the folder `report` of a study, with its page.
 
     Args:
@@ -87,13 +73,13 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
     """
     ordered = chosen_first(measure)
     records, selection = read_study(runs)
-    networks = without_reduced(selection.networks)
-    reduced = of_kind(selection.networks, REDUCED)
+    networks = network_result.without_reduced(selection.networks)
+    reduced = network_result.of_kind(selection.networks, network_result.REDUCED)
     folder, results = runs / REPORT_FOLDER, runs / "results.csv"
-    make_folder(folder)
+    files.make_folder(folder)
     write_results(results, records)
     write_tables(folder, networks, reduced)
-    data = (FigureData(side, measure) for side in (networks, reduced))
+    data = (drawing.FigureData(side, measure) for side in (networks, reduced))
     figures = write_figures(folder, *data)
     summary = write_markdown(
         folder / "summary.md",
@@ -105,16 +91,16 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
         reduced=reduced_data.table(reduced) if reduced else "",
         caveats=caveats(records, networks),
     )
-    found = study_recommendation(networks, measure)
+    found = recommendation.study_recommendation(networks, measure)
     text = json.dumps(dataclasses.asdict(found), indent=1)
-    write_atomically(folder / "recommendation.json", text.encode())
+    files.write_atomically(folder / "recommendation.json", text.encode())
     page = write_page(
         runs,
         folder,
         records=records,
         networks=networks,
         measure=measure,
-        answer=sentence(found, pairs_per_seed(networks)),
+        answer=recommendation.sentence(found, recommendation.pairs_per_seed(networks)),
         warnings=warnings(records),
         summary=summary.read_text("utf-8"),
     )
@@ -123,8 +109,8 @@ def write_report(runs: pathlib.Path, measure: str = MEASURES[0]) -> ReportPaths:
 
 def write_figures(
     folder: pathlib.Path,
-    data: FigureData,
-    reduced: FigureData,
+    data: drawing.FigureData,
+    reduced: drawing.FigureData,
     titles: Mapping[str, str] | None = None,
     prefix: str = "",
 ) -> dict[str, pathlib.Path | None]:
@@ -154,8 +140,8 @@ def write_figures(
 
 def write_tables(
     folder: pathlib.Path,
-    networks: Sequence[NetworkResult],
-    reduced: Sequence[NetworkResult],
+    networks: Sequence[network_result.NetworkResult],
+    reduced: Sequence[network_result.NetworkResult],
     with_seed: bool = True,
 ) -> None:
     """Writes the tables as CSV; `with_seed` as in `reduced_data.rows`."""
@@ -166,13 +152,15 @@ def write_tables(
         tables.write_csv(folder / "reduced_data.csv", rows)
 
 
-def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
+def results_table(
+    networks: Sequence[network_result.NetworkResult], measure: str
+) -> str:
     """The tables for the terminal: both measures, the chosen one first."""
     blocks = [
-        tables.results_table(without_reduced(networks), each)
+        tables.results_table(network_result.without_reduced(networks), each)
         for each in chosen_first(measure)
-        if without_reduced(networks)
+        if network_result.without_reduced(networks)
     ]
-    if reduced := of_kind(networks, REDUCED):
+    if reduced := network_result.of_kind(networks, network_result.REDUCED):
         blocks.append(f"first N images of each class\n{reduced_data.table(reduced)}")
     return "\n\n".join(blocks) or "no finished network yet"

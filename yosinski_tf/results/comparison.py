@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from yosinski_tf.experiment.treatments import LAYERS
-from yosinski_tf.results.analysis import Estimate
+from yosinski_tf.results import analysis, tables
 from yosinski_tf.results.network_result import (
     DIRECTIONS,
     DISTANT,
@@ -17,16 +17,9 @@ from yosinski_tf.results.network_result import (
     of_kind,
     random_layers_kind,
 )
-from yosinski_tf.results.tables import (
-    absolute_cells,
-    kind_name,
-    markdown,
-    relative_cells,
-    signed,
-)
 
-_TABLES = (absolute_cells, relative_cells)
-_NONE = Estimate(mean=None, n=0)
+_TABLES = (tables.absolute_cells, tables.relative_cells)
+_NONE = analysis.Estimate(mean=None, n=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,11 +149,11 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    return markdown([heading, *lines])
+    return tables.markdown([heading, *lines])
 
 
 def _splits(row: Row) -> str:
-    name = kind_name(row.splits)
+    name = tables.kind_name(row.splits)
     return f"{name}, trained on {row.target}" if row.target else name
 
 
@@ -169,4 +162,4 @@ def _counted(value: float | None, count: int) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "" if value is None else signed(value, 1)
+    return "" if value is None else tables.signed(value, 1)

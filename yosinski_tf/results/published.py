@@ -21,15 +21,7 @@ The logs name no seed. Every network was trained once, so all have seed 0.
 import csv
 import pathlib
 
-from yosinski_tf.results.network_result import (
-    DISTANT,
-    RANDOM,
-    REDUCED,
-    WHOLE,
-    NetworkResult,
-    of_kind,
-    without_reduced,
-)
+from yosinski_tf.results import network_result
 
 _CSV = pathlib.Path(__file__).with_name("published_runs.csv")
 _HALVES = {"natural": "A", "manmade": "B", "whole": "W", "A": "A", "B": "B"}
@@ -52,26 +44,26 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def networks() -> list[NetworkResult]:
+def networks() -> list[network_result.NetworkResult]:
     """The 136 networks of the paper's treatments, bases included."""
-    return without_reduced(map(_network, rows()))
+    return network_result.without_reduced(map(_network, rows()))
 
 
-def reduced_networks() -> list[NetworkResult]:
+def reduced_networks() -> list[network_result.NetworkResult]:
     """The 12 networks on reduced data, fewest examples first."""
-    reduced = of_kind(map(_network, rows()), REDUCED)
+    reduced = network_result.of_kind(map(_network, rows()), network_result.REDUCED)
     return sorted(reduced, key=lambda network: network.examples_per_class)
 
 
-def _network(row: dict[str, str]) -> NetworkResult:
+def _network(row: dict[str, str]) -> network_result.NetworkResult:
     splits = {
-        "random_split": f"{RANDOM}:{row['split']}",
-        "natural_manmade": DISTANT,
-        "random_filters": WHOLE,
-        "reduced_data": f"{REDUCED}:{row['examples_per_class']}",
+        "random_split": f"{network_result.RANDOM}:{row['split']}",
+        "natural_manmade": network_result.DISTANT,
+        "random_filters": network_result.WHOLE,
+        "reduced_data": f"{network_result.REDUCED}:{row['examples_per_class']}",
     }
     family = _FAMILIES[row["treatment"]] + ("+" if row["fine_tuned"] == "1" else "")
-    return NetworkResult(
+    return network_result.NetworkResult(
         split=splits[row["experiment"]],
         family=family,
         n=int(row["n"] or 0),

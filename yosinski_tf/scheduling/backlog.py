@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from yosinski_tf.experiment.cohorts import Cohort, apart, ready, without
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.scheduling.events import Event, EventKind
-from yosinski_tf.study import failures
-from yosinski_tf.study.records import find_record
+from yosinski_tf.study import failures, records
 from yosinski_tf.system import locks
 from yosinski_tf.training import checkpoints
 
@@ -137,7 +136,7 @@ class Backlog:
         run_id = run.run_id
         if run_id in self._finished:
             return True
-        record = find_record(self._runs, run_id)
+        record = records.find_record(self._runs, run_id)
         if record is None:
             return False
         if record.status != "finished":

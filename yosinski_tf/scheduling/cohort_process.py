@@ -14,13 +14,9 @@ from multiprocessing.process import BaseProcess
 from yosinski_tf.experiment.cohorts import Cohort, without
 from yosinski_tf.scheduling import worker_files
 from yosinski_tf.scheduling.events import Event, EventKind
-from yosinski_tf.scheduling.worker_files import Deserted, PeerLost
 from yosinski_tf.study import failures
 from yosinski_tf.study.records import has_record
-from yosinski_tf.system import files, locks
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import DiskFull
-from yosinski_tf.system.signals import StopRequest
+from yosinski_tf.system import errors, files, locks, signals
 from yosinski_tf.training.job import Job, Progress, Stopped
 
 # Exit codes that say nothing about the cohort: a user killed the process, or the
@@ -58,11 +54,11 @@ class CohortProcess:
         """Waits for the end of the process, after it was told to stop."""
         event = stopped = Event(EventKind.STOPPED, self.cohort)
         # Whatever the state of the disk.
-        with contextlib.suppress(OSError, UserError):
+        with contextlib.suppress(OSError, errors.UserError):
             while (event := self.receive()).kind is EventKind.PROGRESS:
                 pass
         self.process.join()
-        with contextlib.suppress(OSError, UserError):
+        with contextlib.suppress(OSError, errors.UserError):
             locks.sweep(self._runs, _ids(self.cohort))
         # SIGTERM ends a process that had not begun to train: nothing to save.
         return stopped if self.process.exitcode == -signal.SIGTERM else event
@@ -72,7 +68,7 @@ class CohortProcess:
         names = [name for name in _ids(self.cohort) if not has_record(self._runs, name)]
         try:
             failures.note(self._runs, names, message, self._log)
-        except DiskFull as error:
+        except files.DiskFull as error:
             return Event(EventKind.DISK_FULL, self.cohort, message=str(error))
         return Event(EventKind.FAILED, self.cohort, message=message)
 
@@ -141,7 +137,7 @@ def explain(error: Exception, log: pathlib.Path) -> str:
 
 def _body(job: Job, work: Work, log: pathlib.Path, connection: Connection) -> None:
     """Runs in the process: takes the locks, trains, and sends events."""
-    stop = StopRequest()
+    stop = signals.StopRequest()
 
     def tell(kind: EventKind, cohort: Cohort = job.cohort, **content) -> None:
         # Fails if the parent has ended.
@@ -154,7 +150,7 @@ def _body(job: Job, work: Work, log: pathlib.Path, connection: Connection) -> No
             _train_rest(job, work, log, tell, held, stop)
     except locks.Busy as busy:
         tell(EventKind.BUSY, message=str(busy))
-    except DiskFull as error:
+    except files.DiskFull as error:
         tell(EventKind.DISK_FULL, message=str(error))
     except Exception as error:
         if reason := files.full_reason(error):
@@ -191,16 +187,16 @@ def _train_rest(job, work, log, tell, held, stop) -> None:
             tell(EventKind.BUSY, message="another process has taken over its locks")
         else:
             tell(EventKind.STOPPED)
-    except PeerLost as lost:
+    except worker_files.PeerLost as lost:
         tell(EventKind.WORKER_LOST, message=f"{lost}; see {log}")
-    except Deserted as error:
+    except worker_files.Deserted as error:
         tell(EventKind.WORKER_MISSING, message=str(error))
-    except DiskFull:
+    except files.DiskFull:
         raise
     except Exception as error:
         if files.full_reason(error):
             raise
-        known = isinstance(error, UserError)
+        known = isinstance(error, errors.UserError)
         message = str(error) if known else explain(error, log)
         failures.note(job.runs, _ids(cohort), message, log)
         tell(EventKind.FAILED, message=message)

@@ -13,13 +13,11 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.scheduling import cohort_process, multi_worker
+from yosinski_tf.scheduling import cohort_process, multi_worker, worker_files
 from yosinski_tf.scheduling.backlog import Backlog
 from yosinski_tf.scheduling.cohort_process import CohortProcess, Work
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
-from yosinski_tf.scheduling.worker_files import Deserted
-from yosinski_tf.system.files import DiskFull
-from yosinski_tf.system.signals import terminate
+from yosinski_tf.system import files, signals
 from yosinski_tf.training.job import Job
 
 # Between two looks at what other processes have trained.
@@ -71,7 +69,7 @@ def train_all(
     running: dict[Connection, CohortProcess] = {}
     lost: list[Event] = []
     attempts = multi_worker.Attempts()
-    previous = signal.signal(signal.SIGTERM, terminate)
+    previous = signal.signal(signal.SIGTERM, signals.terminate)
     looked, waiting_for = -math.inf, None
 
     def tell(event: Event) -> None:
@@ -112,9 +110,9 @@ def train_all(
                 tell(event)
                 looked = -math.inf
                 if event.kind is EventKind.DISK_FULL:
-                    raise DiskFull(event.message)
+                    raise files.DiskFull(event.message)
                 if event.kind is EventKind.WORKER_MISSING:
-                    raise Deserted(event.message)
+                    raise worker_files.Deserted(event.message)
     except BaseException:
         # Whatever the error, the running processes save first.
         _stop(list(running.values()), report)

@@ -17,8 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import make_folder, write_atomically
+from yosinski_tf.system import errors, files
 from yosinski_tf.training.clusters import Distribution
 
 FOLDER = "workers"
@@ -39,7 +38,7 @@ class PeerLost(Exception):
     """Another worker has ended: the training must begin again with all workers."""
 
 
-class Deserted(UserError):
+class Deserted(errors.UserError):
     """A worker did not come, or did not come back."""
 
 
@@ -74,9 +73,9 @@ def call(
 ) -> Call:
     """Calls all workers to train the runs `names`; replaces the last call."""
     made = Call(uuid.uuid4().hex, cohort, tuple(names), end)
-    make_folder(runs / FOLDER)
+    files.make_folder(runs / FOLDER)
     text = json.dumps(dataclasses.asdict(made))
-    write_atomically(runs / FOLDER / _CALL, text.encode())
+    files.write_atomically(runs / FOLDER / _CALL, text.encode())
     return made
 
 
@@ -95,7 +94,7 @@ class Presence:
     def __init__(self, runs: pathlib.Path, rank: int):
         """Starts the thread that changes the worker's file."""
         self._path = _presence(runs, rank)
-        make_folder(self._path.parent)
+        files.make_folder(self._path.parent)
         self._own, self._beats, self._ready = uuid.uuid4().hex, 0, ""
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._beat()
@@ -121,14 +120,14 @@ class Presence:
     def _keep_on(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             # The disk may be full or away for a moment.
-            with contextlib.suppress(OSError, UserError):
+            with contextlib.suppress(OSError, errors.UserError):
                 self._beat()
 
     def _beat(self) -> None:
         with self._lock:
             self._beats += 1
             values = {"own": self._own, "beats": self._beats, "ready": self._ready}
-            write_atomically(self._path, json.dumps(values).encode())
+            files.write_atomically(self._path, json.dumps(values).encode())
 
 
 class Peer:
@@ -248,7 +247,7 @@ def leading(runs: pathlib.Path) -> Iterator[None]:
             yield
             end = "finished"
         finally:
-            with contextlib.suppress(OSError, UserError):
+            with contextlib.suppress(OSError, errors.UserError):
                 call(runs, end=end)
 
 

@@ -7,8 +7,7 @@ import pathlib
 from collections.abc import Iterable
 
 from yosinski_tf.study.json_fields import read_fields
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import is_listed, make_folder, write_atomically
+from yosinski_tf.system import errors, files
 
 FAILURE_NAME = "failure.json"
 
@@ -42,9 +41,9 @@ def note(
     for run_id in run_ids:
         failure = Failure(run_id, message, str(log), now)
         path = runs / run_id / FAILURE_NAME
-        make_folder(path.parent)
+        files.make_folder(path.parent)
         text = json.dumps(dataclasses.asdict(failure), indent=1)
-        write_atomically(path, text.encode())
+        files.write_atomically(path, text.encode())
 
 
 def read(runs: pathlib.Path) -> dict[str, Failure]:
@@ -57,8 +56,8 @@ def read(runs: pathlib.Path) -> dict[str, Failure]:
     for path in sorted(runs.glob(f"*/{FAILURE_NAME}")):
         try:
             fields = read_fields(path, Failure, "delete it to train its run again")
-        except UserError:
-            if is_listed(path):
+        except errors.UserError:
+            if files.is_listed(path):
                 raise
             continue  # Another process has just begun to train the run again.
         found[path.parent.name] = Failure(**fields)
@@ -67,7 +66,7 @@ def read(runs: pathlib.Path) -> dict[str, Failure]:
 
 def failed(runs: pathlib.Path, run_id: str) -> bool:
     """Whether a run is noted as failed."""
-    return is_listed(runs / run_id / FAILURE_NAME)
+    return files.is_listed(runs / run_id / FAILURE_NAME)
 
 
 def forget(runs: pathlib.Path, run_ids: Iterable[str]) -> None:

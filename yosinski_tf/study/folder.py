@@ -7,24 +7,20 @@ import re
 from collections.abc import Callable, Iterable
 
 from yosinski_tf.data.sources import by_name, study_copy
-from yosinski_tf.data.sources.by_name import Description
 from yosinski_tf.data.sources.image_set import ImageSet
-from yosinski_tf.experiment import ilsvrc
-from yosinski_tf.experiment.splits import Split
+from yosinski_tf.experiment import ilsvrc, splits
 from yosinski_tf.machine.threads import Threads
 from yosinski_tf.study import image_source
 from yosinski_tf.study.image_source import IMAGES_FOLDER
 from yosinski_tf.study.records import Record
 from yosinski_tf.study.settings import SETTINGS_NAME, StudySettings, check_folder
-from yosinski_tf.system import locks
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.system import errors, locks
 from yosinski_tf.system.files import make_folder, room_for, write_atomically
-from yosinski_tf.system.locks import Busy
 
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
 
 
-def as_recorded(split: Split, records: Iterable[Record]) -> Split:
+def as_recorded(split: splits.Split, records: Iterable[Record]) -> splits.Split:
     """A split from a file under the name that it has in the records.
 
     The same halves read from another file are the same split.
@@ -66,7 +62,7 @@ def load_images(
 
 def describe_images(
     runs: pathlib.Path, settings: StudySettings
-) -> tuple[Description, str]:
+) -> tuple[by_name.Description, str]:
     """Describes a study's data set without reading an image.
 
     ImageNet is described even if it has not been prepared.
@@ -82,13 +78,13 @@ def describe_images(
         return description_of(stored), ""
     try:
         return by_name.describe(**dataclasses.asdict(settings.data_as_named)), ""
-    except UserError:
+    except errors.UserError:
         spec = settings.data.spec
         if not _IMAGENET.fullmatch(spec):
             raise
     families = ilsvrc.class_families()
     train, validation = ilsvrc.NUM_TRAIN_IMAGES, ilsvrc.NUM_VALIDATION_IMAGES
-    known = Description(
+    known = by_name.Description(
         spec, tuple(families), tuple(families.values()), train + validation
     )
     return known, (
@@ -99,10 +95,10 @@ def describe_images(
     )
 
 
-def description_of(images: ImageSet) -> Description:
+def description_of(images: ImageSet) -> by_name.Description:
     """The description of images that are loaded, see `describe_images`."""
     count = len(images.train_labels) + len(images.validation_labels)
-    return Description(images.name, images.class_names, images.families, count)
+    return by_name.Description(images.name, images.class_names, images.families, count)
 
 
 def check_images(images: ImageSet, records: Iterable[Record]) -> None:
@@ -123,7 +119,7 @@ def make_study_folder(
     images: ImageSet,
     signed: str | None = None,
     threads: Threads | None = None,
-    waiting: Callable[[Busy], None] = lambda busy: None,
+    waiting: Callable[[locks.Busy], None] = lambda busy: None,
 ) -> StudySettings:
     """Makes the settings and the images of a study folder that lacks them.
 
@@ -144,7 +140,7 @@ def make_study_folder(
         with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
             return _complete(runs, settings, images, signed, threads)
     except OSError as error:
-        raise UserError(
+        raise errors.UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " writable folder on a disk with room"
         ) from None

@@ -9,11 +9,9 @@ import json
 import pathlib
 
 from yosinski_tf.data.sources import by_name, signature
-from yosinski_tf.data.sources.by_name import Description
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.study.settings import StudySettings, moved_from
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import write_atomically
+from yosinski_tf.system import errors, files
 
 IMAGES_FOLDER = "dataset"
 SOURCE_NAME = "source.json"
@@ -63,16 +61,16 @@ def check_same(
     raise changed(images, made, stored.fingerprint)
 
 
-def changed(images: ImageSet, since: str, fingerprint: str) -> UserError:
+def changed(images: ImageSet, since: str, fingerprint: str) -> errors.UserError:
     """The error for a data set that had another fingerprint before."""
-    return UserError(
+    return errors.UserError(
         f"the data set {images.name} has changed since {since}: needs fingerprint"
         f" {fingerprint[:12]}, found {images.fingerprint[:12]}: restore it, {_REMEDY}"
     )
 
 
 def check_alike(
-    runs: pathlib.Path, settings: StudySettings, known: Description
+    runs: pathlib.Path, settings: StudySettings, known: by_name.Description
 ) -> None:
     """Refuses a folder in a new place that cannot hold the known images.
 
@@ -113,13 +111,13 @@ def note(
             more = True
     if more:
         text = json.dumps(notes, indent=1)
-        write_atomically(runs / IMAGES_FOLDER / SOURCE_NAME, text.encode())
+        files.write_atomically(runs / IMAGES_FOLDER / SOURCE_NAME, text.encode())
 
 
 def _not_the_same(
     runs: pathlib.Path, settings: StudySettings, before: str, why: str
-) -> UserError:
-    return UserError(
+) -> errors.UserError:
+    return errors.UserError(
         f"{settings.data_as_named.spec} does not hold the images of {before}, which"
         f" the study folder {runs} was made with: {why}: name a folder with the same"
         f" images, {_REMEDY}"

@@ -5,8 +5,7 @@ import json
 import pathlib
 from typing import Any
 
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.typecheck import wrong_fields
+from yosinski_tf.system import errors, typecheck
 
 
 def read_fields(path: pathlib.Path, kind: type, remedy: str) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def read_fields(path: pathlib.Path, kind: type, remedy: str) -> dict[str, Any]:
         why = error.strerror
     except (ValueError, RecursionError) as error:
         why = f"it is not valid JSON: {error}"
-    raise UserError(f"cannot read {path} ({why}): {remedy}")
+    raise errors.UserError(f"cannot read {path} ({why}): {remedy}")
 
 
 def _mistakes(fields: Any, kind: type) -> str:
@@ -42,4 +41,4 @@ def _mistakes(fields: Any, kind: type) -> str:
     unknown = sorted(fields.keys() - known.keys())
     if missing or unknown:
         return f"missing fields {missing}, unknown fields {unknown}"
-    return "; ".join(wrong_fields(kind, fields))
+    return "; ".join(typecheck.wrong_fields(kind, fields))

@@ -10,8 +10,7 @@ from typing import Any
 
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.study.json_fields import read_fields
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import is_listed, make_folder, write_atomically
+from yosinski_tf.system import errors, files
 
 RECORD_NAME = "record.json"
 WEIGHTS_NAME = "weights.npz"
@@ -142,9 +141,9 @@ def mean_of_best(values: Iterable[float], count: int = 10) -> float:
 def write_record(runs: pathlib.Path, record: Record) -> pathlib.Path:
     """Stores a record in the folder of its run and returns the file's path."""
     path = runs / record.run_id / RECORD_NAME
-    make_folder(path.parent)
+    files.make_folder(path.parent)
     text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False)
-    write_atomically(path, text.encode())
+    files.write_atomically(path, text.encode())
     return path
 
 
@@ -158,7 +157,7 @@ def read_record(path: pathlib.Path) -> Record:
     remedy = "delete its folder to train it again"
     record = Record(**read_fields(path, Record, remedy))
     if wrong := _contradictions(record, path.parent.name):
-        raise UserError(f"cannot read {path} ({'; '.join(wrong)}): {remedy}")
+        raise errors.UserError(f"cannot read {path} ({'; '.join(wrong)}): {remedy}")
     return record
 
 
@@ -166,7 +165,7 @@ def _contradictions(record: Record, folder: str) -> list[str]:
     """Values of a record that cannot be true, though their types are right."""
     try:
         treatment = parse_treatment(record.treatment)
-    except UserError as error:
+    except errors.UserError as error:
         return [str(error)]
     needed = {
         # The id is used as a path, which must not lead out of the study folder.
@@ -195,7 +194,7 @@ def _contradictions(record: Record, folder: str) -> list[str]:
 
 def has_record(runs: pathlib.Path, run_id: str) -> bool:
     """Whether a run has a record, whichever machine wrote it."""
-    return is_listed(runs / run_id / RECORD_NAME)
+    return files.is_listed(runs / run_id / RECORD_NAME)
 
 
 def find_record(runs: pathlib.Path, run_id: str) -> Record | None:
@@ -208,7 +207,7 @@ def find_record(runs: pathlib.Path, run_id: str) -> Record | None:
         return None
     try:
         return read_record(runs / run_id / RECORD_NAME)
-    except UserError:
+    except errors.UserError:
         # Another process may have removed it just now, to train the run again.
         if not has_record(runs, run_id):
             return None
@@ -233,7 +232,7 @@ def read_records(runs: pathlib.Path) -> list[Record]:
       UserError: If the folder does not exist or a record is broken.
     """
     if not runs.is_dir():
-        raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
+        raise errors.UserError(f"no study folder at {runs}: give --runs=DIR of a study")
     return list(records_by_id(runs).values())
 
 
@@ -244,4 +243,4 @@ def write_results(path: pathlib.Path, records: Iterable[Record]) -> None:
     writer.writerow(_SCALARS)
     for record in records:
         writer.writerow([getattr(record, name) for name in _SCALARS])
-    write_atomically(path, text.getvalue().encode())
+    files.write_atomically(path, text.getvalue().encode())

@@ -7,8 +7,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
+from yosinski_tf.experiment import networks, recipes
 from yosinski_tf.experiment.splits import Split
 from yosinski_tf.machine.threads import Threads
 from yosinski_tf.study.json_fields import read_fields
@@ -75,8 +74,8 @@ class StudySettings:
     """
 
     data: DataSource
-    network: Network
-    recipe: Recipe
+    network: networks.Network
+    recipe: recipes.Recipe
     threads: Threads
     data_as_named: DataSource = dataclasses.field(compare=False)
 
@@ -107,8 +106,8 @@ class _Stored:
 
 def make_settings(
     data: DataSource,
-    network: Network,
-    recipe: Recipe,
+    network: networks.Network,
+    recipe: recipes.Recipe,
     threads: int | None = None,
 ) -> StudySettings:
     """Settings with the data set as the user named it; the folder need not exist.
@@ -172,7 +171,7 @@ def noted_precision(runs: pathlib.Path) -> str | None:
     except UserError:
         return None  # `check_folder` tells the user what is wrong.
     precision = recipe.get("precision")
-    return precision if precision in PRECISIONS else None
+    return precision if precision in recipes.PRECISIONS else None
 
 
 def moved_from(runs: pathlib.Path, wanted: StudySettings) -> str | None:

@@ -15,8 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from yosinski_tf.system import processes
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.system import errors, processes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # ESTALE: a network file system found that another machine removed the file.
@@ -26,7 +25,7 @@ _LEFTOVER = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)\.part")
 _ABANDONED_SECONDS = 3600.0
 
 
-class DiskFull(UserError):
+class DiskFull(errors.UserError):
     """A disk is full: the message says which one and how to go on."""
 
 
@@ -56,7 +55,7 @@ def room_for(path: pathlib.Path) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
+    except errors.UserError:
         raise
     except Exception as error:
         if reason := full_reason(error):

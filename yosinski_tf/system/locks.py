@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from yosinski_tf.system import files, processes
-from yosinski_tf.system.processes import Process
 
 try:
     import fcntl
@@ -41,7 +40,7 @@ class Busy(Exception):
       holder: The process; None if it could not be read.
     """
 
-    def __init__(self, name: str, holder: Process | None):
+    def __init__(self, name: str, holder: processes.Process | None):
         super().__init__(f"{name} is held by {holder or 'another process'}")
         self.name, self.holder = name, holder
 
@@ -50,7 +49,7 @@ class Busy(Exception):
 class _Found:
     """A lock file that exists; no holder if the file names none."""
 
-    holder: Process | None
+    holder: processes.Process | None
     stale: bool
 
 
@@ -183,7 +182,7 @@ def holders(
     names: Sequence[str],
     *,
     stale_seconds: float = STALE_SECONDS,
-) -> dict[str, Process | None]:
+) -> dict[str, processes.Process | None]:
     """Reads who holds which of some locks; free and stale locks are left out."""
     found = {}
     for name in names:
@@ -243,7 +242,7 @@ def _find(path: pathlib.Path, stale_seconds: float) -> _Found | None:
         raise
     old = _disk_time(path.parent) - touched > stale_seconds
     try:
-        holder = Process(**json.loads(text))
+        holder = processes.Process(**json.loads(text))
     except (ValueError, TypeError):
         return _Found(None, old)
     alive = processes.lives(holder)

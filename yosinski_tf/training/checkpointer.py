@@ -6,15 +6,7 @@ import json
 import numpy as np
 
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import checkpoints, train_state
-from yosinski_tf.training.checkpoints import Checkpoint
-from yosinski_tf.training.cohort_setup import (
-    CohortSetup,
-    base_digests,
-    frozen_digests,
-    settings_digest,
-)
-from yosinski_tf.training.distribution import Devices
+from yosinski_tf.training import checkpoints, cohort_setup, distribution, train_state
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.save_clock import SaveClock
 from yosinski_tf.training.stopwatch import Stopwatch
@@ -36,7 +28,11 @@ class Checkpointer:
     """
 
     def __init__(
-        self, job: Job, setup: CohortSetup, devices: Devices, stopwatch: Stopwatch
+        self,
+        job: Job,
+        setup: cohort_setup.CohortSetup,
+        devices: distribution.Devices,
+        stopwatch: Stopwatch,
     ):
         self._job, self._devices, self._stopwatch = job, devices, stopwatch
         self._model, self._folder = setup.model, job.runs / checkpoints.FOLDER
@@ -44,10 +40,10 @@ class Checkpointer:
         self.state = TrainingState(
             histories=[[] for _ in self._runs], cohort_runs=self._runs
         )
-        self.frozen = frozen_digests(job, setup.model)
+        self.frozen = cohort_setup.frozen_digests(job, setup.model)
         # What a training must have in common with one that it continues.
-        self._settings = settings_digest(job, setup.images)
-        self._bases = base_digests(job)
+        self._settings = cohort_setup.settings_digest(job, setup.images)
+        self._bases = cohort_setup.base_digests(job)
         self._clock = SaveClock(job.checkpoint_every, 0, saved=False)
 
     def restore(self) -> str:
@@ -101,7 +97,7 @@ class Checkpointer:
             meta |= {"frozen": self.frozen, "bases": self._bases}
             for name in ("histories", "frozen", "bases"):
                 meta[name] = dict(zip(self._runs, meta[name], strict=True))
-            checkpoint = Checkpoint(
+            checkpoint = checkpoints.Checkpoint(
                 runs=self._runs,
                 settings=self._settings,
                 step=meta.pop("step"),
@@ -127,7 +123,7 @@ class Checkpointer:
         how = f"goes on from step {state.step}" if state else "starts again"
         return state, f"{'; '.join(problems)}: training {how}"
 
-    def _put(self, stored: Checkpoint) -> TrainingState:
+    def _put(self, stored: checkpoints.Checkpoint) -> TrainingState:
         meta = stored.meta
         for run, frozen, base in zip(self._runs, self.frozen, self._bases, strict=True):
             if meta["frozen"][run] != frozen:

@@ -13,8 +13,7 @@ from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine.hardware import available_memory
-from yosinski_tf.models import surgery
-from yosinski_tf.models.cohort import CohortModel, build_cohort
+from yosinski_tf.models import cohort, surgery
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
 from yosinski_tf.models.place_in_batch import place_matters
@@ -46,7 +45,7 @@ class CohortSetup:
     validation_images: pipeline.HalfImages
     mean_pixel: tuple[float, float, float]
     mean_image: np.ndarray | None
-    model: CohortModel
+    model: cohort.CohortModel
     kept_features: Mapping[str, KeptFeatures]
 
 
@@ -80,7 +79,7 @@ def set_up(job: Job) -> CohortSetup:
     )
 
 
-def frozen_digests(job: Job, model: CohortModel) -> list[str | None]:
+def frozen_digests(job: Job, model: cohort.CohortModel) -> list[str | None]:
     """Digest of each network's frozen layers as they are now, None without any."""
     layers = job.network.layer_names
     return [
@@ -160,7 +159,7 @@ def _model(
     mean: Sequence[float] | np.ndarray,
     in_training: Mapping[str, KeptFeatures],
     in_validation: Mapping[str, KeptFeatures],
-) -> CohortModel:
+) -> cohort.CohortModel:
     members, sources = [], {}
     for run in job.cohort.runs:
         trunk, frozen = None, run.treatment.frozen_layers
@@ -171,7 +170,7 @@ def _model(
             trunk = f"{run.split.digest} {half} {run.seed}"
             sources[trunk] = run.treatment.source
         members.append(Member(str(run.treatment), trunk, frozen, _identity(run)))
-    return build_cohort(
+    return cohort.build_cohort(
         job.network,
         members,
         input_size=job.recipe.crop_size,
@@ -183,7 +182,7 @@ def _model(
     )
 
 
-def _assign_weights(job: Job, model: CohortModel) -> None:
+def _assign_weights(job: Job, model: cohort.CohortModel) -> None:
     """Gives every network the weights that its treatment starts from."""
     sources: dict[str, surgery.Weights] = {}
     for run in job.cohort.runs:

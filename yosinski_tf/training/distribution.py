@@ -16,8 +16,7 @@ import tensorflow as tf
 from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.training_model import Replicas
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training.clusters import Distribution
-from yosinski_tf.training.provenance import accelerators
+from yosinski_tf.training import clusters, provenance
 
 
 class Devices:
@@ -241,7 +240,7 @@ def _filled_up(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
     return batches.map(fill)
 
 
-def make_devices(distribution: Distribution) -> Devices:
+def make_devices(distribution: clusters.Distribution) -> Devices:
     """Takes the devices of a distribution, before anything is built on them.
 
     Raises:
@@ -256,7 +255,7 @@ def make_devices(distribution: Distribution) -> Devices:
         os.environ["TF_CONFIG"] = distribution.tf_config
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         return _Strategy(strategy, distribution.rank)
-    gpus = accelerators()
+    gpus = provenance.accelerators()
     count = _checked(wanted, len(gpus)) if gpus else wanted or 1
     if not gpus:
         processor = tf.config.list_physical_devices("CPU")[0]

@@ -3,12 +3,9 @@
 import dataclasses
 import pathlib
 
-from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment import cohorts, networks, recipes
 from yosinski_tf.machine.threads import Threads
-from yosinski_tf.training.clusters import Distribution
-from yosinski_tf.training.save_clock import Interval
+from yosinski_tf.training import clusters, save_clock
 
 
 class Stopped(Exception):
@@ -35,16 +32,16 @@ class Job:
         `on` or `off`, see `feature_rule`.
     """
 
-    cohort: Cohort
-    network: Network
-    recipe: Recipe
+    cohort: cohorts.Cohort
+    network: networks.Network
+    recipe: recipes.Recipe
     runs: pathlib.Path
     images: pathlib.Path
     command: str
     threads: Threads = Threads(None, None)
-    checkpoint_every: Interval = Interval(minutes=1.0)
+    checkpoint_every: save_clock.Interval = save_clock.Interval(minutes=1.0)
     deterministic: bool = False
-    distribution: Distribution = Distribution()
+    distribution: clusters.Distribution = clusters.Distribution()
     feature_cache: str = "auto"
 
 

@@ -9,22 +9,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from yosinski_tf.models import surgery
-from yosinski_tf.models.feature_rule import layers_kept
+from yosinski_tf.models import feature_rule, surgery
 from yosinski_tf.study.records import MEAN_NAME, WEIGHTS_NAME, Record, mean_of_best
 from yosinski_tf.system.files import make_folder, write_atomically
-from yosinski_tf.training.checkpoints import to_bytes
-from yosinski_tf.training.cohort_setup import CohortSetup, frozen_digests
+from yosinski_tf.training import checkpoints, cohort_setup, train_state
 from yosinski_tf.training.history import diverged
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.provenance import accelerators, describe_device, versions
-from yosinski_tf.training.train_state import TrainingState
 
 
 def conclude(
     job: Job,
-    setup: CohortSetup,
-    state: TrainingState,
+    setup: cohort_setup.CohortSetup,
+    state: train_state.TrainingState,
     *,
     frozen_before: Sequence[str | None],
     replicas: int,
@@ -42,7 +39,7 @@ def conclude(
       The records, which the caller writes last, and the weights.
     """
     shared = _shared_fields(job, setup, state) | {"replicas": replicas}
-    frozen_after = frozen_digests(job, setup.model)
+    frozen_after = cohort_setup.frozen_digests(job, setup.model)
     records, stored = [], []
     for run, history, before, after in zip(
         job.cohort.runs, state.histories, frozen_before, frozen_after, strict=True
@@ -86,7 +83,7 @@ def conclude(
 
 
 def _shared_fields(
-    job: Job, setup: CohortSetup, state: TrainingState
+    job: Job, setup: cohort_setup.CohortSetup, state: train_state.TrainingState
 ) -> dict[str, Any]:
     """What the records of a cohort have in common."""
     images = setup.images
@@ -114,7 +111,7 @@ def _shared_fields(
             "size": len(state.cohort_runs),
             "runs": list(state.cohort_runs),
             "total_seconds": state.total_seconds,
-            "kept_layers": layers_kept(setup.kept_features, job.network),
+            "kept_layers": feature_rule.layers_kept(setup.kept_features, job.network),
         },
         "versions": versions(),
         "backend": keras.backend.backend(),
@@ -136,7 +133,7 @@ def _store_weights(
     if weights is None:
         (folder / WEIGHTS_NAME).unlink(missing_ok=True)
         return
-    write_atomically(folder / WEIGHTS_NAME, to_bytes(weights))
+    write_atomically(folder / WEIGHTS_NAME, checkpoints.to_bytes(weights))
     if mean_image is not None:
         buffer = io.BytesIO()
         np.save(buffer, mean_image, allow_pickle=False)

@@ -12,19 +12,15 @@ import tensorflow as tf
 
 from yosinski_tf.data.batches import stored_batches
 from yosinski_tf.experiment.cohorts import multiply_accumulates
-from yosinski_tf.models.cohort import CohortModel
-from yosinski_tf.models.feature_rule import explain
-from yosinski_tf.models.loss_scaling import optimizer_for
+from yosinski_tf.models import cohort, feature_rule, loss_scaling
 from yosinski_tf.study.records import Record, write_record
-from yosinski_tf.training import checkpoints, distribution, stopwatch
+from yosinski_tf.training import checkpoints, distribution, history, stopwatch
 from yosinski_tf.training.checkpointer import Checkpointer
 from yosinski_tf.training.cohort_setup import set_up
 from yosinski_tf.training.half_batches import HalfBatches
-from yosinski_tf.training.history import add_validation, end_diverged
 from yosinski_tf.training.job import Job, Progress, Stopped
 from yosinski_tf.training.provenance import accelerators
 from yosinski_tf.training.run_results import conclude
-from yosinski_tf.training.stopwatch import Stopwatch
 from yosinski_tf.training.tensorboard_log import CohortLog
 from yosinski_tf.training.train_state import TrainingState
 
@@ -75,7 +71,7 @@ class _Training:
     def __init__(self, job, report, should_stop):
         self.job, self.recipe = job, job.recipe
         self.report, self.should_stop = report, should_stop
-        self.stopwatch = Stopwatch(job.recipe.batch_size)
+        self.stopwatch = stopwatch.Stopwatch(job.recipe.batch_size)
         self.devices = distribution.make_devices(job.distribution)
         distribution.check_batch(job.recipe.batch_size, self.devices.replicas)
         with self.devices.scope():
@@ -93,7 +89,7 @@ class _Training:
         if note := self.checkpointer.restore():
             self.report(Progress(self.state.step, 0.0, note))
         # To the cohort's log.
-        if line := explain(self.setup.kept_features, self.job.network):
+        if line := feature_rule.explain(self.setup.kept_features, self.job.network):
             print(line, flush=True)
         batches = HalfBatches(self.job, self.setup, self.stop_if_asked)
         with self.log() as log:
@@ -166,7 +162,7 @@ class _Training:
 
     def end_diverged_histories(self) -> None:
         self.model.settle()
-        end_diverged(
+        history.end_diverged(
             self.state.histories,
             keras.ops.convert_to_numpy(self.model.training.totals.finite),
             since=self.state.validated,
@@ -185,7 +181,7 @@ class _Training:
         if images != expected:
             raise RuntimeError(f"validated {images} of {expected} images")
         losses = keras.ops.convert_to_numpy(training.sums["loss"])
-        add_validation(
+        history.add_validation(
             self.state.histories,
             step=self.state.step,
             train_loss=losses / int(keras.ops.convert_to_numpy(training.images)),
@@ -201,12 +197,12 @@ class _Training:
         self.state.validated = self.state.step
 
 
-def compile_models(job: Job, model: CohortModel) -> None:
+def compile_models(job: Job, model: cohort.CohortModel) -> None:
     """Compiles a cohort's models, for training and for validation."""
     # XLA makes TensorFlow slower on a processor; JAX always compiles.
     compiled = keras.backend.backend() == "jax"
     model.training.compile(
-        optimizer=optimizer_for(job.recipe, model.trained),
+        optimizer=loss_scaling.optimizer_for(job.recipe, model.trained),
         jit_compile=compiled,
         steps_per_execution=_steps_per_call(job),
     )

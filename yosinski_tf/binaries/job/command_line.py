@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-from yosinski_tf.system.errors import UserError, one_line
-from yosinski_tf.system.signals import Terminated, terminate
+from yosinski_tf.system import errors, signals
 
 FLAGS = flags.FLAGS
 
@@ -69,10 +68,10 @@ def run(
         return rest
 
     def guarded(unused):
-        signal.signal(signal.SIGTERM, terminate)
+        signal.signal(signal.SIGTERM, signals.terminate)
         try:
             sys.exit(main() or 0)
-        except UserError as error:
+        except errors.UserError as error:
             _fail(str(error))
         except OSError as error:
             place = error.filename if error.filename2 is None else error.filename2
@@ -114,11 +113,11 @@ def _explained(message: str) -> str:
 
 def stop_code(stop: KeyboardInterrupt) -> int:
     """The exit code that names, as in shells, the signal that ended the process."""
-    return STOPPED[1] if isinstance(stop, Terminated) else STOPPED[0]
+    return STOPPED[1] if isinstance(stop, signals.Terminated) else STOPPED[0]
 
 
 def _fail(message: str):
-    print(f"{program()}: {one_line(message)}", file=sys.stderr)
+    print(f"{program()}: {errors.one_line(message)}", file=sys.stderr)
     sys.exit(2)
 
 

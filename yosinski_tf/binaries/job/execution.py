@@ -10,15 +10,11 @@ from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
 from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
 from yosinski_tf.scheduling.progress import Display, duration, say
-from yosinski_tf.study import failures, folder
-from yosinski_tf.study.finished_run import read_run_weights
-from yosinski_tf.study.image_source import IMAGES_FOLDER, sign
+from yosinski_tf.study import failures, finished_run, folder, image_source
 from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
 from yosinski_tf.study.settings import check_folder
-from yosinski_tf.system import files, locks
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import checkpoints
-from yosinski_tf.training.job import Job
+from yosinski_tf.system import errors, files, locks
+from yosinski_tf.training import checkpoints, job
 
 
 def execute(plan: Plan) -> int:
@@ -70,7 +66,7 @@ def _check_bases(plan: Plan) -> None:
         record = records.get(base.run_id)
         # If a base diverged, only its copies are left out.
         if record and record.status == "finished":
-            read_run_weights(
+            finished_run.read_run_weights(
                 plan.runs, record, settings.network, settings.recipe.crop_size
             )
 
@@ -80,7 +76,7 @@ def _make_folder(plan: Plan) -> Threads:
 
     Reading takes long, so it comes after all other checks.
     """
-    signed = sign(plan.settings)
+    signed = image_source.sign(plan.settings)
     images = folder.load_images(plan.runs, plan.settings, signed, _show_reading)
     folder.check_images(images, records_by_id(plan.runs).values())
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
@@ -139,14 +135,14 @@ def _train(plan: Plan, threads: Threads) -> int:
     return 1 if lost or plan.failed_earlier else 0
 
 
-def _job(plan: Plan, cohort: Cohort, threads: Threads) -> Job:
+def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:
     options = plan.options
-    return Job(
+    return job.Job(
         cohort=cohort,
         network=plan.settings.network,
         recipe=plan.settings.recipe,
         runs=plan.runs,
-        images=plan.runs / IMAGES_FOLDER,
+        images=plan.runs / image_source.IMAGES_FOLDER,
         command=command_line.command(),
         threads=threads,
         checkpoint_every=options.checkpoint_every,
@@ -169,11 +165,11 @@ def _follow(plan: Plan) -> int:
     known = {run.run_id: run for run in plan.wanted}
     print(f"Worker {rank}: takes part in what worker 0, the chief, trains.", flush=True)
 
-    def make_job(call: worker_files.Call) -> Job:
+    def make_job(call: worker_files.Call) -> job.Job:
         unknown = [name for name in call.runs if name not in known]
         made_with = check_folder(plan.runs, plan.settings)
         if unknown or made_with is None:
-            raise UserError(
+            raise errors.UserError(
                 "multi_worker needs the same command, with the same --runs, on every"
                 f" worker, found {(*unknown, 'a folder without settings')[0]} from the"
                 " chief: start the same command"

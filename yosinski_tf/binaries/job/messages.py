@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from yosinski_tf.scheduling.events import Event
 from yosinski_tf.study.failures import Failure
 from yosinski_tf.study.records import Record
-from yosinski_tf.system import files, locks
-from yosinski_tf.system.errors import UserError, one_line
+from yosinski_tf.system import errors, files, locks
 
 
 def tell_not_tried(
@@ -30,7 +29,7 @@ def tell_not_tried(
             )
     if lines:
         lines.append("--retry_failed tries them again.")
-        print("\n".join(map(one_line, lines)), file=sys.stderr)
+        print("\n".join(map(errors.one_line, lines)), file=sys.stderr)
 
 
 def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
@@ -44,7 +43,7 @@ def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
         names = ", ".join(run.run_id for run in event.cohort.runs)
         words = event.kind.words.capitalize()
         line = f"{words}: {event.message} (not trained: {names})"
-        print(one_line(line), file=sys.stderr)
+        print(errors.one_line(line), file=sys.stderr)
     for record in records:
         if record.status != "finished":
             print(f"Diverged: {record.run_id}, see its record", file=sys.stderr)
@@ -71,7 +70,7 @@ def writing_to(folder: pathlib.Path) -> Iterator[None]:
         with files.room_for(folder / "a file"):
             yield
     except OSError as error:
-        raise UserError(
+        raise errors.UserError(
             f"cannot write to {error.filename or folder} ({error.strerror}): make"
             f" {folder} writable, then start the same command again"
         ) from None

@@ -9,8 +9,7 @@ from yosinski_tf.binaries.job import auto_settings, machine_flags, shared_flags
 from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.machine.precision import PrecisionChoice
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
-from yosinski_tf.training.clusters import Distribution
-from yosinski_tf.training.save_clock import Interval
+from yosinski_tf.training import clusters, save_clock
 
 FLAGS = flags.FLAGS
 
@@ -37,9 +36,9 @@ class JobOptions:
     processes: int | None
     cohort_size: int | None
     retry_failed: bool
-    checkpoint_every: Interval
+    checkpoint_every: save_clock.Interval
     deterministic: bool
-    distribution: Distribution
+    distribution: clusters.Distribution
     feature_cache: str
 
 

@@ -19,7 +19,6 @@ from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
-from yosinski_tf.study.failures import Failure
 from yosinski_tf.study.records import records_by_id
 from yosinski_tf.study.settings import StudySettings, check_folder, check_records
 from yosinski_tf.system.errors import UserError
@@ -46,7 +45,7 @@ class Plan:
     wanted: tuple[Run, ...]
     done: frozenset[str]
     diverged: frozenset[str]
-    failed: dict[str, Failure]
+    failed: dict[str, failures.Failure]
     cohorts: tuple[Cohort, ...]
     notes: tuple[str, ...]
 

@@ -8,7 +8,6 @@ from typing import Any
 from absl import flags
 
 from yosinski_tf.binaries.job import machine_flags
-from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.data.sources import by_name
 from yosinski_tf.experiment.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.experiment.networks import ACTIVATIONS, Network
@@ -159,8 +158,8 @@ def _define_recipe() -> None:
     )
     flags.DEFINE_enum(
         "precision",
-        AUTO,
-        [AUTO, *PRECISIONS],
+        machine_flags.AUTO,
+        [machine_flags.AUTO, *PRECISIONS],
         "Number format of layers; auto: a fast one on this machine.",
     )
 

@@ -15,7 +15,6 @@ import numpy as np
 from yosinski_tf.data.embedded import textures
 from yosinski_tf.data.embedded.image_random import ImageRandom
 from yosinski_tf.data.embedded.shapes import SHAPES
-from yosinski_tf.data.embedded.textures import TEXTURES
 from yosinski_tf.system.errors import UserError
 
 IMAGE_SIZE = 32
@@ -41,7 +40,7 @@ class _DrawnClass:
 def _drawn_classes() -> tuple[_DrawnClass, ...]:
     found = []
     for family in ("natural", "manmade"):
-        shapes, fills = tuple(SHAPES[family]), tuple(TEXTURES[family])
+        shapes, fills = tuple(SHAPES[family]), tuple(textures.TEXTURES[family])
         for i in range(CLASSES_PER_FAMILY):
             # Steps of 7 give neighbours in the list different hues. Both families
             # have the same hues.
@@ -131,7 +130,7 @@ def _draw(drawn: _DrawnClass, random: ImageRandom) -> np.ndarray:
     pixels = np.arange(IMAGE_SIZE, dtype=np.float32) - (IMAGE_SIZE - 1) / 2
     x, y = pixels[None, None, :], -pixels[None, :, None]
 
-    fill = TEXTURES[drawn.family][drawn.texture](fill_random, x, y)
+    fill = textures.TEXTURES[drawn.family][drawn.texture](fill_random, x, y)
     ground = _any_texture(drawn.family, ground_random, x, y)
     inside = _silhouette(drawn, random, x, y)
 
@@ -156,7 +155,7 @@ def _draw(drawn: _DrawnClass, random: ImageRandom) -> np.ndarray:
 
 def _any_texture(family, random: ImageRandom, x, y) -> np.ndarray:
     """A random texture of the family for each image, [count, 32, 32]."""
-    functions = tuple(TEXTURES[family].values())
+    functions = tuple(textures.TEXTURES[family].values())
     which = random.choice(len(functions))
     ground = np.empty((len(random), IMAGE_SIZE, IMAGE_SIZE), np.float32)
     for number, texture in enumerate(functions):

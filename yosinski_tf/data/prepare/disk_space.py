@@ -6,15 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from yosinski_tf.data.prepare import shards
 from yosinski_tf.data.prepare.listing import ListedImages, Listing
 from yosinski_tf.data.prepare.read_back import sums_bytes
-from yosinski_tf.data.prepare.shards import (
-    UNREADABLE,
-    ShardTask,
-    StoreSettings,
-    encode,
-    read_image,
-)
 from yosinski_tf.system.errors import UserError
 
 # Images that are encoded to estimate the size of all images.
@@ -28,8 +22,8 @@ _FILE_BYTES = 2**18
 
 def check_space(
     listing: Listing,
-    tasks: Sequence[ShardTask],
-    settings: StoreSettings,
+    tasks: Sequence[shards.ShardTask],
+    settings: shards.StoreSettings,
     folder: pathlib.Path,
 ) -> None:
     """Refuses to begin shards, in `folder`, that are probably too large for the disk.
@@ -70,7 +64,7 @@ def megabytes(count: float) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def image_bytes(images: ListedImages, settings: StoreSettings) -> float:
+def image_bytes(images: ListedImages, settings: shards.StoreSettings) -> float:
     """The expected bytes of an encoded image, estimated from a sample."""
     raw = settings.image_size**2 * 3
     if settings.encoding == "raw":
@@ -78,8 +72,8 @@ def image_bytes(images: ListedImages, settings: StoreSettings) -> float:
     sizes = []
     for row in np.linspace(0, len(images) - 1, min(_SAMPLE, len(images))).astype(int):
         try:
-            pixels = read_image(images, row, settings.image_size)
-        except UNREADABLE:
+            pixels = shards.read_image(images, row, settings.image_size)
+        except shards.UNREADABLE:
             continue  # Reported when its shard is made.
-        sizes.append(len(encode(pixels, settings)))
+        sizes.append(len(shards.encode(pixels, settings)))
     return _MARGIN * np.mean(sizes) if sizes else raw

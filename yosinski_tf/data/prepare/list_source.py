@@ -5,10 +5,8 @@ import pathlib
 from collections.abc import Callable
 
 from yosinski_tf.data.counting import counter
-from yosinski_tf.data.prepare import filelist, imagenet_tars, tfds_listing
-from yosinski_tf.data.prepare.listing import Listing, list_files
-from yosinski_tf.data.sources import tfds_folder
-from yosinski_tf.data.sources.folder import check_class_names, open_folder
+from yosinski_tf.data.prepare import filelist, imagenet_tars, listing, tfds_listing
+from yosinski_tf.data.sources import folder, tfds_folder
 from yosinski_tf.data.sources.source_spec import check_option, split_spec
 from yosinski_tf.data.store.format import PARTS
 from yosinski_tf.system.errors import UserError
@@ -29,7 +27,7 @@ def list_source(
     held_out: float | None = None,
     notes: pathlib.Path | None = None,
     report: Callable[[int, int], None] | None = None,
-) -> Listing:
+) -> listing.Listing:
     """Lists the images of a source by class, in the source's order.
 
     Args:
@@ -59,7 +57,7 @@ def list_source(
         found = tfds_listing.list_tfds(prepared, notes, advance)
     else:
         raise UserError(f"unknown source {spec!r}: give one of {KNOWN}")
-    check_class_names(spec, found.class_names)
+    folder.check_class_names(spec, found.class_names)
     for images in found.parts.values():
         for name in images.file_names:
             # They are the lines of the store's lists of file names.
@@ -71,13 +69,13 @@ def list_source(
     return found
 
 
-def _list_folder(spec: str, directory: str, held_out: float | None) -> Listing:
+def _list_folder(spec: str, directory: str, held_out: float | None) -> listing.Listing:
     # An empty file is reported with the other damaged images.
-    found = open_folder(directory, held_out, keep_empty=True)
+    found = folder.open_folder(directory, held_out, keep_empty=True)
     root = os.path.join(pathlib.Path(directory).expanduser(), "")
     parts = {}
     for part in PARTS:
         paths, labels = found.files(part)
         names = tuple(path.removeprefix(root) for path in paths)
-        parts[part] = list_files(part, root, labels, names)
-    return Listing(spec, found.class_names, parts)
+        parts[part] = listing.list_files(part, root, labels, names)
+    return listing.Listing(spec, found.class_names, parts)

@@ -13,8 +13,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 
 from yosinski_tf.data.counting import counter
-from yosinski_tf.data.prepare import list_source, side_files, source_checks
-from yosinski_tf.data.prepare.disk_space import check_space
+from yosinski_tf.data.prepare import disk_space, list_source, side_files, source_checks
 from yosinski_tf.data.prepare.listing import Listing
 from yosinski_tf.data.prepare.process_pool import run_all
 from yosinski_tf.data.prepare.shards import (
@@ -27,8 +26,7 @@ from yosinski_tf.data.prepare.shards import (
 )
 from yosinski_tf.data.prepare.work_folder import WorkFolder
 from yosinski_tf.data.store.format import Store, is_store, open_store, shard_name
-from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import write_atomically
+from yosinski_tf.system import errors, files
 
 _MOST_RECORDS, _LEAST_RECORDS, _FILES = 4096, 256, 16
 _UNREADABLE = "unreadable.txt"
@@ -69,7 +67,7 @@ class StoreRequest:
     command: str
 
 
-class Unreadable(UserError):
+class Unreadable(errors.UserError):
     """Some images cannot be read; `images` has the name and the reason of each."""
 
     def __init__(self, message: str, images: list[tuple[str, str]]):
@@ -99,16 +97,16 @@ def make_store(
     """
     size, quality = request.settings.image_size, request.settings.quality
     if size < 1:
-        raise UserError(f"images need a size of at least 1 pixel, found {size}")
+        raise errors.UserError(f"images need a size of at least 1 pixel, found {size}")
     if quality is not None and not 1 <= quality <= 100:
-        raise UserError(f"JPEG needs a quality of 1 to 100, found {quality}")
+        raise errors.UserError(f"JPEG needs a quality of 1 to 100, found {quality}")
     out, work = request.out, WorkFolder(request.out)
     if is_store(out):
         store = _check_same(request, out)
         work.remove()
         return store
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(
+        raise errors.UserError(
             f"--out needs a new folder or a store, found other files in {out}: give"
             " another --out, or remove them"
         )
@@ -116,7 +114,7 @@ def make_store(
         with work.locked():
             return _make(request, work, report, warn, runner)
     except OSError as error:
-        raise UserError(
+        raise errors.UserError(
             f"cannot write {work.root} ({error.strerror or error}): make room for it,"
             " then start the same command again, which continues with the finished"
             " files"
@@ -159,7 +157,7 @@ def _make(
     work.keep_only(shards)
     (work.notes / _UNREADABLE).unlink(missing_ok=True)
     todo = [task for task in tasks if not is_made(task)]
-    check_space(listing, todo, request.settings, work.store)
+    disk_space.check_space(listing, todo, request.settings, work.store)
     total = sum(len(task.images) for task in tasks)
     done = total - sum(len(task.images) for task in todo)
     report("preparing", done, total)
@@ -199,7 +197,7 @@ def _check_same(request: StoreRequest, folder: pathlib.Path) -> Store:
     found = store.source, StoreSettings.of(store)
     needed = request.source, request.settings
     if found != needed:
-        raise UserError(
+        raise errors.UserError(
             f"this command needs a store of {_phrase(*needed)}, found one of"
             f" {_phrase(*found)} in {folder}: give another --out, or remove that store"
         )
@@ -241,7 +239,7 @@ def _results(tasks: list[ShardTask]) -> list[ShardResult]:
     results = [result_of(task) for task in tasks]
     lost = [t for t, r in zip(tasks, results, strict=True) if r is None]
     if lost:
-        raise UserError(
+        raise errors.UserError(
             f"{len(lost)} of {len(tasks)} files were not made, the first is"
             f" {lost[0].path.name}: start the same command again, without changing"
             " images meanwhile and with a folder that all machines share"
@@ -268,7 +266,7 @@ def _refuse(notes: pathlib.Path, skipped: list[dict[str, str]]) -> None:
     images = [(image["file_name"], image["reason"]) for image in skipped]
     lines = "".join(f"{name}\t{reason}\n" for name, reason in images)
     path = notes / _UNREADABLE
-    write_atomically(path, os.fsencode(lines))
+    files.write_atomically(path, os.fsencode(lines))
     raise Unreadable(
         f"{len(images)} image(s) cannot be read, listed in {path}: repair or replace"
         " them, or give --skip_corrupt to leave them out, then start the same command"

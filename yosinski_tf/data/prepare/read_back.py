@@ -14,15 +14,7 @@ import numpy as np
 
 from yosinski_tf.data.prepare import process_pool
 from yosinski_tf.data.prepare.shards import StoreSettings, decode
-from yosinski_tf.data.store import record_files, tf_example
-from yosinski_tf.data.store.format import (
-    FILE_NAME,
-    IMAGE,
-    LABEL,
-    RANK_LIMIT,
-    Store,
-    num_ranks,
-)
+from yosinski_tf.data.store import format, record_files, tf_example
 from yosinski_tf.system.errors import UserError
 
 _LOCKS = 64
@@ -36,7 +28,7 @@ _MOST_SUMMED = (2**32 - 1) // 255
 class _Task:
     """Consecutive classes of one part, from `first_row` on."""
 
-    store: Store
+    store: format.Store
     part: str
     first_row: int
     labels: np.ndarray
@@ -46,7 +38,7 @@ class _Task:
 
 
 def problems_of(
-    store: Store,
+    store: format.Store,
     *,
     write_sums: bool,
     processes: int,
@@ -76,7 +68,7 @@ def problems_of(
                 f"sums of pixels need at most {_MOST_SUMMED:,} classes and images of a"
                 f" class, found {most:,}: take a smaller source"
             )
-        _make_sums(store, {"classes": len(counts), "ranks": num_ranks(counts)})
+        _make_sums(store, {"classes": len(counts), "ranks": format.num_ranks(counts)})
     # Raises here if the file is damaged, before the processes start.
     store.class_sums()
     locks = tuple(process_pool.context().Lock() for _ in range(_LOCKS))
@@ -92,7 +84,7 @@ def problems_of(
 
 def sums_bytes(classes: int, ranks: int, image_size: int) -> int:
     """Disk space of the pixel sums."""
-    return (classes + min(ranks, RANK_LIMIT)) * image_size**2 * 3 * 4
+    return (classes + min(ranks, format.RANK_LIMIT)) * image_size**2 * 3 * 4
 
 
 def _open_sums(task: _Task, name: str) -> np.ndarray:
@@ -101,7 +93,7 @@ def _open_sums(task: _Task, name: str) -> np.ndarray:
     return np.load(path, mmap_mode=mode, allow_pickle=False)
 
 
-def _make_sums(store: Store, rows: dict[str, int]) -> None:
+def _make_sums(store: format.Store, rows: dict[str, int]) -> None:
     size = store.image_size
     for name, count in rows.items():
         path = store.folder / f"sums/{name}.npy"
@@ -115,7 +107,7 @@ def _make_sums(store: Store, rows: dict[str, int]) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _tasks(store: Store, processes: int, write_sums: bool) -> Iterator[_Task]:
+def _tasks(store: format.Store, processes: int, write_sums: bool) -> Iterator[_Task]:
     for part in store.parts:
         labels = np.asarray(store.labels(part))
         digests, names = store.digests(part), store.file_names(part)
@@ -199,8 +191,8 @@ def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, str
         problem = "is not what was written: its SHA-256 differs"
     try:
         example = tf_example.parse(record)
-        label, name = example[LABEL], os.fsdecode(example[FILE_NAME])
-        pixels = decode(example[IMAGE], StoreSettings.of(task.store))
+        label, name = example[format.LABEL], os.fsdecode(example[format.FILE_NAME])
+        pixels = decode(example[format.IMAGE], StoreSettings.of(task.store))
     except (ValueError, KeyError, TypeError) as error:
         return None, problem or f"cannot be decoded: {error}"
     if (label, name) != (int(task.labels[row]), task.file_names[row]):

@@ -18,10 +18,8 @@ import PIL
 from PIL import Image
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.prepare.listing import ListedImages
-from yosinski_tf.data.prepare.process_pool import Interrupted
-from yosinski_tf.data.store import record_files, tf_example
-from yosinski_tf.data.store.format import DAMAGED_JSON, Store
+from yosinski_tf.data.prepare import listing, process_pool
+from yosinski_tf.data.store import format, record_files, tf_example
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import temporary_beside, write_atomically
 
@@ -44,7 +42,7 @@ class StoreSettings:
     quality: int | None
 
     @classmethod
-    def of(cls, store: Store) -> "StoreSettings":
+    def of(cls, store: format.Store) -> "StoreSettings":
         """The settings of a finished store."""
         return cls(store.image_size, store.encoding, store.quality)
 
@@ -62,7 +60,7 @@ class ShardTask:
         not made.
     """
 
-    images: ListedImages
+    images: listing.ListedImages
     settings: StoreSettings
     path: pathlib.Path
     manifest: pathlib.Path
@@ -100,7 +98,7 @@ class ShardResult:
         return len(self.digests) // 64
 
 
-def read_image(images: ListedImages, row: int, image_size: int) -> np.ndarray:
+def read_image(images: listing.ListedImages, row: int, image_size: int) -> np.ndarray:
     """Reads one image, uint8 [image_size, image_size, 3]; raises `UNREADABLE`."""
     name = images.file_names[row]
     content = images.origin.content(name, images.stamps[row])
@@ -142,7 +140,7 @@ def result_of(task: ShardTask) -> ShardResult | None:
         fields = json.loads(task.manifest.read_text())
         fields["skipped"] = tuple((row, why) for row, why in fields["skipped"])
         result = ShardResult(**fields)
-    except DAMAGED_JSON:
+    except format.DAMAGED_JSON:
         return None
     return result if result.key == task.key else None
 
@@ -202,7 +200,7 @@ def _write(
     digests, skipped, num_bytes = [], [], 0
     for row, label in enumerate(images.labels.tolist()):
         if stopped():
-            raise Interrupted
+            raise process_pool.Interrupted
         try:
             pixels = read_image(images, row, settings.image_size)
         except UNREADABLE as error:

@@ -12,21 +12,13 @@ import numpy as np
 
 from yosinski_tf.data.counting import counter
 from yosinski_tf.data.embedded import embedded_images
-from yosinski_tf.data.prepare import read_back, tfds_metadata
+from yosinski_tf.data.prepare import read_back, tfds_metadata, work_folder
 from yosinski_tf.data.prepare.listing import Listing
 from yosinski_tf.data.prepare.shards import ShardResult, ShardTask, StoreSettings
-from yosinski_tf.data.prepare.work_folder import sync_folder
-from yosinski_tf.data.store.format import (
-    DESCRIPTION_NAME,
-    Store,
-    StoredPart,
-    description,
-    fingerprint,
-)
+from yosinski_tf.data.store import format
 from yosinski_tf.experiment import ilsvrc
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.system import errors, versions
 from yosinski_tf.system.files import write_atomically
-from yosinski_tf.system.versions import installed
 
 _PACKAGES = (
     *("yosinski_tf", "pillow", "numpy", "array_record"),
@@ -43,7 +35,7 @@ def write(
     skipped: list[dict[str, str]],
     warnings: list[str],
     command: str,
-) -> Store:
+) -> format.Store:
     """Writes labels, names, digests and metadata of finished shards.
 
     Returns:
@@ -60,7 +52,7 @@ def write(
     if names == embedded_images.CLASS_NAMES:
         families = embedded_images.FAMILIES
     digests = [part.digest for part in parts.values()]
-    store = Store(
+    store = format.Store(
         folder=folder,
         source=listing.source,
         image_size=settings.image_size,
@@ -72,8 +64,8 @@ def write(
         skipped=tuple(skipped),
         warnings=tuple(warnings),
         side_files={},
-        fingerprint=fingerprint(settings.image_size, names, digests),
-        versions=installed(_PACKAGES),
+        fingerprint=format.fingerprint(settings.image_size, names, digests),
+        versions=versions.installed(_PACKAGES),
         command=command,
         prepared_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
@@ -82,7 +74,7 @@ def write(
 
 
 def complete(
-    store: Store, *, processes: int, report: Callable[[int, int], None]
+    store: format.Store, *, processes: int, report: Callable[[int, int], None]
 ) -> None:
     """Reads every record, sums the pixels, and writes the description.
 
@@ -99,7 +91,7 @@ def complete(
         )
     )
     if problems:
-        raise UserError(
+        raise errors.UserError(
             f"{len(problems)} record(s) do not read back as they were written, the"
             f" first: {problems[0]}: the disk or the memory is failing, delete"
             f" {store.folder.parent} and prepare on another machine"
@@ -115,8 +107,8 @@ def complete(
         with open(path, "rb") as file:
             os.fsync(file.fileno())
     store = dataclasses.replace(store, side_files=side)
-    write_atomically(store.folder / DESCRIPTION_NAME, description(store))
-    sync_folder(store.folder)
+    write_atomically(store.folder / format.DESCRIPTION_NAME, format.description(store))
+    work_folder.sync_folder(store.folder)
 
 
 def file_digest(path: pathlib.Path) -> str:
@@ -130,7 +122,7 @@ def _write_part(
     listing: Listing,
     part: str,
     made: Sequence[tuple[ShardTask, ShardResult]],
-) -> StoredPart:
+) -> format.StoredPart:
     labels, names, digests, lengths, num_bytes = [], [], [], [], 0
     for task, result in made:
         if task.images.part != part:
@@ -138,7 +130,7 @@ def _write_part(
         skipped = {row for row, _ in result.skipped}
         kept = [row for row in range(len(task.images)) if row not in skipped]
         if not kept:
-            raise UserError(
+            raise errors.UserError(
                 f"no image of {task.path.name} can be read, the first is"
                 f" {task.images.file_names[0]}: repair the source"
             )
@@ -150,7 +142,7 @@ def _write_part(
     all_labels = np.concatenate(labels)
     counts = np.bincount(all_labels, minlength=len(listing.class_names))
     if not counts.all():
-        raise UserError(
+        raise errors.UserError(
             f"no {part} image of class"
             f" {listing.class_names[int(np.argmin(counts))]!r} can be read: repair the"
             " source, or remove the class"
@@ -162,7 +154,7 @@ def _write_part(
     _write(folder / f"digests/{part}.npy", _npy(rows))
     _write(folder / f"file_names/{part}.txt", text)
     digest = hashlib.sha256(joined).hexdigest()
-    return StoredPart(part, tuple(lengths), num_bytes, digest)
+    return format.StoredPart(part, tuple(lengths), num_bytes, digest)
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -15,8 +15,7 @@ import numpy as np
 from yosinski_tf.data.prepare.listing import ImageRecords, ListedImages, Listing
 from yosinski_tf.data.sources.image_set import check_label_range
 from yosinski_tf.data.sources.tfds_folder import TfdsFolder
-from yosinski_tf.data.store import record_files, tf_example
-from yosinski_tf.data.store.format import PARTS
+from yosinski_tf.data.store import format, record_files, tf_example
 from yosinski_tf.system.errors import UserError
 
 _NAME_FEATURES = ("file_name", "filename", "image/filename")
@@ -48,7 +47,7 @@ def list_tfds(
             f" {format_name}: prepare it in one of these formats"
         )
     parts, promised = {}, {}
-    for part in PARTS:
+    for part in format.PARTS:
         split = folder.split(part)
         info = folder.builder.info.splits[split]
         paths = tuple(os.fspath(path) for path in info.filepaths)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from yosinski_tf.data.counting import counter
-from yosinski_tf.data.prepare import read_back, tfds_metadata
-from yosinski_tf.data.prepare.side_files import file_digest
+from yosinski_tf.data.prepare import read_back, side_files, tfds_metadata
 from yosinski_tf.data.store import record_files
 from yosinski_tf.data.store.format import Store, fingerprint, open_store
 from yosinski_tf.system.errors import UserError
@@ -54,7 +53,7 @@ def _files(store: Store) -> Iterator[str]:
         path = store.folder / name
         if not path.is_file():
             yield f"{name} is missing"
-        elif file_digest(path) != digest:
+        elif side_files.file_digest(path) != digest:
             yield f"{name} is not what was written: its SHA-256 differs"
     known = {path for part in store.parts for path in store.shard_paths(part)}
     for path in sorted(store.folder.glob("*array_record*")):

@@ -11,16 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from yosinski_tf.data import decoding
-from yosinski_tf.data.counting import counter
+from yosinski_tf.data import counting, decoding
 from yosinski_tf.data.embedded import embedded_images
-from yosinski_tf.data.sources import folder, tfds_folder
-from yosinski_tf.data.sources.image_set import (
-    ImageSet,
-    make_image_set,
-    stored_image_set,
-)
-from yosinski_tf.data.sources.memory_check import check_memory
+from yosinski_tf.data.sources import folder, image_set, memory_check, tfds_folder
 from yosinski_tf.data.sources.source_spec import check_option, split_spec
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.system.errors import UserError
@@ -135,7 +128,7 @@ def load(
     held_out_seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     available_bytes: int | None = None,
-) -> ImageSet:
+) -> image_set.ImageSet:
     """Loads a data set into memory, every image warped to one size.
 
     The images of a store are not loaded; training reads them batch by batch.
@@ -160,12 +153,12 @@ def load(
     _check_options(spec, data_dir, held_out)
     if store := open_stored(spec):
         _check_size(store, image_size)
-        return stored_image_set(store)
+        return image_set.stored_image_set(store)
     source = _open(spec, data_dir, held_out, held_out_seed)
-    check_memory(source.num_images, image_size, available_bytes)
-    advance = counter(progress, source.num_images)
+    memory_check.check_memory(source.num_images, image_size, available_bytes)
+    advance = counting.counter(progress, source.num_images)
     names = source.class_names
-    return make_image_set(
+    return image_set.make_image_set(
         name=spec,
         class_names=names,
         families=_families(names),

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yosinski_tf.data.store.format import PARTS, Store
-from yosinski_tf.data.store.stored_images import StoredImages
+from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
 
 _ADJECTIVES = {"train": "training", "validation": "validation"}
@@ -36,9 +35,9 @@ class ImageSet:
     name: str
     class_names: tuple[str, ...]
     families: tuple[str, ...] | None
-    train_images: np.ndarray | StoredImages
+    train_images: np.ndarray | stored_images.StoredImages
     train_labels: np.ndarray
-    validation_images: np.ndarray | StoredImages
+    validation_images: np.ndarray | stored_images.StoredImages
     validation_labels: np.ndarray
     fingerprint: str
 
@@ -73,7 +72,7 @@ def make_image_set(
     )
 
 
-def stored_image_set(store: Store) -> ImageSet:
+def stored_image_set(store: format.Store) -> ImageSet:
     """Makes a data set of a store; no image is read.
 
     Raises:
@@ -81,8 +80,8 @@ def stored_image_set(store: Store) -> ImageSet:
     """
     name = f"store:{store.source}"
     arrays = {}
-    for part in PARTS:
-        arrays[f"{part}_images"] = StoredImages(store, part)
+    for part in format.PARTS:
+        arrays[f"{part}_images"] = stored_images.StoredImages(store, part)
         arrays[f"{part}_labels"] = labels = store.labels(part)
         check_labels(name, part, labels, store.class_names)
     return ImageSet(

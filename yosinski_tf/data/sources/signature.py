@@ -10,8 +10,7 @@ import pathlib
 from collections.abc import Iterator
 
 from yosinski_tf.data.embedded import embedded_images
-from yosinski_tf.data.sources.folder import visible_entries
-from yosinski_tf.data.sources.source_spec import split_spec
+from yosinski_tf.data.sources import folder, source_spec
 
 _TFDS_DEFAULT = "~/tensorflow_datasets"
 # Levels of TFDS: configuration, version, file. Of a folder: part, class, file.
@@ -29,7 +28,7 @@ def sign(spec: str, data_dir: str | None = None) -> str | None:
     Returns:
       SHA-256, hexadecimal; None if the folder does not exist or cannot be read.
     """
-    kind, rest = split_spec(spec)
+    kind, rest = source_spec.split_spec(spec)
     if kind == "embedded":
         return _digest(f"embedded {int(rest or 0)} {embedded_images.VERSION}")
     if kind == "tfds":
@@ -46,7 +45,7 @@ def sign(spec: str, data_dir: str | None = None) -> str | None:
 
 def _files(root: pathlib.Path, within: str = "", depth: int = 1) -> Iterator[str]:
     """Yields a line for every file, in the order of their names."""
-    for entry in visible_entries(root):
+    for entry in folder.visible_entries(root):
         name = f"{within}{entry.name}"
         if os.path.isdir(entry.path):
             if depth < _DEPTH:

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from yosinski_tf.data.sources.image_set import ImageSet, stored_image_set
-from yosinski_tf.data.store.format import DAMAGED_JSON, open_store
-from yosinski_tf.data.store.stored_images import StoredImages
+from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import make_folder, write_atomically
 
@@ -32,7 +31,7 @@ _STORE = "store"
 def save(folder: pathlib.Path, images: ImageSet) -> None:
     """Writes a data set; the description is written last and says it is complete."""
     make_folder(folder)
-    if isinstance(images.train_images, StoredImages):
+    if isinstance(images.train_images, stored_images.StoredImages):
         write_atomically(folder / _DESCRIPTION, json.dumps(_pointer(images)).encode())
         return
     for name in _ARRAYS:
@@ -55,7 +54,7 @@ def load(folder: pathlib.Path) -> ImageSet | None:
     with _readable(folder):
         fields = json.loads((folder / _DESCRIPTION).read_text())
         if _STORE in fields:
-            store = open_store(fields[_STORE])
+            store = format.open_store(fields[_STORE])
             _check_unchanged(store.folder, fields["fingerprint"], store.fingerprint)
             return stored_image_set(store)
         for name in ("class_names", "families"):
@@ -73,7 +72,7 @@ def holds(folder: pathlib.Path, images: ImageSet) -> bool:
     Raises:
       UserError: If it is damaged, or if it was made from a store of other content.
     """
-    if not isinstance(images.train_images, StoredImages):
+    if not isinstance(images.train_images, stored_images.StoredImages):
         return load(folder) is not None
     if not (folder / _DESCRIPTION).is_file():
         return False
@@ -91,7 +90,7 @@ def _readable(folder: pathlib.Path) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (*DAMAGED_JSON, EOFError) as error:
+    except (*format.DAMAGED_JSON, EOFError) as error:
         raise UserError(
             f"cannot read the stored data set in {folder} ({error}): delete that"
             " folder, so that the source is read again"

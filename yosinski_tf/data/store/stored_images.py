@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.store import record_files, tf_example
-from yosinski_tf.data.store.format import Store
+from yosinski_tf.data.store import format, record_files, tf_example
 from yosinski_tf.system.errors import UserError
 
 
@@ -21,7 +20,7 @@ class StoredImages:
       shape: [N, S, S, 3], the shape of an array of these images.
     """
 
-    def __init__(self, store: Store, part: str):
+    def __init__(self, store: format.Store, part: str):
         self.store = store
         self.part = part
         size = store.image_size
