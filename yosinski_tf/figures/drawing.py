@@ -14,14 +14,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from yosinski_tf.results import network_result
 from yosinski_tf.results.analysis import differences_by_cell
-from yosinski_tf.results.network_result import (
-    MEASURE_NAMES,
-    Cell,
-    NetworkResult,
-    by_cell,
-    check_measure,
-)
+from yosinski_tf.results.network_result import Cell, NetworkResult, by_cell
 from yosinski_tf.system.files import make_folder, write_atomically
 
 DPI = 115
@@ -66,7 +61,7 @@ class FigureData:
     published: Sequence[NetworkResult] = ()
 
     def __post_init__(self):
-        check_measure(self.measure)
+        network_result.check_measure(self.measure)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +201,7 @@ def layer_axis(axes: Axes, first: int = 0) -> None:
 
 def accuracy_axis(axes: Axes, measure: str) -> None:
     """Labels the y axis with the measure of accuracy."""
-    axes.set_ylabel(f"top-1 accuracy\n({MEASURE_NAMES[measure]})")
+    axes.set_ylabel(f"top-1 accuracy\n({network_result.MEASURE_NAMES[measure]})")
 
 
 def relative_axes(axes: Axes) -> None:

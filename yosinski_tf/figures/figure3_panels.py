@@ -8,16 +8,8 @@ from matplotlib.lines import Line2D
 
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import DISTANT_STYLE, STYLES, FigureData, Style
-from yosinski_tf.results import analysis, tables
-from yosinski_tf.results.network_result import (
-    DISTANT,
-    RANDOM,
-    NetworkResult,
-    direction,
-    of_family,
-    of_kind,
-    random_layers_kind,
-)
+from yosinski_tf.results import analysis, network_result, tables
+from yosinski_tf.results.network_result import DISTANT, direction, of_family, of_kind
 
 # By direction; the mean of both has a colour of its own, `DISTANT_STYLE`.
 _LOOKS = {
@@ -72,7 +64,7 @@ def _finish(axes: Axes, ours: bool, theirs: bool, title: str | None = None) -> N
 
 def _published_means(
     axes: Axes,
-    networks: Sequence[NetworkResult],
+    networks: Sequence[network_result.NetworkResult],
     family: str,
     look: Style,
     measure: str,
@@ -99,21 +91,23 @@ def random(axes: Axes, data: FigureData) -> None:
     _finish(axes, bool(ours), bool(theirs), title)
 
 
-def _with_bases(networks: Sequence[NetworkResult]) -> list[NetworkResult]:
+def _with_bases(
+    networks: Sequence[network_result.NetworkResult],
+) -> list[network_result.NetworkResult]:
     """The RnB networks of one kind of split, and their bases."""
-    networks = of_kind(networks, random_layers_kind(networks))
+    networks = of_kind(networks, network_result.random_layers_kind(networks))
     units = {network.unit for network in of_family(networks, "RnB")}
     return [n for n in networks if n.family in ("RnB", "base") and n.unit in units]
 
 
 def _curves(
-    networks: Sequence[NetworkResult],
-) -> list[tuple[Style, float, list[NetworkResult]]]:
+    networks: Sequence[network_result.NetworkResult],
+) -> list[tuple[Style, float, list[network_result.NetworkResult]]]:
     """Style, shift along x, and networks of the curves of the lower panel."""
     near = Style("AnB, random halves", STYLES["AnB"].color, "D", True)
     copies = [n for n in networks if n.family in ("AnB", "base")]
     return [
-        (near, -0.22, of_kind(copies, RANDOM)),
+        (near, -0.22, of_kind(copies, network_result.RANDOM)),
         (DISTANT_STYLE, 0.22, of_kind(copies, DISTANT)),
         (STYLES["RnB"], 0.0, _with_bases(networks)),
     ]

@@ -15,12 +15,8 @@ from matplotlib.axes import Axes
 
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import STYLES, Curve, FigureData, Style
-from yosinski_tf.results.network_result import (
-    MEASURE_NAMES,
-    MEASURES,
-    NetworkResult,
-    of_family,
-)
+from yosinski_tf.results import network_result
+from yosinski_tf.results.network_result import MEASURE_NAMES, MEASURES, NetworkResult
 from yosinski_tf.results.tables import markdown, signed
 
 _THEIRS = Style("the paper's networks", "#777777", "s", True)
@@ -31,7 +27,7 @@ _STUCK = 0.01
 def curve(networks: Sequence[NetworkResult], measure: str) -> Curve:
     """Mean top-1 of the base networks, 0..1, by training images per class."""
     groups: dict[int, list[float]] = {}
-    for network in of_family(networks, "base"):
+    for network in network_result.of_family(networks, "base"):
         values = groups.setdefault(network.examples_per_class, [])
         values.append(network.value(measure))
     return {count: float(np.mean(groups[count])) for count in sorted(groups)}

@@ -7,14 +7,8 @@ from typing import Any
 
 import jinja2
 
-from yosinski_tf.results import tables
-from yosinski_tf.results.network_result import (
-    MEASURE_NAMES,
-    MEASURES,
-    NetworkResult,
-    check_measure,
-    of_kind,
-)
+from yosinski_tf.results import network_result, tables
+from yosinski_tf.results.network_result import MEASURES, NetworkResult, of_kind
 from yosinski_tf.system.files import write_atomically
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
@@ -26,7 +20,7 @@ def chosen_first(measure: str) -> list[str]:
     Raises:
       UserError: If the measure is unknown.
     """
-    check_measure(measure)
+    network_result.check_measure(measure)
     return [measure, *(other for other in MEASURES if other != measure)]
 
 
@@ -82,5 +76,5 @@ def render(template: str, **context: Any) -> str:
         autoescape=".html." in template,
     )
     environment.filters["plain"] = plain
-    environment.globals["measure_names"] = MEASURE_NAMES
+    environment.globals["measure_names"] = network_result.MEASURE_NAMES
     return environment.get_template(template).render(**context)

@@ -13,15 +13,8 @@ import numpy as np
 import scipy.stats
 
 from yosinski_tf.experiment.treatments import LAYERS
-from yosinski_tf.results.network_result import (
-    RANDOM,
-    Cell,
-    NetworkResult,
-    Unit,
-    bases,
-    by_cell,
-    of_kind,
-)
+from yosinski_tf.results import network_result
+from yosinski_tf.results.network_result import Cell, NetworkResult, Unit, bases, by_cell
 
 MIN_PAIRS = 3
 BOOST_RANGES = ((1, 7), (3, 7), (5, 7))
@@ -146,7 +139,7 @@ def _paired(
 
 
 def decomposition(
-    networks: Sequence[NetworkResult], measure: str, splits: str = RANDOM
+    networks: Sequence[NetworkResult], measure: str, splits: str = network_result.RANDOM
 ) -> list[Component]:
     """Splits the effect of copying n layers into parts (paper, section 4.1).
 
@@ -166,7 +159,7 @@ def decomposition(
       Three components for each n = 1..7, in percentage points; those without
       a pair have mean None.
     """
-    chosen = of_kind(networks, splits)
+    chosen = network_result.of_kind(networks, splits)
     terms = (("base", "BnB"), ("BnB", "AnB"), ("AnB+", "BnB+"))
     return [
         Component(name, n, estimate(_paired(chosen, measure, over, under, n).values()))
@@ -203,7 +196,7 @@ def _mean_over_units(layers: Iterable[Mapping[Unit, float]]) -> Estimate:
 
 
 def boost_table(
-    networks: Sequence[NetworkResult], measure: str, splits: str = RANDOM
+    networks: Sequence[NetworkResult], measure: str, splits: str = network_result.RANDOM
 ) -> list[Boost]:
     """Table 1 of the paper: the boost of AnB+, averaged over layers.
 
@@ -224,7 +217,7 @@ def boost_table(
 
     Layers and units that an unfinished study lacks are left out.
     """
-    chosen = of_kind(networks, splits)
+    chosen = network_result.of_kind(networks, splits)
     cells = by_cell(chosen, per_cent(chosen, measure))
     table = []
     for first, last in BOOST_RANGES:

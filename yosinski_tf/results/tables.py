@@ -10,31 +10,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from yosinski_tf.experiment.treatments import LAYERS
-from yosinski_tf.results import analysis
-from yosinski_tf.results.network_result import (
-    DISTANT,
-    FROM_FILE,
-    MEASURE_NAMES,
-    RANDOM,
-    WHOLE,
-    Cell,
-    NetworkResult,
-    by_cell,
-    check_measure,
-    families_of,
-    of_kind,
-)
+from yosinski_tf.results import analysis, network_result
+from yosinski_tf.results.network_result import MEASURE_NAMES, NetworkResult, families_of
 from yosinski_tf.results.published import PRINTED_TABLE_1
 from yosinski_tf.system.files import write_atomically
 
 KIND_NAMES = {
-    RANDOM: "random splits",
-    DISTANT: "natural and man-made split",
-    WHOLE: "all classes",
-    FROM_FILE: "splits read from files",
+    network_result.RANDOM: "random splits",
+    network_result.DISTANT: "natural and man-made split",
+    network_result.WHOLE: "all classes",
+    network_result.FROM_FILE: "splits read from files",
 }
 TOO_SMALL = "n too small for an interval"
-Cells = dict[Cell, analysis.Estimate]
+Cells = dict[network_result.Cell, analysis.Estimate]
 
 
 def kinds(networks: Iterable[NetworkResult]) -> list[str]:
@@ -51,7 +39,7 @@ def kind_name(kind: str) -> str:
 
 def absolute_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
     """Accuracy in per cent, by family and n."""
-    groups = by_cell(networks, analysis.per_cent(networks, measure))
+    groups = network_result.by_cell(networks, analysis.per_cent(networks, measure))
     return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
@@ -69,10 +57,10 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
     difference to the own base in percentage points, with the number of networks
     in brackets.
     """
-    check_measure(measure)
+    network_result.check_measure(measure)
     blocks = []
     for kind in kinds(networks):
-        chosen = of_kind(networks, kind)
+        chosen = network_result.of_kind(networks, kind)
         rows = [["", "base", *(f"n={n}" for n in LAYERS)]]
         absolute = absolute_cells(chosen, measure)
         relative = relative_cells(chosen, measure)

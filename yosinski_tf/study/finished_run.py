@@ -11,13 +11,8 @@ import numpy as np
 
 from yosinski_tf.experiment.networks import Network
 from yosinski_tf.models import surgery
-from yosinski_tf.study.records import (
-    MEAN_NAME,
-    RECORD_NAME,
-    WEIGHTS_NAME,
-    Record,
-    read_record,
-)
+from yosinski_tf.study import records
+from yosinski_tf.study.records import MEAN_NAME, RECORD_NAME, WEIGHTS_NAME, Record
 from yosinski_tf.system.errors import UserError
 
 _REMEDY = "delete the folder to train the run again"
@@ -107,7 +102,7 @@ def _read_record(runs: pathlib.Path, run_id: str) -> Record:
         near = difflib.get_close_matches(run_id, known, n=3, cutoff=0.5) or known[:3]
         hint = f"did you mean {' or '.join(near)}?" if near else "it has none yet"
         raise UserError(f"no finished run {run_id!r} in {runs}: {hint}")
-    record = read_record(runs / run_id / RECORD_NAME)
+    record = records.read_record(runs / run_id / RECORD_NAME)
     if record.status != "finished":
         raise UserError(
             f"the run {run_id} has the status {record.status!r} and no weights: export"

@@ -9,16 +9,11 @@ from absl import flags
 
 from yosinski_tf.binaries.job import machine_flags
 from yosinski_tf.data.sources import by_name
+from yosinski_tf.experiment import recipes
 from yosinski_tf.experiment.architectures import NETWORKS, get_network, usual_images
 from yosinski_tf.experiment.networks import ACTIVATIONS, Network
 from yosinski_tf.experiment.paper_plans import PLANS
-from yosinski_tf.experiment.recipes import (
-    MEANS,
-    PRECISIONS,
-    RATE_DROPS,
-    Recipe,
-    parse_rate_drops,
-)
+from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
 from yosinski_tf.results.network_result import MEASURES
 from yosinski_tf.system.errors import UserError
 
@@ -137,7 +132,7 @@ def _define_recipe() -> None:
         define(name, value, text)
     flags.DEFINE_list(
         "rate_drops",
-        list(RATE_DROPS),
+        list(recipes.RATE_DROPS),
         "When the learning rate drops: steps, or percentages of all steps.",
     )
     flags.DEFINE_integer(
