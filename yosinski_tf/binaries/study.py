@@ -20,8 +20,9 @@ from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.experiment import paper_plans
 from yosinski_tf.export.description import is_export_of
 from yosinski_tf.report import write_report
+from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.study.records import Record, records_by_id
-from yosinski_tf.system import errors, files
+from yosinski_tf.system import errors
 
 FLAGS = flags.FLAGS
 _BEST = "best"
@@ -109,10 +110,7 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
     # Only TensorFlow can write a SavedModel, whichever backend trained the network.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     terminal = os.fdopen(os.dup(2), "w")
-    files.make_folder(runs / "logs")
-    with open(runs / "logs" / "export.log", "a") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    cohort_process.print_to(runs / "logs" / "export.log")
     from yosinski_tf.export import saved_model
 
     try:

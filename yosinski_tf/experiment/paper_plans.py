@@ -42,12 +42,7 @@ _CURVES = {
 
 @dataclasses.dataclass(frozen=True)
 class PlanPart:
-    """The treatments that a plan trains on one split.
-
-    Attributes:
-      split: The split's name, see `splits.make_split`.
-      treatments: The treatments.
-    """
+    """The treatments that a plan trains on one split, named as in `make_split`."""
 
     split: str
     treatments: tuple[Treatment, ...]

@@ -30,12 +30,8 @@ def every_network(axes: Axes, data: FigureData) -> None:
     for family in ("base", *_curves(data.networks)):
         if own := of_family(data.networks, family):
             look = style_of(family)
-            style = {
-                "name": look.name,
-                "size": 5.5,
-                "offset": drawing.offset_of(family),
-            }
-            drawing.dots(axes, own, data.measure, look, **style)
+            style = {"size": 5.5, "offset": drawing.offset_of(family)}
+            drawing.dots(axes, own, data.measure, look, name=look.name, **style)
     if not data.networks:
         missing = "no finished network on a random split yet"
         drawing.write_in_empty_panel(axes, missing)

@@ -47,12 +47,8 @@ def figure3(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
 
     Above left, transfer between natural and man-made classes; above right,
     random frozen layers; below, both and the random halves relative to the own
-    base of each network. Markers are networks, lines their means.
-
-    Args:
-      data: Networks on any splits.
-      path: PNG to write.
-      title: Heading of the figure, in place of the usual one.
+    base of each network. Markers are networks, lines their means. The arguments are
+    those of `figure2`.
     """
     with drawing.style():
         figure = drawing.new_figure(7.8, 7.6)

@@ -86,10 +86,7 @@ def comparison_table(
 def figure(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Path:
     """Draws accuracy against training images per class (not in the paper).
 
-    Args:
-      data: Networks on splits `first:N`; only base networks are drawn.
-      path: PNG to write.
-      title: Heading of the figure, in place of the usual one.
+    Only base networks are drawn. The arguments are those of `paper_figures.figure2`.
     """
     with drawing.style():
         new = drawing.new_figure(7.2, 4.2)

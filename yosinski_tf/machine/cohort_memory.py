@@ -161,13 +161,7 @@ def process_bytes(
 
 @dataclasses.dataclass(frozen=True)
 class _Layer:
-    """Sizes of one layer.
-
-    Attributes:
-      parameters: Number of its parameters.
-      kept: Bytes an image kept until the gradient is computed.
-      passing: Bytes an image of its largest output.
-    """
+    """Sizes of one layer; in bytes an image, kept for the gradient or only passing."""
 
     parameters: int
     kept: int

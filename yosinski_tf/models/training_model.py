@@ -11,11 +11,7 @@ from yosinski_tf.models.loss_scaling import ScaledSGD
 
 
 class Replicas:
-    """The copies of a model that share a batch; here one, which has all of it.
-
-    Attributes:
-      count: Number of copies.
-    """
+    """The `count` copies of a model that share a batch; here one, with all of it."""
 
     count = 1
 

@@ -63,10 +63,7 @@ def write_comparison(
 ) -> write_report.ReportPaths:
     """Compares a study with the paper's networks, in its folder `report`.
 
-    Args:
-      runs: Folder of the study, with one folder per run.
-      measure: The one of `MEASURES`, of both studies, for figures and the first
-        table; there are tables of both.
+    The arguments are those of `write_report.write_report`.
 
     Raises:
       UserError: If there is no record, or the measure is unknown.

@@ -68,13 +68,10 @@ def _recipe(records: Sequence[Record]) -> str:
     names = list(dict.fromkeys(name for record in records for name in record.recipe))
     parts = []
     for name in names:
-        values = {_text(r.recipe[name]) for r in records if name in r.recipe}
-        parts.append(f"{name} {' or '.join(sorted(values))}")
+        values = [r.recipe[name] for r in records if name in r.recipe]
+        texts = {v if isinstance(v, str) else json.dumps(v) for v in values}
+        parts.append(f"{name} {' or '.join(sorted(texts))}")
     return "; ".join(parts)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _several(values: Iterable[Any]) -> str:

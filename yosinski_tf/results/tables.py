@@ -195,14 +195,8 @@ def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
             cells = [found[layers, comparison, method] for method in analysis.METHODS]
             texts = [_boost(cell) for cell in cells[:2]] + [_own_base(cells[2], seeds)]
             printed = PRINTED_TABLE_1.get((layers, comparison))
-            rows.append(
-                [
-                    comparison,
-                    f"{layers[0]}-{layers[1]}",
-                    *texts,
-                    "" if printed is None else f"{printed:+.1f}",
-                ]
-            )
+            texts.append("" if printed is None else f"{printed:+.1f}")
+            rows.append([comparison, f"{layers[0]}-{layers[1]}", *texts])
     return markdown(rows)
 
 

@@ -31,10 +31,7 @@ Work = Callable[[Job, Report, ShouldStop], object]
 class CohortProcess:
     """A process that trains one cohort, as its parent sees it.
 
-    Attributes:
-      cohort: The cohort.
-      process: The process.
-      connection: Ready when there is an event to receive.
+    Its `connection` is ready when there is an event to receive.
     """
 
     def __init__(self, job: Job, work: Work):

@@ -123,13 +123,8 @@ def remove_leftovers(folder: pathlib.Path) -> list[pathlib.Path]:
 
     Keeps what a process of this machine that still runs is writing, what another
     machine wrote in the last hour, and every file whose name does not have the
-    exact form of `temporary_beside`: it belongs to the user.
-
-    Args:
-      folder: Searched two levels deep.
-
-    Returns:
-      The files and folders removed.
+    exact form of `temporary_beside`: it belongs to the user. Searches two levels
+    deep, and returns the files and folders removed.
     """
     removed = []
     for depth in ("", "*/", "*/*/"):

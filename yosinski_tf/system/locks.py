@@ -33,12 +33,7 @@ _GUARD_SECONDS = 30.0
 
 
 class Busy(Exception):
-    """Another process holds a lock.
-
-    Attributes:
-      name: The lock.
-      holder: The process; None if it could not be read.
-    """
+    """A process, `holder`, holds the lock `name`; None if it could not be read."""
 
     def __init__(self, name: str, holder: processes.Process | None):
         super().__init__(f"{name} is held by {holder or 'another process'}")

@@ -12,7 +12,7 @@ import json
 import pathlib
 import re
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -56,12 +56,7 @@ class Checkpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """The newest checkpoint that can be used, and the problems of newer ones.
-
-    Attributes:
-      checkpoint: The checkpoint; None if there is none.
-      problems: For each newer file that cannot be used, why.
-    """
+    """The newest checkpoint that can be used, if any; why each newer file cannot."""
 
     checkpoint: Checkpoint | None
     problems: tuple[str, ...]
@@ -110,7 +105,9 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
       OSError: If it cannot be written; the earlier ones stay.
     """
     fields = {name: getattr(checkpoint, name) for name in _PLAIN}
-    own = f"{_stem(cohort, checkpoint.runs)}."
+    # Processes that train other runs write other files.
+    digest = hashlib.sha256("\0".join(sorted(checkpoint.runs)).encode()).hexdigest()
+    own = f"{cohort}.{digest[:8]}."
     path = folder / f"{own}{checkpoint.step}{_SUFFIX}"
 
     def content(file: BinaryIO) -> None:
@@ -201,12 +198,6 @@ def _runs(path: pathlib.Path) -> list[str]:
             return [str(run) for run in json.loads(file.readline())["runs"]]
     except (OSError, *_UNREADABLE):
         return _NOBODY
-
-
-def _stem(cohort: str, runs: Sequence[str]) -> str:
-    """Start of a file's name: processes that train other runs write other files."""
-    digest = hashlib.sha256("\0".join(sorted(runs)).encode()).hexdigest()
-    return f"{cohort}.{digest[:8]}"
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -80,12 +80,10 @@ class FeatureCache:
     def training(
         self, images: tf.data.Dataset, first_step: int, last_step: int
     ) -> tf.data.Dataset:
-        """Batches as the training model takes them, without indices.
+        """Batches of the steps `first_step` to `last_step` - 1, without indices.
 
-        Args:
-          images: The images of these steps; not read if no network needs them.
-          first_step: Number of the first batch.
-          last_step: Number after the last batch.
+        The training model takes them so. `images` are those of these steps, not read
+        if no network needs them.
         """
         if not self._train.points:
             return images
@@ -102,11 +100,7 @@ class FeatureCache:
         return feature_batches.with_features(images, features)
 
     def validation(self, images: tf.data.Dataset) -> tf.data.Dataset:
-        """Batches as the validation model takes them.
-
-        Args:
-          images: The images; not read if no network needs them.
-        """
+        """Batches for the validation model; reads `images` if a network needs them."""
         if not self._validation.points:
             return images
         features = feature_batches.validation_features(

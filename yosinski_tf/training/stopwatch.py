@@ -11,11 +11,7 @@ SECONDS_PER_REPORT = 1.0
 
 
 class Stopwatch:
-    """Times the training of a cohort, from its construction.
-
-    Args:
-      batch_size: Images per step.
-    """
+    """Times the training of a cohort, `batch_size` images a step, from now on."""
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size

@@ -25,9 +25,7 @@ _FINAL = {"final/top1": "top-1", "final/top1_mean_of_10_best": "top-1, ten best"
 class CohortLog:
     """Event files of all networks of a cohort; a context manager.
 
-    Args:
-      folder: The folder for `--logdir`.
-      runs: The runs; each gets a sub-folder.
+    Each run gets a sub-folder of `folder`, which is for `--logdir`.
     """
 
     def __init__(self, folder: pathlib.Path, runs: Sequence[Run]):

@@ -33,12 +33,7 @@ def tell_not_tried(
 
 
 def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
-    """Lists the runs that failed, were left out or diverged.
-
-    Args:
-      lost: Result of `scheduler.train_all`.
-      records: Records of the runs that were trained.
-    """
+    """Lists what `scheduler.train_all` lost, and the records of diverged runs."""
     for event in lost:
         names = ", ".join(run.run_id for run in event.cohort.runs)
         words = event.kind.words.capitalize()

@@ -25,9 +25,6 @@ def training_features(
       features: Each [images * views, ...], in the order of `EveryView`.
       labels: Labels of the images, int32 [images].
       order: The order of the images; it and the rest must be those of the images.
-      batch_size: Images per batch.
-      first_step: Number of the first batch.
-      last_step: Number after the last batch.
 
     Returns:
       Batches of (features, labels); several features form a tuple.

@@ -118,11 +118,7 @@ def ordered_batches(
 
 
 def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
-    """Adds to training batches the indices that seed their dropout masks.
-
-    Args:
-      batches: Result of `training_batches`.
-      first_step: Number of the first batch.
+    """Adds to `training_batches` the indices that seed their dropout masks.
 
     Returns:
       Batches of ((images, indices), labels), or ((images, places, indices), labels);

@@ -44,10 +44,7 @@ def stored_batches(
         labels, and places of crops, int32 [n, 3].
       first: Position of the first image.
       last: Position after the last image.
-      batch_size: Images per batch.
-      crop_size: Side of the crop, pixels.
       mirror: Whether some crops are mirrored.
-      places: Whether to return the places of the crops too.
     """
     examples = _examples(images, choose, first, last, batch_size)
     batches = _crops(images, examples, crop_size, mirror, places)

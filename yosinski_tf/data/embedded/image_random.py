@@ -30,14 +30,8 @@ class ImageRandom:
         cls, keys: Sequence[Sequence[int]], words_per_image: int
     ) -> "ImageRandom":
         """Makes one stream per key, a sequence of non-negative integers."""
-        raw = np.stack(
-            [
-                np.random.PCG64(np.random.SeedSequence(key)).random_raw(
-                    words_per_image // 2
-                )
-                for key in keys
-            ]
-        )
+        streams = (np.random.PCG64(np.random.SeedSequence(key)) for key in keys)
+        raw = np.stack([stream.random_raw(words_per_image // 2) for stream in streams])
         return cls(raw.astype("<u8").view("<u4"))
 
     def __len__(self) -> int:

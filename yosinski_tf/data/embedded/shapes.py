@@ -112,20 +112,12 @@ def letter_k(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(stem, arms)
 
 
+_FAMILIES = {
+    "natural": (flower, leaf, fish, mushroom, branch),
+    "manmade": (square, triangle, cross, ring, letter_k),
+}
 SHAPES: dict[str, dict[str, Shape]] = {
-    "natural": {
-        "flower": flower,
-        "leaf": leaf,
-        "fish": fish,
-        "mushroom": mushroom,
-        "branch": branch,
-    },
-    "manmade": {
-        "square": square,
-        "triangle": triangle,
-        "cross": cross,
-        "ring": ring,
-        "k": letter_k,
-    },
+    family: {shape.__name__.removeprefix("letter_"): shape for shape in shapes}
+    for family, shapes in _FAMILIES.items()
 }
 """The shapes of each family by name, in the order that class names use."""

@@ -115,9 +115,8 @@ def fur(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def stripes(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Straight parallel bands."""
-    cos, sin = random.turn(_TILT)
+    u, v = rotate(x, y, *random.turn(_TILT))
     swap = random.uniform(0, 1) < 0.5
-    u, v = rotate(x, y, cos, sin)
     phase = np.where(swap, u, v) / random.uniform(5, 8)
     return _hard(wave(phase + random.uniform(0, 1)), 2.5)
 
@@ -143,8 +142,7 @@ def dots(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def zigzag(random: ImageRandom, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Parallel zigzag bands."""
-    cos, sin = random.turn(_TILT)
-    u, v = rotate(x, y, cos, sin)
+    u, v = rotate(x, y, *random.turn(_TILT))
     swap = random.uniform(0, 1) < 0.5
     u, v = np.where(swap, v, u), np.where(swap, u, v)
     turns = random.uniform(9, 13)

@@ -15,11 +15,7 @@ from yosinski_tf.data.store import record_files, tf_example
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Images that are files below a folder; their stamps are `list_files`'.
-
-    Attributes:
-      root: The folder.
-    """
+    """Images that are files below the folder `root`; their stamps are `list_files`'."""
 
     root: str
 
@@ -134,10 +130,4 @@ def list_files(
         with contextlib.suppress(OSError):
             status = os.stat(os.path.join(root, name))
             stamps[row] = status.st_size, status.st_mtime_ns
-    return ListedImages(
-        part=part,
-        labels=labels,
-        file_names=names,
-        stamps=stamps,
-        origin=ImageFiles(root),
-    )
+    return ListedImages(part, labels, names, stamps, ImageFiles(root))

@@ -21,12 +21,9 @@ _LOCK, _SETTINGS = "lock", "settings.json"
 
 
 class WorkFolder:
-    """The folder in which a store is made.
+    """The folder `root` in which a store is made, from its folder `store`.
 
-    Attributes:
-      root: The folder.
-      store: Becomes the store.
-      notes: Settings, manifests and lists, needed to continue after a stop.
+    Its `notes` are settings, manifests and lists, needed to continue after a stop.
     """
 
     def __init__(self, out: pathlib.Path):

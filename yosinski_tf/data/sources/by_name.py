@@ -107,13 +107,8 @@ def describe(
     _check_options(spec, data_dir, held_out)
     if store := open_stored(spec):
         _check_size(store, image_size or store.image_size)
-        return Description(
-            name=spec,
-            class_names=store.class_names,
-            families=store.families,
-            num_images=store.num_images,
-            stored=True,
-        )
+        names, families = store.class_names, store.families
+        return Description(spec, names, families, store.num_images, stored=True)
     source = _open(spec, data_dir, held_out, 0)
     names = source.class_names
     return Description(spec, names, _families(names), source.num_images)

@@ -12,13 +12,7 @@ from yosinski_tf.system.errors import UserError
 
 
 class StoredImages:
-    """The images of one part of a store, in place of an array.
-
-    Attributes:
-      store: The store.
-      part: `train` or `validation`.
-      shape: [N, S, S, 3], the shape of an array of these images.
-    """
+    """The images of a part of a store, in place of an array of shape [N, S, S, 3]."""
 
     def __init__(self, store: format.Store, part: str):
         self.store = store
