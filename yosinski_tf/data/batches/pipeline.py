@@ -118,7 +118,7 @@ def ordered_batches(
 
 
 def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
-    """Adds to `training_batches` the indices that seed their dropout masks.
+    """Adds to batches from `first_step` on the indices that seed dropout masks.
 
     Returns:
       Batches of ((images, indices), labels), or ((images, places, indices), labels);
