@@ -59,7 +59,7 @@ def single_flags() -> dict[str, Bad]:
         "precision": _flag("--precision=half", "auto, float32, bf", "found 'half'"),
         "mean": _flag("--mean=median", "pixel, image", "found median"),
         "activation": study(
-            "--activation=tanh", words=("needs one of relu, leaky_relu", "'tanh'")
+            "--activation=tanh", words=("needs one of relu, leaky_relu, elu", "'tanh'")
         ),
         "network": study("--network=vgg", words=("needs one of", "mini", "'vgg'")),
         "distribution": _flag(

@@ -113,7 +113,9 @@ def test_settings_reach_the_layers():
     assert [layer.lrn for layer in layers[:5]] == [True, True, False, False, False]
 
 
-@pytest.mark.parametrize(("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.1)])
+@pytest.mark.parametrize(
+    ("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.1), ("elu", None)]
+)
 def test_activations_and_their_slopes_below_zero(activation, slope):
     network = get_network("mini", activation=activation)
     assert (network.activation, network.negative_slope) == (activation, slope)
@@ -204,7 +206,7 @@ WRONG_WIDTHS = ((), (8,) * 6, (8,) * 8, (8, 8, 8, 0, 8, 8, 8), (8,) * 6 + (-1,))
         ({"name": "caffenet", "widths": ODD}, "even numbers for conv1..conv5"),
         *(({"widths": x}, "--widths needs seven positive") for x in WRONG_WIDTHS),
         *(({"dropout": x}, "--dropout needs") for x in (-0.1, 1.0, 1.5, NAN)),
-        *(({"activation": x}, "relu, leaky_relu") for x in ("", "gelu", "Relu")),
+        *(({"activation": x}, "relu, leaky_relu, elu") for x in ("", "gelu", "Relu")),
     ],
 )
 def test_wrong_settings_are_refused(changes, message):

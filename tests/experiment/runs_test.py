@@ -254,8 +254,9 @@ def test_work_of_one_step_by_hand():
     total = 127_312
 
     def work(treatments):
-        runs = runs_of(treatments, with_bases=False)
-        return multiply_accumulates(runs, network, 32, 5)
+        return multiply_accumulates(
+            parse_treatments(treatments.split()), network, 32, 5
+        )
 
     assert work("baseB") == 3 * total - 76_800
     assert work("A3B+") == 3 * total - 76_800

@@ -40,22 +40,7 @@ def test_each_pair_is_stated_by_the_choice_of_the_others():
     # The first two choose by the third: +1, +1; the third by the first two: +3.
     assert found.gain.mean == pytest.approx(5 / 3)
     assert found.top1 == pytest.approx(0.5 + 0.05 / 3)
-    assert found.gain.n == 3 and not found.parted
-
-
-def test_each_part_of_the_images_is_stated_by_the_choice_of_the_other():
-    networks = study({"baseB": (0.5,), "A3B+": (0.55,), "A5B+": (0.55,)}, 1)
-    parts = dict(
-        zip(
-            [each.run_id for each in networks],
-            [(0.5, 0.5), (0.6, 0.5), (0.52, 0.58)],
-            strict=True,
-        )
-    )
-    found = recommend(networks, BOTH, parts=parts)
-    # Part 0 chooses A3B+, which has 0 on part 1; part 1 chooses A5B+: 2 on part 0.
-    assert found.parted
-    assert found.gain == Estimate(mean=pytest.approx(1.0), n=1)
+    assert found.gain.n == 3
 
 
 def test_choosing_among_equals_gains_nothing():

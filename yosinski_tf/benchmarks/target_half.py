@@ -24,7 +24,11 @@ from yosinski_tf.experiment.cohorts import make_cohorts, multiply_accumulates
 from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.experiment.treatments import all_treatments, parse_treatment
+from yosinski_tf.experiment.treatments import (
+    Treatment,
+    all_treatments,
+    parse_treatment,
+)
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.study.folder import IMAGES_FOLDER
 from yosinski_tf.study.records import WEIGHTS_NAME, read_records
@@ -260,12 +264,13 @@ def _saved(request: Request) -> dict[str, Any]:
     runs = [Run(split, parse_treatment(name), 0) for name in request.treatments]
     cohorts = make_cohorts(runs, request.cohort_size)
 
-    def work(parts: Iterable[Sequence[Run]]) -> int:
+    def work(parts: Iterable[Sequence[Treatment]]) -> int:
         rest = get_network("mini"), request.recipe.crop_size, len(split.half_b)
         return sum(multiply_accumulates(part, *rest) for part in parts)
 
-    together = [cohort.runs for cohort in cohorts]
+    together = [cohort.treatments for cohort in cohorts]
     return {
         "cohorts of": ", ".join(str(len(part)) for part in together),
-        "times fewer than alone": work([run] for run in runs) / work(together),
+        "times fewer than alone": work([each] for each in sum(together, ()))
+        / work(together),
     }

@@ -76,7 +76,7 @@ def step_tables(
     recipe, name = job.recipe, job.network.name
     classes = len(job.cohort.split.classes(job.cohort.target))
     size = recipe.crop_size
-    work = multiply_accumulates(job.cohort.runs, job.network, size, classes)
+    work = multiply_accumulates(job.cohort.treatments, job.network, size, classes)
     found = {
         variant: [
             {

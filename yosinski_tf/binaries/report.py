@@ -57,6 +57,8 @@ def _show(
     name: str,
     table: pathlib.Path | None,
 ) -> None:
+    if paths.answer:
+        print(f"\n{paths.answer}")
     print(f"\nsummary  {paths.summary}")
     if paths.page:
         print(f"page     {paths.page}")

@@ -3,12 +3,14 @@
 import multiprocessing
 import os
 import pathlib
+from collections.abc import Mapping, Sequence
 
 from absl import flags
 
 from yosinski_tf.binaries.job import (
     command_line,
     execution,
+    live_report,
     messages,
     options,
     plan_text,
@@ -20,12 +22,14 @@ from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.experiment import paper_plans
 from yosinski_tf.export.description import is_export_of
 from yosinski_tf.report import write_report
+from yosinski_tf.results.network_result import NetworkResult
+from yosinski_tf.results.recommendation import recommended_network
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.study.records import Record, records_by_id
 from yosinski_tf.system import errors
 
 FLAGS = flags.FLAGS
-_BEST = "best"
+_BEST = ("best", "best:A", "best:B", "best:W")
 _SUMMARY = """yosinski-study: train everything that a study lacks, then report.
 
 Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart"""
@@ -47,50 +51,61 @@ def _main() -> int:
     plan = planning.make_plan(_parts(), options.from_flags(), with_bases=True)
     known = plan.done | {run.run_id for run in plan.wanted}
     # Checked now, not after days of training.
-    if FLAGS.export not in ("", _BEST, *known):
+    if FLAGS.export not in ("", *_BEST, *known):
         raise errors.UserError(
-            f"--export needs best or the id of a run of the study, found"
-            f" {FLAGS.export!r}: give one such as {min(known)}"
+            f"--export needs one of {', '.join(_BEST)} or the id of a run of the"
+            f" study, found {FLAGS.export!r}: give one such as {min(known)}"
         )
     if FLAGS.dry_run:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
-    code = execution.execute(plan)
-    stopped = code in command_line.STOPPED or plan.options.distribution.follows
+    wanted = [run.run_id for run in plan.wanted]
+    with live_report.LiveReport(plan.runs, FLAGS.measure, wanted) as live:
+        code = execution.execute(plan, live.show)
+        stopped = code in command_line.STOPPED or plan.options.distribution.follows
+        live.complete = not stopped
     if stopped or not records_by_id(plan.runs):
         return code
     with messages.reporting(plan.runs):
         paths = write_report.write_report(plan.runs, FLAGS.measure)
         records, selection = write_report.read_study(plan.runs)
-    print(f"\n{write_report.results_table(selection.networks, FLAGS.measure)}")
+    networks = selection.networks
+    print(f"\n{write_report.results_table(networks, FLAGS.measure)}")
     show_paths(paths)
     print(f"TensorBoard  tensorboard --logdir {plan.runs / 'tensorboard'}")
     if FLAGS.export:
-        print(f"SavedModel   {_export(plan, {r.run_id: r for r in records})}")
+        by_id = {record.run_id: record for record in records}
+        print(f"SavedModel   {_export(plan.runs, by_id, _run_to_export(networks))}")
     return code
 
 
-def _export(plan: planning.Plan, records: dict[str, Record]) -> pathlib.Path:
-    wanted = FLAGS.export
-    if wanted == _BEST:
-        found = [r for r in records.values() if r.status == "finished"]
-        found = [r for r in found if r.kind == "transfer"] or found
-        if not found:
-            raise errors.UserError(
-                f"--export=best needs a network that finished, found none in"
-                f" {plan.runs}: see its report"
-            )
-        wanted = max(found, key=lambda r: r.top1).run_id
+def _run_to_export(networks: Sequence[NetworkResult]) -> str:
+    """The id of the run that `--export` names or that the study recommends."""
+    if FLAGS.export not in _BEST:
+        return FLAGS.export
+    for half in FLAGS.export.partition(":")[2] or "BWA":
+        found = recommended_network(networks, half, FLAGS.measure)
+        if found is not None:
+            return found.run_id
+    raise errors.UserError(
+        f"--export={FLAGS.export} needs a finished network of that half, found none:"
+        " see the report"
+    )
+
+
+def _export(
+    runs: pathlib.Path, records: Mapping[str, Record], wanted: str
+) -> pathlib.Path:
     if wanted not in records:
         raise errors.UserError(
             f"--export needs best or the id of a finished run, found {wanted!r}: see"
-            f" the folders in {plan.runs}"
+            f" the folders in {runs}"
         )
-    folder = plan.runs / "export" / wanted
+    folder = runs / "export" / wanted
     if not is_export_of(folder, records[wanted]):
         # In a process of its own, so that this one need not load TensorFlow.
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_export_one, args=(plan.runs, wanted, folder))
+        process = context.Process(target=_export_one, args=(runs, wanted, folder))
         process.start()
         try:
             process.join()
@@ -100,7 +115,7 @@ def _export(plan: planning.Plan, records: dict[str, Record]) -> pathlib.Path:
         if process.exitcode:
             raise errors.UserError(
                 f"the export of {wanted} failed with code {process.exitcode}: try"
-                f" yosinski-export --runs={plan.runs} --run={wanted}"
+                f" yosinski-export --runs={runs} --run={wanted}"
             )
     return folder
 

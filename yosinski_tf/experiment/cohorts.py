@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from yosinski_tf.experiment import networks, splits
 from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.treatments import Treatment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Cohort:
         return self.runs[0].treatment.target
 
     @property
+    def treatments(self) -> tuple[Treatment, ...]:
+        """The treatment of each run."""
+        return tuple(run.treatment for run in self.runs)
+
+    @property
     def seed(self) -> int:
         """The seed that all runs share."""
         return self.runs[0].seed
@@ -44,7 +50,10 @@ class Cohort:
 def make_cohorts(
     runs: Iterable[Run], cohort_size: int | None = None
 ) -> tuple[Cohort, ...]:
-    """Packs runs into cohorts; those without copies, such as bases, come first.
+    """Packs runs into cohorts, in the order in which they should be trained.
+
+    Split after split, so that a first one is complete early; within a split, cohorts
+    without copies, such as bases, come first.
 
     Args:
       runs: The runs. Those that copy from a base have cohorts of their own,
@@ -52,13 +61,15 @@ def make_cohorts(
       cohort_size: The largest number of runs in a cohort; None for no limit.
     """
     groups: dict[tuple, list[Run]] = {}
+    places: dict[tuple, int] = {}
     for run in runs:
-        copies = run.base is not None
-        key = (copies, run.seed, run.split.slug, run.treatment.target)
+        seed, slug = run.seed, run.split.slug
+        place = places.setdefault((seed, slug), len(places))
+        key = (place, run.base is not None, seed, slug, run.treatment.target)
         groups.setdefault(key, []).append(run)
     cohorts = []
-    for (copies, seed, slug, target), members in sorted(
-        groups.items(), key=lambda group: group[0][0]
+    for (_, copies, seed, slug, target), members in sorted(
+        groups.items(), key=lambda group: group[0][:2]
     ):
         parts = math.ceil(len(members) / (cohort_size or len(members)))
         stage = "copies" if copies else "first"
@@ -124,13 +135,16 @@ def ready(
 
 
 def multiply_accumulates(
-    runs: Iterable[Run], network: networks.Network, input_size: int, num_classes: int
+    treatments: Iterable[Treatment],
+    network: networks.Network,
+    input_size: int,
+    num_classes: int,
 ) -> int:
-    """Multiply-accumulates of one training step on one image, for all runs.
+    """Multiply-accumulates of one training step on one image, for a cohort.
 
     A trained layer counts three times: forward, for the gradient of its weights
     and for the gradient of its input (not needed by the lowest trained layer).
-    The runs of a cohort share the frozen layers of a source: each of these
+    The networks share the frozen layers of a source: each of these
     counts once, forward.
     """
     layers = [
@@ -138,9 +152,8 @@ def multiply_accumulates(
     ]
     total = 0
     trunks: dict[str | None, int] = {}
-    for run in runs:
-        frozen = run.treatment.frozen_layers
-        source = run.treatment.source
+    for treatment in treatments:
+        frozen, source = treatment.frozen_layers, treatment.source
         if frozen:
             trunks[source] = max(trunks.get(source, 0), frozen)
         total += 3 * sum(layers[frozen:]) - layers[frozen]

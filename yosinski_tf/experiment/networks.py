@@ -12,8 +12,8 @@ from typing import Any
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.typecheck import wrong_fields
 
-# The slope below zero of each activation.
-ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1}
+# The slope below zero of each activation; None for the exponential one, which bends.
+ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1, "elu": None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +178,8 @@ class Network:
         return tuple(layer.name for layer in self.layers)
 
     @property
-    def negative_slope(self) -> float:
-        """Slope of the activation below zero."""
+    def negative_slope(self) -> float | None:
+        """Slope of the activation below zero, see `ACTIVATIONS`."""
         return ACTIVATIONS[self.activation]
 
     def outputs(self, num_classes: int) -> int:

@@ -74,7 +74,10 @@ class Split:
 
 
 def make_split(
-    spec: str, class_names: Sequence[str], families: Sequence[str] | None = None
+    spec: str,
+    class_names: Sequence[str],
+    families: Sequence[str] | None = None,
+    train_per_class: int | None = None,
 ) -> Split:
     """Divides the classes of a data set.
 
@@ -93,6 +96,8 @@ def make_split(
       class_names: Names in the order of the class index.
       families: `natural` or `manmade` for each class; None to look them up in
         the ILSVRC lists, by WordNet id.
+      train_per_class: Training images of each class that are used, the first in
+        list order; None for all. As `first:N`, but for halves (not in the paper).
 
     Raises:
       UserError: If the spec has none of these forms, or the classes cannot be
@@ -102,8 +107,13 @@ def make_split(
     first = _FIRST.fullmatch(spec)
     undivided = spec == "whole" or first is not None
     _check_names(names, smallest=2 if undivided else 4)
+    if first and train_per_class:
+        raise UserError(
+            f"split {spec} takes a number of training images by itself: leave out"
+            " --train_per_class, or give the split whole"
+        )
     if undivided:
-        return _undivided(names, int(first[1]) if first else None)
+        return _undivided(spec, names, int(first[1]) if first else train_per_class)
     if match := _RANDOM.fullmatch(spec):
         seed = int(match[1])
         name, half_a = f"random:{seed}", _random_half(seed, len(names))
@@ -127,7 +137,13 @@ def make_split(
                 " split or add classes"
             )
     halves = {"A": [names[i] for i in a], "B": [names[i] for i in b]}
-    return Split(name=name, half_a=a, half_b=b, digest=_digest(halves))
+    return Split(
+        name=name,
+        half_a=a,
+        half_b=b,
+        digest=_digest(halves, train_per_class),
+        examples_per_class=train_per_class,
+    )
 
 
 def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
@@ -182,19 +198,16 @@ def _malformed(path: pathlib.Path, problem: str) -> UserError:
     )
 
 
-def _undivided(names: Sequence[str], examples: int | None) -> Split:
+def _undivided(spec: str, names: Sequence[str], examples: int | None) -> Split:
     if examples == 0:
         raise UserError(
             "split first:N needs at least 1 training image of each class, found first:0"
         )
-    parts: dict[str, Sequence[str] | int] = {"W": names}
-    if examples:
-        parts["first"] = examples
     return Split(
-        name=f"first:{examples}" if examples else "whole",
+        name=spec if spec == "whole" else f"first:{examples}",
         half_a=(),
         half_b=(),
-        digest=_digest(parts),
+        digest=_digest({"W": names}, examples),
         undivided=tuple(range(len(names))),
         examples_per_class=examples,
     )
@@ -270,7 +283,8 @@ def _check_names(names: Sequence[str], smallest: int) -> None:
         )
 
 
-def _digest(parts: Mapping[str, Sequence[str] | int]) -> str:
+def _digest(halves: Mapping[str, Sequence[str]], examples: int | None) -> str:
+    parts = {**halves, "first": examples} if examples else halves
     text = json.dumps(parts, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -66,13 +66,7 @@ def make_blocks(
                 )
             )
         if not last:
-            block.append(
-                keras.layers.ReLU(
-                    negative_slope=network.negative_slope,
-                    name=f"{name}_activation",
-                    dtype=policy,
-                )
-            )
+            block.append(_activation(network, name=f"{name}_activation", dtype=policy))
         if isinstance(layer, Conv):
             if layer.pool:
                 block.append(_pooling(layer, name=f"{name}_pool", dtype=policy))
@@ -92,6 +86,12 @@ def make_blocks(
         if name in layers:
             blocks[name] = block
     return blocks
+
+
+def _activation(network: Network, **options) -> keras.layers.Layer:
+    if network.negative_slope is None:
+        return keras.layers.ELU(**options)
+    return keras.layers.ReLU(negative_slope=network.negative_slope, **options)
 
 
 def _convolution(layer: Conv, **options) -> Block:

@@ -41,17 +41,19 @@ _SYMBOLS |= {"v": "triangle-down", "P": "cross", "*": "star", "X": "x", "p": "pe
 
 @dataclasses.dataclass(frozen=True)
 class StudyProgress:
-    """How far a study is that still runs.
+    """How far a study is that is not complete.
 
     Attributes:
       done: Networks that are trained.
       wanted: Networks of the study.
       text: Both, and the time left, for people.
+      running: Whether it goes on by itself; if not, it was stopped.
     """
 
     done: int
     wanted: int
     text: str
+    running: bool = True
 
 
 def write_page(
@@ -77,7 +79,7 @@ def write_page(
       answer: The recommendation.
       warnings: What makes the numbers untrustworthy.
       summary: The report in Markdown.
-      progress: How far the study is; None if it has ended.
+      progress: How far the study is; None if it is complete, as far as one knows.
     """
     of_run = {record.run_id: record for record in records}
     kinds = [

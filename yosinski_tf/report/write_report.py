@@ -8,9 +8,12 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from yosinski_tf.experiment.cohorts import multiply_accumulates
+from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.figures import drawing, paper_figures, reduced_data
 from yosinski_tf.report.markdown import chosen_first, section, write_markdown
-from yosinski_tf.report.page import write_page
+from yosinski_tf.report.page import StudyProgress, write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
 from yosinski_tf.results import network_result, recommendation, tables
 from yosinski_tf.study.records import Record, read_records, write_results
@@ -32,6 +35,7 @@ class ReportPaths:
       table: CSV with one row per run of a study, or per treatment of a
         comparison; None for the published networks.
       page: The report of a study as a page; None for other reports.
+      answer: The recommendation, in sentences; empty for other reports.
     """
 
     summary: pathlib.Path
@@ -40,6 +44,7 @@ class ReportPaths:
     reduced_data: pathlib.Path | None
     table: pathlib.Path | None
     page: pathlib.Path | None = None
+    answer: str = ""
 
 
 def read_study(runs: pathlib.Path) -> tuple[list[Record], network_result.Selection]:
@@ -59,7 +64,9 @@ def read_study(runs: pathlib.Path) -> tuple[list[Record], network_result.Selecti
 
 
 def write_report(
-    runs: pathlib.Path, measure: str = network_result.MEASURES[0]
+    runs: pathlib.Path,
+    measure: str = network_result.MEASURES[0],
+    progress: StudyProgress | None = None,
 ) -> ReportPaths:
     """Writes `results.csv` and the folder `report` of a study, with its page.
 
@@ -67,6 +74,7 @@ def write_report(
       runs: Folder of the study, with one folder per run.
       measure: The one of `MEASURES` for figures and the first tables; there are
         tables of both.
+      progress: How far the study is, unless it is complete.
 
     Raises:
       UserError: If there is no record, or the measure is unknown.
@@ -91,7 +99,8 @@ def write_report(
         reduced=reduced_data.table(reduced) if reduced else "",
         caveats=caveats(records, networks),
     )
-    found = recommendation.study_recommendation(networks, measure)
+    found = recommendation.study_recommendation(networks, measure, _work(records))
+    answer = recommendation.sentence(found, recommendation.pairs_per_seed(networks))
     text = json.dumps(dataclasses.asdict(found), indent=1)
     files.write_atomically(folder / "recommendation.json", text.encode())
     page = write_page(
@@ -100,11 +109,30 @@ def write_report(
         records=records,
         networks=networks,
         measure=measure,
-        answer=recommendation.sentence(found, recommendation.pairs_per_seed(networks)),
+        answer=answer,
         warnings=warnings(records),
         summary=summary.read_text("utf-8"),
+        progress=progress,
     )
-    return ReportPaths(summary=summary, table=results, page=page, **figures)
+    return ReportPaths(
+        summary=summary, table=results, page=page, answer=answer, **figures
+    )
+
+
+def _work(records: Sequence[Record]) -> dict[recommendation.Choice, int]:
+    """Multiply-accumulates of a step on one image, alone, by what is copied."""
+    work = {}
+    for record in records:
+        treatment = parse_treatment(record.treatment)
+        choice = recommendation.Choice(treatment.family, treatment.n)
+        if choice not in work:
+            work[choice] = multiply_accumulates(
+                [treatment],
+                Network.from_settings(record.network_settings),
+                record.recipe["crop_size"],
+                record.num_classes,
+            )
+    return work
 
 
 def write_figures(

@@ -1,8 +1,7 @@
 """How many layers to keep, frozen or fine-tuned, and how sure that is.
 
-The best of many networks looks better than it is, on the images and in the pairs
-that it was chosen by. So what a pair gains is measured with the choice that the other
-pairs make on the other part of the validation images (not in the paper).
+The best of many looks better than it is in the pairs that it was chosen by. So what
+a pair gains is measured with the n that the other pairs choose (not in the paper).
 """
 
 import dataclasses
@@ -61,16 +60,14 @@ class Recommendation:
 
     Attributes:
       best: The treatment with the highest accuracy; None without candidates.
-      top1: Its accuracy, a mean over pairs, 0..1, by images that did not choose it
-        (by all images where `parted` is false).
-      gain: Percentage points over the base of the same pair, by the same images.
+      top1: The mean over pairs, 0..1, of what the other pairs choose.
+      gain: Percentage points of that over the base of the same pair.
       frozen: The best treatment with frozen layers, if that is another one.
       cost: Percentage points that freezing costs, `best` less `frozen`.
       speedup: How many times as fast the frozen one trains, in
         multiply-accumulates; None if that is not known.
       pairs_needed: Pairs at which the gain would be told from none; None if it is
         already, or if there are too few pairs to say.
-      parted: Whether choosing and stating used different images.
     """
 
     best: Choice | None
@@ -80,7 +77,6 @@ class Recommendation:
     cost: Estimate
     speedup: float | None
     pairs_needed: int | None
-    parted: bool
 
 
 NOTHING = Recommendation(
@@ -91,19 +87,14 @@ NOTHING = Recommendation(
     cost=Estimate(None, 0),
     speedup=None,
     pairs_needed=None,
-    parted=False,
 )
 """Of a study in which no copied network can be compared with a base."""
-
-Accuracies = Mapping[str, Sequence[float]]
-"""For each run id the accuracy on every part of the validation images, 0..1."""
 
 
 def recommend(
     networks: Sequence[NetworkResult],
     families: Sequence[str],
     measure: str = "top1",
-    parts: Accuracies | None = None,
     work: Mapping[Choice, float] | None = None,
 ) -> Recommendation:
     """Chooses the number of layers to keep, and states what that gains.
@@ -111,9 +102,7 @@ def recommend(
     Args:
       networks: Networks of one kind of split, with their bases.
       families: Families to choose from, such as `AnB` and `AnB+`.
-      measure: One of `MEASURES`, where `parts` says nothing.
-      parts: Accuracy on each part of the validation images; None, or a network that
-        it lacks, to choose and state by the same images.
+      measure: One of `MEASURES`.
       work: Multiply-accumulates of a training step of each treatment.
     """
     own = bases(networks)
@@ -127,23 +116,17 @@ def recommend(
     if not units:
         return NOTHING
     rows = [[own[u], *(found[u, c] for c in choices)] for u in units]
-    parted = parts is not None and all(n.run_id in parts for row in rows for n in row)
-    # [pairs, 1 + choices, parts of the validation images]
-    table = 100 * np.array(
-        [
-            [parts[n.run_id] if parted else [n.value(measure)] for n in row]
-            for row in rows
-        ]
-    )
+    # [pairs, 1 + choices]
+    table = 100 * np.array([[n.value(measure) for n in row] for row in rows])
     base, values = table[:, 0], table[:, 1:]
-    best = choices[int(values.mean((0, 2)).argmax())]
+    best = choices[int(values.mean(0).argmax())]
     stated = _stated(values)
-    gain = estimate(list((stated - base).mean(1)))
+    gain = estimate(list(stated - base))
     frozen, cost, speedup = None, Estimate(None, 0), None
     kept = [i for i, choice in enumerate(choices) if not choice.fine_tuned]
     if kept and best.fine_tuned:
-        frozen = choices[kept[int(values[:, kept].mean((0, 2)).argmax())]]
-        cost = estimate(list((stated - _stated(values[:, kept])).mean(1)))
+        frozen = choices[kept[int(values[:, kept].mean(0).argmax())]]
+        cost = estimate(list(stated - _stated(values[:, kept])))
         if work and best in work and frozen in work:
             speedup = work[best] / work[frozen]
     return Recommendation(
@@ -154,45 +137,69 @@ def recommend(
         cost=cost,
         speedup=speedup,
         pairs_needed=pairs_needed(gain),
-        parted=parted,
     )
 
 
 def _stated(values: np.ndarray) -> np.ndarray:
-    """What each pair has on each part, by the choice of all others.
+    """What each pair has, [pairs], by the choice of all others.
 
     Args:
-      values: Accuracies [pairs, choices, parts].
-
-    Returns:
-      Accuracies [pairs, parts]. A single pair, and a single part, choose for
-      themselves.
+      values: Accuracies [pairs, choices]. A single pair chooses for itself.
     """
-    pairs, _, parts = values.shape
-    stated = np.empty((pairs, parts))
-    for pair in range(pairs):
-        for part in range(parts):
-            others = np.arange(pairs) != pair if pairs > 1 else [True]
-            rest = np.arange(parts) != part if parts > 1 else [True]
-            by = values[others][:, :, rest].mean((0, 2))
-            stated[pair, part] = values[pair, by.argmax(), part]
-    return stated
+    if len(values) == 1:
+        return values.max(1)
+    chosen = (values.sum(0) - values).argmax(1)
+    return values[np.arange(len(values)), chosen]
 
 
 def study_recommendation(
-    networks: Sequence[NetworkResult], measure: str = "top1"
+    networks: Sequence[NetworkResult],
+    measure: str = "top1",
+    work: Mapping[Choice, float] | None = None,
 ) -> Recommendation:
     """The recommendation of a study: by its random splits, if it has copies there.
 
     Args:
       networks: Networks of any splits.
       measure: One of `MEASURES`.
+      work: As for `recommend`.
     """
     for kind in (RANDOM, FROM_FILE, WHOLE, DISTANT):
-        found = recommend(of_kind(networks, kind), TRANSFERS, measure)
+        found = recommend(of_kind(networks, kind), TRANSFERS, measure, work)
         if found.best is not None:
             return found
     return NOTHING
+
+
+def recommended_network(
+    networks: Sequence[NetworkResult], half: str, measure: str = "top1"
+) -> NetworkResult | None:
+    """The network to use for the classes of a half, as `study_recommendation` says.
+
+    Where training from scratch is recommended, or nothing, it is a base, if there is
+    one. Of several splits it is on the first, of several seeds the most accurate.
+
+    Args:
+      networks: The networks of a study.
+      half: `A`, `B` or `W`.
+      measure: One of `MEASURES`.
+
+    Returns:
+      The network; None if none is trained on this half.
+    """
+    found = study_recommendation(networks, measure)
+    cell = ("base", 0)
+    if found.best and not (found.gain.high is not None and found.gain.high < 0):
+        cell = (found.best.family, found.best.n)
+    on_half = [each for each in networks if each.target_half == half]
+    usable = [each for each in on_half if each.cell == cell] or on_half
+    # The kind of split that the recommendation rests on.
+    kinds = (RANDOM, FROM_FILE, WHOLE, DISTANT)
+    ordered = sorted(
+        usable, key=lambda each: ((*kinds, each.kind).index(each.kind), each.split)
+    )
+    first = [each for each in ordered if each.split == ordered[0].split]
+    return max(first, key=lambda each: each.value(measure), default=None)
 
 
 def pairs_per_seed(networks: Sequence[NetworkResult]) -> int:
@@ -234,9 +241,9 @@ def sentence(found: Recommendation, pairs_per_seed: int = 1) -> str:
     if gain.low is None:
         more = math.ceil((MIN_PAIRS - gain.n) / pairs_per_seed)
         text = (
-            f"Keep {found.best}: {accuracy}, {gain.mean:+.1f} points to training from"
-            f" scratch, in {_pairs(gain.n)}. That is too few to say how sure it is:"
-            f" train {_seeds(more)} more."
+            f"The best copy so far keeps {found.best}: {accuracy}, {gain.mean:+.1f}"
+            f" points to training from scratch, in {_pairs(gain.n)}. That is too few to"
+            f" say how sure it is: train {_seeds(more)} more."
         )
     elif gain.low > 0:
         text = (

@@ -89,13 +89,16 @@ def log_of(job: Job, suffix: str = "") -> pathlib.Path:
     return job.runs / "logs" / f"{job.cohort.cohort_id}{suffix}.log"
 
 
-def start(body: Callable, *arguments: object) -> tuple[BaseProcess, Connection]:
+def start(
+    body: Callable, *arguments: object, duplex: bool = False
+) -> tuple[BaseProcess, Connection]:
     """Starts a process; returns it and the connection to read its events from.
 
-    It calls `body` with the arguments and a connection to send events to.
+    It calls `body` with the arguments and a connection to send events to; `duplex`
+    connections can also be used the other way.
     """
     context = multiprocessing.get_context("spawn")
-    connection, theirs = context.Pipe(duplex=False)
+    connection, theirs = context.Pipe(duplex=duplex)
     process = context.Process(target=body, args=(*arguments, theirs), daemon=True)
     # Inherited: Ctrl-C is for the parent to handle.
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -51,13 +51,25 @@ class Display:
         """Wall time since the start."""
         return time.monotonic() - self._started
 
+    @property
+    def left(self) -> str:
+        """Time left, for people."""
+        done = sum(
+            cost * (self._done[name] - self._resumed.get(name, 0.0))
+            for name, cost in self._cost.items()
+        )
+        left = sum(cost * (1 - self._done[name]) for name, cost in self._cost.items())
+        if done <= 0 or self._training is None:
+            return "unknown yet"
+        return duration(left * (time.monotonic() - self._training) / done)
+
     def show(self, event: Event) -> None:
         """Shows an event of the scheduler."""
         kind, name, count = event.kind, event.cohort.cohort_id, len(event.cohort.runs)
         if event.progress is not None:
             step, rate = event.progress.step, event.progress.images_per_second
             if event.progress.note:
-                self._line(f"{name}: {event.progress.note}")
+                self.tell(f"{name}: {event.progress.note}")
             share = step / self._steps
             self._training = self._training or time.monotonic()
             self._resumed.setdefault(name, share)
@@ -76,7 +88,7 @@ class Display:
                 # Neither work that is left nor work that this process did.
                 self._cost.pop(name, None)
             networks = f"{count} network" + "s" * (count > 1)
-            self._line(one_line(f"{kind.words} {name}: {event.message or networks}"))
+            self.tell(one_line(f"{kind.words} {name}: {event.message or networks}"))
         self._status()
 
     def _status(self) -> None:
@@ -84,22 +96,13 @@ class Display:
         if not terminal and self.seconds - self._drawn < _PLAIN_EVERY:
             return
         self._drawn = self.seconds
-        text = " | ".join([*self._rates.values(), f"time left {self._left()}"])
+        text = " | ".join([*self._rates.values(), f"time left {self.left}"])
         say(f"\r\x1b[K{text}" if terminal else f"{text}\n", self._stream)
 
-    def _line(self, text: str) -> None:
+    def tell(self, text: str) -> None:
+        """Shows a line of its own."""
         start = "\r\x1b[K" if self._stream.isatty() else ""
         say(f"{start}[{duration(self.seconds):>6}] {text}\n", self._stream)
-
-    def _left(self) -> str:
-        done = sum(
-            cost * (self._done[name] - self._resumed.get(name, 0.0))
-            for name, cost in self._cost.items()
-        )
-        left = sum(cost * (1 - self._done[name]) for name, cost in self._cost.items())
-        if done <= 0 or self._training is None:
-            return "unknown yet"
-        return duration(left * (time.monotonic() - self._training) / done)
 
 
 class ImageCount:

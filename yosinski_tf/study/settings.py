@@ -71,6 +71,7 @@ class StudySettings:
         are unless the user says.
       data_as_named: The data set as the user named it: what is loaded, and what
         messages and records say. Not compared.
+      train_per_class: Training images of each class that are used; None for all.
     """
 
     data: DataSource
@@ -78,6 +79,7 @@ class StudySettings:
     recipe: recipes.Recipe
     threads: Threads
     data_as_named: DataSource = dataclasses.field(compare=False)
+    train_per_class: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The settings as `study.json` holds them."""
@@ -87,6 +89,7 @@ class StudySettings:
             "recipe": self.recipe.settings(),
             "threads": self.threads.number,
             "threads_per_operation": self.threads.per_operation,
+            "train_per_class": self.train_per_class,
         }
         # JSON knows no tuples.
         return json.loads(json.dumps(values))
@@ -102,6 +105,8 @@ class _Stored:
     threads: int | None
     # Earlier versions, which let all threads share every operation, stored none.
     threads_per_operation: int | None = None
+    # Nor this one: they used all images.
+    train_per_class: int | None = None
 
 
 def make_settings(
@@ -109,10 +114,12 @@ def make_settings(
     network: networks.Network,
     recipe: recipes.Recipe,
     threads: int | None = None,
+    train_per_class: int | None = None,
 ) -> StudySettings:
     """Settings with the data set as the user named it; the folder need not exist.
 
-    If `threads` is None, the folder decides how many threads a process has.
+    If `threads` is None, the folder decides how many threads a process has; if
+    `train_per_class` is, all training images are used.
     """
     return StudySettings(
         data=data.canonical(),
@@ -120,6 +127,7 @@ def make_settings(
         recipe=recipe,
         threads=Threads(threads, None),
         data_as_named=data,
+        train_per_class=train_per_class,
     )
 
 
@@ -195,7 +203,7 @@ def check_records(
         than the folder, or a split of the same name with other classes.
     """
     made_with = settings.to_json()
-    del made_with["dataset"], made_with["threads_per_operation"]
+    made_with = {name: made_with[name] for name in ("network", "recipe", "threads")}
     digests = {split.name: split.digest for split in splits}
     for record in records:
         found = {

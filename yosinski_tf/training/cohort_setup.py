@@ -86,7 +86,7 @@ def frozen_digests(job: Job, model: cohort.CohortModel) -> list[str | None]:
         surgery.digest(model.weights(str(t)), layers[: t.frozen_layers])
         if t.frozen_layers
         else None
-        for t in (run.treatment for run in job.cohort.runs)
+        for t in job.cohort.treatments
     ]
 
 
@@ -137,7 +137,7 @@ def _kept_features(
         train_images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=0
     )
     training, validation = choose_all(
-        [run.treatment for run in job.cohort.runs],
+        job.cohort.treatments,
         job.network,
         recipe,
         num_views=order.count * order.views,

@@ -215,7 +215,7 @@ def compile_models(job: Job, model: cohort.CohortModel) -> None:
 def _steps_per_call(job: Job) -> int:
     classes = job.cohort.split.classes(job.cohort.target)
     work = job.recipe.batch_size * multiply_accumulates(
-        job.cohort.runs, job.network, job.recipe.crop_size, len(classes)
+        job.cohort.treatments, job.network, job.recipe.crop_size, len(classes)
     )
     most = min(64, job.checkpoint_every.steps or 64)
     rate = _ASSUMED_GPU_RATE if accelerators() else _ASSUMED_RATE

@@ -2,13 +2,16 @@
 
 import contextlib
 import sys
+from collections.abc import Callable
 
 from yosinski_tf.binaries.job import command_line, messages
 from yosinski_tf.binaries.job.planning import Plan
+from yosinski_tf.data.sources.image_set import check_train_per_class
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
 from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling.events import Event
 from yosinski_tf.scheduling.progress import Display, duration, say
 from yosinski_tf.study import failures, finished_run, folder, image_source
 from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
@@ -16,9 +19,15 @@ from yosinski_tf.study.settings import check_folder
 from yosinski_tf.system import errors, files, locks
 from yosinski_tf.training import checkpoints, job
 
+Watch = Callable[[Event, Display], None]
 
-def execute(plan: Plan) -> int:
+
+def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
     """Trains what is left of a plan; returns the exit code of the command.
+
+    Args:
+      plan: The plan.
+      watch: Called with every event, after it was shown.
 
     Returns:
       0 if everything is trained, 1 if something failed, now or earlier, or lacks
@@ -52,7 +61,7 @@ def execute(plan: Plan) -> int:
             threads = _make_folder(plan)
             if plan.options.retry_failed:
                 _forget_failures(plan)
-            return _train(plan, threads)
+            return _train(plan, threads, watch)
     except KeyboardInterrupt as stop:
         say("Stopped; the same command goes on from here.\n")
         return command_line.stop_code(stop)
@@ -79,6 +88,7 @@ def _make_folder(plan: Plan) -> Threads:
     signed = image_source.sign(plan.settings)
     images = folder.load_images(plan.runs, plan.settings, signed, _show_reading)
     folder.check_images(images, records_by_id(plan.runs).values())
+    check_train_per_class(images, plan.settings.train_per_class)
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
     threads = choose_threads(
@@ -116,17 +126,22 @@ def _forget_failures(plan: Plan) -> None:
                 (plan.runs / run.run_id / RECORD_NAME).unlink()
 
 
-def _train(plan: Plan, threads: Threads) -> int:
+def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     for sentence in plan.notes:
         print(sentence)
     print(f"{plan.summary()}, {plan.processes} at a time.", flush=True)
     display = _display(plan)
+
+    def report(event: Event) -> None:
+        display.show(event)
+        watch(event, display)
+
     lost = scheduler.train_all(
         plan.cohorts,
         lambda cohort: _job(plan, cohort, threads),
         runs=plan.runs,
         processes=plan.processes,
-        report=display.show,
+        report=report,
     )
     records = records_by_id(plan.runs)
     wanted = [run.run_id for run in plan.wanted if run.run_id not in plan.diverged]

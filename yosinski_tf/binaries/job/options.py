@@ -58,7 +58,9 @@ def from_flags() -> JobOptions:
     data = DataSource(FLAGS.dataset, recipe.image_size, FLAGS.data_dir, FLAGS.held_out)
     return JobOptions(
         runs=runs,
-        settings=make_settings(data, network, recipe, FLAGS.threads),
+        settings=make_settings(
+            data, network, recipe, FLAGS.threads, FLAGS.train_per_class
+        ),
         precision=precision,
         seeds=tuple(shared_flags.whole_numbers("seeds", FLAGS.seeds)),
         processes=FLAGS.processes if distribution.kind == "none" else 1,

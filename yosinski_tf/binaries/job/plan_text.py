@@ -44,7 +44,7 @@ def _cohorts(plan: Plan) -> list[str]:
     for place, cohort in enumerate(plan.cohorts, start=1):
         needed = {number[base.run_id] for base in cohort.bases if base.run_id in number}
         after = f"({', '.join(map(str, sorted(needed)))}) " if needed else ""
-        treatments = brief(run.treatment for run in cohort.runs)
+        treatments = brief(cohort.treatments)
         lines.append(
             f"{place:>4}  {cohort.cohort_id:<{width}}  {len(cohort.runs):>8}"
             f"  {after}{treatments}"

@@ -91,7 +91,8 @@ class Plan:
         """Multiply-accumulates of training some runs as one cohort."""
         recipe, network = self.settings.recipe, self.settings.network
         classes = len(runs[0].split.classes(runs[0].treatment.target))
-        one = multiply_accumulates(runs, network, recipe.crop_size, classes)
+        treatments = [run.treatment for run in runs]
+        one = multiply_accumulates(treatments, network, recipe.crop_size, classes)
         return one * recipe.batch_size * recipe.steps
 
 
@@ -119,12 +120,13 @@ def make_plan(
     made_with = check_folder(runs, settings)
     records = records_by_id(runs)
     data, note = folder.describe_images(runs, settings)
+    images = settings.train_per_class
     divided = []
     for part in parts:
-        split = make_split(part.split, data.class_names, data.families)
+        split = make_split(part.split, data.class_names, data.families, images)
         split = folder.as_recorded(split, records.values())
         divided.append((split, part.treatments))
-    whole = make_split("whole", data.class_names)
+    whole = make_split("whole", data.class_names, train_per_class=images)
     wanted = make_runs(divided, whole, options.seeds, with_bases=with_bases)
     if made_with is not None:
         splits = [whole, *(split for split, _ in divided)]

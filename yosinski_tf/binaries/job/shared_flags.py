@@ -19,7 +19,7 @@ from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
 
-DATA = ("dataset", "data_dir", "held_out", "split")
+DATA = ("dataset", "data_dir", "held_out", "train_per_class", "split")
 NETWORK = ("network", "activation", "lrn", "widths", "dropout", "num_outputs")
 RECIPE = tuple(field.name for field in dataclasses.fields(Recipe))
 STUDY = ("plan", "dry_run", "rate", "export", "measure")
@@ -73,7 +73,8 @@ def _define_study() -> None:
     flags.DEFINE_string(
         "export",
         "",
-        "Run to export at the end: its id, or best, the best transferred network.",
+        "Run to export at the end: its id, or best, the one that the report recommends"
+        " (best:A for the classes of half A).",
     )
     flags.DEFINE_enum(
         "measure",
@@ -94,6 +95,12 @@ def _define_data() -> None:
         "held_out",
         None,
         "Share of each class to validate on, for a folder without train and val.",
+    )
+    flags.DEFINE_integer(
+        "train_per_class",
+        None,
+        "Training images of each class to use, the first ones (default: all).",
+        lower_bound=1,
     )
     flags.DEFINE_list(
         "split",

@@ -150,6 +150,18 @@ def check_labels(
         )
 
 
+def check_train_per_class(images: ImageSet, wanted: int | None) -> None:
+    """Raises a UserError if a class has fewer training images than are wanted."""
+    counts = np.bincount(images.train_labels, minlength=len(images.class_names))
+    smallest = int(counts.argmin())
+    if wanted and counts[smallest] < wanted:
+        raise UserError(
+            "--train_per_class needs so many training images of each class, found"
+            f" {counts[smallest]} of {images.class_names[smallest]!r}: give at most"
+            f" {counts[smallest]}, or add images"
+        )
+
+
 def check_label_range(name: str, part: str, labels: np.ndarray, classes: int) -> None:
     """Raises a UserError if a label is not in 0..classes-1; see `check_labels`."""
     wrong = labels[(labels < 0) | (labels >= classes)]
