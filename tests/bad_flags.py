@@ -142,6 +142,10 @@ def single_flags() -> dict[str, Bad]:
         "split twice": study(
             "--split=random:0,random:0", words=("random-0", "twice", "name it once")
         ),
+        "no training image": _flag("--train_per_class=0", "integer", "found '0'"),
+        "training images twice": study(
+            "--split=first:2", "--train_per_class=2", words=("first:2 takes", "leave")
+        ),
         "no example": study("--split=first:0", words=("first:0", "at least 1")),
         "not of ILSVRC": study(
             "--split=natural_manmade",

@@ -22,7 +22,8 @@ def study(tmp_path_factory, images):
         f"--runs={runs}",
         f"--dataset=folder:{images}",
         "--treatments=baseB,R2B,B3B,A3B,A3B+,A3B~1",
-        "--export=best",
+        "--train_per_class=5",
+        "--export=best:B",
         *TINY,
     ]
     done = succeed("study", *arguments)
@@ -47,6 +48,7 @@ def test_study_trains_the_missing_bases_too_and_leaves_a_record_for_each(study):
     assert list(finished(runs)) == _RUN_IDS
     record = finished(runs)["random-0_A3B_seed0"]
     assert record["status"] == "finished"
+    assert record["num_train_images"] == 15
     assert record["num_validation_images"] == 9
     assert [entry["step"] for entry in record["history"]] == [6, 12]
     assert record["frozen_sha256_before"] == record["frozen_sha256_after"]
@@ -179,9 +181,17 @@ def test_first_images_of_every_class(tmp_path, images):
     assert "first N images of each class" in done.stdout
 
 
+def test_more_training_images_than_a_class_has_are_refused(tmp_path, images):
+    arguments = [f"--runs={tmp_path / 'runs'}", f"--dataset=folder:{images}", *TINY]
+    refused = refuse("study", *arguments, "--train_per_class=7")
+    assert "found 6 of 'class0': give at most 6" in refused
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
+        ("--train_per_class=4", ["train_per_class was 5, now 4"]),
         ("--steps=13", ["recipe.steps was 12, now 13"]),
         ("--widths=4,4,4,4,4,8,9", ["network.layers[6].units was 8, now 9"]),
         ("--dataset=embedded", ["dataset.spec was 'folder:", "now 'embedded'"]),

@@ -155,9 +155,18 @@ def test_cohorts_share_split_half_seed_and_stage():
         "random-1_B_copies": "random-1_A3B random-1_B3B+",
         "random-1_A_copies": "random-1_B3A",
     }
-    assert cohorts[0].cohort_id == "random-0_A_seed0_first"
-    copying = [bool(cohort.bases) for cohort in cohorts]
-    assert copying == [False] * 5 + [True] * 4
+    # Split after split; in each, what others copy from comes first.
+    assert [cohort.cohort_id for cohort in cohorts] == [
+        "random-0_A_seed0_first",
+        "random-0_B_seed0_first",
+        "random-0_B_seed0_copies",
+        "random-0_A_seed0_copies",
+        "whole_W_seed0_first",
+        "random-1_A_seed0_first",
+        "random-1_B_seed0_first",
+        "random-1_B_seed0_copies",
+        "random-1_A_seed0_copies",
+    ]
 
 
 def test_what_a_cohort_shares_and_needs():

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.util
+import json
 import pathlib
 
 import pytest
@@ -119,6 +120,23 @@ def test_digest_of_first_examples_depends_on_their_number():
     for count in (1, 250):
         digest = hashlib.sha256(names % count).hexdigest()
         assert make_split(f"first:{count}", PETS).digest == digest
+
+
+def test_halves_of_the_first_images():
+    whole, half = (
+        make_split(spec, PETS, train_per_class=30) for spec in ("whole", "random:0")
+    )
+    assert (whole.name, half.name) == ("whole", "random:0")
+    assert whole.examples_per_class == half.examples_per_class == 30
+    names = b'{"W":["ant","bee","cat","dog","eel"],"first":30}'
+    assert whole.digest == hashlib.sha256(names).hexdigest()
+    every = make_split("random:0", PETS)
+    assert (half.half_a, half.half_b) == (every.half_a, every.half_b)
+    names = {"A": [PETS[i] for i in half.half_a], "B": [PETS[i] for i in half.half_b]}
+    text = json.dumps({**names, "first": 30}, separators=(",", ":"))
+    assert half.digest == hashlib.sha256(text.encode()).hexdigest()
+    with pytest.raises(UserError, match="first:2 takes a number of training images"):
+        make_split("first:2", PETS, train_per_class=30)
 
 
 def test_first_counts_may_have_leading_zeros():

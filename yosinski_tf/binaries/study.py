@@ -53,7 +53,7 @@ def _main() -> int:
     # Checked now, not after days of training.
     if FLAGS.export not in ("", *_BEST, *known):
         raise errors.UserError(
-            f"--export needs one of {', '.join(_BEST)} or the id of a run of the"
+            f"--export needs {', '.join(_BEST)} or the id of a run of the"
             f" study, found {FLAGS.export!r}: give one such as {min(known)}"
         )
     if FLAGS.dry_run:

@@ -3,6 +3,7 @@
 A study may be unfinished: the report leaves out what is missing, and says so.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -120,17 +121,21 @@ def write_report(
 
 
 def _work(records: Sequence[Record]) -> dict[recommendation.Choice, int]:
-    """Multiply-accumulates of a step on one image, alone, by what is copied."""
+    """Multiply-accumulates of a step on one image, alone, by what is copied.
+
+    Nothing for records of a version that described networks in another way.
+    """
     work = {}
-    for record in records:
-        treatment = parse_treatment(record.treatment)
-        choice = recommendation.Choice(treatment.family, treatment.n)
-        if choice not in work:
-            work[choice] = multiply_accumulates(
-                [treatment],
-                Network.from_settings(record.network_settings),
-                record.recipe["crop_size"],
-                record.num_classes,
+    with contextlib.suppress(errors.UserError, KeyError):
+        for record in records:
+            treatment = parse_treatment(record.treatment)
+            work[recommendation.Choice(treatment.family, treatment.n)] = (
+                multiply_accumulates(
+                    [treatment],
+                    Network.from_settings(record.network_settings),
+                    record.recipe["crop_size"],
+                    record.num_classes,
+                )
             )
     return work
 

@@ -48,7 +48,7 @@ def define_all(treatments: Sequence[str] | None = None) -> None:
     flags.DEFINE_list(
         "treatments",
         treatments,
-        "What to train, such as A3B,A3B+; all: everything that this command trains.",
+        "What to train, such as A3B,A3B+; all: all that this command trains.",
     )
     flags.DEFINE_list("seeds", ["0"], "Repetitions: one or more numbers.")
     flags.DEFINE_bool("with_bases", False, "Train base networks that are missing.")
@@ -99,7 +99,7 @@ def _define_data() -> None:
     flags.DEFINE_integer(
         "train_per_class",
         None,
-        "Training images of each class to use, the first ones (default: all).",
+        "Training images of each class, the first ones (default: all).",
         lower_bound=1,
     )
     flags.DEFINE_list(
@@ -116,7 +116,7 @@ def _define_network() -> None:
         "network", "mini", f"The network: {', '.join(sorted(NETWORKS))}."
     )
     flags.DEFINE_string(
-        "activation", None, f"{' or '.join(ACTIVATIONS)} (default: the network's)."
+        "activation", None, f"{', '.join(ACTIVATIONS)} (default: the network's)."
     )
     flags.DEFINE_bool(
         "lrn", None, "Local response normalisation (default: the network's)."
