@@ -51,7 +51,6 @@ TENSORFLOW = (
     "training.checkpointer",
     "training.cohort_setup",
     "training.distribution",
-    "training.feature_cache",
     "training.half_batches",
     "training.provenance",
     "training.run_results",

@@ -130,10 +130,8 @@ def _our_batches(
 ) -> tf.data.Dataset:
     batches = pipeline.training_batches(
         part,
+        pipeline.order_of(part, crop_size=request.crop_size, mirror=True, seed=_SEED),
         batch_size=request.batch_size,
-        crop_size=request.crop_size,
-        mirror=True,
-        seed=_SEED,
         first_step=first,
         last_step=first + steps,
         places=True,
