@@ -126,8 +126,7 @@ def _outputs(
     arrays: list[np.ndarray] = []
     done = 0
     for inputs, _ in pipeline.without_autotuning(batches):
-        inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        found = extractor.outputs([value.numpy() for value in inputs])
+        found = extractor.outputs([v.numpy() for v in tf.nest.flatten(inputs)])
         taken = min(len(found[0]), count - done)
         if not arrays:
             arrays = [np.empty((count, *a.shape[1:]), a.dtype) for a in found]

@@ -25,14 +25,14 @@ def batches_of_features(
       numbers: Batches of positions in it, int64.
 
     Returns:
-      Batches of ((*features,), labels).
+      Batches of (features, labels); several features form a tuple.
     """
 
     def batch(number):
         chosen, places = order.draw(number)
         rows = chosen * order.views + order.view(places)
         found = tuple(tf.gather(values, rows) for values in features)
-        return found, tf.gather(labels, chosen)
+        return found if len(found) > 1 else found[0], tf.gather(labels, chosen)
 
     return numbers.map(batch, num_parallel_calls=2).prefetch(4)
 
@@ -52,7 +52,6 @@ def with_features(
 
     def join(one, other):
         (inputs, labels), (found, _) = one, other
-        inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        return (*inputs, *found), labels
+        return (*tf.nest.flatten(inputs), *tf.nest.flatten(found)), labels
 
     return tf.data.Dataset.zip(images, features).map(join)

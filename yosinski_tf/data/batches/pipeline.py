@@ -86,8 +86,7 @@ def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
     def add(step, inputs, labels):
         position = tf.range(tf.size(labels))
         step = tf.fill(tf.shape(position), tf.cast(step, tf.int32))
-        inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        return (*inputs, tf.stack([step, position], axis=1)), labels
+        return (*tf.nest.flatten(inputs), tf.stack([step, position], axis=1)), labels
 
     return batches.enumerate(first_step).map(lambda step, batch: add(step, *batch))
 
