@@ -7,12 +7,11 @@ the SHA-256 is right.
 
 import dataclasses
 import hashlib
-import io
 import json
 import pathlib
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -66,35 +65,6 @@ class _Damaged(Exception):
     pass
 
 
-class _Hashed:
-    """A file that is written from front to back, and the SHA-256 of its content."""
-
-    def __init__(self, file: BinaryIO):
-        self._file, self.digest = file, hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _write_arrays(stream: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Does what `np.savez` does, to a stream that cannot seek."""
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.save(member, array, allow_pickle=False)
-
-
-def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays as the content of a `.npz` file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
 def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.Path:
     """Stores a checkpoint; keeps the last two of the same runs, or of fewer.
 
@@ -112,12 +82,12 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
 
     def content(file: BinaryIO) -> None:
         # Straight into the file: memory may be too small for a copy.
-        file.write(bytes(_HEADER_SIZE))
-        stream = _Hashed(file)
-        stream.write(json.dumps(fields).encode() + b"\n")
-        _write_arrays(stream, checkpoint.arrays)
+        file.write(bytes(_HEADER_SIZE) + json.dumps(fields).encode() + b"\n")
+        np.savez(file, **checkpoint.arrays)
+        file.seek(_HEADER_SIZE)
+        header = _header(file)
         file.seek(0)
-        file.write(f"{_HEADER}{stream.digest.hexdigest()}\n".encode())
+        file.write(header)
 
     make_folder(folder)
     write_atomically(path, content)
@@ -211,14 +181,19 @@ def _step(path: pathlib.Path) -> int:
     return int(_STEP.findall(path.name)[0])
 
 
+def _header(file: BinaryIO) -> bytes:
+    """The first line for a file that has the rest of this one."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{_HEADER}{digest}\n".encode()
+
+
 def _read(path: pathlib.Path) -> Checkpoint:
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_SIZE)
             if not header.startswith(_HEADER.encode()):
                 raise _Damaged("its first line is not that of this version")
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if header != f"{_HEADER}{digest}\n".encode():
+            if header != _header(file):
                 raise _Damaged("its content does not have its SHA-256")
             file.seek(_HEADER_SIZE)
             fields = json.loads(file.readline())
