@@ -82,11 +82,6 @@ def problems_of(
         yield from problems
 
 
-def sums_bytes(classes: int, ranks: int, image_size: int) -> int:
-    """Disk space of the pixel sums."""
-    return (classes + min(ranks, format.RANK_LIMIT)) * image_size**2 * 3 * 4
-
-
 def _open_sums(task: _Task, name: str) -> np.ndarray:
     mode = "r+" if task.write_sums else "r"
     path = task.store.folder / f"sums/{name}.npy"

@@ -18,6 +18,11 @@ from yosinski_tf.data.sources.source_spec import check_option, split_spec
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.system.errors import UserError
 
+KNOWN = (
+    "embedded or embedded:SEED (images the program draws), folder:DIR (a folder"
+    " per class), tfds:NAME (prepared by TensorFlow Datasets), or store:DIR"
+    " (prepared by yosinski-prepare)"
+)
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
 
 
@@ -48,11 +53,7 @@ class _Embedded:
     def __init__(self, seed: int):
         self._seed = seed
         counts = embedded_images.TRAIN_PER_CLASS, embedded_images.VALIDATION_PER_CLASS
-        self._counts = counts
-
-    @property
-    def num_images(self) -> int:
-        return len(self.class_names) * sum(self._counts)
+        self._counts, self.num_images = counts, len(self.class_names) * sum(counts)
 
     @functools.cached_property
     def _drawn(self) -> embedded_images.EmbeddedImages:
@@ -67,15 +68,6 @@ class _Embedded:
             images = np.stack(list(warped))
         advance(len(images))
         return images, getattr(self._drawn, f"{part}_labels")
-
-
-def known_sources() -> str:
-    """The forms of a source, for error messages and help texts."""
-    return (
-        "embedded or embedded:SEED (images the program draws), folder:DIR (a folder"
-        " per class), tfds:NAME (prepared by TensorFlow Datasets), or store:DIR"
-        " (prepared by yosinski-prepare)"
-    )
 
 
 def open_stored(spec: str) -> Store | None:
@@ -193,4 +185,4 @@ def _open(
         return folder.open_folder(rest, held_out, held_out_seed)
     if kind == "tfds" and rest:
         return tfds_folder.open_tfds(rest, data_dir)
-    raise UserError(f"unknown data {spec!r}: give one of {known_sources()}")
+    raise UserError(f"unknown data {spec!r}: give one of {KNOWN}")

@@ -17,12 +17,7 @@ from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import make_folder, write_array, write_atomically
 
-_ARRAYS = (
-    "train_images",
-    "train_labels",
-    "validation_images",
-    "validation_labels",
-)
+_ARRAYS = [f"{part}_{what}" for part in format.PARTS for what in ("images", "labels")]
 _DESCRIPTION = "dataset.json"
 _STORE = "store"
 
