@@ -114,7 +114,6 @@ def load(
     held_out: float | None = None,
     held_out_seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-    available_bytes: int | None = None,
 ) -> image_set.ImageSet:
     """Loads a data set into memory, every image warped to one size.
 
@@ -129,7 +128,6 @@ def load(
       held_out: Fraction of each class to hold out for validation; `folder` only.
       held_out_seed: Decides which images are held out.
       progress: Called with the number of images done and the total.
-      available_bytes: Free memory; None to ask the system.
 
     Raises:
       UserError: If the source is unknown, missing, incomplete, damaged, too large
@@ -142,7 +140,7 @@ def load(
         _check_size(store, image_size)
         return image_set.stored_image_set(store)
     source = _open(spec, data_dir, held_out, held_out_seed)
-    memory_check.check_memory(source.num_images, image_size, available_bytes)
+    memory_check.check_memory(source.num_images, image_size)
     advance = counting.counter(progress, source.num_images)
     names = source.class_names
     return image_set.make_image_set(
