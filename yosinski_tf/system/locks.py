@@ -44,7 +44,7 @@ class _Found:
     stale: bool
 
 
-class Locks:
+class Locks(contextlib.AbstractContextManager):
     """Locks that this process holds until `release` or the end of a `with` block.
 
     A thread touches the files, so that other machines see that they are held.
@@ -62,9 +62,6 @@ class Locks:
             target=self._touch, args=(touch_seconds,), daemon=True
         )
         self._thread.start()
-
-    def __enter__(self) -> "Locks":
-        return self
 
     def __exit__(self, *unused) -> None:
         self.release()
