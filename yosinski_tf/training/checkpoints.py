@@ -26,8 +26,6 @@ KEPT = 2
 _HEADER = "yosinski_tf checkpoint 1 sha256 "
 _HEADER_SIZE = len(_HEADER) + 64 + 1
 _SUFFIX = ".checkpoint"
-# The fields of a checkpoint in its line of JSON.
-_PLAIN = ("runs", "settings", "step", "meta")
 # No run has this id: it stands for the runs of a file that cannot be read.
 _NOBODY = [""]
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
@@ -74,7 +72,7 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
     Raises:
       OSError: If it cannot be written; the earlier ones stay.
     """
-    fields = {name: getattr(checkpoint, name) for name in _PLAIN}
+    fields = {k: v for k, v in vars(checkpoint).items() if k != "arrays"}
     # Processes that train other runs write other files.
     digest = hashlib.sha256("\0".join(sorted(checkpoint.runs)).encode()).hexdigest()
     own = f"{cohort}.{digest[:8]}."

@@ -23,11 +23,8 @@ from yosinski_tf.training.job import Job
 class HalfBatches:
     """Batches of the target half, with the kept outputs of frozen layers.
 
-    Args:
-      job: What is trained.
-      setup: The cohort, with the weights it starts from.
-      after_batch: Called after each batch of kept outputs that is computed; it may
-        end all by raising.
+    `after_batch` is called after each batch of kept outputs that is computed; it may
+    end all by raising.
 
     Attributes:
       validation: Every validation image once, as `CohortModel.validation` takes it.
@@ -114,11 +111,8 @@ def _outputs(
 ) -> tuple[tf.Tensor, ...]:
     """The outputs of frozen layers, in the CPU's memory.
 
-    Args:
-      extractor: The frozen layers.
-      batches: Batches of (images, labels) or ((images, places), labels).
-      count: Number of images; those after it are left out.
-      after_batch: Called after each batch; it stops the computation by raising.
+    The batches are those of `training_batches`; images after the first `count` are
+    left out.
 
     Returns:
       A tensor [count, ...] for each point of the extractor.
