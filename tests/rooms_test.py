@@ -41,7 +41,6 @@ TENSORFLOW = (
     "benchmarks.input_pipeline",
     "benchmarks.keras_baseline",
     "benchmarks.photographs",
-    "data.batches.batch_map",
     "data.batches.feature_batches",
     "data.batches.order",
     "data.batches.pipeline",

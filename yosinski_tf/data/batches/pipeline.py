@@ -46,7 +46,7 @@ def training_batches(
     last_step: int,
     places: bool = False,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, the first of them 0.
+    """Batches of the steps `first_step` to `last_step` - 1, counted from 0.
 
     Every batch is full, so an epoch may end within a batch.
 
@@ -134,8 +134,7 @@ def mean_pixel(half: HalfImages) -> tuple[float, float, float]:
     """Mean of each channel over all pixels of the half's images, 0..255."""
     sums = _pixel_sums(half).sum(axis=(0, 1))
     pixels = len(half.indices) * half.images.shape[1] * half.images.shape[2]
-    red, green, blue = (sums / pixels).tolist()
-    return red, green, blue
+    return tuple((sums / pixels).tolist())
 
 
 def mean_image(half: HalfImages) -> np.ndarray:

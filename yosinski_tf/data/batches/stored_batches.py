@@ -7,11 +7,10 @@ records of a whole batch become the batch.
 import contextlib
 import ctypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from yosinski_tf.data.batches.batch_map import map_batch
 from yosinski_tf.data.store.stored_images import StoredImages
 from yosinski_tf.system.errors import UserError
 
@@ -115,6 +114,37 @@ def decoded_windows(places: tf.Tensor, size: int, side: int) -> tf.Tensor:
     zeros = tf.zeros_like(top)
     width = tf.minimum(left + size + 1, side)
     return tf.stack([top, zeros, zeros + size, width], axis=1)
+
+
+def map_batch(
+    function: Callable[..., tf.Tensor],
+    arguments: Sequence[tf.Tensor],
+    result: tf.TensorSpec,
+) -> tf.Tensor:
+    """Applies a function to each item, with all threads, and stacks the results.
+
+    Each result is copied into the batch as soon as it is computed, while it is in the
+    processor's cache. `tf.map_fn` and the batches of tf.data collect all results
+    first: decoding a batch of crops takes up to a fifth longer.
+
+    Args:
+      function: Takes one item of each argument.
+      arguments: Tensors [batch, ...]; only the batch may be of unknown size.
+      result: Shape and dtype of one result.
+
+    Returns:
+      Tensor [batch, ...], in the order of the arguments.
+    """
+    signature = [tf.TensorSpec(item.shape[1:], item.dtype) for item in arguments]
+    one = tf.function(function, signature, autograph=False).get_concrete_function()
+    (found,) = tf.raw_ops.MapDefun(
+        arguments=arguments,
+        captured_inputs=one.captured_inputs,
+        output_types=[result.dtype],
+        output_shapes=[result.shape],
+        f=one,
+    )
+    return found
 
 
 def reading_error(error: tf.errors.OpError) -> UserError | None:
