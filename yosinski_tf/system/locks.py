@@ -91,10 +91,7 @@ class Locks(contextlib.AbstractContextManager):
 
 
 def take(
-    runs: pathlib.Path,
-    names: Sequence[str],
-    *,
-    touch_seconds: float = TOUCH_SECONDS,
+    runs: pathlib.Path, names: Sequence[str], *, touch_seconds: float = TOUCH_SECONDS
 ) -> Locks:
     """Takes all of some locks, or none.
 

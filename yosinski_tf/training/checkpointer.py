@@ -16,7 +16,7 @@ from yosinski_tf.training.train_state import TrainingState
 class Checkpointer:
     """Saves a cohort in training, and restores it; only the chief has files.
 
-    It begins with the weights of a compiled cohort.
+    The cohort of `setup` is compiled, with the weights it starts from.
 
     Attributes:
       state: How far the training is.

@@ -28,8 +28,7 @@ def conclude(
     """Stores the weights of a cohort that has been trained.
 
     Args:
-      job: What was trained.
-      setup: Its images and its networks, with their final weights.
+      setup: The images and the networks of the job, with their final weights.
       state: How the training went; every history has an entry.
       frozen_before: Digest of each network's frozen layers before training.
       replicas: How many devices shared each batch.
