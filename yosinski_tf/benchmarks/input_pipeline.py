@@ -17,9 +17,7 @@ import tensorflow_datasets as tfds
 from yosinski_tf.benchmarks import measuring, photographs
 from yosinski_tf.benchmarks.measuring import Sample, in_new_process, measure, tell
 from yosinski_tf.benchmarks.table import Tables
-from yosinski_tf.data.batches import pipeline
-from yosinski_tf.data.batches.batch_map import map_batch
-from yosinski_tf.data.batches.stored_batches import decoded_windows, keep_freed_memory
+from yosinski_tf.data.batches import pipeline, stored_batches
 from yosinski_tf.data.sources.image_set import half_view, stored_image_set
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.experiment.paper_plans import REDUCED_COUNTS
@@ -130,10 +128,8 @@ def _our_batches(
 ) -> tf.data.Dataset:
     batches = pipeline.training_batches(
         part,
+        pipeline.order_of(part, crop_size=request.crop_size, mirror=True, seed=_SEED),
         batch_size=request.batch_size,
-        crop_size=request.crop_size,
-        mirror=True,
-        seed=_SEED,
         first_step=first,
         last_step=first + steps,
         places=True,
@@ -160,7 +156,7 @@ def bare_decoder(
     TensorFlow were not faster on the same windows. With `our_windows`, of each file
     the part is decoded that the program decodes before it cuts the crop.
     """
-    keep_freed_memory()
+    stored_batches.keep_freed_memory()
 
     def values(data, window):
         # TensorFlow would not decode what is not used.
@@ -170,13 +166,17 @@ def bare_decoder(
 
     @tf.function(input_signature=signature, autograph=False)
     def decode(files, windows):
-        found = map_batch(values, [files, windows], tf.TensorSpec([], tf.int32))
+        found = stored_batches.map_batch(
+            values, [files, windows], tf.TensorSpec([], tf.int32)
+        )
         return tf.math.count_nonzero(found)
 
     with tf.device("CPU:0"):
         windows = tf.constant(_windows(request, len(files)))
         if our_windows:
-            windows = decoded_windows(windows, request.crop_size, request.image_size)
+            windows = stored_batches.decoded_windows(
+                windows, request.crop_size, request.image_size
+            )
         first = int(decode(files[:_WARM_UP_IMAGES], windows[:_WARM_UP_IMAGES]))
     yield first
     with tf.device("CPU:0"):
@@ -186,7 +186,7 @@ def bare_decoder(
 
 def bare_map(files: tf.Tensor, request: Request, repeats: int) -> Iterator[int]:
     """As `bare_decoder`, the crops mapped by tf.data on all cores."""
-    keep_freed_memory()
+    stored_batches.keep_freed_memory()
     count = len(files)
     examples = tf.data.Dataset.from_tensor_slices((files, _windows(request, count)))
     examples = pipeline.without_autotuning(examples)

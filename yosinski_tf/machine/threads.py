@@ -51,12 +51,8 @@ def choose_threads(
     ends. With a GPU, or more than two cores a process, threads share every operation:
     nothing else was measured there.
 
-    Args:
-      network: The network.
-      recipe: Its crop and batch size count.
-      num_classes: Classes of the half.
-      processes: Processes side by side.
-      number: Threads of each process, if the user gave it.
+    Of the recipe the crop and the batch size count. The half has `num_classes`
+    classes, `processes` run side by side, and `number` is what the user gave, if any.
     """
     part = None if gpus.visible() else max(1, cores() // processes)
     layers = network.count(recipe.crop_size, num_classes)

@@ -6,6 +6,7 @@ process that is killed while writing leaves the temporary file behind.
 
 import contextlib
 import errno
+import io
 import os
 import pathlib
 import re
@@ -14,6 +15,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
+
+import numpy as np
 
 from yosinski_tf.system import errors, processes
 
@@ -94,13 +97,21 @@ def write_atomically(
     temporary = temporary_beside(path)
     try:
         with room_for(path):
-            with open(temporary, "wb") as file:
+            with open(temporary, "w+b") as file:
                 data(file) if callable(data) else file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_array(path: pathlib.Path, array: np.ndarray) -> None:
+    """Writes a `.npy` file as `write_atomically` does."""
+    # In memory first: NumPy does not say why it cannot write to a file.
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomically(path, buffer.getbuffer())
 
 
 def make_folder(path: pathlib.Path) -> None:

@@ -8,6 +8,7 @@ not touched it for some minutes.
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -17,14 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from yosinski_tf.system import files, processes
 
-try:
-    import fcntl
-except ImportError:  # Windows: two processes may take over one stale lock.
-    fcntl = None
-
 FOLDER = "locks"
 TOUCH_SECONDS = 20.0
-# For holders on other machines: longer than a disk may hang.
+# Without a touch by a holder on another machine: longer than a disk may hang.
 STALE_SECONDS = 300.0
 _GUARD = ".guard"
 _POLL_SECONDS = 0.2
@@ -48,7 +44,7 @@ class _Found:
     stale: bool
 
 
-class Locks:
+class Locks(contextlib.AbstractContextManager):
     """Locks that this process holds until `release` or the end of a `with` block.
 
     A thread touches the files, so that other machines see that they are held.
@@ -66,9 +62,6 @@ class Locks:
             target=self._touch, args=(touch_seconds,), daemon=True
         )
         self._thread.start()
-
-    def __enter__(self) -> "Locks":
-        return self
 
     def __exit__(self, *unused) -> None:
         self.release()
@@ -98,11 +91,7 @@ class Locks:
 
 
 def take(
-    runs: pathlib.Path,
-    names: Sequence[str],
-    *,
-    touch_seconds: float = TOUCH_SECONDS,
-    stale_seconds: float = STALE_SECONDS,
+    runs: pathlib.Path, names: Sequence[str], *, touch_seconds: float = TOUCH_SECONDS
 ) -> Locks:
     """Takes all of some locks, or none.
 
@@ -110,8 +99,6 @@ def take(
       runs: The study folder, which must exist.
       names: What to lock: run ids, or other valid file names.
       touch_seconds: Seconds between two touches of the files.
-      stale_seconds: Seconds without a touch after which the lock of a process on
-        another machine is stale.
 
     Raises:
       Busy: If another process holds one of them.
@@ -129,7 +116,7 @@ def take(
                 with files.room_for(mine):
                     mine.unlink(missing_ok=True)
                     mine.write_text(_text())
-                found = _find(path, stale_seconds)
+                found = _find(path)
                 if found is not None and not found.stale:
                     raise Busy(name, found.holder)
                 if found is not None:
@@ -173,15 +160,12 @@ def held(
 
 
 def holders(
-    runs: pathlib.Path,
-    names: Sequence[str],
-    *,
-    stale_seconds: float = STALE_SECONDS,
+    runs: pathlib.Path, names: Sequence[str]
 ) -> dict[str, processes.Process | None]:
     """Reads who holds which of some locks; free and stale locks are left out."""
     found = {}
     for name in names:
-        lock = _find(runs / FOLDER / f"{name}.lock", stale_seconds)
+        lock = _find(runs / FOLDER / f"{name}.lock")
         if lock is not None and not lock.stale:
             found[name] = lock.holder
     return found
@@ -226,7 +210,7 @@ def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
         return False
 
 
-def _find(path: pathlib.Path, stale_seconds: float) -> _Found | None:
+def _find(path: pathlib.Path, stale_seconds: float = STALE_SECONDS) -> _Found | None:
     """The lock in a file; None if there is no file."""
     try:
         touched = path.stat().st_mtime
@@ -257,9 +241,6 @@ def _disk_time(folder: pathlib.Path) -> float:
 @contextlib.contextmanager
 def _guard(folder: pathlib.Path, name: str) -> Iterator[None]:
     """Lets one process at a time examine and take locks."""
-    if fcntl is None:
-        yield
-        return
     with files.room_for(folder / _GUARD):
         opened = open(folder / _GUARD, "a")
     with opened as file:

@@ -1,6 +1,5 @@
 """Checks values read from JSON against the types of a dataclass."""
 
-import dataclasses
 import sys
 import types
 import typing
@@ -17,12 +16,11 @@ def wrong_fields(kind: type, values: Mapping[str, Any]) -> list[str]:
     Returns:
       For every such field its name, the type needed and the value found.
     """
-    hints = typing.get_type_hints(kind)
     return [
-        f"{field.name} (needs {_name(hints[field.name])}, found"
-        f" {ascii(values[field.name])[:60]})"
-        for field in dataclasses.fields(kind)
-        if field.name in values and not _fits(values[field.name], hints[field.name])
+        f"{name} (needs {hint.__name__ if isinstance(hint, type) else hint}, found"
+        f" {ascii(values[name])[:60]})"
+        for name, hint in typing.get_type_hints(kind).items()
+        if name in values and not _fits(values[name], hint)
     ]
 
 
@@ -53,7 +51,3 @@ def _fits(value: Any, hint: Any) -> bool:
             "\ud800" <= character <= "\udfff" for character in value
         )
     return isinstance(value, hint)
-
-
-def _name(hint: Any) -> str:
-    return getattr(hint, "__name__", str(hint)) if isinstance(hint, type) else str(hint)

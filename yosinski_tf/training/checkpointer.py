@@ -16,11 +16,7 @@ from yosinski_tf.training.train_state import TrainingState
 class Checkpointer:
     """Saves a cohort in training, and restores it; only the chief has files.
 
-    Args:
-      job: What is trained.
-      setup: The cohort, compiled, with the weights it starts from.
-      devices: What it is trained on.
-      stopwatch: Its times.
+    The cohort of `setup` is compiled, with the weights it starts from.
 
     Attributes:
       state: How far the training is.
@@ -44,7 +40,6 @@ class Checkpointer:
         # What a training must have in common with one that it continues.
         self._settings = cohort_setup.settings_digest(job, setup.images)
         self._bases = cohort_setup.base_digests(job)
-        self._clock = SaveClock(job.checkpoint_every, 0, saved=False)
 
     def restore(self) -> str:
         """Continues from the newest checkpoint that can be used, if there is one.

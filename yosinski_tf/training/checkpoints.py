@@ -7,12 +7,11 @@ the SHA-256 is right.
 
 import dataclasses
 import hashlib
-import io
 import json
 import pathlib
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,8 +26,6 @@ KEPT = 2
 _HEADER = "yosinski_tf checkpoint 1 sha256 "
 _HEADER_SIZE = len(_HEADER) + 64 + 1
 _SUFFIX = ".checkpoint"
-# The fields of a checkpoint in its line of JSON.
-_PLAIN = ("runs", "settings", "step", "meta")
 # No run has this id: it stands for the runs of a file that cannot be read.
 _NOBODY = [""]
 _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
@@ -66,35 +63,6 @@ class _Damaged(Exception):
     pass
 
 
-class _Hashed:
-    """A file that is written from front to back, and the SHA-256 of its content."""
-
-    def __init__(self, file: BinaryIO):
-        self._file, self.digest = file, hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _write_arrays(stream: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Does what `np.savez` does, to a stream that cannot seek."""
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.save(member, array, allow_pickle=False)
-
-
-def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays as the content of a `.npz` file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
 def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.Path:
     """Stores a checkpoint; keeps the last two of the same runs, or of fewer.
 
@@ -104,7 +72,7 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
     Raises:
       OSError: If it cannot be written; the earlier ones stay.
     """
-    fields = {name: getattr(checkpoint, name) for name in _PLAIN}
+    fields = {k: v for k, v in vars(checkpoint).items() if k != "arrays"}
     # Processes that train other runs write other files.
     digest = hashlib.sha256("\0".join(sorted(checkpoint.runs)).encode()).hexdigest()
     own = f"{cohort}.{digest[:8]}."
@@ -112,12 +80,12 @@ def write(folder: pathlib.Path, cohort: str, checkpoint: Checkpoint) -> pathlib.
 
     def content(file: BinaryIO) -> None:
         # Straight into the file: memory may be too small for a copy.
-        file.write(bytes(_HEADER_SIZE))
-        stream = _Hashed(file)
-        stream.write(json.dumps(fields).encode() + b"\n")
-        _write_arrays(stream, checkpoint.arrays)
+        file.write(bytes(_HEADER_SIZE) + json.dumps(fields).encode() + b"\n")
+        np.savez(file, **checkpoint.arrays)
+        file.seek(_HEADER_SIZE)
+        header = _header(file)
         file.seek(0)
-        file.write(f"{_HEADER}{stream.digest.hexdigest()}\n".encode())
+        file.write(header)
 
     make_folder(folder)
     write_atomically(path, content)
@@ -211,14 +179,19 @@ def _step(path: pathlib.Path) -> int:
     return int(_STEP.findall(path.name)[0])
 
 
+def _header(file: BinaryIO) -> bytes:
+    """The first line for a file that has the rest of this one."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{_HEADER}{digest}\n".encode()
+
+
 def _read(path: pathlib.Path) -> Checkpoint:
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_SIZE)
             if not header.startswith(_HEADER.encode()):
                 raise _Damaged("its first line is not that of this version")
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if header != f"{_HEADER}{digest}\n".encode():
+            if header != _header(file):
                 raise _Damaged("its content does not have its SHA-256")
             file.seek(_HEADER_SIZE)
             fields = json.loads(file.readline())

@@ -84,6 +84,16 @@ def parse_cluster(text: str | None) -> tuple[tuple[str, ...], int]:
     return addresses, index + (len(chiefs) if kind == "worker" else 0)
 
 
+def check_batch(batch_size: int, count: int, sharers: str = "--devices") -> None:
+    """Raises a `UserError` if a batch does not divide into `count` equal parts."""
+    if batch_size % count:
+        raise UserError(
+            f"--batch_size needs a multiple of the {count}"
+            f" {sharers.removeprefix('--')}, found {batch_size}: set a multiple of"
+            f" {count}, or other {sharers}"
+        )
+
+
 def _addresses(cluster: dict[str, Any], kind: str) -> list[str]:
     found = cluster.get(kind, [])
     if not isinstance(found, list) or not all(map(_is_address, found)):

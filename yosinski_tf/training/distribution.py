@@ -276,12 +276,3 @@ def _checked(wanted: int | None, found: int) -> int:
             f"{found}, or leave it out"
         )
     return wanted or found
-
-
-def check_batch(batch_size: int, replicas: int) -> None:
-    """Raises a `UserError` if a batch does not divide into equal parts."""
-    if batch_size % replicas:
-        raise UserError(
-            f"--batch_size needs a multiple of the {replicas} devices, found"
-            f" {batch_size}: set a multiple of {replicas}, or --devices that divide it"
-        )

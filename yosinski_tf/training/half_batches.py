@@ -1,70 +1,99 @@
-"""Training and validation batches of a half, as the models of a cohort take them."""
+"""Training and validation batches of a half, as the models of a cohort take them.
 
+Outputs of frozen layers may be computed once and kept in memory for every epoch. Then
+batches contain them beside the images or, if no network of the cohort needs images, in
+their place. (Not in the paper.)
+"""
+
+import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from yosinski_tf.data.batches import pipeline
+from yosinski_tf.data.batches.feature_batches import batches_of_features, with_features
+from yosinski_tf.data.batches.order import EveryView
 from yosinski_tf.models import surgery
+from yosinski_tf.models.cohort_graph import Extractor
 from yosinski_tf.training.cohort_setup import CohortSetup
-from yosinski_tf.training.feature_cache import FeatureCache
 from yosinski_tf.training.job import Job
 
 
 class HalfBatches:
     """Batches of the target half, with the kept outputs of frozen layers.
 
-    Args:
-      job: What is trained.
-      setup: The cohort, with the weights it starts from.
-      after_batch: Called after each batch of kept outputs that is computed; it may
-        end all by raising.
+    `after_batch` is called after each batch of kept outputs that is computed; it may
+    end all by raising.
 
     Attributes:
       validation: Every validation image once, as `CohortModel.validation` takes it.
     """
 
     def __init__(self, job: Job, setup: CohortSetup, after_batch: Callable[[], None]):
-        self._job, self._recipe = job, job.recipe
-        self._seed = surgery.derive_seed(
+        self._job, recipe = job, job.recipe
+        self._places = setup.mean_image is not None
+        self._extractor, in_validation = setup.model.extractors
+        self._images = images = pipeline.on_host(setup.train_images)
+        validation_images = pipeline.on_host(setup.validation_images)
+        seed = surgery.derive_seed(
             "batches", job.cohort.split.digest, job.cohort.target, job.cohort.seed
         )
-        self._places = setup.mean_image is not None
-        self._train_images = pipeline.on_host(setup.train_images)
-        validation_images = pipeline.on_host(setup.validation_images)
-        self._features = FeatureCache(
-            setup,
-            job.recipe,
-            train_images=self._train_images,
-            validation_images=validation_images,
-            validation_batch=job.recipe.validation_batch_size,
-            seed=self._seed,
-            after_batch=after_batch,
+        self._order = order = pipeline.order_of(
+            images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=seed
         )
+        if self._extractor.points:
+            number = order.count * order.views
+            every = pipeline.training_batches(
+                images,
+                EveryView(**dataclasses.asdict(order)),
+                # That of the training: rounding may depend on it.
+                batch_size=recipe.batch_size,
+                first_step=0,
+                last_step=-(-number // recipe.batch_size),
+                places=self._places,
+            )
+            self._features = _outputs(self._extractor, every, number, after_batch)
+        size = recipe.validation_batch_size
         batches = pipeline.validation_batches(
             validation_images,
-            batch_size=job.recipe.validation_batch_size,
-            crop_size=job.recipe.crop_size,
+            batch_size=size,
+            crop_size=recipe.crop_size,
             places=self._places,
         )
-        self.validation = self._placed(self._features.validation(batches))
+        if in_validation.points:
+            count = len(validation_images.indices)
+            features = batches_of_features(
+                _outputs(in_validation, batches, count, after_batch),
+                validation_images.labels,
+                EveryView(count, free=1, mirror=False, seed=0),
+                tf.data.Dataset.range(count).batch(size),
+            )
+            needed = in_validation.needs_images
+            batches = with_features(batches, features) if needed else features
+        self.validation = self._placed(batches)
 
     def training(self, first_step: int, last_step: int) -> tf.data.Dataset:
         """Batches of the steps `first_step` to `last_step` - 1.
 
         They are those that `CohortModel.training` takes.
         """
+        size = self._job.recipe.batch_size
         batches = pipeline.training_batches(
-            self._train_images,
-            batch_size=self._recipe.batch_size,
-            crop_size=self._recipe.crop_size,
-            mirror=self._recipe.mirror,
-            seed=self._seed,
+            self._images,
+            self._order,
+            batch_size=size,
             first_step=first_step,
             last_step=last_step,
             places=self._places,
         )
-        batches = self._features.training(batches, first_step, last_step)
+        if self._extractor.points:
+            numbers = pipeline.numbers_of_steps(size, first_step, last_step)
+            features = batches_of_features(
+                self._features, self._images.labels, self._order, numbers
+            )
+            needed = self._extractor.needs_images
+            batches = with_features(batches, features) if needed else features
         return self._placed(pipeline.with_indices(batches, first_step))
 
     def _placed(self, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -72,3 +101,36 @@ class HalfBatches:
         if self._job.distribution.kind != "none":
             return pipeline.without_autotuning(batches)
         return pipeline.prefetched(batches)
+
+
+def _outputs(
+    extractor: Extractor,
+    batches: tf.data.Dataset,
+    count: int,
+    after_batch: Callable[[], None],
+) -> tuple[tf.Tensor, ...]:
+    """The outputs of frozen layers, in the CPU's memory.
+
+    The batches are those of `training_batches`; images after the first `count` are
+    left out.
+
+    Returns:
+      A tensor [count, ...] for each point of the extractor.
+    """
+    arrays: list[np.ndarray] = []
+    done = 0
+    for inputs, _ in pipeline.without_autotuning(batches):
+        found = extractor.outputs([v.numpy() for v in tf.nest.flatten(inputs)])
+        taken = min(len(found[0]), count - done)
+        if not arrays:
+            arrays = [np.empty((count, *a.shape[1:]), a.dtype) for a in found]
+        for array, values in zip(arrays, found, strict=True):
+            array[done : done + taken] = values[:taken]
+        done += taken
+        after_batch()
+    tensors = []
+    with tf.device("CPU:0"):
+        # One after the other: only one of them is in memory twice.
+        while arrays:
+            tensors.append(tf.constant(arrays.pop(0)))
+    return tuple(tensors)

@@ -1,7 +1,6 @@
 """From the end of a training to the records and the weights of its runs."""
 
 import datetime
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from yosinski_tf.models import feature_rule, surgery
 from yosinski_tf.study.records import MEAN_NAME, WEIGHTS_NAME, Record, mean_of_best
-from yosinski_tf.system.files import make_folder, write_atomically
-from yosinski_tf.training import checkpoints, cohort_setup, train_state
+from yosinski_tf.system import files
+from yosinski_tf.training import cohort_setup, train_state
 from yosinski_tf.training.history import diverged
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.provenance import accelerators, describe_device, versions
@@ -29,8 +28,7 @@ def conclude(
     """Stores the weights of a cohort that has been trained.
 
     Args:
-      job: What was trained.
-      setup: Its images and its networks, with their final weights.
+      setup: The images and the networks of the job, with their final weights.
       state: How the training went; every history has an entry.
       frozen_before: Digest of each network's frozen layers before training.
       replicas: How many devices shared each batch.
@@ -129,12 +127,12 @@ def _store_weights(
     mean_image: np.ndarray | None,
 ) -> None:
     """Stores final weights, None for a network that diverged, and the mean image."""
-    make_folder(folder)
+    files.make_folder(folder)
     if weights is None:
         (folder / WEIGHTS_NAME).unlink(missing_ok=True)
         return
-    write_atomically(folder / WEIGHTS_NAME, checkpoints.to_bytes(weights))
+    files.write_atomically(
+        folder / WEIGHTS_NAME, lambda file: np.savez(file, **weights)
+    )
     if mean_image is not None:
-        buffer = io.BytesIO()
-        np.save(buffer, mean_image, allow_pickle=False)
-        write_atomically(folder / MEAN_NAME, buffer.getvalue())
+        files.write_array(folder / MEAN_NAME, mean_image)

@@ -57,12 +57,8 @@ class SaveClock:
     """Says when a training saves: after every interval.
 
     An interval of minutes becomes longer where saving, which takes seconds for large
-    cohorts, would take more than 2% of the time.
-
-    Args:
-      every: Least interval between two checkpoints.
-      step: Steps taken already.
-      saved: Whether there is a checkpoint of this step.
+    cohorts, would take more than 2% of the time. The first begins at `step`, of which
+    there is a checkpoint if it is `saved`.
     """
 
     def __init__(self, every: Interval, step: int, saved: bool):

@@ -1,5 +1,6 @@
 """TensorBoard: one run folder per network, comparable by their treatment."""
 
+import contextlib
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -22,8 +23,8 @@ _SCALARS = {
 _FINAL = {"final/top1": "top-1", "final/top1_mean_of_10_best": "top-1, ten best"}
 
 
-class CohortLog:
-    """Event files of all networks of a cohort; a context manager.
+class CohortLog(contextlib.AbstractContextManager):
+    """Event files of all networks of a cohort.
 
     Each run gets a sub-folder of `folder`, which is for `--logdir`.
     """
@@ -34,9 +35,6 @@ class CohortLog:
         self._writers = [
             tf.summary.create_file_writer(str(folder / run.run_id)) for run in runs
         ]
-
-    def __enter__(self) -> "CohortLog":
-        return self
 
     def __exit__(self, *unused) -> None:
         for writer in self._writers:

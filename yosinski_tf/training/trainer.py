@@ -14,7 +14,7 @@ from yosinski_tf.data.batches import stored_batches
 from yosinski_tf.experiment.cohorts import multiply_accumulates
 from yosinski_tf.models import cohort, feature_rule, loss_scaling
 from yosinski_tf.study.records import Record, write_record
-from yosinski_tf.training import checkpoints, distribution, history, stopwatch
+from yosinski_tf.training import checkpoints, clusters, distribution, history, stopwatch
 from yosinski_tf.training.checkpointer import Checkpointer
 from yosinski_tf.training.cohort_setup import set_up
 from yosinski_tf.training.half_batches import HalfBatches
@@ -73,7 +73,7 @@ class _Training:
         self.report, self.should_stop = report, should_stop
         self.stopwatch = stopwatch.Stopwatch(job.recipe.batch_size)
         self.devices = distribution.make_devices(job.distribution)
-        distribution.check_batch(job.recipe.batch_size, self.devices.replicas)
+        clusters.check_batch(job.recipe.batch_size, self.devices.replicas)
         with self.devices.scope():
             self.setup = set_up(job)
             self.model = self.setup.model

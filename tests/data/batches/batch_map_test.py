@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yosinski_tf.data.batches.batch_map import map_batch
+from yosinski_tf.data.batches.stored_batches import map_batch
 
 
 def test_results_are_in_the_order_of_the_items():

@@ -26,15 +26,14 @@ def test_every_view_comes_once_and_is_found_by_its_number(half, crop, mirror, vi
     assert order.views == views
     every = EveryView(order.count, order.free, order.mirror, order.seed)
     one = {"batch_size": COUNT * views, "first_step": 0, "last_step": 1}
-    ((pixels, _),) = pipeline.ordered_batches(half, every, crop_size=crop, **one)
+    ((pixels, _),) = pipeline.training_batches(half, every, **one)
     assert len({image.tobytes() for image in pixels.numpy()}) == COUNT * views
     steps = {"batch_size": BATCH, "first_step": 2, "last_step": 30}
-    batches = pipeline.training_batches(
-        half, crop_size=crop, mirror=mirror, seed=5, **steps
-    )
+    batches = pipeline.training_batches(half, order, **steps)
     # The features are the images themselves.
-    features = feature_batches.training_features(
-        [pixels, pixels[:, 0]], half.labels, order, **steps
+    numbers = pipeline.numbers_of_steps(BATCH, 2, 30)
+    features = feature_batches.batches_of_features(
+        [pixels, pixels[:, 0]], half.labels, order, numbers
     )
     assert len(batches) == len(features) == 28
     for (images, labels), ((one, other), again) in zip(batches, features, strict=True):
@@ -51,8 +50,10 @@ def test_places_come_before_features(half):
     batches = pipeline.validation_batches(
         half, batch_size=BATCH, crop_size=CROP, places=True
     )
-    features = feature_batches.validation_features(
-        [tf.range(COUNT)], half.labels, batch_size=BATCH
+    every = EveryView(COUNT, 1, False, 0)
+    numbers = tf.data.Dataset.range(COUNT).batch(BATCH)
+    features = feature_batches.batches_of_features(
+        [tf.range(COUNT)], half.labels, every, numbers
     )
     seen = []
     for inputs, labels in feature_batches.with_features(batches, features):

@@ -14,11 +14,12 @@ from yosinski_tf.data.batches.pipeline import (
     mean_image,
     mean_pixel,
     on_host,
+    order_of,
     prefetched,
-    training_batches,
     validation_batches,
     without_autotuning,
 )
+from yosinski_tf.data.batches.pipeline import training_batches as in_order
 from yosinski_tf.models.layers import CropScaling
 
 COUNT, SIZE = 23, 12
@@ -65,6 +66,11 @@ def decode(batches, crop):
             seen.append(Seen(index, int(label), top, left, mirrored))
         found.append(seen)
     return found
+
+
+def training_batches(half, *, crop_size, mirror, seed, **options):
+    order = order_of(half, crop_size=crop_size, mirror=mirror, seed=seed)
+    return in_order(half, order, **options)
 
 
 def train(half, first=0, last=10, **changes):

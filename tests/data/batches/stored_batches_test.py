@@ -61,8 +61,13 @@ def half(data, part="train", classes=(0, 2, 3), first=None):
     return pipeline.HalfImages(images, *half_view(labels, classes, first))
 
 
+def training_batches(half, *, crop_size, mirror, seed, **options):
+    order = pipeline.order_of(half, crop_size=crop_size, mirror=mirror, seed=seed)
+    return pipeline.training_batches(half, order, **options)
+
+
 def training(half, first=0, last=20, crop=17, mirror=True, places=True, **changes):
-    batches = pipeline.training_batches(
+    batches = training_batches(
         half,
         crop_size=crop,
         mirror=mirror,
@@ -119,7 +124,7 @@ def test_the_number_of_batches_is_known(stored):
     options = {"batch_size": 4, "crop_size": 17}
     batches = pipeline.validation_batches(half(stored, "validation"), **options)
     assert len(batches) == 3
-    batches = pipeline.training_batches(
+    batches = training_batches(
         half(stored), mirror=True, seed=3, first_step=7, last_step=20, **options
     )
     assert len(batches) == 13
@@ -147,7 +152,7 @@ class Counted:
 def test_the_first_batch_takes_as_many_reads_at_any_step(stored, monkeypatch, step):
     counted = Counted(stored.train_images, monkeypatch)
     steps = {"first_step": step, "last_step": step + 1_000_000}
-    batches = pipeline.training_batches(
+    batches = training_batches(
         half(stored), crop_size=17, mirror=True, **steps, **OPTIONS
     )
     next(iter(batches))
@@ -264,8 +269,8 @@ def test_every_view_is_that_of_memory(memory, stored):
         order = pipeline.order_of(part, crop_size=23, mirror=True, seed=3)
         every = EveryView(order.count, order.free, order.mirror, order.seed)
         assert (order.count, order.views) == (6, 8)
-        batches = pipeline.ordered_batches(
-            part, every, batch_size=10, crop_size=23, first_step=0, last_step=5
+        batches = pipeline.training_batches(
+            part, every, batch_size=10, first_step=0, last_step=5
         )
         found.append(np.concatenate([images.numpy() for images, _ in batches]))
     assert len({image.tobytes() for image in found[0]}) == 48

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from yosinski_tf.data.embedded import embedded_images
-from yosinski_tf.system.errors import UserError
 
 SMALL_SHA256 = "13094d59592abf692a33937a0136818ab4930eab881186f772b221dd80cfd613"
 DEFAULT_SHA256 = "a4c1e96bd96a7deebe6271a09ae59a5fa67418024d07db7eacbee326e6dec73d"
@@ -130,16 +129,3 @@ def test_pixels_use_the_range_without_much_clipping(default):
     pixels = default.train_images
     assert 115 < pixels.mean() < 140
     assert ((pixels == 0) | (pixels == 255)).mean() < 0.03
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ((-1, 1, 1), "need a seed from 0, found -1"),
-        ((0, 0, 1), "found 0 and 1"),
-        ((0, 1, 0), "found 1 and 0"),
-    ],
-)
-def test_numbers_that_are_too_small(arguments, message):
-    with pytest.raises(UserError, match=message):
-        embedded_images.generate(*arguments)

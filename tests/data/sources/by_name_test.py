@@ -24,7 +24,7 @@ def test_unknown_source(spec):
         load(spec, image_size=32)
     message = str(caught.value)
     assert message.startswith(f"unknown data {spec!r}: give one of embedded or ")
-    assert by_name.known_sources() in message
+    assert by_name.KNOWN in message
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from places import TINY_IMAGENET
 
+from yosinski_tf.data.sources import memory_check
 from yosinski_tf.data.sources.by_name import load
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment import ilsvrc
@@ -271,11 +272,12 @@ def test_more_images_than_one_batch_keep_their_order(tmp_path):
     assert seen == sorted(seen) and len(seen) > 3
 
 
-def test_memory_is_checked_before_images_are_read(tmp_path):
+def test_memory_is_checked_before_images_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_check, "available_memory", lambda: 3_000_000_000)
     two_levels(tmp_path)
     (tmp_path / "train/ant/0.png").write_bytes(b"damaged")
     with pytest.raises(UserError) as caught:
-        load(f"folder:{tmp_path}", image_size=10_000, available_bytes=3_000_000_000)
+        load(f"folder:{tmp_path}", image_size=10_000)
     assert str(caught.value) == (
         "8 images of 10000 x 10000 pixels need 2.40 GB of memory, found 1.80 GB (60% of"
         " the free 3.00 GB): choose a smaller image size, fewer images or a machine"

@@ -10,6 +10,7 @@ import stores
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set, stored_image_set
 from yosinski_tf.data.store.format import open_store
+from yosinski_tf.system import files
 from yosinski_tf.system.errors import UserError
 
 ARRAYS = ("train_images", "train_labels", "validation_images", "validation_labels")
@@ -65,7 +66,8 @@ def test_the_description_is_written_last(tmp_path, monkeypatch):
         written.append(path.name)
         path.write_bytes(data)
 
-    monkeypatch.setattr(study_copy, "write_atomically", write)
+    for module in (study_copy, files):
+        monkeypatch.setattr(module, "write_atomically", write)
     study_copy.save(tmp_path, make_images())
     assert written[-1] == "dataset.json"
     assert sorted(written[:-1]) == sorted(f"{name}.npy" for name in ARRAYS)

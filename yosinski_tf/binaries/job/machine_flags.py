@@ -7,7 +7,7 @@ from absl import flags
 from yosinski_tf.machine.precision import keras_backend
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training.clusters import DISTRIBUTIONS, Distribution, parse_cluster
+from yosinski_tf.training import clusters
 from yosinski_tf.training.save_clock import Interval
 
 FLAGS = flags.FLAGS
@@ -87,7 +87,7 @@ def define() -> None:
     flags.DEFINE_enum(
         "distribution",
         "none",
-        list(DISTRIBUTIONS),
+        list(clusters.DISTRIBUTIONS),
         "Share each batch among the devices of this machine (mirrored) or of several"
         " (multi_worker: the same command and TF_CONFIG on each).",
     )
@@ -105,7 +105,7 @@ def define() -> None:
     )
 
 
-def distribution() -> Distribution:
+def distribution() -> clusters.Distribution:
     """How a batch is shared out.
 
     Raises:
@@ -118,7 +118,7 @@ def distribution() -> Distribution:
             " both, or leave out --devices"
         )
     if kind == "none":
-        return Distribution()
+        return clusters.Distribution()
     if FLAGS.processes not in (None, 1):
         raise UserError(
             f"--distribution={kind} needs one cohort at a time, on all devices, found"
@@ -130,24 +130,14 @@ def distribution() -> Distribution:
             " found --feature_cache=on: leave it out, or --distribution"
         )
     if kind == "mirrored":
-        _check_batch_size(devices or 1, "--devices")
-        return Distribution(kind, devices)
+        clusters.check_batch(FLAGS.batch_size, devices or 1)
+        return clusters.Distribution(kind, devices)
     if (backend := keras_backend()) != "tensorflow":
         raise UserError(
             "--distribution=multi_worker needs TensorFlow, found"
             f" KERAS_BACKEND={backend}: leave it out, or use --distribution=mirrored on"
             " one machine"
         )
-    workers, rank = parse_cluster(os.environ.get("TF_CONFIG"))
-    _check_batch_size(len(workers), "workers")
-    return Distribution(kind, None, workers, rank)
-
-
-def _check_batch_size(count: int, sharers: str) -> None:
-    """Refuses a batch that does not divide into equal parts."""
-    if FLAGS.batch_size % count:
-        raise UserError(
-            "--batch_size needs a multiple of the"
-            f" {count} {sharers.removeprefix('--')}, found {FLAGS.batch_size}: set a"
-            f" multiple of {count}, or other {sharers}"
-        )
+    workers, rank = clusters.parse_cluster(os.environ.get("TF_CONFIG"))
+    clusters.check_batch(FLAGS.batch_size, len(workers), "workers")
+    return clusters.Distribution(kind, None, workers, rank)

@@ -5,12 +5,11 @@ earlier batches. `stored_batches` reads the images of a store.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from yosinski_tf.data.batches.order import Order
+from yosinski_tf.data.batches.order import Central, Order
 from yosinski_tf.data.batches.stored_batches import stored_batches
 from yosinski_tf.data.store.stored_images import StoredImages
 
@@ -32,29 +31,30 @@ class HalfImages:
     labels: np.ndarray | tf.Tensor
 
 
+def order_of(half: HalfImages, *, crop_size: int, mirror: bool, seed: int) -> Order:
+    """The order in which a half is trained on, see `Order`; `crop_size` in pixels."""
+    free = half.images.shape[1] - crop_size + 1
+    return Order(len(half.indices), free, mirror, seed)
+
+
 def training_batches(
     half: HalfImages,
+    order: Order,
     *,
     batch_size: int,
-    crop_size: int,
-    mirror: bool,
-    seed: int,
     first_step: int,
     last_step: int,
     places: bool = False,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1.
+    """Batches of the steps `first_step` to `last_step` - 1, counted from 0.
 
-    Every epoch is a new permutation of all images, and may end within a batch. Each
-    image is cropped at a random place, and with `mirror` half of them are mirrored.
+    Every batch is full, so an epoch may end within a batch.
 
     Args:
       half: The images.
-      batch_size: Images per batch; every batch is full.
-      crop_size: Side of the crop, pixels.
-      mirror: Whether to mirror at random.
-      seed: Decides the order, the crops and the mirroring.
-      first_step: Number of the first batch, from 0.
+      order: Decides which images come when and how they are cropped.
+      batch_size: Images per batch.
+      first_step: Number of the first batch.
       last_step: Number after the last batch.
       places: Whether to return the places of the crops too, for the mean image.
 
@@ -63,58 +63,16 @@ def training_batches(
       `places`, ((images, places), labels), places int32 [batch, 3]: top row, left
       column, and 1 for a mirrored crop.
     """
-    return ordered_batches(
-        half,
-        order_of(half, crop_size=crop_size, mirror=mirror, seed=seed),
-        batch_size=batch_size,
-        crop_size=crop_size,
-        first_step=first_step,
-        last_step=last_step,
-        places=places,
-    )
+    numbers = numbers_of_steps(batch_size, first_step, last_step)
+    span = (first_step * batch_size, last_step * batch_size)
+    return _batches(half, order, numbers, span, batch_size, places)
 
 
-def order_of(half: HalfImages, *, crop_size: int, mirror: bool, seed: int) -> Order:
-    """The order in which `training_batches` takes the half's images."""
-    free = half.images.shape[1] - crop_size + 1
-    return Order(len(half.indices), free, mirror, seed)
-
-
-def ordered_batches(
-    half: HalfImages,
-    order: Order,
-    *,
-    batch_size: int,
-    crop_size: int,
-    first_step: int,
-    last_step: int,
-    places: bool = False,
-) -> tf.data.Dataset:
-    """Batches of the half's images in a given order, see `training_batches`."""
-    choose, images = _chooser(half, order.draw), half.images
-    if isinstance(images, StoredImages):
-        return stored_batches(
-            images,
-            choose,
-            first_step * batch_size,
-            last_step * batch_size,
-            batch_size=batch_size,
-            crop_size=crop_size,
-            mirror=order.mirror,
-            places=places,
-        )
+def numbers_of_steps(batch_size: int, first: int, last: int) -> tf.data.Dataset:
+    """For each step its positions in the endless order, int64 [batch_size]."""
     in_batch = tf.range(batch_size, dtype=tf.int64)
-
-    def batch(step):
-        chosen, labels, place = choose(step * batch_size + in_batch)
-        pixels = tf.gather(images, chosen)
-        if order.crops:
-            pixels = _crop(pixels, place, crop_size)
-        return ((pixels, place) if places else pixels), labels
-
-    steps = tf.data.Dataset.range(first_step, last_step)
-    # Two calls are enough: a batch takes a fraction of a training step.
-    return steps.map(batch, num_parallel_calls=2).prefetch(4)
+    steps = tf.data.Dataset.range(first, last)
+    return steps.map(lambda step: step * batch_size + in_batch)
 
 
 def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
@@ -128,8 +86,7 @@ def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
     def add(step, inputs, labels):
         position = tf.range(tf.size(labels))
         step = tf.fill(tf.shape(position), tf.cast(step, tf.int32))
-        inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        return (*inputs, tf.stack([step, position], axis=1)), labels
+        return (*tf.nest.flatten(inputs), tf.stack([step, position], axis=1)), labels
 
     return batches.enumerate(first_step).map(lambda step, batch: add(step, *batch))
 
@@ -137,38 +94,15 @@ def with_indices(batches: tf.data.Dataset, first_step: int) -> tf.data.Dataset:
 def validation_batches(
     half: HalfImages, *, batch_size: int, crop_size: int, places: bool = False
 ) -> tf.data.Dataset:
-    """Every image once, in order, as its central crop; the last batch may be smaller.
+    """Every image once, as its central crop; the last batch may be smaller.
 
     Returns:
       Batches as `training_batches`.
     """
-    images, count = half.images, len(half.indices)
-    margin = (images.shape[1] - crop_size) // 2
-
-    def central(number):
-        return number, tf.repeat([[margin, margin, 0]], tf.size(number), axis=0)
-
-    choose = _chooser(half, central)
-    if isinstance(images, StoredImages):
-        return stored_batches(
-            images,
-            choose,
-            0,
-            count,
-            batch_size=batch_size,
-            crop_size=crop_size,
-            mirror=False,
-            places=places,
-        )
-    inside = slice(margin, margin + crop_size)
-
-    def load(number):
-        chosen, labels, place = choose(number)
-        pixels = tf.gather(images, chosen)[:, inside, inside]
-        return ((pixels, place) if places else pixels), labels
-
-    numbers = tf.data.Dataset.range(count).batch(batch_size)
-    return numbers.map(load, num_parallel_calls=2).prefetch(2)
+    order = order_of(half, crop_size=crop_size, mirror=False, seed=0)
+    order = Central(**dataclasses.asdict(order))
+    numbers = tf.data.Dataset.range(order.count).batch(batch_size)
+    return _batches(half, order, numbers, (0, order.count), batch_size, places)
 
 
 def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -200,8 +134,7 @@ def mean_pixel(half: HalfImages) -> tuple[float, float, float]:
     """Mean of each channel over all pixels of the half's images, 0..255."""
     sums = _pixel_sums(half).sum(axis=(0, 1))
     pixels = len(half.indices) * half.images.shape[1] * half.images.shape[2]
-    red, green, blue = (sums / pixels).tolist()
-    return red, green, blue
+    return tuple((sums / pixels).tolist())
 
 
 def mean_image(half: HalfImages) -> np.ndarray:
@@ -234,26 +167,42 @@ def _pixel_sums(half: HalfImages) -> np.ndarray:
     return sums
 
 
-def _chooser(half: HalfImages, draw: Callable) -> Callable:
-    """Returns the function `choose` of `stored_batches`, from one like `Order.draw`."""
+def _batches(
+    half: HalfImages,
+    order: Order,
+    numbers: tf.data.Dataset,
+    span: tuple[int, int],
+    batch_size: int,
+    places: bool,
+) -> tf.data.Dataset:
+    """Batches of images by their positions in the order, which are a `span` of it."""
+    images, crop_size = half.images, half.images.shape[1] - order.free + 1
     with tf.device("CPU:0"):
         indices = tf.constant(half.indices, tf.int64)
         labels = tf.constant(half.labels, tf.int32)
 
     def choose(number):
-        chosen, places = draw(number)
+        chosen, place = order.draw(number)
         found = tf.gather(indices, chosen), tf.gather(labels, chosen)
-        return *found, tf.cast(places, tf.int32)
+        return *found, tf.cast(place, tf.int32)
 
-    return choose
+    if isinstance(images, StoredImages):
+        return stored_batches(
+            images,
+            choose,
+            *span,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            mirror=order.mirror,
+            places=places,
+        )
 
+    def load(number):
+        chosen, of_batch, place = choose(number)
+        pixels = tf.gather(images, chosen)
+        if order.crops:
+            pixels = order.crop(pixels, place, crop_size)
+        return ((pixels, place) if places else pixels), of_batch
 
-def _crop(pixels, places, size):
-    top, left, flip = tf.split(places, 3, axis=1)
-    line = tf.range(size)
-    columns = left + tf.where(flip > 0, size - 1 - line, line)
-    pixels = tf.gather(pixels, top + line, axis=1, batch_dims=1)
-    pixels = tf.gather(
-        tf.transpose(pixels, (0, 2, 1, 3)), columns, axis=1, batch_dims=1
-    )
-    return tf.transpose(pixels, (0, 2, 1, 3))
+    # Two calls are enough: a batch takes a fraction of a training step.
+    return numbers.map(load, num_parallel_calls=2).prefetch(4)

@@ -15,7 +15,6 @@ import numpy as np
 from yosinski_tf.data.embedded import textures
 from yosinski_tf.data.embedded.image_random import ImageRandom
 from yosinski_tf.data.embedded.shapes import SHAPES
-from yosinski_tf.system.errors import UserError
 
 IMAGE_SIZE = 32
 VERSION = "1.0.0"
@@ -87,17 +86,7 @@ def generate(
 
     Each image has its own random stream, keyed by seed, class, part and position:
     with a larger count per class, the first images of a class stay the same.
-
-    Raises:
-      UserError: If the seed is below 0 or a count below 1.
     """
-    if seed < 0:
-        raise UserError(f"the embedded images need a seed from 0, found {seed}")
-    if train_per_class < 1 or validation_per_class < 1:
-        raise UserError(
-            "the embedded images need at least 1 training and 1 validation image per"
-            f" class, found {train_per_class} and {validation_per_class}"
-        )
     return EmbeddedImages(
         train_images=_part(seed, "train", train_per_class),
         train_labels=_labels(train_per_class),

@@ -112,12 +112,11 @@ def letter_k(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(stem, arms)
 
 
-_FAMILIES = {
-    "natural": (flower, leaf, fish, mushroom, branch),
-    "manmade": (square, triangle, cross, ring, letter_k),
-}
 SHAPES: dict[str, dict[str, Shape]] = {
-    family: {shape.__name__.removeprefix("letter_"): shape for shape in shapes}
-    for family, shapes in _FAMILIES.items()
+    "natural": {f.__name__: f for f in (flower, leaf, fish, mushroom, branch)},
+    "manmade": {
+        **{f.__name__: f for f in (square, triangle, cross, ring)},
+        "k": letter_k,
+    },
 }
 """The shapes of each family by name, in the order that class names use."""

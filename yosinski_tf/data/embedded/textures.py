@@ -161,12 +161,8 @@ def _dot(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return u * u + v * v
 
 
-_FAMILIES = {
-    "natural": (cloud, spots, zebra, ripple, fur),
-    "manmade": (stripes, checks, grid, dots, zigzag),
-}
 TEXTURES: dict[str, dict[str, Texture]] = {
-    family: {texture.__name__: texture for texture in textures}
-    for family, textures in _FAMILIES.items()
+    "natural": {f.__name__: f for f in (cloud, spots, zebra, ripple, fur)},
+    "manmade": {f.__name__: f for f in (stripes, checks, grid, dots, zigzag)},
 }
 """The textures of each family by name, in the order that class names use."""

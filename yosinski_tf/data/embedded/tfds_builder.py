@@ -29,9 +29,7 @@ class YosinskiEmbedded(tfds.core.GeneratorBasedBuilder):
     """Builder of `yosinski_embedded`, config `full` (the default) or `tiny`.
 
     An example has an `image`, uint8 [32, 32, 3], and a `label`, int64 in 0..39. The
-    splits are `train` and `validation`. `full` holds the images of
-    `embedded_images.generate()`; `tiny` holds the first 4 training and 2 validation
-    images of each class.
+    splits are `train` and `validation`, the first images of each class.
     """
 
     # Set here because TFDS 4.9.10 finds it with a package that it does not

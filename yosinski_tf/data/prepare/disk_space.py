@@ -8,7 +8,7 @@ import numpy as np
 
 from yosinski_tf.data.prepare import shards
 from yosinski_tf.data.prepare.listing import ListedImages, Listing
-from yosinski_tf.data.prepare.read_back import sums_bytes
+from yosinski_tf.data.store.format import num_ranks
 from yosinski_tf.system.errors import UserError
 
 # Images that are encoded to estimate the size of all images.
@@ -32,8 +32,9 @@ def check_space(
       UserError: If less is free than the rest of the store probably needs.
     """
     counts = np.bincount(listing.parts["train"].labels)
-    sums = sums_bytes(len(listing.class_names), int(counts.max()), settings.image_size)
-    needed = sums + len(tasks) * _FILE_BYTES
+    # Sums of pixels, 4 bytes each.
+    rows = len(listing.class_names) + num_ranks(counts)
+    needed = rows * settings.image_size**2 * 3 * 4 + len(tasks) * _FILE_BYTES
     if tasks:
         images = sum(len(task.images) for task in tasks)
         each = image_bytes(listing.parts["train"], settings) + _RECORD_BYTES

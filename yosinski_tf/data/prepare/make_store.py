@@ -42,10 +42,7 @@ class StoreRequest:
     """What to make a store from, where and how.
 
     Attributes:
-      source: The source; see `list_source.list_source` for it and the next three.
-      data_dir: Where TensorFlow Datasets keeps its data.
-      manual_dir: Folder of ImageNet's tar files.
-      held_out: Fraction held out for validation.
+      source, data_dir, manual_dir, held_out: As in `list_source.list_source`.
       out: The store to make.
       settings: How images are stored.
       skip_corrupt: Whether unreadable images are left out.

@@ -7,6 +7,7 @@ between processes under locks. Both files are memory-mapped.
 
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 
@@ -80,11 +81,6 @@ def problems_of(
         extra=(locks,),
     ):
         yield from problems
-
-
-def sums_bytes(classes: int, ranks: int, image_size: int) -> int:
-    """Disk space of the pixel sums."""
-    return (classes + min(ranks, format.RANK_LIMIT)) * image_size**2 * 3 * 4
 
 
 def _open_sums(task: _Task, name: str) -> np.ndarray:
@@ -168,11 +164,10 @@ def _read_back(
 
 def _lost(task: _Task, lost: list[tuple[int, str]]) -> Iterator[str]:
     """One sentence for each run of consecutive unreadable records."""
-    start = 0
-    for end in range(1, len(lost) + 1):
-        if end < len(lost) and lost[end][0] == lost[end - 1][0] + 1:
-            continue
-        (row, error), last = lost[start], task.first_row + lost[end - 1][0]
+    numbered = enumerate(lost)
+    for _, group in itertools.groupby(numbered, lambda each: each[1][0] - each[0]):
+        run = [found for _, found in group]
+        (row, error), last = run[0], task.first_row + run[-1][0]
         first, name = task.first_row + row, task.file_names[row]
         if first == last:
             yield f"{task.part} record {first} ({name}) cannot be read: {error}"
@@ -181,7 +176,6 @@ def _lost(task: _Task, lost: list[tuple[int, str]]) -> Iterator[str]:
                 f"{task.part} records {first} to {last}, from {name} on, cannot be"
                 f" read: {error}"
             )
-        start = end
 
 
 def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, str]:

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import io
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from yosinski_tf.data.prepare.shards import ShardResult, ShardTask, StoreSetting
 from yosinski_tf.data.store import format
 from yosinski_tf.experiment import ilsvrc
 from yosinski_tf.system import errors, versions
-from yosinski_tf.system.files import write_atomically
+from yosinski_tf.system.files import write_array, write_atomically
 
 _PACKAGES = (
     *("yosinski_tf", "pillow", "numpy", "array_record"),
@@ -150,19 +149,10 @@ def _write_part(
     joined = b"".join(digests)
     rows = np.frombuffer(joined, np.uint8).reshape(-1, 32)
     text = b"".join(os.fsencode(name) + b"\n" for name in names)
-    _write(folder / f"labels/{part}.npy", _npy(all_labels.astype(np.int32)))
-    _write(folder / f"digests/{part}.npy", _npy(rows))
-    _write(folder / f"file_names/{part}.txt", text)
+    for name in ("labels", "digests", "file_names"):
+        (folder / name).mkdir(exist_ok=True)
+    write_array(folder / f"labels/{part}.npy", all_labels.astype(np.int32))
+    write_array(folder / f"digests/{part}.npy", rows)
+    write_atomically(folder / f"file_names/{part}.txt", text)
     digest = hashlib.sha256(joined).hexdigest()
     return format.StoredPart(part, tuple(lengths), num_bytes, digest)
-
-
-def _npy(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _write(path: pathlib.Path, data: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, data)

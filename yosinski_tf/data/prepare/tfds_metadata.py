@@ -11,6 +11,13 @@ def write(store: Store) -> None:
     """Writes `dataset_info.json` and `features.json` beside the shards."""
     import tensorflow_datasets as tfds
 
+    shape = (store.image_size, store.image_size, 3)
+    if store.encoding == "jpeg":
+        image = tfds.features.Image(shape=shape, encoding_format="jpeg")
+    else:
+        image = tfds.features.Tensor(
+            shape=shape, dtype=np.uint8, encoding=tfds.features.Encoding.BYTES
+        )
     template = tfds.core.ShardedFileTemplate(
         data_dir=store.folder,
         dataset_name=DATASET_NAME,
@@ -18,7 +25,13 @@ def write(store: Store) -> None:
     )
     tfds.folder_dataset.write_metadata(
         data_dir=store.folder,
-        features=_features(store),
+        features=tfds.features.FeaturesDict(
+            {
+                IMAGE: image,
+                LABEL: tfds.features.ClassLabel(names=list(store.class_names)),
+                FILE_NAME: tfds.features.Text(),
+            }
+        ),
         split_infos=[
             tfds.core.SplitInfo(
                 name=part.name,
@@ -62,22 +75,3 @@ def problems(store: Store) -> list[str]:
     if first[IMAGE].shape != (store.image_size, store.image_size, 3):
         wrong.append(f"TensorFlow Datasets reads images of {first[IMAGE].shape}")
     return wrong
-
-
-def _features(store: Store):
-    import tensorflow_datasets as tfds
-
-    shape = (store.image_size, store.image_size, 3)
-    if store.encoding == "jpeg":
-        image = tfds.features.Image(shape=shape, encoding_format="jpeg")
-    else:
-        image = tfds.features.Tensor(
-            shape=shape, dtype=np.uint8, encoding=tfds.features.Encoding.BYTES
-        )
-    return tfds.features.FeaturesDict(
-        {
-            IMAGE: image,
-            LABEL: tfds.features.ClassLabel(names=list(store.class_names)),
-            FILE_NAME: tfds.features.Text(),
-        }
-    )

@@ -1,7 +1,8 @@
 """The folder beside a store in which it is made: `OUT.partial`.
 
-Its folder `store` has the finished files, its folder `work` has the notes that a
-stopped command needs to continue. One command at a time works in it.
+Its folder `store` has the finished files. Its folder `work` has the notes that a
+stopped command needs to continue: settings, manifests and lists. One command at a time
+works in it.
 """
 
 import contextlib
@@ -21,13 +22,9 @@ _LOCK, _SETTINGS = "lock", "settings.json"
 
 
 class WorkFolder:
-    """The folder `root` in which a store is made, from its folder `store`.
-
-    Its `notes` are settings, manifests and lists, needed to continue after a stop.
-    """
+    """Where the store `out` is made: the folders `store` and `notes` in `root`."""
 
     def __init__(self, out: pathlib.Path):
-        """Names the folders; `out` is the store."""
         self._out = out
         self.root = out.with_name(f"{out.name}.partial")
         self.store, self.notes = self.root / "store", self.root / "work"

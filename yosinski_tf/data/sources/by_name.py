@@ -18,6 +18,11 @@ from yosinski_tf.data.sources.source_spec import check_option, split_spec
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.system.errors import UserError
 
+KNOWN = (
+    "embedded or embedded:SEED (images the program draws), folder:DIR (a folder"
+    " per class), tfds:NAME (prepared by TensorFlow Datasets), or store:DIR"
+    " (prepared by yosinski-prepare)"
+)
 _EMBEDDED = re.compile(r"embedded(?::([0-9]{1,9}))?")
 
 
@@ -48,11 +53,7 @@ class _Embedded:
     def __init__(self, seed: int):
         self._seed = seed
         counts = embedded_images.TRAIN_PER_CLASS, embedded_images.VALIDATION_PER_CLASS
-        self._counts = counts
-
-    @property
-    def num_images(self) -> int:
-        return len(self.class_names) * sum(self._counts)
+        self._counts, self.num_images = counts, len(self.class_names) * sum(counts)
 
     @functools.cached_property
     def _drawn(self) -> embedded_images.EmbeddedImages:
@@ -67,15 +68,6 @@ class _Embedded:
             images = np.stack(list(warped))
         advance(len(images))
         return images, getattr(self._drawn, f"{part}_labels")
-
-
-def known_sources() -> str:
-    """The forms of a source, for error messages and help texts."""
-    return (
-        "embedded or embedded:SEED (images the program draws), folder:DIR (a folder"
-        " per class), tfds:NAME (prepared by TensorFlow Datasets), or store:DIR"
-        " (prepared by yosinski-prepare)"
-    )
 
 
 def open_stored(spec: str) -> Store | None:
@@ -122,7 +114,6 @@ def load(
     held_out: float | None = None,
     held_out_seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-    available_bytes: int | None = None,
 ) -> image_set.ImageSet:
     """Loads a data set into memory, every image warped to one size.
 
@@ -137,7 +128,6 @@ def load(
       held_out: Fraction of each class to hold out for validation; `folder` only.
       held_out_seed: Decides which images are held out.
       progress: Called with the number of images done and the total.
-      available_bytes: Free memory; None to ask the system.
 
     Raises:
       UserError: If the source is unknown, missing, incomplete, damaged, too large
@@ -150,7 +140,7 @@ def load(
         _check_size(store, image_size)
         return image_set.stored_image_set(store)
     source = _open(spec, data_dir, held_out, held_out_seed)
-    memory_check.check_memory(source.num_images, image_size, available_bytes)
+    memory_check.check_memory(source.num_images, image_size)
     advance = counting.counter(progress, source.num_images)
     names = source.class_names
     return image_set.make_image_set(
@@ -193,4 +183,4 @@ def _open(
         return folder.open_folder(rest, held_out, held_out_seed)
     if kind == "tfds" and rest:
         return tfds_folder.open_tfds(rest, data_dir)
-    raise UserError(f"unknown data {spec!r}: give one of {known_sources()}")
+    raise UserError(f"unknown data {spec!r}: give one of {KNOWN}")

@@ -111,18 +111,13 @@ def half_view(
       labels, renumbered 0..len(classes)-1 in the order of the class index.
     """
     ordered = np.unique(np.asarray(classes, np.int64))
-    size = 1 + max(labels.max(initial=-1), ordered.max(initial=-1))
-    renumbered = np.full(size, -1, np.int32)
-    renumbered[ordered] = np.arange(len(ordered))
-    new_labels = renumbered[labels]
-    indices = np.flatnonzero(new_labels >= 0).astype(np.int64)
+    indices = np.flatnonzero(np.isin(labels, ordered)).astype(np.int64)
     if examples_per_class is not None:
-        by_class = indices[np.argsort(new_labels[indices], kind="stable")]
-        ends = np.cumsum(np.bincount(new_labels[indices], minlength=len(ordered)))
-        starts = np.concatenate(([0], ends[:-1]))
-        place = np.arange(len(by_class)) - starts[new_labels[by_class]]
+        by_class = indices[np.argsort(labels[indices], kind="stable")]
+        ascending = labels[by_class]
+        place = np.arange(len(by_class)) - np.searchsorted(ascending, ascending)
         indices = np.sort(by_class[place < examples_per_class])
-    return indices, new_labels[indices]
+    return indices, np.searchsorted(ordered, labels[indices]).astype(np.int32)
 
 
 def check_labels(

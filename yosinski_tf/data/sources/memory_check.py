@@ -13,30 +13,23 @@ from yosinski_tf.system.errors import UserError
 SHARE = 0.6
 
 
-def check_memory(
-    num_images: int, image_size: int, available_bytes: int | None = None
-) -> None:
+def check_memory(num_images: int, image_size: int) -> None:
     """Refuses a data set that would leave no room for training.
 
     Raises:
-      UserError: If the images, at 3 bytes a pixel, need more than 60% of
-        `available_bytes`; None asks the system what is free.
+      UserError: If the images, at 3 bytes a pixel, need more than 60% of the free
+        memory.
     """
-    if available_bytes is None:
-        available_bytes = available_memory()
     _check(
         f"{num_images:,} images of {image_size} x {image_size} pixels need",
         num_images * image_size * image_size * 3,
-        available_bytes,
+        available_memory(),
         "choose a smaller image size, fewer images",
     )
 
 
 def check_halves(
-    images: ImageSet,
-    halves: Sequence[Sequence[int]],
-    processes: int,
-    available_bytes: int | None = None,
+    images: ImageSet, halves: Sequence[Sequence[int]], processes: int
 ) -> None:
     """Refuses more processes than there is memory for the images of their halves.
 
@@ -46,21 +39,16 @@ def check_halves(
       images: The data set.
       halves: Class indices of the half that each cohort is trained on.
       processes: Number of cohorts that are trained at a time.
-      available_bytes: Free memory; None to ask the system.
 
     Raises:
       UserError: If the largest halves need more than 60% of the free memory.
     """
     if isinstance(images.train_images, StoredImages):
         return  # Read from disk, batch by batch.
-    if available_bytes is None:
-        available_bytes = available_memory()
-        if available_bytes is not None and not isinstance(
-            images.train_images, np.memmap
-        ):
-            # They were just read; their memory is released before training.
-            available_bytes += images.train_images.nbytes
-            available_bytes += images.validation_images.nbytes
+    available = available_memory()
+    if available is not None and not isinstance(images.train_images, np.memmap):
+        # They were just read; their memory is released before training.
+        available += images.train_images.nbytes + images.validation_images.nbytes
     count = len(images.class_names)
     of_class = np.bincount(images.train_labels, minlength=count)
     of_class += np.bincount(images.validation_labels, minlength=count)
@@ -69,7 +57,7 @@ def check_halves(
     _check(
         f"{min(processes, len(sizes))} processes need, for the images of their halves,",
         sum(sizes[:processes]) * side * side * 3,
-        available_bytes,
+        available,
         "choose fewer --processes, a smaller image size",
     )
 

@@ -5,7 +5,6 @@ Images of a store are not copied: the study keeps the store's path and fingerpri
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import pathlib
@@ -16,14 +15,9 @@ import numpy as np
 from yosinski_tf.data.sources.image_set import ImageSet, stored_image_set
 from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import make_folder, write_atomically
+from yosinski_tf.system.files import make_folder, write_array, write_atomically
 
-_ARRAYS = (
-    "train_images",
-    "train_labels",
-    "validation_images",
-    "validation_labels",
-)
+_ARRAYS = [f"{part}_{what}" for part in format.PARTS for what in ("images", "labels")]
 _DESCRIPTION = "dataset.json"
 _STORE = "store"
 
@@ -35,9 +29,7 @@ def save(folder: pathlib.Path, images: ImageSet) -> None:
         write_atomically(folder / _DESCRIPTION, json.dumps(_pointer(images)).encode())
         return
     for name in _ARRAYS:
-        buffer = io.BytesIO()
-        np.save(buffer, getattr(images, name), allow_pickle=False)
-        write_atomically(folder / f"{name}.npy", buffer.getbuffer())
+        write_array(folder / f"{name}.npy", getattr(images, name))
     names = [f.name for f in dataclasses.fields(images) if f.name not in _ARRAYS]
     text = json.dumps({name: getattr(images, name) for name in names}, indent=1)
     write_atomically(folder / _DESCRIPTION, text.encode())
