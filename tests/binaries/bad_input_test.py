@@ -144,7 +144,9 @@ def test_bad_input_is_one_sentence_and_changes_nothing(table, place, commands):
     assert not wrong, "\n".join(f"{name}: {what}" for name, what in wrong.items())
 
 
-@pytest.mark.parametrize("name", ["whole number", "record is cut", "export of no run"])
+@pytest.mark.parametrize(
+    "name", ["study --steps=1.5", "record is cut", "export of no run"]
+)
 def test_the_installed_commands_say_the_same(table, place, name):
     bad = table[name]
     command = pathlib.Path(sys.executable).with_name(f"yosinski-{bad.binary}")
