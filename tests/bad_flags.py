@@ -71,7 +71,7 @@ study --seeds= | --seeds | whole numbers | found '' | such as 0,1,2
 study --seeds=one | --seeds | whole numbers | 'one' | such as
 study --seeds=-1 | --seeds | whole numbers | '-1' | such as 0,1
 study --seeds=4294967296 | --seeds | up to 4294967295 | '4294967296'
-study --seeds=0,0 | seed 0 | twice | name it once
+study --seeds=0,0 | seed 0 is named twice | name it once
 study --rate_drops=late | --rate_drops | 1200 | 60% | found 'late'
 study --rate_drops=9,5 | --rate_drops | rising steps | found (9, 5)
 study --rate_drops=nan% | --rate_drops | such as 60% | found 'nan%'
@@ -79,27 +79,28 @@ study --runs= | --runs needs a folder | found none
 study --stepz=5 | 'stepz' | mean: steps | --help
 study A3B | 'A3B' | start with -- | --help
 study --flagfile=nowhere.flags | nowhere.flags
-study --treatments=A3C | unknown treatment 'A3C' | give baseA | A3B
+study --treatments=A3C | unknown treatment 'A3C' | give baseA | A3B | 1 to 7
 study --treatments=a3b | unknown treatment 'a3b' | such as A3B
 study --treatments=R3B+ | 'R3B+' | R3B (or R3W) for random frozen
 study --treatments=A0B | 'A0B' copies 0 | give n from 1 to 7
 study --treatments=A8B | 'A8B' copies 8 | give n from 1 to 7
 study --treatments=A6B~2 | 'A6B~2' copies 8 | 7 together at most
-study --treatments=A3B~0 | 'A3B~0' preserves 0 | leave out ~0
+study --treatments=A3B~0 | 'A3B~0' preserves 0 layers: leave out ~0
 study --treatments=A3B,A3B | 'A3B' is named twice | name it once
 study --treatments= | --treatments needs at least one | A3B,A3B+
 study --split= | --split needs at least one | such as random:0
 study --split=halves | 'halves' | give random:SEED
-study --split=random:9999999999 | found 9999999999 | 4294967295
-study --split=random:0,random:0 | random-0 | twice | name it once
-study --split=first:0 | first:0 | at least 1
+study --split=random:4294967296 | from 0 to 4294967295, found 4294967296
+study --split=random:0,random:0 | split 'random-0' is named twice \
+    | name it once
+study --split=first:0 | at least 1 training image of each | found first:0
 study --split=natural_manmade | needs ILSVRC WordNet ids | found 'ant' | give file:PATH
-study --plan=paper | needs one of released | 'paper'
+study --plan=paper | --plan needs one of released | found 'paper'
 study --dataset=mnist | 'mnist' | give one of embedded
 study --dataset=tfds: | 'tfds:' | tfds:NAME
 """
 CONTRADICTIONS = """
-study --crop_size=17 | --crop_size needs from 8 to | 16 | found 17
+study --crop_size=17 | --crop_size needs from 8 to the image size, 16, found 17
 study --network=caffenet --widths=2,4,4,4,4,8,8 | at least 39 x 39 | found 16 x 16 \
     | raise --image_size
 study --network=caffenet --image_size=64 --widths=2,4,4,5,4,8,8 | needs even numbers \
@@ -113,7 +114,11 @@ study --dataset=embedded --held_out=0.2 | --held_out needs | found 'embedded' \
     | =0.2: leave it out
 study --dataset=embedded --data_dir=x | --data_dir needs | found 'embedded' \
     | =x: leave it out
-study {data}/train --held_out=1 | between 0 and 1 | found 1.0 | such as 0.2
+study {data} --data_dir=x | --data_dir needs | =x: leave it out
+study {data}/train --held_out=0 | between 0 and 1 | found 0.0: give | such as 0.2
+study {data}/train --held_out=1 | between 0 and 1 | found 1.0: give | such as 0.2
+study {data}/train --held_out=20 | between 0 and 1 | found 20.0: give | such as 0.2
+study {data}/train --held_out=nan | --held_out needs a finite number, found nan
 study {data}/train --held_out=0.5 | ant needs an image for | found one image \
     | add another
 study {data}/train | needs folders train and val | give a share
@@ -134,25 +139,36 @@ study {data} --export=../x --treatments=baseA | --export needs best | '../x' \
     | such as random-0_baseA_seed0
 export | --run names nothing to export | give the id of a run
 """
+BENCHMARKS = """
+benchmark | needs what to measure | first word, one of input, train, study, found ''
+benchmark output | one of input | found 'output' | see --help
+benchmark input --crop_size=300 | --crop_size needs at most the image size
+benchmark input --image_size=16 --crop_size=17 | at most the image size, 16 | found 17
+benchmark input --records=3 | --records needs | 500 | '3' | --help
+benchmark train --measure=speed | --measure needs some of step, growth, input
+benchmark train --measure= | some of step, growth, input, found ''
+benchmark train --rounds=0 | --rounds | a positive integer | '0'
+benchmark train --steps=1 | --steps | integer >= 2 | '1'
+benchmark train --photographs=x | Unknown command line flag 'photographs'
+benchmark study --precisions=float64 | --precisions needs float32 and then
+benchmark study --precisions=bfloat16 | found 'bfloat16': give such as
+benchmark study --precisions= | --precisions needs float32
+benchmark study --treatments=baseB,A3A | A3B,B3B+, found 'A3A'
+benchmark study --treatments=A3B | --treatments needs baseB
+benchmark study --cohort_size=0 | --cohort_size | a positive integer | '0'
+benchmark study --processes=none | --processes | a positive integer
+"""
 
 
-def _bad(rows: str, data: str = "") -> dict[str, Bad]:
-    """The commands of some rows, with the flag of a data set in them, by row."""
-    found = {}
-    for row in rows.strip().splitlines():
-        command, *words = (part.strip() for part in row.split(" | "))
-        binary, *arguments = command.replace("{data}", data).split()
-        found[command] = Bad(binary, tuple(arguments), tuple(words))
-    return found
-
-
-def single_flags() -> dict[str, Bad]:
-    """Types and ranges of single flags."""
+def flags(images: pathlib.Path) -> dict[str, Bad]:
+    """These commands by row, with a data set of good images in them."""
     digits = f"--seeds={'9' * 5000}"
     many = study(digits, words=("--seeds", "whole numbers", "give"))
-    return {**_bad(SINGLE_FLAGS), "seed of 5000 digits": many}
-
-
-def contradictions(images: pathlib.Path) -> dict[str, Bad]:
-    """Flags that contradict each other, or the data set, or the command."""
-    return _bad(CONTRADICTIONS, f"--dataset=folder:{images}")
+    found = {"seed of 5000 digits": many}
+    for row in (SINGLE_FLAGS + CONTRADICTIONS + BENCHMARKS).splitlines():
+        command, *words = (part.strip() for part in row.split(" | "))
+        if command:
+            filled = command.replace("{data}", f"--dataset=folder:{images}")
+            binary, *arguments = filled.split()
+            found[command] = Bad(binary, tuple(arguments), tuple(words))
+    return found
