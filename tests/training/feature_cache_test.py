@@ -46,10 +46,6 @@ def plain(tmp_path_factory, images, bases):
     return train(runs, images, COHORT, "off", bases=bases)
 
 
-def assert_same_run(one, other, name):
-    tiny.assert_same_runs(one, other, [name])
-
-
 def test_the_place_does_not_matter_in_the_batches_of_these_tests():
     for recipe in (IMAGE_MEAN, tiny.LONG_RECIPE):
         assert not place_matters(tiny.NETWORK, recipe, range(1, 7)), (
@@ -59,8 +55,8 @@ def test_the_place_does_not_matter_in_the_batches_of_these_tests():
 
 def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, capfd):
     runs = train(tmp_path / "runs", images, COHORT, "on", bases=bases)
+    tiny.assert_same_runs(runs, plain, COHORT)
     for name in COHORT:
-        assert_same_run(runs, plain, name)
         record = tiny.record_of(runs, name)
         assert record.cohort["kept_layers"] == {"A": ["conv2", "fc6"], "B": ["fc6"]}
         assert record.frozen_sha256_before == record.frozen_sha256_after
@@ -72,7 +68,7 @@ def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, cap
 
 def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, plain):
     runs = train(tmp_path / "runs", images, ["A7B"], "on", bases=bases)
-    assert_same_run(runs, plain, "A7B")
+    tiny.assert_same_runs(runs, plain, ["A7B"])
 
 
 @pytest.mark.parametrize("batch_size", [6, 8])
