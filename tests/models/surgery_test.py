@@ -120,23 +120,15 @@ def test_initial_weights_have_the_networks_shapes_spread_and_zero_biases():
     assert abs(weights["conv2/kernel"].mean()) < 0.001
 
 
-def test_initial_weights_repeat():
-    assert surgery.digest(
-        surgery.initial_weights(NETWORK, 32, 5, "run"), LAYERS
-    ) == surgery.digest(surgery.initial_weights(NETWORK, 32, 5, "run"), LAYERS)
-
-
-def test_initial_weights_differ_between_runs_in_every_layer():
-    one, other = (
-        surgery.initial_weights(NETWORK, 32, 5, name) for name in ("one", "other")
+def test_initial_weights_repeat_and_differ_between_runs_and_layers():
+    one, again, other = (
+        surgery.initial_weights(NETWORK, 32, 5, name) for name in ("a", "a", "b")
     )
+    assert surgery.digest(one, LAYERS) == surgery.digest(again, LAYERS)
     for layer in LAYERS:
         assert not np.any(one[f"{layer}/kernel"] == other[f"{layer}/kernel"])
-
-
-def test_initial_weights_differ_between_layers_of_one_shape():
-    weights = surgery.initial_weights(NETWORK, 32, 5, "run")
-    assert not np.any(weights["conv3/kernel"] == weights["conv4/kernel"])
+    # Both have the same shape.
+    assert not np.any(one["conv3/kernel"] == one["conv4/kernel"])
 
 
 def test_initial_weights_of_a_layer_do_not_depend_on_the_other_layers():
