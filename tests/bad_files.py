@@ -8,17 +8,7 @@ import shutil
 import fabricate
 import numpy as np
 from bad_flags import Bad, study
-from bad_world import (
-    CLASSES,
-    edited,
-    enormous,
-    finished_run,
-    images,
-    picture,
-    spoilt,
-    weights,
-    with_file,
-)
+from bad_world import CLASSES, edited, enormous, finished_run, images, picture, weights
 
 from yosinski_tf.experiment.networks import Conv
 from yosinski_tf.models import surgery
@@ -38,16 +28,24 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
             data, f"--split=file:{path}", words=(str(path), *words)
         )
 
-    halves("empty", b"", "no class in half A", "give a line [A]")
-    halves("no section", b"ant\nbee\n", "'ant' in line 1", "give a line [A]")
-    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", "'[C]' in line 4", "give")
-    halves("one half", b"[A]\nant\nbee\ncat\ndog", "no class in half B", "then [B]")
-    halves("not UTF-8", b"[A]\nb\xe4r\n", "not UTF-8 text", "give a line [A]")
-    halves("twice", b"[A]\nant\nant\n[B]\nbee", "'ant' twice", "once")
-    halves("both", b"[A]\nant\nbee\n[B]\nbee\ncat", "'bee' twice, in A and B", "once")
-    halves("unknown", b"[A]\nant\n../bee\n[B]\ncat", "'../bee'", "'ant', 'bee'")
-    halves("missing", b"[A]\nant\nbee\n[B]\ncat", "'dog'", "name every class once")
-    halves("small half", b"[A]\nant\n[B]\nbee\ncat\ndog", "1 of 4", "at least 2")
+    give = "give a line [A], its class names one per line, then [B]"
+    once = "name every class once"
+    halves("empty", b"", f"has no class in half A: {give}")
+    halves("no section", b"ant\nbee\n", f"'ant' in line 1 before any half: {give}")
+    halves("odd section", b"[A]\nant\nbee\n[C]\ncat", f"'[C]' in line 4: {give}")
+    halves("section twice", b"[A]\nant\n[A]\nbee\n", f"'[A]' in line 3: {give}")
+    halves("one half", b"[A]\nant\nbee\n", f"has no class in half B: {give}")
+    halves("empty half", b"[A]\n[B]\nant\nbee\n", f"has no class in half A: {give}")
+    halves("not UTF-8", b"[A]\nb\xe4r\n", f"is not UTF-8 text: {give}")
+    halves("twice", b"[A]\nant\nant\n[B]\nbee", f"'ant' twice, in half A: {once}")
+    halves("both", b"[A]\nant\nbee\n[B]\nbee", f"'bee' twice, in A and B: {once}")
+    names = "names 1 classes that the data set does not have, '../bee'"
+    three = "its classes are 'ant', 'bee', 'cat', ..."
+    halves("unknown", b"[A]\nant\n../bee\n[B]\ncat", names, three)
+    left = "puts 2 classes of the data set into neither half, 'cat', 'dog'"
+    halves("missing", b"[A]\nant\n[B]\nbee", f"{left}: {once}")
+    two = "needs at least 2 classes in each half, found 1 of 4 in half A: choose"
+    halves("small half", b"[A]\nant\n[B]\nbee\ncat\ndog", two)
     unread = "give file:PATH"
     broken = place / "bytes.flags"
     broken.write_bytes(b"\xff\xfe--steps=3\n")
@@ -57,7 +55,8 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     def flag(name: str, flag: str, *words: str) -> None:
         found[name] = study(data, flag, words=words)
 
-    flag("split file is a folder", f"--split=file:{place}", "Is a directory", unread)
+    folder = f"cannot read split file {place} (Is a directory): {unread}"
+    flag("split file is a folder", f"--split=file:{place}", folder)
     flag("no split file", f"--split=file:{place}/x", "No such file", unread)
     long = f"--split=file:{'x' * 300}"
     flag("split file of a long name", long, "File name too long", unread)
@@ -73,14 +72,17 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     found = {}
 
     def folder(name, spoil, *words: str, plain_user: bool = False) -> None:
-        path = spoilt(place / name.replace(" ", "_"), spoil)
+        path = images(place / name.replace(" ", "_"))
+        spoil(path)
         found[f"folder {name}"] = study(
             f"--dataset=folder:{path}", words=words, plain_user=plain_user
         )
 
     def file(name: str, content: bytes, *words: str) -> None:
         where = f"train/dog/{name}"
-        folder(f"with {name}", with_file(where, content), where, *words)
+        folder(
+            f"with {name}", lambda at: (at / where).write_bytes(content), where, *words
+        )
 
     replace = "replace it with an image such as JPEG or PNG, or remove it"
     move = "move or remove it"
@@ -90,83 +92,72 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     file("cut.png", picture(side=64)[:70], "truncated", replace)
     file("cut.jpg", picture(form="JPEG", side=64)[:300], "cannot read", replace)
     file("cut.gif", picture("P", "GIF", side=64)[:30], "cannot read image", replace)
+    file("cut.webp", picture(form="WEBP", side=64)[:30], "cannot read image", replace)
+    file("cut.tif", picture(form="TIFF", side=64)[:700], "cannot read image", replace)
     file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image", move)
     file("enormous.png", enormous(), "exceeds limit", replace)
     file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
     # All files but the last can be read.
     folder("of many kinds", _many_kinds, "train/dog/last.png", "it is not an image")
-    link = "a link to nothing"
-    folder("with a looping link", _loop("train/dog/1.png"), "dog/1.png", link, move)
-    folder(
-        "with a link to itself",
-        lambda path: (path / "train/dog/up").symlink_to(path),
-        "dog/up, which is a folder",
-        move,
-    )
+    link = f"dog/9.png, which is not a file, or a link to nothing: {move}"
+    nine = "train/dog/9.png"
+    folder("with a looping link", _loop(nine), link)
+    folder("with a broken link", lambda at: (at / nine).symlink_to("gone"), link)
+    folder("with a pipe", lambda at: os.mkfifo(at / nine), link)
+    inner = f"dog/9.png, which is a folder: {move}"
+    folder("with an inner folder", lambda at: (at / nine).mkdir(), inner)
+    up = f"dog/up, which is a folder: {move}"
+    folder("with a link up", lambda at: (at / "train/dog/up").symlink_to(at), up)
+    same, add = "need the same classes, found a folder", "add or remove its folder"
     folder(
         "whose class is a looping link",
-        lambda path: [
-            (path / "train/dog").rename(path / "old"),
-            _loop("train/dog")(path),
-        ],
-        "found a folder 'dog' in",
-        "but not in",
-        "add or remove its folder",
+        lambda at: [(at / "train/dog").rename(at / "old"), _loop("train/dog")(at)],
+        *(same, "'dog' in", "val but not in", add),
     )
-    folder(
-        "without a class in val",
-        lambda path: (path / "val/dog").rename(path / "val/cow"),
-        "found a folder 'dog' in",
-        "need the same classes",
-    )
-    folder(
-        "with two validations",
-        lambda path: (path / "validation").mkdir(),
-        "needs a folder val or validation",
-        "found both: keep one",
-    )
-    folder(
-        "with an empty class",
-        lambda path: (path / "train/dog/0.png").unlink(),
-        "train/dog needs at least one image",
-        "found none",
-    )
+    for part, other in (("train", "val"), ("val", "train")):
+        dog = f"{part}/dog"
+        folder(
+            f"with an empty class in {part}",
+            lambda at, dog=dog: (at / dog / "0.png").unlink(),
+            f"{dog} needs at least one image, found none",
+        )
+        folder(
+            f"without a class in {part}",
+            lambda at, dog=dog: (at / dog).rename(at / "dog"),
+            *(same, "'dog' in", f"{other} but not in", add),
+        )
+    two = "needs a folder val or validation beside its folder train, found both: keep"
+    folder("of two", lambda at: (at / "validation").mkdir(), two)
+    share = "--held_out=SHARE"
+    folder("of none", lambda at: (at / "val").rename(at / "x"), "found neither:", share)
     for name, odd, told in (
-        ("a line end", b"a\nb", "'a\\\\nb'"),
+        ("a line end", b"a\nb", "'a\\nb'"),
         ("a control character", b"a\x1b[2Jb", "\\x1b"),
         ("bytes that are no text", b"c\xe4t", "\\udce4"),
     ):
         folder(
             f"whose class has {name}",
-            lambda path, odd=odd: [
-                os.rename(path / part / "dog", os.fsencode(path / part) + b"/" + odd)
+            lambda at, odd=odd: [
+                os.rename(at / part / "dog", os.fsencode(at / part) + b"/" + odd)
                 for part in ("train", "val")
             ],
-            told.replace("\\\\", "\\"),
-            "need one line of UTF-8 text",
-            "rename it",
+            *(told, "need one line of UTF-8 text", "rename it"),
         )
-    closed = "Permission denied"
-    folder(
-        "that is closed",
-        lambda path: (path / "train/dog").chmod(0),
-        "train/dog",
-        closed,
-        "make it readable",
-        plain_user=True,
-    )
-    folder(
-        "with a closed image",
-        lambda path: (path / "train/dog/0.png").chmod(0),
-        "train/dog/0.png",
-        closed,
-        replace,
-        plain_user=True,
-    )
+    for name, what, remedy in (
+        ("that is closed", "train/dog", "make it readable"),
+        ("with a closed image", "train/dog/0.png", replace),
+    ):
+        folder(
+            name,
+            lambda at, what=what: (at / what).chmod(0),
+            *(what, "Permission denied", remedy),
+            plain_user=True,
+        )
     three = images(place / "three", CLASSES[:3])
     one = images(place / "one", CLASSES[:1])
     (place / "bare").mkdir()
     (place / "file").write_bytes(picture())
+    nowhere = f"{place}/nowhere"
     wanted = "give DIR with DIR/train/CLASS/*"
 
     def data(spec: str, *words: str) -> Bad:
@@ -174,12 +165,14 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
 
     return {
         **found,
-        "no such folder": data(f"{place}/nowhere", "nowhere", wanted),
+        "no such folder": data(nowhere, f"no folder '{nowhere}': {wanted}"),
         "folder of no name": data("", "no folder ''", wanted),
         "folder of a long name": data("x" * 300, "File name too long", "correct"),
         "file for a folder": data(f"{place}/file", "no folder", wanted),
         "bare folder": data(f"{place}/bare", "at least 2 class folders, found 0"),
-        "three classes": data(str(three), "found 3", "at least 4", "larger"),
+        "three classes": data(
+            str(three), "needs at least 4 classes, two", "found 3: choose a larger"
+        ),
         "one class": data(str(one), "at least 2 class folders, found 1"),
         "no such set": study(
             "--dataset=tfds:nowhere",
@@ -239,6 +232,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
     store("of a list", text("[]"), "cannot read", "store.json", again)
     store("deep", text("[" * 100_000), "cannot read", "RecursionError", again)
     store("of few fields", text('{"format_version": 1}'), "KeyError", again)
+    store("of odd fields", text('{"format_version": 1, "x": 2}'), "cannot read", again)
     store(
         "of another version",
         lambda path: path.write_text(
@@ -253,9 +247,9 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
         "lacks its file images-train",
         again,
     )
-    sizes = "found images of 16 x 16 pixels"
     size = "--image_size=32"
-    store("of a size", whole, f"{size} needs a store of that", sizes, flags=(size,))
+    needed = f"{size} needs a store of that size, found images of 16 x 16 pixels"
+    store("of a size", whole, needed, flags=(size,))
     store("under the crop", whole, "8 to", "16", "found 17", flags=("--crop_size=17",))
     share, folder = "--held_out=0.2", "--data_dir=x"
     store("with a share", whole, "--held_out needs a source", share, flags=(share,))
@@ -281,7 +275,7 @@ def stores(place: pathlib.Path) -> dict[str, Bad]:
 
 
 def preparations(place: pathlib.Path) -> dict[str, Bad]:
-    """Bad input to yosinski-prepare and yosinski-benchmark."""
+    """Bad input to yosinski-prepare."""
     place.mkdir()
     good = images(place / "good")
     folder, out = f"--source=folder:{good}", f"--out={place}/out"
@@ -293,6 +287,7 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     def lists(name: str, line: bytes, *words: str) -> None:
         root = images(place / f"list_of_{name.replace(' ', '_')}")
         (root / "link").symlink_to(good)
+        (root / "train/ant/link.png").symlink_to(good / "train/ant/0.png")
         every = [f"train/{c}/0.png {i}\n".encode() for i, c in enumerate(CLASSES)]
         (root / "val.txt").write_bytes(b"".join(every))
         (root / "train.txt").write_bytes(b"".join([*every, line, b"\n"]))
@@ -300,23 +295,28 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
         prepare(f"list of {name}", (f"--source=filelist:{root}", out), *words)
 
     form = "needs a path, a space and a class index"
-    below = "needs a file below"
-    lists("a way up", b"../good/train/ant/0.png 0", "leads out of the list", below)
-    lists("a hidden way up", b"train/../../good/x.png 0", "leads out of", below)
+    below, out_of = f"needs a file below {place}", "leads out of the list's folder"
+    link = f"{out_of} through a link"
+    lists("a way up", b"../good/train/ant/0.png 0", out_of, below)
+    lists("a hidden way up", b"train/../../good/x.png 0", out_of, below)
     lists("an absolute path", b"/etc/passwd 0", "is an absolute path", below)
-    lists("a link outside", b"link/train/ant/0.png 0", "through a link", below)
-    lists("no label", b"train/ant/1.png", "'train/ant/1.png'", form)
+    lists("a link outside", b"link/train/ant/0.png 0", link, below)
+    lists("a linked image", b"train/ant/link.png 0", link, below)
+    lists("no label", b"train/ant/1.png", "found 'train/ant/1.png'", form)
     lists("a name for a label", b"train/ant/1.png ant", "1.png ant'", form)
     lists("a label below 0", b"train/ant/1.png -1", "1.png -1'", form)
+    lists("a broken label", b"train/ant/1.png 1.5", "1.png 1.5'", form)
+    lists("a large label", b"train/ant/1.png 99999999", "1.png 99999999'", form)
+    lists("a raised label", "train/ant/1.png ²".encode(), "1.png ²'", form)
     lists("an image that is gone", b"train/ant/1.png 0", "does not exist", below)
-    lists("a folder", b"train/ant 0", "is not a file", below)
+    lists("a folder", b"train/ant 0", "found 'train/ant', which is not a file", below)
     twice = images(place / "twice")
-    (twice / "train.txt").write_text("train/ant/0.png 0\n" * 2)
+    (twice / "train.txt").write_text("train/ant/0.png 0\n./train/ant/0.png 0\n")
     (twice / "val.txt").write_text("val/ant/0.png 0\n")
     prepare(
         "list of one image twice",
         (f"--source=filelist:{twice}", out),
-        *("train.txt line 2", "like line 1", "remove one"),
+        *("train.txt line 2", "names 'train/ant/0.png' like line 1", "remove one"),
     )
     lone = f"--source=filelist:{twice}/train.txt"
     prepare(
@@ -326,7 +326,9 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     prepare("no out", (folder,), "--out is missing", "--out=STORE")
     prepare("no source", (out,), "--source is missing", "--source=folder:DIR")
     prepare(
-        "unknown source", ("--source=zip:x", out), "'zip:x'", "give one of tfds:image"
+        "unknown source",
+        ("--source=zip:x", out),
+        "unknown source 'zip:x': give one of tfds:image",
     )
     nowhere = f"--source=folder:{place}/nowhere"
     prepare("no folder", (nowhere, out), "nowhere", "give DIR with DIR/train/CLASS/*")
@@ -341,9 +343,14 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     many = (folder, out, "--processes=0")
     prepare("no process", many, "--processes needs", "positive integer", "'0'")
     tars = (folder, out, "--manual_dir=x")
-    prepare("tars", tars, "--manual_dir needs a source tfds:im", "=x: leave it out")
+    where = "--manual_dir needs a source tfds:imagenet2012"
+    prepare("tars", tars, where, "=x: leave it out")
+    held = ("--source=tfds:x", out, "--held_out=0.5")
+    prepare("held out", held, "--held_out needs a source folder:")
     data = (folder, out, "--data_dir=x")
-    prepare("data folder", data, "--data_dir needs a source tfds:", "=x: leave it out")
+    prepare(
+        "data folder", data, "--data_dir needs a source tfds:NAME", "=x: leave it out"
+    )
     beam = (folder, out, "--beam_options=a=b")
     prepare("beam options", beam, "needs --beam_runner", "give it too")
     kept = (folder, f"--out={good}")
@@ -355,25 +362,7 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     prepare("verify nothing", (f"--verify={place}/x",), "no store at", "store.json")
     prepare("verify images", (f"--verify={good}",), f"no store at {good}", "--out=DIR")
     prepare("stray argument", (folder, out, "x"), "'x'", "start with --", "--help")
-    return {
-        **found,
-        "benchmark nothing": Bad(
-            "benchmark", (), ("needs what to measure", "one of input", "found ''")
-        ),
-        "benchmark the unknown": Bad(
-            "benchmark", ("output",), ("one of input", "found 'output'", "see --help")
-        ),
-        "benchmark crop over image": Bad(
-            "benchmark",
-            ("input", "--image_size=16", "--crop_size=17", f"--work_dir={place}/work"),
-            ("--crop_size needs", "at most the image size, 16", "found 17"),
-        ),
-        "benchmark of few": Bad(
-            "benchmark",
-            ("input", "--records=10", f"--work_dir={place}/work"),
-            ("--records needs", "500", "'10'", "--help"),
-        ),
-    }
+    return found
 
 
 def records(place: pathlib.Path) -> dict[str, Bad]:
@@ -390,7 +379,9 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
         report(f"record {name}", runs, f"{RUN}/record.json", *words, again)
 
     field("without a field", ("missing fields ['top1']",), top1=...)
-    field("with an unknown field", ("unknown fields ['top9']",), top9=1)
+    field(
+        "with an unknown field", ("missing fields [], unknown fields ['top9']",), top9=1
+    )
     field("with a text for a number", ("top1 (needs float, found '0.5')",), top1="0.5")
     field("with no number", ("top1 (needs float, found nan)",), top1=float("nan"))
     field("with infinity", ("loss (needs float | None, found inf)",), loss=float("inf"))
@@ -413,8 +404,13 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
         report(f"record {name}", runs, f"{RUN}/record.json", *words, again)
 
     text("is cut", b'{"run_id": "x', "is not valid JSON")
+    text("is one sign", b"{", "is not valid JSON")
+    text("is a zero byte", b"\0", "is not valid JSON")
     text("is empty", b"", "is not valid JSON")
     text("is no object", b"[]", "holds no JSON object")
+    text("is null", b"null", "holds no JSON object")
+    text("is a number", b"3", "holds no JSON object")
+    text("has no field", b"{}", "missing fields ['backend', ")
     text("is not UTF-8", b'{"a": "\xff"}', "is not valid JSON")
     text("is deep", b"[" * 100_000, "is not valid JSON", "recursion")
     text("has 5000 digits", b'{"a": ' + b"9" * 5000 + b"}", "is not valid JSON")
@@ -459,11 +455,7 @@ def studies(place: pathlib.Path, data: str, good: pathlib.Path) -> dict[str, Bad
     def folder(name: str, *words: str, treatments: str = "A3B", **options: bool):
         runs = shutil.copytree(good, place / name.replace(" ", "_"))
         found[name] = study(
-            data,
-            f"--runs={runs}",
-            f"--treatments={treatments}",
-            words=words,
-            **options,
+            data, f"--runs={runs}", f"--treatments={treatments}", words=words, **options
         )
         return runs
 
@@ -477,7 +469,7 @@ def studies(place: pathlib.Path, data: str, good: pathlib.Path) -> dict[str, Bad
     settings = json.loads((runs / "study.json").read_text())
     settings["recipe"]["steps"] = 99
     (runs / "study.json").write_text(json.dumps(settings))
-    runs = folder("settings lost", "no study.json that says how", another)
+    runs = folder("settings lost", "holds runs but no study.json that says", another)
     finished_run(runs, "A3B")
     (runs / "study.json").unlink()
     runs = folder("other data", "data set", "has changed", "needs fingerprint bbbb")
@@ -511,10 +503,12 @@ def studies(place: pathlib.Path, data: str, good: pathlib.Path) -> dict[str, Bad
         return study(data, f"--runs={runs}", words=words, **options)
 
     denied = ("Permission denied", "name a")
+    below = f"cannot write to the study folder {place}/file/x (Not a directory)"
+    file = f"--runs needs a folder, found the file {place}/file"
     return {
         **found,
-        "runs is a file": where(f"{place}/file", "needs a folder", "name another"),
-        "runs below a file": where(f"{place}/file/x", "Not a directory", "name a"),
+        "runs is a file": where(f"{place}/file", file, "name another"),
+        "runs below a file": where(f"{place}/file/x", below, "name a"),
         "runs of a long name": where("x" * 300, "File name too long", "name another"),
         "runs read-only": where(f"{closed}/x", *denied, plain_user=True),
         "runs closed": where(f"{locked}/x", *denied, plain_user=True),
@@ -531,6 +525,9 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
         return Bad("export", (f"--runs={runs}", f"--run={run}"), words)
 
     mean = {"image_size": 16, "crop_size": 16, "mean": "image"}
+    none = ("no finished run 'x'", "none yet")
+    gone = export("gone", "has a record but no weights.npz", "delete")
+    (place / "gone" / RUN / "weights.npz").unlink()
     return {
         "export of no run": export("no", "'A3A'", "did you mean", RUN, run="A3A"),
         "export of a path": export(
@@ -542,8 +539,10 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             ("no study folder", "give --runs=DIR"),
         ),
         "export of what diverged": export(
-            "diverged", "'diverged'", "export a run that finished", status="diverged"
+            "diverged", "status 'diverged'", "export a run that", status="diverged"
         ),
+        "export of none": Bad("export", (f"--runs={place}", "--run=x"), none),
+        "export without weights": gone,
         "export of no size": export(
             "size", "needs an image size", "found None", "delete", recipe={}
         ),
@@ -556,10 +555,7 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
         "export of an odd network": export(
             "odd",
             "filters (needs int, found '4')",
-            network_settings={
-                "name": "mini",
-                "layers": [vars(Conv("conv1", "4", 3))],
-            },
+            network_settings={"name": "mini", "layers": [vars(Conv("conv1", "4", 3))]},
         ),
         "export of other weights": export(
             "weights", "not of one training", "delete", weights_sha256="0" * 64

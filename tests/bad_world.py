@@ -6,7 +6,6 @@ import json
 import pathlib
 import struct
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 from fabricate import record
@@ -53,19 +52,6 @@ def images(folder: pathlib.Path, classes: tuple[str, ...] = CLASSES) -> pathlib.
             home.mkdir(parents=True)
             (home / "0.png").write_bytes(picture())
     return folder
-
-
-def spoilt(
-    folder: pathlib.Path, spoil: Callable[[pathlib.Path], object]
-) -> pathlib.Path:
-    """Makes a good folder of images and spoils it."""
-    spoil(images(folder))
-    return folder
-
-
-def with_file(name: str, content: bytes) -> Callable[[pathlib.Path], object]:
-    """A function that puts a file into a folder."""
-    return lambda folder: (folder / name).write_bytes(content)
 
 
 def weights(outputs: int = OUTPUTS) -> surgery.Weights:

@@ -86,6 +86,12 @@ def refuse(binary: str, *arguments: str, **options: Any) -> str:
     return done.stderr
 
 
+def python(code: str, *arguments: Any, **options: Any) -> Completed:
+    """Runs some code in a new process, see `subprocess.run`."""
+    options = {"env": ENVIRONMENT, "capture_output": True, "text": True, **options}
+    return subprocess.run([sys.executable, "-c", code, *arguments], **options)
+
+
 def last_step(runs: pathlib.Path, cohorts: str = "*") -> int:
     """The step of the newest checkpoint of some cohorts; 0 without one."""
     found = runs.glob(f"cohorts/{cohorts}.*.checkpoint")

@@ -73,10 +73,20 @@ def path(tmp_path) -> pathlib.Path:
     return folder / "record.json"
 
 
-@given(st.text() | st.text("ABRWbase0123456789+~", max_size=7))
+@given(
+    st.text()
+    | st.text("ABRWbase0123456789+~ \n³", max_size=7)
+    | st.from_regex(r"([ABRW]|base)[0-9]?[ABW]?\+?", fullmatch=True)
+)
+@settings(max_examples=200)
+@example("A3B+")
+@example("R7W")
+@example("baseA")
 def test_treatments(text):
     with refused():
-        assert str(parse_treatment(text)) == text
+        treatment = parse_treatment(text)
+        assert str(treatment) == text
+        assert treatment.target in "ABW" and treatment.n in range(8)
 
 
 @given(

@@ -2,10 +2,9 @@
 
 import ast
 import pathlib
-import subprocess
-import sys
 
 import pytest
+from commands import python
 
 import yosinski_tf
 
@@ -177,9 +176,7 @@ def test_the_process_that_plans_never_imports_a_tensor_library():
         "import yosinski_tf.binaries.prepare, yosinski_tf.data.prepare.make_store\n"
         f"print(sorted(set(sys.modules) & {HEAVY!r}))\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    ended = python(code)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.strip() == "[]"
 

@@ -1,61 +1,24 @@
-"""The command yosinski-benchmark: bad input, help, and every number at tiny sizes."""
+"""The command yosinski-benchmark: help, and every number at tiny sizes."""
 
 import json
 
 import pytest
-from commands import run
+from commands import succeed
 
 OPTIONS = ["--records=500", "--rounds=1", "--steps=2", "--batch_size=8"]
 OPTIONS += ["--image_size=32", "--crop_size=27"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], ["as the first word, one of input, train, study, found ''"]),
-        (["output"], ["found 'output'"]),
-        (["input", "--crop_size=300"], ["--crop_size needs at most the image size"]),
-        (["input", "--records=3"], ["--records", "500", "'3'"]),
-        (["train", "--measure=speed"], ["--measure needs some of step, growth, input"]),
-        (["train", "--measure="], ["some of step, growth, input, found ''"]),
-        (["train", "--rounds=0"], ["--rounds", "a positive integer", "'0'"]),
-        (["train", "--steps=1"], ["--steps", "integer >= 2", "'1'"]),
-        (["train", "--photographs=x"], ["Unknown command line flag 'photographs'"]),
-        (["study", "--precisions=float64"], ["--precisions needs float32 and then"]),
-        (
-            ["study", "--precisions=bfloat16"],
-            ["found 'bfloat16': give such as"],
-        ),
-        (["study", "--precisions="], ["--precisions needs float32"]),
-        (["study", "--treatments=baseB,A3A"], ["A3B,B3B+, found 'A3A'"]),
-        (["study", "--treatments=A3B"], ["--treatments needs baseB"]),
-        (["study", "--cohort_size=0"], ["--cohort_size", "a positive integer", "'0'"]),
-        (["study", "--processes=none"], ["--processes", "a positive integer"]),
-    ],
-)
-def test_what_is_wrong_is_one_sentence(arguments, words):
-    done = run("benchmark", *arguments)
-    assert done.returncode == 2
-    assert all(word in done.stderr for word in words), done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--help"], ["yosinski-benchmark train: training steps of one network"]),
-        (["input", "--help"], ["--photographs ", "--rounds  ", "[20000]"]),
-    ],
-)
-def test_help(arguments, words):
-    done = run("benchmark", *arguments)
-    assert done.returncode == 0 and all(word in done.stdout for word in words)
+def test_help():
+    told = succeed("benchmark", "--help").stdout
+    assert "yosinski-benchmark train: training steps of one network" in told
+    told = succeed("benchmark", "input", "--help").stdout
+    assert all(word in told for word in ("--photographs ", "--rounds  ", "[20000]"))
 
 
 def measure(word, folder, *arguments):
     """What a command printed, and its JSON."""
-    done = run("benchmark", word, f"--work_dir={folder}", *arguments)
-    assert done.returncode == 0, done.stderr
+    done = succeed("benchmark", word, f"--work_dir={folder}", *arguments)
     found = json.loads((folder / f"{word}.json").read_text())
     assert found["command"].startswith(f"yosinski-benchmark {word} --work_dir=")
     assert {"date", "device", "versions", "settings"} < found.keys()

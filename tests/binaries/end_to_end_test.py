@@ -10,11 +10,6 @@ from PIL import Image
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory) -> pathlib.Path:
-    return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
-
-
-@pytest.fixture(scope="module")
 def study(tmp_path_factory, images):
     """A finished study of four kinds of treatment, and what it printed."""
     runs = tmp_path_factory.mktemp("study") / "runs"

@@ -2,19 +2,14 @@
 
 import configparser
 import signal
-import subprocess
-import sys
 
 import pytest
-from commands import ENVIRONMENT
+from commands import python
+from many_commands import NAMES
 from places import ROOT
 
 from yosinski_tf.binaries import entry
 
-NAMES = (
-    *("base", "transfer", "random", "study"),
-    *("report", "export", "prepare", "benchmark"),
-)
 # Ctrl-C at the moment when the command's own module is loaded.
 INTERRUPTED = """
 import os, signal, sys
@@ -30,16 +25,6 @@ getattr(entry, sys.argv[1])()
 """
 
 
-def python(code, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
 def test_every_command_begins_there():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
@@ -52,7 +37,12 @@ def test_every_command_begins_there():
 
 @pytest.mark.parametrize("name", ["base", "study", "benchmark"])
 def test_ctrl_c_while_a_command_loads_prints_one_line(name):
-    ended = python(INTERRUPTED, name)
+    # A shell may have started the tests so that they ignore Ctrl-C.
+    ended = python(
+        INTERRUPTED,
+        name,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert (ended.returncode, ended.stderr) == (130, "stopped while starting\n")
 
 

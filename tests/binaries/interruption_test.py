@@ -8,14 +8,9 @@ import subprocess
 import time
 
 import pytest
-from commands import TINY, draw_folder, last_step, start, succeed
+from commands import TINY, last_step, start, succeed
 
 RUN = "random-0_baseB_seed0"
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory) -> pathlib.Path:
-    return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
 
 
 def arguments(images: pathlib.Path, runs: pathlib.Path) -> list[str]:

@@ -15,7 +15,7 @@ import signal
 import time
 
 import pytest
-from commands import TINY, draw_folder, start
+from commands import TINY, start
 
 pytestmark = pytest.mark.slow
 
@@ -190,11 +190,6 @@ def outcome(runs: pathlib.Path) -> dict[str, object]:
     for path in sorted(runs.glob("report/*.csv")):
         found[path.name] = path.read_bytes()
     return found
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory) -> pathlib.Path:
-    return draw_folder(tmp_path_factory.mktemp("images") / "data", 6)
 
 
 def run_to_the_end(runs, images, processes, every="50steps") -> None:

@@ -7,14 +7,13 @@ data protocol, and that its layers transfer.
 
 import json
 import pathlib
-import re
-import tarfile
 import time
 
 import numpy as np
 import pytest
 from commands import succeed
 from places import PHOTOGRAPHS, ROOT
+from stores import photographs
 
 pytestmark = pytest.mark.slow
 
@@ -23,15 +22,11 @@ TREATMENTS = ("baseA", "A3B", "A3B+")
 
 def _unpack(folder: pathlib.Path, every: int) -> pathlib.Path:
     """One class per photograph, named by its WordNet id; val is train again."""
-    with tarfile.open(PHOTOGRAPHS) as tar:
-        members = sorted((m for m in tar if m.isfile()), key=lambda m: m.name)
-        for member in members[::every]:
-            data = tar.extractfile(member).read()
-            wordnet_id = re.match(r"n\d{8}", pathlib.Path(member.name).name)[0]
-            for part in ("train", "val"):
-                home = folder / part / wordnet_id
-                home.mkdir(parents=True)
-                (home / "photograph.jpg").write_bytes(data)
+    for wordnet_id, data in list(photographs().items())[::every]:
+        for part in ("train", "val"):
+            home = folder / part / wordnet_id
+            home.mkdir(parents=True)
+            (home / "photograph.jpg").write_bytes(data)
     return folder
 
 

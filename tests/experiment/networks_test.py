@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from refusals import assert_refused
 
 from yosinski_tf.experiment.architectures import (
     NETWORKS,
@@ -11,13 +12,8 @@ from yosinski_tf.experiment.architectures import (
     get_network,
     usual_images,
 )
-from yosinski_tf.experiment.networks import (
-    CaffeConv,
-    CaffeDense,
-    Conv,
-    Dense,
-    Network,
-)
+from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Conv, Dense, Network
+from yosinski_tf.models import cohort, surgery
 from yosinski_tf.system.errors import UserError
 
 WIDTHS = (4, 6, 8, 10, 12, 14, 16)
@@ -190,8 +186,7 @@ def test_a_layer_is_known_by_exactly_its_fields(layer, form):
 )
 def test_what_describes_no_network_is_refused(settings):
     message = "network_settings needs the description of a network, found .*: take it"
-    with pytest.raises(UserError, match=message):
-        Network.from_settings(settings)
+    assert_refused(message, Network.from_settings, settings)
 
 
 NAN = float("nan")
@@ -210,8 +205,9 @@ WRONG_WIDTHS = ((), (8,) * 6, (8,) * 8, (8, 8, 8, 0, 8, 8, 8), (8,) * 6 + (-1,))
     ],
 )
 def test_wrong_settings_are_refused(changes, message):
-    with pytest.raises(UserError, match=message):
-        get_network(**{"name": "mini", **changes})
+    assert_refused(message, get_network, **{"name": "mini", **changes})
+    # Those of fully connected layers may be odd.
+    get_network("caffenet", widths=(4, 6, 8, 10, 12, 13, 15))
 
 
 def test_a_description_cannot_be_changed():
@@ -228,13 +224,10 @@ def test_a_description_cannot_be_changed():
     ],
 )
 def test_counts_agree_with_keras(name, size, lrn):
-    models = pytest.importorskip("yosinski_tf.models.cohort")
-    surgery = pytest.importorskip("yosinski_tf.models.surgery")
     network = get_network(name, widths=WIDTHS, lrn=lrn)
     weights = surgery.initial_weights(network, size, 5, "any")
-    model = models.build_network(
-        network, weights, input_size=size, mean=(0.0, 0.0, 0.0)
-    )
+    mean = (0.0, 0.0, 0.0)
+    model = cohort.build_network(network, weights, input_size=size, mean=mean)
     counts = network.count(size, num_classes=5)
     assert model.count_params() == sum(layer.parameters for layer in counts)
     shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
@@ -276,12 +269,7 @@ def test_more_outputs_than_classes_but_never_fewer(name):
     assert get_network(name).outputs(8) == 8
 
 
-def test_caffenet_takes_odd_widths_of_fully_connected_layers():
-    get_network("caffenet", widths=(4, 6, 8, 10, 12, 13, 15))
-
-
 def test_the_images_a_network_is_made_for():
     assert usual_images("caffenet") == UsualImages(256, 227, "image")
     assert usual_images("mini") == UsualImages(32, 32, "pixel")
-    with pytest.raises(UserError, match="needs one of caffenet, mini, found 'vgg'"):
-        usual_images("vgg")
+    assert_refused("needs one of caffenet, mini, found 'vgg'", usual_images, "vgg")

@@ -9,7 +9,6 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import Treatment, parse_treatment
 from yosinski_tf.results import published
-from yosinski_tf.system.errors import UserError
 
 # Named by the authors' notebook, without a log among the released files.
 WITHOUT_A_LOG = {
@@ -102,13 +101,6 @@ def test_plans_need_no_network_that_they_lack(name):
     alone = make_runs(parts, whole, [0], with_bases=False)
     assert set(make_runs(parts, whole, [0], with_bases=True)) == set(alone)
     assert len({run.run_id for run in alone}) == len(networks(name))
-
-
-def test_an_unknown_plan():
-    with pytest.raises(
-        UserError, match="--plan needs one of released, .*, found 'all'"
-    ):
-        paper_plans.named_plan("all")
 
 
 def test_the_same_treatments_on_every_split():

@@ -12,10 +12,7 @@ from yosinski_tf.experiment.cohorts import (
 )
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.experiment.treatments import (
-    all_treatments,
-    parse_treatments,
-)
+from yosinski_tf.experiment.treatments import all_treatments, parse_treatments
 from yosinski_tf.system.errors import UserError
 
 NAMES = [f"class{index}" for index in range(8)]
@@ -135,13 +132,6 @@ def test_preserving_runs_need_the_same_base_and_share_its_cohort():
     assert ids(cohorts[-1].bases) == "baseA baseB"
 
 
-def test_seeds_and_splits_named_twice_are_refused():
-    with pytest.raises(UserError, match="seed 3 is named twice"):
-        runs_of("baseB", seeds=[3, 4, 3])
-    with pytest.raises(UserError, match="split 'random-0' is named twice"):
-        runs_of("baseB", splits=[FIRST, SECOND, FIRST])
-
-
 def test_cohorts_share_split_half_seed_and_stage():
     cohorts = make_cohorts(runs_of("A3B B3B+ R1B B3A baseW", splits=[FIRST, SECOND]))
     assert packed(cohorts) == {
@@ -186,9 +176,6 @@ def test_cohort_size_cuts_a_cohort_into_parts():
         "B_first_1": "R3B R4B",
         "B_first_2": "R5B",
     }
-
-
-def test_a_cohort_size_that_is_not_reached_changes_nothing():
     runs = runs_of("R1B R2B")
     assert make_cohorts(runs, cohort_size=2) == make_cohorts(runs)
 

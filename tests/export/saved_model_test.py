@@ -2,15 +2,13 @@
 
 import io
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import tarfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import python
 from fabricate import record
 from PIL import Image
 from places import PHOTOGRAPHS
@@ -194,13 +192,7 @@ print(json.dumps({
 def test_it_needs_neither_keras_nor_this_package(folder, tmp_path):
     pixels = _photograph(36, 36)
     (tmp_path / "image.png").write_bytes(_file(pixels, "PNG"))
-    done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_KERAS, folder, tmp_path / "image.png"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    done = python(_WITHOUT_KERAS, folder, tmp_path / "image.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["modules"] == []
@@ -318,33 +310,3 @@ def test_an_export_of_other_weights_is_not_replaced(folder, tmp_path):
     _finished_run(tmp_path, names=["a", "b"])
     with pytest.raises(UserError, match="holds something else"):
         saved_model.export(tmp_path, RUN, folder)
-
-
-def test_an_unknown_run_names_near_ones(runs, tmp_path):
-    with pytest.raises(UserError, match=f"'random-0-A3C-s0'.*mean {RUN}"):
-        saved_model.export(runs, "random-0-A3C-s0", tmp_path / "out")
-    with pytest.raises(UserError, match="none yet"):
-        saved_model.export(tmp_path, RUN, tmp_path / "out")
-    with pytest.raises(UserError, match="no study folder at .*nowhere"):
-        saved_model.export(tmp_path / "nowhere", RUN, tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_diverged_run_is_refused(tmp_path):
-    _finished_run(tmp_path, status="diverged", loss=None)
-    with pytest.raises(UserError, match="status 'diverged'"):
-        saved_model.export(tmp_path, RUN, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_weights_that_are_missing_or_of_another_training(tmp_path):
-    _finished_run(tmp_path)
-    path = tmp_path / RUN / "weights.npz"
-    weights = _weights(5)
-    weights["conv1/bias"][0] += 1
-    np.savez(path, **weights)
-    with pytest.raises(UserError, match="not of one training"):
-        saved_model.export(tmp_path, RUN, tmp_path / "out")
-    path.unlink()
-    with pytest.raises(UserError, match="record but no weights.npz"):
-        saved_model.export(tmp_path, RUN, tmp_path / "out")

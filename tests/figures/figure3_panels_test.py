@@ -28,10 +28,6 @@ def _marked(axes):
     ]
 
 
-def _names(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
-
-
 def _all(family, base, step, split, target="B"):
     source = "R" if family == "RnB" else {"A": "B", "B": "A"}[target]
     copies = curve(f"{source}{{}}{target}", base, step, split)
@@ -135,4 +131,5 @@ def test_legends_hide_no_network_and_have_a_frame(draw, made):
 def test_the_papers_networks_are_one_dashed_line_each():
     axes = _axes(figure3_panels.relative, [], published.networks())
     assert [line.get_linestyle() for line in axes.get_lines()].count("--") == 3 + 1
-    assert _names(axes)[0] == "the paper's networks (means)"
+    first, *_ = axes.get_legend().get_texts()
+    assert first.get_text() == "the paper's networks (means)"

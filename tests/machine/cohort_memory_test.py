@@ -13,7 +13,7 @@ from yosinski_tf.machine.cohort_memory import pack, process_bytes
 
 SPLIT = make_split("random:0", [str(number) for number in range(40)])
 WHOLE = make_split("whole", [str(number) for number in range(40)])
-MINI, CAFFENET = get_network("mini"), get_network("caffenet")
+CAFFENET = get_network("caffenet")
 SMALL = Recipe()
 LARGE = Recipe(image_size=256, crop_size=227, batch_size=32)
 MIB = 1 << 20

@@ -34,13 +34,9 @@ def test_a_trunk_of_mini():
     assert trunk.sizes == (4096, 3072, 4096, 4096, 1024, 1536, 768)
     # fc6 up to its dropout, whose mask changes in every step.
     assert trunk.constant == 6
+    assert make_trunk(get_network("mini", dropout=0.0), 32, [7], 4).constant == 7
     assert make_trunk(MINI, 32, [3], 4).constant == 3
     assert make_trunk(MINI, 32, [3], 2).sizes == (2048, 1536, 2048)
-
-
-def test_without_dropout_fc7_is_as_constant_as_the_others():
-    network = get_network("mini", dropout=0.0)
-    assert make_trunk(network, 32, [7], 4).constant == 7
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,9 @@ import time
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from yosinski_tf.models.layers import (
-    CaffeMaxPooling2D,
-    CropScaling,
-    GroupedConv2D,
-    IndexedDropout,
-    LocalResponseNormalization,
-    PixelScaling,
-)
+from yosinski_tf.models import layers
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,7 +52,7 @@ def caffe_lrn_gradient(x, upstream, size, alpha, k):
 )
 def test_lrn_is_that_of_caffe(channels, settings):
     x = RANDOM.normal(0, 20, (2, 3, 4, channels)).astype(np.float32)
-    y = keras.ops.convert_to_numpy(LocalResponseNormalization(**settings)(x))
+    y = keras.ops.convert_to_numpy(layers.LocalResponseNormalization(**settings)(x))
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, caffe_lrn(x, **settings), rtol=2e-6)
 
@@ -66,7 +60,7 @@ def test_lrn_is_that_of_caffe(channels, settings):
 def test_lrn_of_one_number_by_hand():
     # (1 + 1/5 * 75)^0.75 = 16^0.75 = 8.
     x = np.full((1, 1, 1, 1), np.sqrt(75), np.float32)
-    y = LocalResponseNormalization(size=5, alpha=1.0, k=1.0)(x)
+    y = layers.LocalResponseNormalization(size=5, alpha=1.0, k=1.0)(x)
     assert float(y[0, 0, 0, 0]) == pytest.approx(np.sqrt(75) / 8)
 
 
@@ -74,13 +68,12 @@ def test_lrn_of_one_number_by_hand():
     ("channels", "spread", "alpha"), [(7, 2, 0.5), (96, 200, 1e-4), (256, 200, 1e-4)]
 )
 def test_lrn_gradient_is_that_of_the_formula(channels, spread, alpha):
-    tf = pytest.importorskip("tensorflow")
     x = RANDOM.normal(0, spread, (2, 2, 2, channels)).astype(np.float32)
     upstream = RANDOM.normal(size=x.shape).astype(np.float32)
     settings = {"size": 5, "alpha": alpha, "k": 1.0}
     variable = tf.Variable(x)
     with tf.GradientTape() as tape:
-        y = LocalResponseNormalization(**settings)(variable)
+        y = layers.LocalResponseNormalization(**settings)(variable)
         total = tf.reduce_sum(y * upstream)
     gradient = tape.gradient(total, variable).numpy()
     expected = caffe_lrn_gradient(x, upstream, **settings)
@@ -99,19 +92,10 @@ def test_the_gradient_formula_against_differences():
         assert slope == pytest.approx(expected[c], rel=1e-6)
 
 
-def test_lrn_computes_in_float32_and_returns_the_dtype_of_its_input():
-    x = np.full((1, 1, 1, 8), 3.0, np.float32)
-    layer = LocalResponseNormalization(alpha=1.0, dtype="mixed_bfloat16")
-    y = layer(keras.ops.cast(x, "bfloat16"))
-    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
-    expected = keras.ops.cast(caffe_lrn(x, alpha=1.0).astype(np.float32), "bfloat16")
-    assert keras.ops.convert_to_numpy(y == expected).all()
-
-
 def test_the_mean_is_subtracted_from_pixels_which_are_scaled():
     x = np.zeros((2, 4, 4, 3), np.uint8)
     x[0, 1, 2], x[1, 3, 3] = (255, 10, 0), (0, 128, 255)
-    y = PixelScaling((100.5, 20.0, 64.0), 1 / 64)(x)
+    y = layers.PixelScaling((100.5, 20.0, 64.0), 1 / 64)(x)
     assert keras.backend.standardize_dtype(y.dtype) == "float32"
     y = keras.ops.convert_to_numpy(y)
     assert y.shape == x.shape
@@ -122,22 +106,22 @@ def test_the_mean_is_subtracted_from_pixels_which_are_scaled():
 
 def test_pixels_stay_float32_under_mixed_precision():
     inputs = keras.Input((4, 4, 3), dtype="uint8")
-    assert PixelScaling((0, 0, 0), 1.0)(inputs).dtype == "float32"
-    assert PixelScaling((0, 0, 0), 1.0)(inputs).shape == (None, 4, 4, 3)
+    assert layers.PixelScaling((0, 0, 0), 1.0)(inputs).dtype == "float32"
+    assert layers.PixelScaling((0, 0, 0), 1.0)(inputs).shape == (None, 4, 4, 3)
 
 
 @pytest.mark.parametrize(
     ("layer", "more"),
     [
-        (PixelScaling((1.0, 2.0, 3.0), 0.5, name="pixels"), ()),
-        (PixelScaling(RANDOM.random((4, 4, 3)), 0.5, name="image"), ()),
+        (layers.PixelScaling((1.0, 2.0, 3.0), 0.5, name="pixels"), ()),
+        (layers.PixelScaling(RANDOM.random((4, 4, 3)), 0.5, name="image"), ()),
         (
-            CropScaling(RANDOM.random((7, 9, 3)), 2.0, name="crops"),
+            layers.CropScaling(RANDOM.random((7, 9, 3)), 2.0, name="crops"),
             (np.array([[1, 2, 1]], np.int32),),
         ),
-        (LocalResponseNormalization(3, 0.25, 2.0, name="norm"), ()),
-        (CaffeMaxPooling2D(3, 2, name="pool"), ()),
-        (IndexedDropout(0.5, 3, name="dropout"), ()),
+        (layers.LocalResponseNormalization(3, 0.25, 2.0, name="norm"), ()),
+        (layers.CaffeMaxPooling2D(3, 2, name="pool"), ()),
+        (layers.IndexedDropout(0.5, 3, name="dropout"), ()),
     ],
     ids=["pixels", "image", "crops", "norm", "pool", "dropout"],
 )
@@ -153,7 +137,7 @@ def test_a_layer_survives_its_config_and_has_no_weights(layer, more):
 def test_a_mean_image_is_subtracted_pixel_by_pixel():
     mean = RANDOM.uniform(0, 255, (4, 5, 3)).astype(np.float32)
     x = RANDOM.integers(0, 256, (2, 4, 5, 3), np.uint8)
-    y = keras.ops.convert_to_numpy(PixelScaling(mean, 0.5)(x))
+    y = keras.ops.convert_to_numpy(layers.PixelScaling(mean, 0.5)(x))
     np.testing.assert_allclose(y, (x - mean) / 2, atol=1e-4)
 
 
@@ -161,7 +145,7 @@ def test_the_mean_image_is_subtracted_at_the_place_of_each_crop():
     mean = RANDOM.integers(0, 256, (7, 9, 3)).astype(np.float32)
     x = RANDOM.integers(0, 256, (4, 4, 4, 3), np.uint8)
     places = np.array([[0, 0, 0], [3, 5, 0], [2, 1, 1], [3, 5, 1]], np.int32)
-    y = CropScaling(mean, 2.0)(x, places)
+    y = layers.CropScaling(mean, 2.0)(x, places)
     assert keras.backend.standardize_dtype(y.dtype) == "float32"
     y = keras.ops.convert_to_numpy(y)
     parts = [mean[:4, :4], mean[3:, 5:], mean[2:6, 1:5][:, ::-1], mean[3:, 5:][:, ::-1]]
@@ -186,7 +170,7 @@ def caffe_max_pool(x, window, step):
 def test_pooling_rounds_up_as_in_caffe(shape, window, step):
     # All numbers are below zero, so that a border of zeros would show.
     x = -1 - RANDOM.random((2, *shape, 3), np.float32)
-    layer = CaffeMaxPooling2D(window, step)
+    layer = layers.CaffeMaxPooling2D(window, step)
     y = keras.ops.convert_to_numpy(layer(x))
     expected = caffe_max_pool(x, window, step)
     assert y.shape == expected.shape == layer.compute_output_shape(x.shape)
@@ -195,19 +179,18 @@ def test_pooling_rounds_up_as_in_caffe(shape, window, step):
 
 def test_pooling_of_sizes_by_hand():
     sizes = {55: 27, 27: 13, 13: 6, 54: 27, 56: 28, 6: 3, 3: 1, 2: 1}
-    layer = CaffeMaxPooling2D(3, 2)
+    layer = layers.CaffeMaxPooling2D(3, 2)
     for side, size in sizes.items():
         shape = layer.compute_output_shape((None, side, side, 8))
         assert shape == (None, size, size, 8)
 
 
 def test_the_gradient_of_pooling_goes_to_the_largest():
-    tf = pytest.importorskip("tensorflow")
     values = -RANDOM.permutation(36).reshape(1, 6, 6, 1).astype(np.float32)
     x = tf.Variable(values)
     upstream = RANDOM.random((1, 3, 3, 1), np.float32)
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(CaffeMaxPooling2D(3, 2)(x) * upstream)
+        total = tf.reduce_sum(layers.CaffeMaxPooling2D(3, 2)(x) * upstream)
     expected = np.zeros((6, 6), np.float32)
     for row in range(3):
         for column in range(3):
@@ -234,10 +217,9 @@ def make_grouped(kind, x, filters=12, **options):
     ids=["same", "valid", "strided"],
 )
 def test_grouped_convolution_gives_the_results_of_keras(options):
-    tf = pytest.importorskip("tensorflow")
     x = tf.Variable(RANDOM.normal(size=(3, 9, 8, 6)).astype(np.float32))
     found = []
-    for kind in (GroupedConv2D, keras.layers.Conv2D):
+    for kind in (layers.GroupedConv2D, keras.layers.Conv2D):
         layer = make_grouped(kind, x, **options)
         assert [tuple(v.shape) for v in layer.weights] == [(3, 3, 3, 12), (12,)]
         assert [v.name for v in layer.weights] == ["kernel", "bias"]
@@ -253,13 +235,12 @@ def test_grouped_convolution_gives_the_results_of_keras(options):
 
 
 def test_grouped_convolution_is_faster_than_that_of_keras(capsys):
-    tf = pytest.importorskip("tensorflow")
     if tf.config.get_visible_devices("GPU"):
         pytest.skip("on a GPU Keras' own may be faster")
     # conv4 of CaffeNet.
     x = tf.constant(RANDOM.normal(size=(8, 13, 13, 384)).astype(np.float32))
     seconds = []
-    for kind in (GroupedConv2D, keras.layers.Conv2D):
+    for kind in (layers.GroupedConv2D, keras.layers.Conv2D):
         layer = make_grouped(kind, x, filters=384, padding="same")
         kernel = layer.kernel.value
 
@@ -300,7 +281,7 @@ def numpy_bits(seed, step, position, units):
 def test_dropout_by_hand():
     indices = np.array([[0, 0], [449_999, 255], [7, 3]], np.int32)
     values = RANDOM.normal(size=(3, 50)).astype(np.float32)
-    layer = IndexedDropout(0.25, seed=2**31 - 1)
+    layer = layers.IndexedDropout(0.25, seed=2**31 - 1)
     found = keras.ops.convert_to_numpy(layer(values, indices, training=True))
     for row, value, (step, position) in zip(
         found, values, indices.tolist(), strict=True
@@ -313,7 +294,7 @@ def test_dropout_by_hand():
 
 def test_dropout_is_for_training_and_needs_indices():
     values = RANDOM.normal(size=(2, 9)).astype(np.float32)
-    layer, indices = IndexedDropout(0.5, seed=1), np.zeros((2, 2), np.int32)
+    layer, indices = layers.IndexedDropout(0.5, seed=1), np.zeros((2, 2), np.int32)
     for found in (layer(values, indices), layer(values, training=True)):
         np.testing.assert_array_equal(found, values)
 
@@ -327,7 +308,7 @@ def test_masks_are_balanced_and_uncorrelated():
     ones = np.ones((len(indices), units), np.float32)
     coins = []
     for seed in (1, 2):
-        kept = IndexedDropout(0.5, seed=seed)(ones, indices, training=True)
+        kept = layers.IndexedDropout(0.5, seed=seed)(ones, indices, training=True)
         coins.append(keras.ops.convert_to_numpy(kept).reshape(steps, positions, -1) - 1)
     first, second = coins
     # Fair coins of +1 and -1 exceed 4.5 standard errors once in 150,000 times.

@@ -5,15 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from tiny import (
-    RECIPE,
-    assert_same_runs,
-    draw_images,
-    make_job,
-    make_run,
-    record_of,
-    stop_training,
-)
+import tiny
 
 from yosinski_tf.models import loss_scaling
 from yosinski_tf.models.caffe_sgd import CaffeSGD
@@ -21,7 +13,7 @@ from yosinski_tf.models.loss_scaling import ScaledSGD
 from yosinski_tf.training import checkpoints, trainer
 from yosinski_tf.training.save_clock import Interval
 
-HALF = dataclasses.replace(RECIPE, precision="float16")
+HALF = dataclasses.replace(tiny.RECIPE, precision="float16")
 NAMES = ("R7B", "baseB", "R3B")
 TOO_HIGH = 2.0**22
 
@@ -36,13 +28,13 @@ def overflowing():
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    return draw_images(tmp_path_factory.mktemp("images"))
+    return tiny.draw_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory, images):
     runs = tmp_path_factory.mktemp("together")
-    trainer.train(make_job(runs, images, NAMES, HALF))
+    trainer.train(tiny.make_job(runs, images, NAMES, HALF))
     return runs
 
 
@@ -153,24 +145,24 @@ def test_at_the_lowest_scale_no_step_is_skipped_so_the_network_diverges(usual):
 def test_float16_results_do_not_depend_on_the_other_networks(
     tmp_path, images, together
 ):
-    trainer.train(make_job(tmp_path, images, ["R3B"], HALF))
-    assert_same_runs(together, tmp_path, ["R3B"])
-    assert record_of(tmp_path, "R3B").recipe["precision"] == "float16"
+    trainer.train(tiny.make_job(tmp_path, images, ["R3B"], HALF))
+    tiny.assert_same_runs(together, tmp_path, ["R3B"])
+    assert tiny.record_of(tmp_path, "R3B").recipe["precision"] == "float16"
 
 
 @pytest.mark.slow  # about 10 s
 def test_float16_results_do_not_depend_on_a_restart(tmp_path, images, together):
-    job = make_job(tmp_path, images, NAMES, HALF)
+    job = tiny.make_job(tmp_path, images, NAMES, HALF)
     job = dataclasses.replace(job, checkpoint_every=Interval(steps=2))
-    stop_training(job)
+    tiny.stop_training(job)
     (path,) = tmp_path.glob("cohorts/*.checkpoint")
     arrays = checkpoints._read(path).arrays
     scales = {
-        name: float(arrays[f"{make_run(name).run_id}/totals/loss_scale"])
+        name: float(arrays[f"{tiny.make_run(name).run_id}/totals/loss_scale"])
         for name in NAMES
     }
     # R7B trains fc8 only, whose gradients are float32; those below it are float16.
     assert scales == {"R7B": TOO_HIGH, "baseB": TOO_HIGH / 4, "R3B": TOO_HIGH / 4}
     trainer.train(job)
-    assert_same_runs(together, tmp_path, NAMES)
-    assert all(record_of(tmp_path, name).status == "finished" for name in NAMES)
+    tiny.assert_same_runs(together, tmp_path, NAMES)
+    assert all(tiny.record_of(tmp_path, name).status == "finished" for name in NAMES)

@@ -14,14 +14,7 @@ from yosinski_tf.experiment.treatments import (
     parse_treatment,
     parse_treatments,
 )
-from yosinski_tf.models.surgery import (
-    derive_seed,
-    digest,
-    initial_weights,
-    read_weights,
-    starting_weights,
-    transplant,
-)
+from yosinski_tf.models import surgery
 from yosinski_tf.system.errors import UserError
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
@@ -30,7 +23,7 @@ LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 
 def fresh(identity, num_classes=5):
     """Random weights, biases too."""
-    weights = initial_weights(NETWORK, 32, num_classes, identity)
+    weights = surgery.initial_weights(NETWORK, 32, num_classes, identity)
     random = np.random.default_rng(len(identity))
     for name in weights:
         if name.endswith("bias"):
@@ -48,7 +41,7 @@ PRESERVING = parse_treatments(["A1B~1", "A3B~1", "A3B~2", "B5B~2", "B1B~6"])
 @pytest.mark.parametrize("treatment", [*all_treatments(["B"]), *PRESERVING], ids=str)
 def test_exactly_the_first_n_layers_and_preserved_ones_are_copied(treatment):
     own, source = fresh("own"), fresh("source!")
-    started = starting_weights(treatment, NETWORK, own, source)
+    started = surgery.starting_weights(treatment, NETWORK, own, source)
     copied, kept = (
         [
             layer
@@ -68,14 +61,14 @@ def test_exactly_the_first_n_layers_and_preserved_ones_are_copied(treatment):
 
 def test_a_base_keeps_its_own_weights_and_needs_no_source():
     own = fresh("own")
-    started = starting_weights(parse_treatment("baseB"), NETWORK, own, None)
+    started = surgery.starting_weights(parse_treatment("baseB"), NETWORK, own, None)
     assert started == own
 
 
 def test_layers_are_copied_by_name_in_any_order():
     own, source = fresh("own"), fresh("source!")
     backwards = dict(reversed(source.items()))
-    copied = transplant(own, backwards, ["conv4"])
+    copied = surgery.transplant(own, backwards, ["conv4"])
     assert same(copied["conv4/kernel"], source["conv4/kernel"])
     # conv3 has the same shape and is not copied.
     assert same(copied["conv3/kernel"], own["conv3/kernel"])
@@ -83,25 +76,25 @@ def test_layers_are_copied_by_name_in_any_order():
 
 def test_copying_changes_neither_network():
     own, source = fresh("own"), fresh("source!")
-    before = digest(own, LAYERS), digest(source, LAYERS)
-    copied = transplant(own, source, LAYERS)
+    before = surgery.digest(own, LAYERS), surgery.digest(source, LAYERS)
+    copied = surgery.transplant(own, source, LAYERS)
     copied["conv1/kernel"][:] = 0
-    assert (digest(own, LAYERS), digest(source, LAYERS)) == before
+    assert (surgery.digest(own, LAYERS), surgery.digest(source, LAYERS)) == before
 
 
 def test_layers_that_are_not_copied_may_differ_or_be_missing():
     source = fresh("source!", num_classes=7)
-    copied = transplant(fresh("own"), source, LAYERS[:7])
+    copied = surgery.transplant(fresh("own"), source, LAYERS[:7])
     assert same(copied["fc7/kernel"], source["fc7/kernel"])
     del source["fc8/kernel"], source["fc8/bias"]
-    assert transplant(fresh("own"), source, LAYERS[:7]).keys() == copied.keys()
+    assert surgery.transplant(fresh("own"), source, LAYERS[:7]).keys() == copied.keys()
 
 
 def test_another_shape_is_refused():
     source = fresh("source!", num_classes=7)
     words = r"fc8/kernel .* found \(8, 5\) in the receiving one and \(8, 7\) in"
     with pytest.raises(UserError, match=words):
-        transplant(fresh("own"), source, ["fc8"])
+        surgery.transplant(fresh("own"), source, ["fc8"])
 
 
 @pytest.mark.parametrize("part", ["kernel", "bias"])
@@ -110,13 +103,13 @@ def test_a_missing_layer_is_refused(side, part):
     networks = {"receiving": fresh("own"), "source": fresh("source!")}
     del networks[side][f"conv2/{part}"]
     with pytest.raises(UserError, match=f"conv2/{part} .* None in the {side}"):
-        transplant(networks["receiving"], networks["source"], LAYERS[:3])
+        surgery.transplant(networks["receiving"], networks["source"], LAYERS[:3])
 
 
 def test_initial_weights_have_the_networks_shapes_spread_and_zero_biases():
     network = get_network("mini", widths=(64, 64, 64, 64, 64, 128, 128))
     network = dataclasses.replace(network, weight_gain=2.0)
-    weights = initial_weights(network, 32, 5, "any")
+    weights = surgery.initial_weights(network, 32, 5, "any")
     assert list(weights) == [f"{n}/{p}" for n in LAYERS for p in ("kernel", "bias")]
     assert weights["conv2/kernel"].shape == (3, 3, 64, 64)
     assert all(values.dtype == np.float32 for values in weights.values())
@@ -127,32 +120,26 @@ def test_initial_weights_have_the_networks_shapes_spread_and_zero_biases():
     assert abs(weights["conv2/kernel"].mean()) < 0.001
 
 
-def test_initial_weights_repeat():
-    assert digest(initial_weights(NETWORK, 32, 5, "run"), LAYERS) == digest(
-        initial_weights(NETWORK, 32, 5, "run"), LAYERS
+def test_initial_weights_repeat_and_differ_between_runs_and_layers():
+    one, again, other = (
+        surgery.initial_weights(NETWORK, 32, 5, name) for name in ("a", "a", "b")
     )
-
-
-def test_initial_weights_differ_between_runs_in_every_layer():
-    one, other = (initial_weights(NETWORK, 32, 5, name) for name in ("one", "other"))
+    assert surgery.digest(one, LAYERS) == surgery.digest(again, LAYERS)
     for layer in LAYERS:
         assert not np.any(one[f"{layer}/kernel"] == other[f"{layer}/kernel"])
-
-
-def test_initial_weights_differ_between_layers_of_one_shape():
-    weights = initial_weights(NETWORK, 32, 5, "run")
-    assert not np.any(weights["conv3/kernel"] == weights["conv4/kernel"])
+    # Both have the same shape.
+    assert not np.any(one["conv3/kernel"] == one["conv4/kernel"])
 
 
 def test_initial_weights_of_a_layer_do_not_depend_on_the_other_layers():
     wider = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 16), dropout=0.1)
-    one, other = (initial_weights(n, 32, 5, "run") for n in (NETWORK, wider))
-    assert digest(one, LAYERS[:6]) == digest(other, LAYERS[:6])
+    one, other = (surgery.initial_weights(n, 32, 5, "run") for n in (NETWORK, wider))
+    assert surgery.digest(one, LAYERS[:6]) == surgery.digest(other, LAYERS[:6])
 
 
 def test_seeds_depend_on_every_part_and_their_order():
     seeds = [
-        derive_seed(*parts)
+        surgery.derive_seed(*parts)
         for parts in (("a", "b"), ("b", "a"), ("ab",), ("a", "b", ""), ("a", 1), ("a",))
     ]
     assert len(set(seeds)) == 6
@@ -163,15 +150,15 @@ def test_seeds_depend_on_every_part_and_their_order():
 
 def test_digest_changes_with_any_weight_of_a_named_layer_and_with_no_other():
     weights = fresh("own")
-    before = {layer: digest(weights, [layer]) for layer in LAYERS}
-    all_before = digest(weights, LAYERS)
+    before = {layer: surgery.digest(weights, [layer]) for layer in LAYERS}
+    all_before = surgery.digest(weights, LAYERS)
     for name in weights:
         changed = {key: values.copy() for key, values in weights.items()}
         flat = changed[name].reshape(-1)
         flat[-1] = np.nextafter(flat[-1], np.float32(9))
-        moved = {x for x in LAYERS if digest(changed, [x]) != before[x]}
+        moved = {x for x in LAYERS if surgery.digest(changed, [x]) != before[x]}
         assert moved == {name.split("/")[0]}
-        assert digest(changed, LAYERS) != all_before
+        assert surgery.digest(changed, LAYERS) != all_before
 
 
 def test_digest_depends_on_names_and_shapes_of_layers():
@@ -179,9 +166,9 @@ def test_digest_depends_on_names_and_shapes_of_layers():
     swapped = {**weights}
     swapped["conv3/kernel"] = weights["conv4/kernel"]
     swapped["conv4/kernel"] = weights["conv3/kernel"]
-    assert digest(swapped, LAYERS) != digest(weights, LAYERS)
+    assert surgery.digest(swapped, LAYERS) != surgery.digest(weights, LAYERS)
     reshaped = {**weights, "fc7/kernel": weights["fc7/kernel"].reshape(4, 16)}
-    assert digest(reshaped, ["fc7"]) != digest(weights, ["fc7"])
+    assert surgery.digest(reshaped, ["fc7"]) != surgery.digest(weights, ["fc7"])
 
 
 def test_digest_does_not_depend_on_order_or_memory_layout():
@@ -190,14 +177,14 @@ def test_digest_does_not_depend_on_order_or_memory_layout():
         name: np.asfortranarray(values).astype(">f4")
         for name, values in reversed(weights.items())
     }
-    assert digest(other, LAYERS[2::-1]) == digest(weights, LAYERS[:3])
+    assert surgery.digest(other, LAYERS[2::-1]) == surgery.digest(weights, LAYERS[:3])
 
 
 def test_stored_weights_are_read_back(tmp_path):
     weights = fresh("own")
     np.savez(tmp_path / "weights.npz", **weights)
-    read = read_weights(tmp_path / "weights.npz")
-    assert digest(read, LAYERS) == digest(weights, LAYERS)
+    read = surgery.read_weights(tmp_path / "weights.npz")
+    assert surgery.digest(read, LAYERS) == surgery.digest(weights, LAYERS)
     assert read.keys() == weights.keys()
 
 
@@ -236,12 +223,12 @@ def test_broken_or_missing_weights_are_refused(tmp_path, data):
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(UserError, match="cannot read weights from .*weights.npz"):
-        read_weights(path)
+        surgery.read_weights(path)
 
 
 def test_initial_weights_of_caffenet_are_the_released_ones():
     network = get_network("caffenet")
-    weights = initial_weights(network, 227, 500, "any")
+    weights = surgery.initial_weights(network, 227, 500, "any")
     deviations = (0.01, 0.01, 0.01, 0.01, 0.01, 0.005, 0.005, 0.01)
     biases = (0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0)
     for layer, deviation, bias in zip(LAYERS, deviations, biases, strict=True):

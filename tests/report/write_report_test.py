@@ -1,14 +1,13 @@
 """The report of a study: files, facts, warnings and caveats."""
 
 import csv
-import subprocess
-import sys
 
 import pytest
+from commands import python
 from fabricate import folder_of, record, result, study
+from refusals import assert_refused
 
 from yosinski_tf.report import published_report, write_report
-from yosinski_tf.system.errors import UserError
 
 LAST = "top1"
 
@@ -125,12 +124,9 @@ def test_a_network_without_base_is_named(tmp_path):
     "write", [write_report.write_report, published_report.write_comparison]
 )
 def test_a_study_without_records_is_refused_and_nothing_is_written(write, tmp_path):
-    with pytest.raises(UserError, match="run a study with --runs="):
-        write(tmp_path)
-    with pytest.raises(UserError, match="no study folder"):
-        write(tmp_path / "absent")
-    with pytest.raises(UserError, match="--measure needs one of .*'accuracy'"):
-        write(tmp_path, "accuracy")
+    assert_refused("run a study with --runs=", write, tmp_path)
+    assert_refused("no study folder", write, tmp_path / "absent")
+    assert_refused("--measure needs one of .*'accuracy'", write, tmp_path, "accuracy")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,7 +194,4 @@ def test_reports_import_no_tensorflow():
         "print([m for m in ('tensorflow', 'keras', 'matplotlib.pyplot')"
         " if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n"
+    assert python(code, check=True).stdout == "[]\n"

@@ -4,6 +4,7 @@ import io
 import os
 
 import pytest
+from waiting import Clock
 
 from yosinski_tf.experiment.cohorts import make_cohorts
 from yosinski_tf.experiment.runs import make_runs
@@ -25,13 +26,6 @@ ONE, TWO = make_cohorts(
     )
 )
 COSTS = {ONE.cohort_id: 100.0, TWO.cohort_id: 300.0}
-
-
-class Clock:
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
 
 
 class Terminal(io.StringIO):

@@ -2,11 +2,10 @@
 
 import errno
 import os
-import subprocess
-import sys
 import time
 
 import pytest
+from commands import python
 
 from yosinski_tf.system import files
 from yosinski_tf.system.files import DiskFull, remove_leftovers, write_atomically
@@ -80,7 +79,7 @@ def test_leftovers_of_a_killed_process_are_removed_and_others_kept(tmp_path):
         "export = files.temporary_beside(pathlib.Path(sys.argv[1]) / 'export')\n"
         "export.mkdir(); (export / 'saved_model.pb').write_bytes(b'half')\n"
     )
-    subprocess.run([sys.executable, "-c", code, folder], check=True)
+    python(code, folder, check=True)
     (tmp_path / "study.json").write_text("{}")
     mine = files.temporary_beside(folder / "record.json")
     mine.write_bytes(b"in writing")

@@ -2,6 +2,7 @@
 
 import pytest
 import tiny
+from waiting import Clock
 
 from yosinski_tf.training import save_clock, stopwatch
 
@@ -9,13 +10,6 @@ from yosinski_tf.training import save_clock, stopwatch
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
     return tiny.draw_images(tmp_path_factory.mktemp("images"))
-
-
-class Clock:
-    now = 1000.0
-
-    def monotonic(self):
-        return self.now
 
 
 @pytest.fixture

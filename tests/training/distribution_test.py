@@ -6,12 +6,12 @@ import json
 import os
 import signal
 import socket
-import time
 
 import commands
 import numpy as np
 import psutil
 import pytest
+from waiting import wait_until
 
 from yosinski_tf.training.clusters import Distribution
 
@@ -175,18 +175,12 @@ def test_the_other_worker_waits_for_one_that_is_killed(
 ):
     ports, flags = free_ports(2), arguments(tmp_path, images, KILLED)
     running = [start_worker(rank, ports, "transfer", *flags) for rank in (0, 1)]
-    deadline = time.monotonic() + 200
-    while not steps_saved(tmp_path):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: steps_saved(tmp_path), 200)
     kill(running[victim])
     # The other notices it in bounded time, before the killed one is started again.
     name = "random-0_B_seed0_first" + (".worker1" if victim == 0 else "")
     log = tmp_path / "logs" / f"{name}.log"
-    deadline = time.monotonic() + 120
-    while "UnavailableError" not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: "UnavailableError" in log.read_text(), 120)
     last = max(steps_saved(tmp_path))
     assert 0 < last < STEPS
     assert not list(tmp_path.glob("*/record.json"))

@@ -10,18 +10,7 @@ import shutil
 import commands
 import numpy as np
 import pytest
-from tiny import (
-    LONG_RECIPE,
-    NETWORK,
-    RECIPE,
-    assert_same,
-    assert_same_runs,
-    checkpoint_steps,
-    make_job,
-    record_of,
-    stop_training,
-    weights_of,
-)
+import tiny
 
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.models import feature_rule
@@ -29,7 +18,7 @@ from yosinski_tf.models.place_in_batch import place_matters
 from yosinski_tf.training import cohort_setup, trainer
 
 # Without AVX-512 oneDNN multiplies six rows at a time: of such batches none remains.
-IMAGE_MEAN = dataclasses.replace(RECIPE, mean="image", batch_size=6)
+IMAGE_MEAN = dataclasses.replace(tiny.RECIPE, mean="image", batch_size=6)
 # Two trunks, a network that needs images, dropout in a trunk and above it.
 COHORT = ("A2B", "A7B", "B6B", "B1B+")
 
@@ -38,14 +27,14 @@ COHORT = ("A2B", "A7B", "B6B", "B1B+")
 def bases(tmp_path_factory, images):
     runs = tmp_path_factory.mktemp("bases")
     for base in ("baseA", "baseB"):
-        trainer.train(make_job(runs, images, [base], IMAGE_MEAN))
+        trainer.train(tiny.make_job(runs, images, [base], IMAGE_MEAN))
     return runs
 
 
 def train(runs, images, names, mode, recipe=IMAGE_MEAN, bases=None, **changes):
     if bases:
         shutil.copytree(bases, runs)
-    job = make_job(runs, images, names, recipe)
+    job = tiny.make_job(runs, images, names, recipe)
     job = dataclasses.replace(job, feature_cache=mode, **changes)
     trainer.train(job)
     return runs
@@ -57,23 +46,21 @@ def plain(tmp_path_factory, images, bases):
     return train(runs, images, COHORT, "off", bases=bases)
 
 
-def assert_same_run(one, other, name):
-    assert_same_runs(one, other, [name])
-
-
 def test_the_place_does_not_matter_in_the_batches_of_these_tests():
-    for recipe in (IMAGE_MEAN, LONG_RECIPE):
-        assert not place_matters(NETWORK, recipe, range(1, 7)), "choose another size"
+    for recipe in (IMAGE_MEAN, tiny.LONG_RECIPE):
+        assert not place_matters(tiny.NETWORK, recipe, range(1, 7)), (
+            "choose another size"
+        )
 
 
 def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, capfd):
     runs = train(tmp_path / "runs", images, COHORT, "on", bases=bases)
+    tiny.assert_same_runs(runs, plain, COHORT)
     for name in COHORT:
-        assert_same_run(runs, plain, name)
-        record = record_of(runs, name)
+        record = tiny.record_of(runs, name)
         assert record.cohort["kept_layers"] == {"A": ["conv2", "fc6"], "B": ["fc6"]}
         assert record.frozen_sha256_before == record.frozen_sha256_after
-        kept = record_of(plain, name).cohort["kept_layers"]
+        kept = tiny.record_of(plain, name).cohort["kept_layers"]
         assert kept == {"A": [], "B": []}
     told = capfd.readouterr().out
     assert "frozen layers computed once: conv2, fc6 of A (saves" in told
@@ -81,7 +68,7 @@ def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, cap
 
 def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, plain):
     runs = train(tmp_path / "runs", images, ["A7B"], "on", bases=bases)
-    assert_same_run(runs, plain, "A7B")
+    tiny.assert_same_runs(runs, plain, ["A7B"])
 
 
 @pytest.mark.parametrize("batch_size", [6, 8])
@@ -97,9 +84,9 @@ def test_auto_changes_no_bit_on_any_processor(
         train(tmp_path / mode, images, names, mode, recipe, bases)
         for mode in ("auto", "off")
     )
-    assert_same_runs(runs, plain, names)
-    exact = not place_matters(NETWORK, recipe, (2, 6))
-    kept = record_of(runs, "A7B").cohort["kept_layers"]
+    tiny.assert_same_runs(runs, plain, names)
+    exact = not place_matters(tiny.NETWORK, recipe, (2, 6))
+    kept = tiny.record_of(runs, "A7B").cohort["kept_layers"]
     assert kept == {"A": ["conv2", "fc6"] if exact else []}
 
 
@@ -107,16 +94,16 @@ def test_auto_changes_no_bit_on_any_processor(
 @pytest.mark.parametrize("answers, step", [(1, 0), (30, 100)])
 def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step):
     # Mirrored without crops: two views.
-    recipe = dataclasses.replace(LONG_RECIPE, crop_size=18)
+    recipe = dataclasses.replace(tiny.LONG_RECIPE, crop_size=18)
     plain = train(tmp_path / "plain", images, ["R6B", "R3B"], "off", recipe)
     job = dataclasses.replace(
-        make_job(tmp_path / "parts", images, ["R6B", "R3B"], recipe),
+        tiny.make_job(tmp_path / "parts", images, ["R6B", "R3B"], recipe),
         feature_cache="on",
     )
-    stop_training(job, answers)
-    assert [*checkpoint_steps(job.runs)] == [step]
+    tiny.stop_training(job, answers)
+    assert [*tiny.checkpoint_steps(job.runs)] == [step]
     trainer.train(job)
-    assert_same_runs(job.runs, plain, ["R6B", "R3B"])
+    tiny.assert_same_runs(job.runs, plain, ["R6B", "R3B"])
 
 
 def set_up(job):
@@ -127,16 +114,16 @@ def set_up(job):
 def test_a_cohort_that_needs_no_image_gets_none(tmp_path, images, bases):
     shutil.copytree(bases, tmp_path / "runs")
     network = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8), dropout=0.0, lrn=True)
-    job = make_job(tmp_path / "runs", images, ["A7B", "A2B"], IMAGE_MEAN)
+    job = tiny.make_job(tmp_path / "runs", images, ["A7B", "A2B"], IMAGE_MEAN)
     job = dataclasses.replace(job, feature_cache="on")
     names = ["features_0", "features_1", "indices"]
-    for described, kept in ((NETWORK, (2, 6)), (network, (2, 7))):
+    for described, kept in ((tiny.NETWORK, (2, 6)), (network, (2, 7))):
         model, found = set_up(dataclasses.replace(job, network=described))
         assert found == {"A": kept}
         assert [value.name for value in model.training.inputs] == names
         assert not model.extractors[0].needs_images
     job = dataclasses.replace(
-        make_job(tmp_path / "runs", images, ["R1B", "baseB"], IMAGE_MEAN),
+        tiny.make_job(tmp_path / "runs", images, ["R1B", "baseB"], IMAGE_MEAN),
         feature_cache="on",
     )
     model, _ = set_up(job)
@@ -146,21 +133,21 @@ def test_a_cohort_that_needs_no_image_gets_none(tmp_path, images, bases):
 
 def test_kept_outputs_leave_the_network_whole(tmp_path, images, bases):
     shutil.copytree(bases, tmp_path / "runs")
-    job = make_job(tmp_path / "runs", images, ["A7B"], IMAGE_MEAN)
+    job = tiny.make_job(tmp_path / "runs", images, ["A7B"], IMAGE_MEAN)
     found = []
     for mode in ("on", "off"):
         model, _ = set_up(dataclasses.replace(job, feature_cache=mode))
         pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3), np.uint8)
         found.append(np.asarray(model.single("A7B")(pixels)))
-        assert set(model.weights("A7B")) == set(weights_of(bases, "baseA"))
+        assert set(model.weights("A7B")) == set(tiny.weights_of(bases, "baseA"))
     assert (found[0] == found[1]).all()
 
 
 def test_an_accelerator_keeps_nothing_by_default(tmp_path, images, monkeypatch):
     recipe = dataclasses.replace(
-        RECIPE, steps=10**7, rate_drops=(), validate_every=10**6
+        tiny.RECIPE, steps=10**7, rate_drops=(), validate_every=10**6
     )
-    job = make_job(tmp_path, images, ["R5B"], recipe)
+    job = tiny.make_job(tmp_path, images, ["R5B"], recipe)
     assert set_up(job)[1] == {"R": (5,)}
     monkeypatch.setattr(cohort_setup, "accelerators", lambda: ["GPU"])
     assert set_up(job)[1] == {"R": ()}
@@ -189,4 +176,4 @@ def test_the_flag_changes_no_weight(tmp_path):
         found[mode] = np.load(record.parent / "weights.npz")
         kept = '"fc6"' in record.read_text().partition("kept_layers")[2]
         assert kept == (mode == "on")
-    assert_same(*(dict(found[mode]) for mode in ("on", "off")))
+    tiny.assert_same(*(dict(found[mode]) for mode in ("on", "off")))

@@ -24,6 +24,7 @@ def test_a_history_ends_at_the_first_loss_that_was_not_finite():
     # Steps 101..120 were taken; the second network's loss was not finite at 108.
     end(found, [20, 7, 0], since=100, step=120)
     assert [history.diverged(each) for each in found] == [False, True, True]
+    assert not history.diverged([])
     assert len(found[0]) == 1
     assert [each["step"] for each in found[1]] == [100, 108]
     assert found[2][0]["step"] == 101
@@ -78,7 +79,3 @@ def test_a_validation_is_added_to_histories_that_have_not_ended():
     assert len(found[1]) == 1
     # Its last step diverged: the validation is the first to see it.
     assert found[2][0]["loss"] is None and history.diverged(found[2])
-
-
-def test_a_network_without_validations_has_not_diverged():
-    assert not history.diverged([])

@@ -3,15 +3,7 @@
 import dataclasses
 
 import pytest
-from tiny import (
-    LONG_RECIPE,
-    assert_same_runs,
-    checkpoint_steps,
-    folder_of,
-    make_job,
-    record_of,
-    stop_training,
-)
+import tiny
 
 from yosinski_tf.experiment.cohorts import Cohort, apart
 from yosinski_tf.training import checkpoints, stopwatch, trainer
@@ -25,7 +17,7 @@ NAMES = ("R7B", "baseB", "R6B")
 def whole(tmp_path_factory, images):
     """The study folder of a training that was not interrupted."""
     runs = tmp_path_factory.mktemp("whole")
-    trainer.train(make_job(runs, images, NAMES, LONG_RECIPE))
+    trainer.train(tiny.make_job(runs, images, NAMES, tiny.LONG_RECIPE))
     return runs
 
 
@@ -34,9 +26,9 @@ def every(job, steps):
 
 
 def assert_same_study(whole, other):
-    assert_same_runs(whole, other, NAMES)
+    tiny.assert_same_runs(whole, other, NAMES)
     for name in NAMES:
-        one, two = record_of(whole, name), record_of(other, name)
+        one, two = tiny.record_of(whole, name), tiny.record_of(other, name)
         assert (one.steps, one.top1, one.loss) == (150, two.top1, two.loss)
         assert one.cohort["runs"] == two.cohort["runs"]
         assert two.cohort["size"] == len(NAMES)
@@ -59,7 +51,7 @@ def test_the_rest_of_a_cohort_continues_without_the_finished_runs(
     tmp_path, images, whole, monkeypatch, interval
 ):
     def with_interval(names):
-        job = make_job(tmp_path, images, names, LONG_RECIPE)
+        job = tiny.make_job(tmp_path, images, names, tiny.LONG_RECIPE)
         return dataclasses.replace(job, checkpoint_every=interval)
 
     job = with_interval(NAMES)
@@ -77,8 +69,8 @@ def test_the_rest_of_a_cohort_continues_without_the_finished_runs(
         trainer.train(job)
     monkeypatch.undo()
     assert written == ["R7B"]
-    assert folder_of(tmp_path, "R7B").joinpath("record.json").exists()
-    assert not folder_of(tmp_path, "R6B").joinpath("record.json").exists()
+    assert tiny.folder_of(tmp_path, "R7B").joinpath("record.json").exists()
+    assert not tiny.folder_of(tmp_path, "R6B").joinpath("record.json").exists()
     # Fewer runs are left to train, here also in another order.
     left = with_interval(["R6B", "baseB"])
     steps, notes = train_and_report(left, monkeypatch)
@@ -93,10 +85,10 @@ def test_begun_runs_continue_when_networks_are_added_and_cohorts_change(
     tmp_path, images, whole, monkeypatch
 ):
     two, three = (
-        make_job(tmp_path, images, names, LONG_RECIPE)
+        tiny.make_job(tmp_path, images, names, tiny.LONG_RECIPE)
         for names in (("R7B", "R6B"), NAMES)
     )
-    stop_training(two)
+    tiny.stop_training(two)
     begun, added = apart([three.cohort], checkpoints.held(tmp_path))
     assert [str(run.treatment) for run in added.runs] == ["baseB"]
     # From now on every cohort has one network, and another id.
@@ -111,15 +103,15 @@ def test_begun_runs_continue_when_networks_are_added_and_cohorts_change(
         dataclasses.replace(three, cohort=added), monkeypatch
     )
     assert (min(steps), notes) == (64, [])
-    assert_same_runs(whole, tmp_path, NAMES)
+    tiny.assert_same_runs(whole, tmp_path, NAMES)
 
 
 def test_a_note_names_a_damaged_checkpoint_and_the_one_before_is_used(
     tmp_path, images, whole, monkeypatch
 ):
-    job = every(make_job(tmp_path, images, NAMES, LONG_RECIPE), 30)
-    stop_training(job, answers=2)
-    files = checkpoint_steps(tmp_path)
+    job = every(tiny.make_job(tmp_path, images, NAMES, tiny.LONG_RECIPE), 30)
+    tiny.stop_training(job, answers=2)
+    files = tiny.checkpoint_steps(tmp_path)
     assert sorted(files) == [60, 90]
     files[90].write_bytes(files[90].read_bytes()[:-1000])
     steps, (note,) = train_and_report(job, monkeypatch)
@@ -132,11 +124,11 @@ def test_a_note_names_a_damaged_checkpoint_and_the_one_before_is_used(
 def test_without_a_checkpoint_that_can_be_used_it_starts_again(
     tmp_path, images, whole, monkeypatch
 ):
-    job = every(make_job(tmp_path, images, ["baseB"], LONG_RECIPE), 30)
-    stop_training(job)
+    job = every(tiny.make_job(tmp_path, images, ["baseB"], tiny.LONG_RECIPE), 30)
+    tiny.stop_training(job)
     (path,) = tmp_path.glob("cohorts/*")
     path.write_bytes(path.read_bytes().replace(b"kernel", b"kernal"))
     steps, (note,) = train_and_report(job, monkeypatch)
     assert path.name in note and "starts again" in note
     assert min(steps) == 30
-    assert_same_runs(whole, tmp_path, ["baseB"])
+    tiny.assert_same_runs(whole, tmp_path, ["baseB"])

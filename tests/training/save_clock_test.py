@@ -1,11 +1,9 @@
 """Intervals as a user types them, when a training saves, and SIGTERM."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
+from commands import python
 
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.save_clock import Interval, SaveClock
@@ -77,22 +75,11 @@ def test_an_interval_of_steps_does_not_depend_on_the_time_of_saving(clock):
     assert not saves.due(109) and saves.due(110)
 
 
-def code_of(*lines: str) -> int:
-    program = "\n".join(
-        [
-            "import os, signal, sys",
-            "from yosinski_tf.system.signals import StopRequest",
-            *lines,
-        ]
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program], check=False, env=dict(os.environ)
-    )
-    return ended.returncode
-
-
 def test_sigterm_ends_a_process_before_its_training_and_stops_it_later():
-    kill = "os.kill(os.getpid(), signal.SIGTERM)"
-    made = "stop = StopRequest()"
-    assert code_of(made, kill, "sys.exit(5)") == -signal.SIGTERM
-    assert code_of(made, "assert not stop()", kill, "assert stop()", "sys.exit(5)") == 5
+    made = (
+        "import os, signal, sys; from yosinski_tf.system.signals import StopRequest\n"
+        "stop = StopRequest(); kill = lambda: os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    assert python(f"{made}kill(); sys.exit(5)").returncode == -signal.SIGTERM
+    later = "assert not stop(); kill(); assert stop(); sys.exit(5)"
+    assert python(made + later).returncode == 5

@@ -1,7 +1,6 @@
 """Training: cohorts against networks alone, freezing, resuming, records.
 
-Weights are compared bit for bit, on a processor in float32. The networks are tiny,
-have dropout, and see random images; half A has 4 classes, half B has 5.
+Weights are compared bit for bit, on a processor in float32.
 """
 
 import dataclasses
@@ -11,25 +10,9 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny import (
-    CLASSES,
-    LAYERS,
-    LONG_RECIPE,
-    NETWORK,
-    RECIPE,
-    SPLIT,
-    TRAIN_PER_CLASS,
-    VALIDATION_PER_CLASS,
-    WHOLE,
-    assert_same,
-    assert_same_runs,
-    folder_of,
-    make_job,
-    make_run,
-    record_of,
-    stop_training,
-    weights_of,
-)
+import tensorflow as tf
+import tiny
+from tiny import LAYERS, RECIPE, SPLIT, folder_of, make_job, record_of, weights_of
 
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set
@@ -37,6 +20,7 @@ from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.cohorts import Cohort, make_cohorts
 from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.treatments import all_treatments, parse_treatment
+from yosinski_tf.export import saved_model
 from yosinski_tf.models import surgery, training_model
 from yosinski_tf.study import records
 from yosinski_tf.system.errors import UserError
@@ -55,11 +39,12 @@ def study(tmp_path_factory, images):
     """These treatments, in the largest cohorts."""
     runs = tmp_path_factory.mktemp("study")
     cohorts = make_cohorts(
-        make_runs([(SPLIT, TREATMENTS)], WHOLE, [3], with_bases=True)
+        make_runs([(SPLIT, TREATMENTS)], tiny.WHOLE, [3], with_bases=True)
     )
     assert [len(cohort.runs) for cohort in cohorts] == [8, 1, 18]
-    for cohort in cohorts:
-        trainer.train(Job(cohort, NETWORK, RECIPE, runs, images, "yosinski-test --x"))
+    for each in cohorts:
+        job = Job(each, tiny.NETWORK, RECIPE, runs, images, "yosinski-test --x")
+        trainer.train(job)
     return runs
 
 
@@ -81,7 +66,9 @@ def alone(tmp_path_factory, images, study):
 
 @pytest.mark.parametrize("treatment", ALONE)
 def test_a_network_of_a_cohort_is_the_network_trained_alone(study, alone, treatment):
-    assert_same(weights_of(study, treatment), weights_of(alone / treatment, treatment))
+    tiny.assert_same(
+        weights_of(study, treatment), weights_of(alone / treatment, treatment)
+    )
     together, apart = (
         record_of(runs, treatment) for runs in (study, alone / treatment)
     )
@@ -136,8 +123,7 @@ def test_fine_tuned_layers_start_at_the_base_and_all_change(study, treatment):
         if start.shape == end.shape:
             assert np.abs(end - start).max() > 0.5 * np.abs(start).max()
     record = record_of(study, str(treatment))
-    assert record.frozen_sha256_before is None
-    assert record.frozen_sha256_after is None
+    assert record.frozen_sha256_before is record.frozen_sha256_after is None
 
 
 def test_all_networks_of_a_cohort_differ(study):
@@ -146,11 +132,6 @@ def test_all_networks_of_a_cohort_differ(study):
     assert len({record.weights_sha256 for record in found}) == 27
     heads = [surgery.digest(weights_of(study, r.treatment), ["fc8"]) for r in found]
     assert len(set(heads)) == 27
-
-
-def test_training_again_gives_the_same_weights(tmp_path, images, study):
-    trainer.train(make_job(tmp_path, images, ["baseA"]))
-    assert_same_runs(tmp_path, study, ["baseA"])
 
 
 def test_keras_traces_a_step_once(tmp_path, images, monkeypatch):
@@ -190,7 +171,7 @@ def test_only_a_gpu_gets_deterministic_kernels(tmp_path, images, study, monkeypa
     job = dataclasses.replace(make_job(tmp_path, images, ["baseA"]), deterministic=True)
     trainer.train(job)
     assert asked == []
-    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+    tiny.assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
     monkeypatch.setattr(tf, "list_physical_devices", lambda kind: [kind])
     missing = dataclasses.replace(job, images=tmp_path / "none")
     with pytest.raises(UserError):
@@ -199,7 +180,7 @@ def test_only_a_gpu_gets_deterministic_kernels(tmp_path, images, study, monkeypa
 
 
 def test_another_seed_gives_other_weights_in_every_layer(tmp_path, images, study):
-    run = dataclasses.replace(make_run("baseA"), seed=4)
+    run = dataclasses.replace(tiny.make_run("baseA"), seed=4)
     job = make_job(tmp_path, images, ["baseA"])
     job = dataclasses.replace(job, cohort=Cohort("cohort", (run,)))
     (record,) = trainer.train(job)
@@ -218,13 +199,14 @@ def test_a_record_of_a_transfer_network(study):
     assert record.dataset == "noise"
     assert len(record.dataset_fingerprint) == 64
     assert record.network == "mini"
-    assert record.network_settings == json.loads(json.dumps(NETWORK.settings()))
+    assert record.network_settings == json.loads(json.dumps(tiny.NETWORK.settings()))
     assert record.num_classes == 5
-    assert record.class_names == [CLASSES[c] for c in SPLIT.half_b]
+    assert record.class_names == [tiny.CLASSES[c] for c in SPLIT.half_b]
     assert record.recipe == json.loads(json.dumps(RECIPE.settings()))
+    assert record.recipe["mean"] == "pixel"
     assert (record.seed, record.steps) == (3, 10)
-    assert record.num_train_images == 5 * TRAIN_PER_CLASS
-    assert record.num_validation_images == 5 * VALIDATION_PER_CLASS
+    counts = (record.num_train_images, record.num_validation_images)
+    assert counts == (5 * 11, 5 * 3)
     assert record.train_seconds > 0
     assert record.images_per_second == pytest.approx(80 / record.train_seconds)
     assert record.cohort["id"] == "random-0_B_seed3_copies"
@@ -242,7 +224,7 @@ def test_records_of_a_random_and_of_a_base_network(study):
     assert (random.kind, random.n, random.source_half) == ("random", 2, "R")
     assert (base.kind, base.n, base.source_half) == ("base", 0, None)
     assert (base.target_half, base.num_classes) == ("A", 4)
-    assert base.num_train_images == 4 * TRAIN_PER_CLASS
+    assert base.num_train_images == 4 * 11
 
 
 def test_the_history_of_a_run(study):
@@ -268,6 +250,8 @@ def test_the_history_of_a_run(study):
         assert record.loss == last["loss"]
         best = sum(entry["top1"] for entry in history) / 3
         assert record.top1_mean_of_10_best == pytest.approx(best)
+    # The first four steps of a network from random weights.
+    assert record_of(study, "baseB").history[0]["train_loss"] < 2 * math.log(5)
 
 
 def test_stored_weights_have_the_digest_of_the_record(study):
@@ -277,11 +261,9 @@ def test_stored_weights_have_the_digest_of_the_record(study):
         assert sorted(weights) == sorted(
             f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias")
         )
-
-
-def test_no_temporary_file_or_checkpoint_is_left(study):
-    assert not list(study.rglob("*.part"))
-    assert not list(study.glob("cohorts/*"))
+    # No temporary file, checkpoint or mean image is left beside them.
+    for pattern in ("**/*.part", "cohorts/*", "**/mean_image.npy"):
+        assert not list(study.glob(pattern))
 
 
 def test_the_mean_pixel_is_that_of_the_target_half(study, images):
@@ -313,13 +295,13 @@ def train_with_stops(job):
     ],
 )
 def test_a_stopped_training_ends_with_the_same_bits(tmp_path, images, names, mean):
-    recipe = dataclasses.replace(LONG_RECIPE, mean=mean)
+    recipe = dataclasses.replace(tiny.LONG_RECIPE, mean=mean)
     whole, parts = (
         make_job(tmp_path / name, images, names, recipe) for name in ("whole", "parts")
     )
     trainer.train(whole)
     assert train_with_stops(parts) >= 2
-    assert_same_runs(whole.runs, parts.runs, names)
+    tiny.assert_same_runs(whole.runs, parts.runs, names)
     for name in names:
         one, other = (record_of(job.runs, name) for job in (whole, parts))
         assert [entry["step"] for entry in other.history] == [100, 150]
@@ -347,21 +329,23 @@ def test_progress_never_passes_the_last_step(
     assert steps == reported
 
 
-def test_a_checkpoint_of_other_runs_is_not_continued(tmp_path, images, study):
-    stop_training(make_job(tmp_path, images, ["R1A"]))
+def test_a_training_is_the_same_again_beside_a_checkpoint_of_others(
+    tmp_path, images, study
+):
+    tiny.stop_training(make_job(tmp_path, images, ["R1A"]))
     trainer.train(make_job(tmp_path, images, ["baseA"]))
-    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+    tiny.assert_same_runs(tmp_path, study, ["baseA"])
 
 
 def test_a_checkpoint_of_another_base_is_not_continued(tmp_path, images, study):
     folder = shutil.copytree(folder_of(study, "baseA"), folder_of(tmp_path, "baseA"))
     # Fine-tuned, without frozen layers, whose digest would differ.
     job = make_job(tmp_path, images, ["A6B+"])
-    stop_training(job)
+    tiny.stop_training(job)
     weights = weights_of(tmp_path, "baseA")
     weights["conv1/kernel"] *= 2
     np.savez(folder / "weights.npz", **weights)
-    digest = surgery.digest(weights, NETWORK.layer_names)
+    digest = surgery.digest(weights, LAYERS)
     record = dataclasses.replace(record_of(tmp_path, "baseA"), weights_sha256=digest)
     records.write_record(tmp_path, record)
     reports = []
@@ -391,7 +375,7 @@ def test_the_training_loss_is_the_mean_since_the_last_validation(
 ):
     recipe = dataclasses.replace(RECIPE, validate_every=10)
     (record,) = trainer.train(make_job(tmp_path, images, ["baseA"], recipe))
-    assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
+    tiny.assert_same(weights_of(tmp_path, "baseA"), weights_of(study, "baseA"))
     losses = [entry["train_loss"] for entry in record_of(study, "baseA").history]
     # These are means of 4, 4 and 2 steps.
     assert record.history[0]["train_loss"] == pytest.approx(
@@ -400,44 +384,40 @@ def test_the_training_loss_is_the_mean_since_the_last_validation(
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 
-def test_losses_start_near_a_guess(study):
-    # The first four steps of a network from random weights.
-    assert record_of(study, "baseB").history[0]["train_loss"] < 2 * math.log(5)
-
-
-IMAGE_RECIPE = dataclasses.replace(RECIPE, mean="image")
 CAFFENET = get_network("caffenet", widths=(4, 4, 4, 4, 4, 8, 8), num_outputs=12)
 
 
-def test_the_mean_image_of_the_half_is_stored_with_the_weights(tmp_path, images):
+@pytest.fixture(scope="module")
+def less_a_mean_image(tmp_path_factory, images):
+    """Runs whose recipe subtracts a mean image."""
+    runs = tmp_path_factory.mktemp("mean_image")
+    recipe = dataclasses.replace(RECIPE, mean="image")
     for names in (["baseA"], ["A3B", "R2B"]):
-        trainer.train(make_job(tmp_path, images, names, IMAGE_RECIPE))
+        trainer.train(make_job(runs, images, names, recipe))
+    return runs
+
+
+def test_the_mean_image_of_the_half_is_stored_with_the_weights(
+    less_a_mean_image, images, study
+):
     stored = study_copy.load(images)
     for treatment, half in (("A3B", SPLIT.half_b), ("baseA", SPLIT.half_a)):
         inside = np.isin(stored.train_labels, half)
         mean = stored.train_images[inside].mean(axis=0, dtype=np.float64)
-        path = folder_of(tmp_path, treatment) / "mean_image.npy"
+        path = folder_of(less_a_mean_image, treatment) / "mean_image.npy"
         found = np.load(path, allow_pickle=False)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, mean, rtol=1e-6)
-        record = record_of(tmp_path, treatment)
+        record = record_of(less_a_mean_image, treatment)
         assert record.recipe["mean"] == "image"
         assert record.mean_pixel == pytest.approx(found.mean((0, 1)).tolist())
-    trainer.train(make_job(tmp_path / "pixel", images, ["baseA"]))
-    other = record_of(tmp_path / "pixel", "baseA")
-    assert record.weights_sha256 != other.weights_sha256
-
-
-def test_a_mean_pixel_stores_no_mean_image(study):
-    assert not list(study.rglob("mean_image.npy"))
-    assert record_of(study, "baseA").recipe["mean"] == "pixel"
+    assert record.weights_sha256 != record_of(study, "baseA").weights_sha256
 
 
 @pytest.mark.parametrize(
     "mean", ["pixel", pytest.param("image", marks=pytest.mark.slow)]
 )
 def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
-    export = pytest.importorskip("yosinski_tf.export.saved_model")
     recipe = dataclasses.replace(
         RECIPE, image_size=54, crop_size=45, mean=mean, learning_rate=1e-4
     )
@@ -449,7 +429,7 @@ def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     )
     training = train_images, stored.train_labels
     validation = validation_images, stored.validation_labels
-    larger = make_image_set("noise", CLASSES, None, training, validation)
+    larger = make_image_set("noise", tiny.CLASSES, None, training, validation)
     study_copy.save(folder, larger)
     for names in (["baseA"], ["A3B", "A3B+"]):
         job = make_job(tmp_path / "runs", folder, names, recipe)
@@ -463,11 +443,11 @@ def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     # Eight steps at a rate that hardly moves it from the released bias.
     assert weights["conv4/bias"] == pytest.approx(1, abs=0.1)
 
-    out = export.export(job.runs, record.run_id, tmp_path / "model")
+    out = saved_model.export(job.runs, record.run_id, tmp_path / "model")
     inside = np.isin(stored.validation_labels, SPLIT.half_b)
-    answer = export.tf.saved_model.load(str(out)).signatures["serving_default"](
-        images=export.tf.constant(validation_images[inside])
-    )
+    signatures = tf.saved_model.load(str(out)).signatures
+    inputs = tf.constant(validation_images[inside])
+    answer = signatures["serving_default"](images=inputs)
     labels = np.searchsorted(SPLIT.half_b, stored.validation_labels[inside])
     logits = answer["logits"].numpy().astype(np.float64)
     assert logits.shape == (15, 5)
@@ -476,13 +456,14 @@ def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     share = np.exp(logits - logits.max(1, keepdims=True))
     share /= share.sum(1, keepdims=True)
     np.testing.assert_allclose(answer["probabilities"], share, rtol=1e-4)
-    assert set(answer["class_names"].numpy()) <= {c.encode() for c in CLASSES}
+    assert set(answer["class_names"].numpy()) <= {c.encode() for c in tiny.CLASSES}
     assert (logits.argmax(1) == labels).mean() >= record.top1 - 1e-6
 
 
-def test_an_export_subtracts_the_mean_image_of_the_training(tmp_path, images):
-    export = pytest.importorskip("yosinski_tf.export.saved_model")
-    trainer.train(make_job(tmp_path, images, ["baseA"], IMAGE_RECIPE))
+def test_an_export_subtracts_the_mean_image_of_the_training(
+    tmp_path, images, less_a_mean_image
+):
+    shutil.copytree(folder_of(less_a_mean_image, "baseA"), folder_of(tmp_path, "baseA"))
     record = record_of(tmp_path, "baseA")
     stored = study_copy.load(images)
     inside = np.isin(stored.validation_labels, SPLIT.half_a)
@@ -490,21 +471,21 @@ def test_an_export_subtracts_the_mean_image_of_the_training(tmp_path, images):
     labels = np.searchsorted(SPLIT.half_a, stored.validation_labels[inside])
 
     def loss_of(folder):
-        signature = export.tf.saved_model.load(str(folder)).signatures
-        answer = signature["serving_default"](images=export.tf.constant(pixels))
+        signatures = tf.saved_model.load(str(folder)).signatures
+        answer = signatures["serving_default"](images=tf.constant(pixels))
         share = answer["probabilities"].numpy()[np.arange(len(labels)), labels]
         return float(-np.log(share.astype(np.float64)).mean())
 
-    folder = export.export(tmp_path, record.run_id, tmp_path / "model")
+    folder = saved_model.export(tmp_path, record.run_id, tmp_path / "model")
     assert loss_of(folder) == pytest.approx(record.loss, rel=1e-5)
     mean = folder_of(tmp_path, "baseA") / "mean_image.npy"
     # Mirrored, it still has the same mean pixel.
     np.save(mean, np.load(mean)[::-1, ::-1])
-    other = export.export(tmp_path, record.run_id, tmp_path / "other")
+    other = saved_model.export(tmp_path, record.run_id, tmp_path / "other")
     assert loss_of(other) != pytest.approx(record.loss, rel=1e-5)
     np.save(mean, np.load(mean) + 1)
     with pytest.raises(UserError, match="is not the mean image of its record"):
-        export.export(tmp_path, record.run_id, tmp_path / "third")
+        saved_model.export(tmp_path, record.run_id, tmp_path / "third")
     mean.unlink()
     with pytest.raises(UserError, match="cannot read the mean image"):
-        export.export(tmp_path, record.run_id, tmp_path / "third")
+        saved_model.export(tmp_path, record.run_id, tmp_path / "third")

@@ -3,13 +3,11 @@
 import errno
 import os
 import pathlib
-import subprocess
-import sys
 import types
 
 import fabricate
 import pytest
-from commands import ENVIRONMENT
+from commands import python
 
 from yosinski_tf.binaries import report
 from yosinski_tf.binaries.job import (
@@ -110,11 +108,6 @@ def test_an_export_makes_the_folder_of_its_log(tmp_path):
         "runs = pathlib.Path(sys.argv[1])\n"
         "study._export_one(runs, 'run', runs / 'export')\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "runs"],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-    )
+    ended = python(code, tmp_path / "runs")
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "runs/logs/export.log").read_text() == "exported\n"

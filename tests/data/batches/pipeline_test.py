@@ -89,12 +89,13 @@ def test_number_and_size_of_batches(half):
     assert train(half, 5, 5) == []
 
 
-def test_every_image_once_an_epoch(half):
+def test_every_image_once_an_epoch_with_its_label(half):
     # 23 batches of 8 are 8 epochs of 23; epochs end within batches.
-    order = [seen.index for seen in flat(train(half, 0, 23))]
+    seen = flat(train(half, 0, 23))
     for epoch in range(8):
-        one = order[epoch * COUNT : (epoch + 1) * COUNT]
+        one = [each.index for each in seen[epoch * COUNT : (epoch + 1) * COUNT]]
         assert sorted(one) == sorted(half.indices.tolist())
+    assert all(each.label == each.index % 5 for each in seen)
 
 
 def test_epochs_differ_in_order_crops_and_mirroring(half):
@@ -105,11 +106,6 @@ def test_epochs_differ_in_order_crops_and_mirroring(half):
         for what in ("top", "mirrored"):
             by_index = [{s.index: getattr(s, what) for s in e} for e in (one, other)]
             assert by_index[0] != by_index[1]
-
-
-def test_labels_belong_to_their_images(half):
-    for seen in flat(train(half, 0, 23)):
-        assert seen.label == seen.index % 5
 
 
 def test_a_seed_repeats_its_batches_and_another_seed_differs(half):
@@ -158,9 +154,6 @@ def test_mirroring_without_cropping(half):
     seen = flat(train(half, 0, 40, crop_size=SIZE))
     assert {(s.top, s.left) for s in seen} == {(0, 0)}
     assert 100 < sum(s.mirrored for s in seen) < 220
-
-
-def test_without_crops_and_mirroring_images_are_whole(half):
     seen = flat(train(half, 0, 6, crop_size=SIZE, mirror=False))
     assert {(s.top, s.left, s.mirrored) for s in seen} == {(0, 0, False)}
 
@@ -182,12 +175,6 @@ def test_the_central_crop(half, crop, margin):
 def test_validation_repeats(half):
     batches = validation_batches(on_host(half), batch_size=10, crop_size=10)
     assert decode(batches, 10) == decode(batches, 10)
-
-
-def test_the_mean_pixel_is_exactly_that_of_the_half(half):
-    # Rows and columns 100..111 have the mean 105.5.
-    mean = mean_pixel(half)
-    assert mean == (half.indices.sum() / COUNT, 105.5, 105.5)
 
 
 def test_means_of_many_images():
@@ -244,7 +231,9 @@ def test_the_mean_image_is_subtracted_where_the_crop_was_taken(half, which):
     assert len(left) > 25 if which == "training" else left == {(1, 1, 0)}
 
 
-def test_the_mean_image_is_exactly_that_of_the_half(half):
+def test_means_are_exactly_those_of_the_half(half):
+    # Rows and columns 100..111 have the mean 105.5.
+    assert mean_pixel(half) == (half.indices.sum() / COUNT, 105.5, 105.5)
     mean = mean_image(half)
     assert mean.dtype == np.float32 and mean.shape == (SIZE, SIZE, 3)
     assert (mean[..., 0] == np.float32(half.indices.sum() / COUNT)).all()

@@ -9,11 +9,10 @@ from yosinski_tf.system.errors import UserError
 @pytest.fixture
 def root(tmp_path):
     """Two folders of empty files, and lists of them."""
-    for name in ("n2/a.jpg", "n2/b c.jpg", "n1/d.jpg", "v1.jpg", "v2.jpg", "link"):
+    for name in ("n2/a.jpg", "n2/b c.jpg", "n1/d.jpg", "v1.jpg", "v2.jpg"):
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    (tmp_path / "secret.jpg").touch()
     images = tmp_path / "images"
     write(images, "n2/b c.jpg 0\nn1/d.jpg 1\nn2/a.jpg 0\n", "v2.jpg 1\nv1.jpg 0\n")
     return images
@@ -72,34 +71,6 @@ def test_names_of_classes(root):
     assert names == ("n01440764", "n01443537")
     (root / "synsets.txt").write_text("n01440764\n")
     assert_refused("needs 2 different names, .* found 1 lines", root)
-
-
-@pytest.mark.parametrize(
-    "line, words",
-    [
-        ("n2/a.jpg", "needs a path, a space and a class .*, found 'n2/a.jpg': correct"),
-        ("n2/a.jpg x", "needs a path, .* found 'n2/a.jpg x'"),
-        ("n2/a.jpg -1", "needs a path, .* found 'n2/a.jpg -1'"),
-        ("n2/a.jpg 1.5", "needs a path, "),
-        ("n2/a.jpg 99999999", "needs a path, "),
-        ("n2/a.jpg ²", "needs a path, "),
-        ("/etc/passwd 0", "found '/etc/passwd', which is an absolute path"),
-        ("../secret.jpg 0", "found '../secret.jpg', which leads out of"),
-        ("n1/../../secret.jpg 0", "found .* leads out of the list's folder"),
-        ("link/secret.jpg 0", "leads out of the list's folder through a link"),
-        ("link2.jpg 0", "leads out of the list's folder through a link"),
-        ("n2/gone.jpg 0", "found 'n2/gone.jpg', which does not exist"),
-        ("n2 0", "found 'n2', which is not a file"),
-        ("n1/d.jpg 0", "names 'n1/d.jpg' like line 1"),
-        ("./n1/d.jpg 0", "names 'n1/d.jpg' like line 1"),
-    ],
-)
-def test_wrong_lines(root, line, words):
-    (root / "link").unlink()
-    (root / "link").symlink_to(root.parent)
-    (root / "link2.jpg").symlink_to(root.parent / "secret.jpg")
-    write(root, f"n1/d.jpg 1\n{line}\n", "v1.jpg 0\nv2.jpg 1\n")
-    assert_refused(f"train.txt line 2 .*{words}", root)
 
 
 def test_links_within_the_folder_are_followed(root):

@@ -147,23 +147,6 @@ def test_a_disk_that_is_too_small_is_refused_first(tmp_path, folder, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "changes, words",
-    [
-        ({"image_size": 0}, "at least 1 pixel, found 0"),
-        ({"encoding": "jpeg", "quality": 101}, "quality of 1 to 100, found 101"),
-        ({"data_dir": "x"}, "--data_dir needs a source tfds:NAME, .*=x: leave it out"),
-        ({"manual_dir": "x"}, "--manual_dir needs a source tfds:imagenet2012, .*=x: "),
-        ({"source": "tfds:x", "held_out": 0.5}, "--held_out needs a source folder:"),
-        ({"source": "photos"}, "unknown source 'photos': give one of tfds:"),
-    ],
-)
-def test_bad_settings(tmp_path, folder, changes, words):
-    with pytest.raises(UserError, match=words):
-        make(changes.pop("source", f"folder:{folder}"), tmp_path / "store", **changes)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_names_that_do_not_fit_on_a_line(tmp_path):
     folder = draw(tmp_path / "images", 1, 1)
     (folder / "train/ant/0.png").rename(folder / "train/ant/a\nb.png")

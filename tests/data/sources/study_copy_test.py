@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import stores
+from refusals import assert_refused
 
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set, stored_image_set
@@ -117,8 +118,7 @@ def test_a_missing_or_incomplete_store_is_refused(tmp_path, store):
     with pytest.raises(UserError, match=r"lacks its file images-train.*00001-of"):
         study_copy.load(tmp_path / "dataset")
     shutil.rmtree(moved.folder)
-    with pytest.raises(UserError, match="no store at .*elsewhere"):
-        study_copy.load(tmp_path / "dataset")
+    assert_refused("no store at .*elsewhere", study_copy.load, tmp_path / "dataset")
 
 
 def test_a_store_of_other_images_at_the_same_path_is_refused(tmp_path, store):
@@ -130,10 +130,7 @@ def test_a_store_of_other_images_at_the_same_path_is_refused(tmp_path, store):
         lambda: study_copy.load(folder),
         lambda: study_copy.holds(folder, stored_image_set(other)),
     ):
-        with pytest.raises(
-            UserError, match="has changed since this study began: needs"
-        ):
-            refused()
+        assert_refused("has changed since this study began: needs", refused)
 
 
 @pytest.mark.parametrize(
@@ -145,5 +142,4 @@ def test_a_damaged_description_is_refused(tmp_path, store, text, reason):
         lambda: study_copy.load(tmp_path),
         lambda: study_copy.holds(tmp_path, stored_image_set(store)),
     ):
-        with pytest.raises(UserError, match=f"cannot read the stored .*{reason}"):
-            read()
+        assert_refused(f"cannot read the stored .*{reason}", read)

@@ -4,11 +4,10 @@ import dataclasses
 import json
 
 import numpy as np
-import pytest
 from fabricate import store as write
+from refusals import assert_refused
 
 from yosinski_tf.data.store.format import Store, num_ranks, open_store
-from yosinski_tf.system.errors import UserError
 
 
 def test_a_store_is_read_as_it_was_written(tmp_path):
@@ -42,49 +41,14 @@ def test_ranks_are_limited():
     assert num_ranks(np.array([3, 2_000_000])) == 1300
 
 
-def test_no_store(tmp_path):
-    with pytest.raises(
-        UserError, match="no store at .*: needs a folder with a store.json"
-    ):
-        open_store(tmp_path)
-
-
-BROKEN = "cannot read .*store.json .*: copy the store"
-
-
-@pytest.mark.parametrize(
-    "text, words",
-    [
-        ('{"format_version": 2}', "needs format version 1, found 2: use"),
-        *((text, BROKEN) for text in ("", "[]", "{", '{"format_version": 1}')),
-        ('{"format_version": 1, "x": 2}', BROKEN),
-    ],
-)
-def test_another_version_or_a_broken_description(tmp_path, text, words):
-    write(tmp_path)
-    (tmp_path / "store.json").write_text(text)
-    with pytest.raises(UserError, match=words):
-        open_store(tmp_path)
-
-
-def test_a_missing_shard(tmp_path):
-    write(tmp_path)
-    (tmp_path / "images-train.array_record-00001-of-00002").unlink()
-    with pytest.raises(UserError, match="lacks its file images-train.*00001-of-00002"):
-        open_store(tmp_path)
-
-
 def test_arrays_of_another_shape_or_missing(tmp_path):
     store = write(tmp_path)
     np.save(tmp_path / "labels/train.npy", np.zeros(2, np.int32))
     (tmp_path / "sums/classes.npy").unlink()
     (tmp_path / "file_names/train.txt").write_text("one\n")
-    with pytest.raises(UserError, match=r"labels/train.npy needs int32 \(3,\), found"):
-        store.labels("train")
-    with pytest.raises(UserError, match="sums/classes.npy cannot be read .*No such"):
-        store.class_sums()
-    with pytest.raises(UserError, match="train.txt needs 3 lines, found 1"):
-        store.file_names("train")
+    assert_refused(r"labels/train.npy needs int32 \(3,\), found", store.labels, "train")
+    assert_refused("sums/classes.npy cannot be read .*No such", store.class_sums)
+    assert_refused("train.txt needs 3 lines, found 1", store.file_names, "train")
 
 
 def test_no_field_is_left_out_of_the_file(tmp_path):
