@@ -62,11 +62,13 @@ def test_a_half_is_asked_for_as_a_user_would(tmp_path, monkeypatch, code):
     process.wait.side_effect = [code, 0]
     started = mock.Mock(return_value=process)
     monkeypatch.setattr(target_half.subprocess, "Popen", started)
+    monkeypatch.setattr(target_half, "default_processes", lambda: 3)
     request, folder = make_request(tmp_path), tmp_path / "s"
     with pytest.raises((UserError, KeyboardInterrupt), match="code 1: see .*log|^$"):
         target_half.train_study(request, folder, "bfloat16", ["baseB", "A3B"], ["--x"])
     assert started.call_args[0][0][2:] == [
         *("yosinski_tf.binaries.study", f"--runs={folder}", "--split=random:0"),
-        *("--treatments=baseB,A3B", "--steps=10", "--precision=bfloat16", "--x"),
+        *("--treatments=baseB,A3B", "--steps=10", "--precision=bfloat16"),
+        *("--processes=3", "--x"),
     ]
     assert process.terminate.called == (code != 1)

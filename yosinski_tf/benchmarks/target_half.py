@@ -149,6 +149,8 @@ def train_study(
         f"--treatments={','.join(treatments)}",
         f"--steps={request.steps}",
         f"--precision={precision}",
+        # Even for base A alone: threads, which a folder keeps, follow from it.
+        f"--processes={default_processes()}",
         *more,
     ]
     with open(log, "w") as file:
