@@ -77,12 +77,32 @@ def test_any_number_of_members_is_a_fair_cohort():
 def test_steps_are_measured(tmp_path):
     job = make_job(tmp_path, draw_images(tmp_path / "images"), ["baseB"], TWO_PERIODS)
     assert list(training_step.VARIANTS) == ["ours", "ours, bfloat16", "plain Keras"]
-    ceiling = {"float32": 1e9, "bfloat16": 2e9}
     for variant in training_step.VARIANTS:
         # More steps than one pass over the images has: they are used again.
-        found = in_new_process(training_step.measure_steps, job, variant, ceiling)
+        found = in_new_process(training_step.measure_steps, job, variant)
         assert found["images/s"] * found["ms per step"] == pytest.approx(8000)
-        assert found["% of the ceiling"] > 0
+
+
+def test_the_share_of_the_ceiling(tmp_path, monkeypatch):
+    """It is that of the better of two ceilings, at the variant's precision."""
+    job = make_job(tmp_path, tmp_path, ["baseB"], TWO_PERIODS)
+    ceilings = iter(
+        [{"float32": 2e9, "bfloat16": 4e9}, {"float32": 1e9, "bfloat16": 5e9}]
+    )
+
+    def measured(function, *arguments):
+        if function is training_step.matrix_products:
+            return next(ceilings)
+        return {"images/s": 100.0, "ms per step": 80.0, "work per second": 1e9}
+
+    monkeypatch.setattr(training_step, "_jobs", lambda request: [job])
+    monkeypatch.setattr(training_step, "in_new_process", measured)
+    request = training_step.Request(work=tmp_path, rounds=2, steps=2)
+    most, steps, ratios = training_step.run(request).values()
+    assert [row["GMAC/s"] for row in most] == [2, 5]
+    assert [row["% of the ceiling"]["median"] for row in steps] == [50, 20, 50]
+    assert [row["images/s"]["median"] for row in ratios] == [1, 1]
+    assert [row["variant"] for row in ratios][0] == "ours / plain Keras"
 
 
 @pytest.mark.slow  # about 20 s: three trainings in two processes of TensorFlow

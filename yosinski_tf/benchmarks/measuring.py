@@ -16,7 +16,7 @@ from yosinski_tf.scheduling.progress import say
 from yosinski_tf.system.errors import UserError
 
 # What one measurement found, by name, such as `images/s`.
-Sample = Mapping[str, float]
+Sample = dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
