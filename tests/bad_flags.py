@@ -152,13 +152,8 @@ benchmark train --measure= | some of step, growth, input, found ''
 benchmark train --rounds=0 | --rounds | a positive integer | '0'
 benchmark train --steps=1 | --steps | integer >= 2 | '1'
 benchmark train --photographs=x | Unknown command line flag 'photographs'
-benchmark study --precisions=float64 | --precisions needs float32 and then
-benchmark study --precisions=bfloat16 | found 'bfloat16': give such as
-benchmark study --precisions= | --precisions needs float32
 benchmark study --treatments=baseB,A3A | A3B,B3B+, found 'A3A'
 benchmark study --treatments=A3B | --treatments needs baseB
-benchmark study --cohort_size=0 | --cohort_size | a positive integer | '0'
-benchmark study --processes=none | --processes | a positive integer
 """
 
 

@@ -1,5 +1,6 @@
 """The benchmark of the input pipeline: photographs, and the bare decoder."""
 
+import dataclasses
 import io
 import tarfile
 
@@ -8,19 +9,9 @@ import tensorflow as tf
 from commands import draw_folder
 from PIL import Image
 
-from yosinski_tf.benchmarks import input_pipeline, photographs
+from yosinski_tf.benchmarks import photographs
+from yosinski_tf.benchmarks.input_pipeline import Request, bare_decoder, bare_map
 from yosinski_tf.system.errors import UserError
-
-REQUEST = input_pipeline.Request(
-    work=None,
-    photographs="",
-    records=500,
-    image_size=32,
-    crop_size=27,
-    batch_size=8,
-    rounds=1,
-    steps=2,
-)
 
 
 def test_photographs_of_a_folder_and_of_a_tar_file(tmp_path):
@@ -38,23 +29,36 @@ def test_photographs_of_a_folder_and_of_a_tar_file(tmp_path):
 
 
 def test_a_disk_too_small_is_seen_before_anything_is_made(tmp_path):
-    with pytest.raises(UserError, match="--work_dir needs about .* TB more for"):
+    with pytest.raises(UserError, match="--records=.* needs about .* GB in .*--work"):
         photographs.make_stores(tmp_path / "work", "", 10**10, 256)
     assert not list((tmp_path / "work").iterdir())
 
 
-@pytest.mark.parametrize(
-    ("decoder", "changes"),
-    [("bare_decoder", {}), ("bare_decoder", {"our_windows": True}), ("bare_map", {})],
-)
-def test_the_bare_decoder_decodes_every_crop(decoder, changes):
+@pytest.mark.parametrize("decode", [bare_decoder, bare_map])
+def test_the_bare_decoder_decodes_every_crop(decode):
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32)).save(buffer, "JPEG")
-    files = [buffer.getvalue()] * 101
-    decode = getattr(input_pipeline, decoder)
-    found = list(decode(tf.constant(files), REQUEST, 3, **changes))
-    assert found == [64, 3 * 101]
+    files, windows = [buffer.getvalue()] * 101, tf.constant([[1, 2, 27, 27]] * 101)
+    assert list(decode(tf.constant(files), windows, 3)) == [64, 3 * 101]
     # Past the first 64, which are only for warming up.
     files[100] = files[100][:200]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        list(decode(tf.constant(files), REQUEST, 3, **changes))
+        list(decode(tf.constant(files), windows, 3))
+
+
+def test_other_images_are_kept_elsewhere(tmp_path):
+    request = Request(
+        work=tmp_path,
+        photographs="",
+        records=500,
+        image_size=32,
+        crop_size=27,
+        batch_size=8,
+        rounds=1,
+        steps=2,
+    )
+    folders = {
+        dataclasses.replace(request, **changes).folder
+        for changes in ({}, {"rounds": 2}, {"crop_size": 8}, {"image_size": 64})
+    }
+    assert len(folders) == 2 and {path.parent for path in folders} == {tmp_path}

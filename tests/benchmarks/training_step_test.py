@@ -7,7 +7,7 @@ import pytest
 from tiny import NETWORK, RECIPE, draw_images, make_job
 
 from yosinski_tf.benchmarks import cohort_growth, keras_baseline, training_step
-from yosinski_tf.benchmarks.measuring import in_new_process, summary
+from yosinski_tf.benchmarks.measuring import in_new_process
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.models import surgery
 from yosinski_tf.models.cohort import build_network
@@ -80,14 +80,36 @@ def test_steps_are_measured(tmp_path):
     for variant in training_step.VARIANTS:
         # More steps than one pass over the images has: they are used again.
         found = in_new_process(training_step.measure_steps, job, variant)
-        assert found["images/s"] > 0
+        assert found["images/s"] * found["ms per step"] == pytest.approx(8000)
+
+
+def test_the_share_of_the_ceiling(tmp_path, monkeypatch):
+    """It is that of the better of two ceilings, at the variant's precision."""
+    job = make_job(tmp_path, tmp_path, ["baseB"], TWO_PERIODS)
+    ceilings = iter(
+        [{"float32": 2e9, "bfloat16": 4e9}, {"float32": 1e9, "bfloat16": 5e9}]
+    )
+
+    def measured(function, *arguments):
+        if function is training_step.matrix_products:
+            return next(ceilings)
+        return {"images/s": 100.0, "ms per step": 80.0, "work per second": 1e9}
+
+    monkeypatch.setattr(training_step, "_jobs", lambda request: [job])
+    monkeypatch.setattr(training_step, "in_new_process", measured)
+    request = training_step.Request(work=tmp_path, rounds=2, steps=2)
+    most, steps, ratios = training_step.run(request).values()
+    assert [row["GMAC/s"] for row in most] == [2, 5]
+    assert [row["% of the ceiling"]["median"] for row in steps] == [50, 20, 50]
+    assert [row["images/s"]["median"] for row in ratios] == [1, 1]
+    assert [row["variant"] for row in ratios][0] == "ours / plain Keras"
 
 
 @pytest.mark.slow  # about 20 s: three trainings in two processes of TensorFlow
 def test_growth_is_measured(tmp_path):
     images, bases = draw_images(tmp_path / "images"), tmp_path / "bases"
     base_b, both = (make_job(bases, images, t) for t in (["baseB"], ["baseB", "B3B"]))
-    in_new_process(cohort_growth.train_bases, base_b)
+    in_new_process(cohort_growth.train_base, base_b)
     found = in_new_process(cohort_growth.measure_cohort, both)
     # Validated at 4, 8 and 10 steps: the first period is not counted.
     assert found["ms per step"]["n"] == 2 and found["networks together"] == 2
@@ -95,33 +117,10 @@ def test_growth_is_measured(tmp_path):
     assert len(list(bases.glob("*/record.json"))) == 1
 
 
-def test_what_follows_from_samples(tmp_path):
-    job = make_job(tmp_path, tmp_path, ["baseB"], TWO_PERIODS)
-    ceiling = {"float32": 1e9, "bfloat16": 2e9}
-    samples = {
-        "ours": [{"images/s": 100}, {"images/s": 50}],
-        "ours, bfloat16": [{"images/s": 200}, {"images/s": 100}],
-        "plain Keras": [{"images/s": 50}, {"images/s": 25}],
-    }
-    steps, ratios = training_step.step_tables(job, samples, ceiling).values()
-    # Batches of 8.
-    assert steps[0]["ms per step"]["min"] == pytest.approx(80)
-    shares = [row["% of the ceiling"]["max"] for row in steps]
-    assert shares[0] == pytest.approx(shares[1]) == pytest.approx(2 * shares[2])
-    assert [row["variant"] for row in ratios] == [
-        "ours / plain Keras",
-        "ours, bfloat16 / plain Keras",
-    ]
-    assert [row["images/s"]["median"] for row in ratios] == [2, 4]
-
-
 def test_the_plot(tmp_path):
+    time = {"min": 2, "median": 4, "max": 8}
     rows = [
-        {
-            "networks together": n,
-            "ms per network-step": summary([4, 2, 8]),
-            "memory, MB": n,
-        }
+        {"networks together": n, "ms per network-step": time, "memory, MB": n}
         for n in (1, 2, 29)
     ]
     path = cohort_growth.draw(rows, tmp_path / "plot.png", "CPU")

@@ -1,17 +1,13 @@
 """Cohorts of growing size: time, memory, and images decoded for them."""
 
-import collections
 import dataclasses
-import functools
-import itertools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yosinski_tf.benchmarks import measuring, workload
-from yosinski_tf.benchmarks.measuring import in_new_process, peak_memory, tell
+from yosinski_tf.benchmarks.measuring import Request, in_new_process, tell
 from yosinski_tf.benchmarks.table import Tables
-from yosinski_tf.benchmarks.workload import Request
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import stored_image_set
 from yosinski_tf.experiment.architectures import get_network
@@ -33,8 +29,8 @@ _TOGETHER, _STEP, _MEMORY = "networks together", "ms per network-step", "memory,
 
 def run_growth(request: Request) -> Tables:
     """Cohorts of `mini` on images in memory."""
-    make = _maker(request, workload.noise(request.work), get_network("mini"))
-    return {GROWTH: _grow(make, _SIZES)}
+    images = workload.noise(request.work)
+    return {GROWTH: _grow(request, _SIZES, images, get_network("mini"))}
 
 
 def run_decoded(request: Request) -> Tables:
@@ -42,38 +38,48 @@ def run_decoded(request: Request) -> Tables:
     from yosinski_tf.benchmarks import input_pipeline
 
     sizes = {"image_size": 256, "crop_size": 227}
-    settings = {"photographs": "", "records": _STORE_RECORDS, "batch_size": _BATCH}
-    measured = {"work": request.work, "rounds": request.rounds, "steps": request.steps}
-    reading = input_pipeline.Request(**measured, **settings, **sizes)
+    reading = input_pipeline.Request(
+        work=request.work,
+        photographs="",
+        records=_STORE_RECORDS,
+        batch_size=_BATCH,
+        rounds=request.rounds,
+        steps=request.steps,
+        **sizes,
+    )
     (store,) = reading.make_stores("jpeg")
     images = request.work / "jpeg_store"
     study_copy.save(images, stored_image_set(store))
     alone = input_pipeline.measure_rates(reading, (input_pipeline.OURS,))
     network = get_network("caffenet", widths=_NARROW, lrn=False)
-    make = _maker(request, images, network, mirror=True, batch_size=_BATCH, **sizes)
+    options = {"mirror": True, "batch_size": _BATCH, **sizes}
+    grown = _grow(request, _STORED_SIZES, images, network, **options)
     return {
         "Input alone, JPEG store": measuring.rows(alone),
-        "Growing cohorts of a narrow caffenet, JPEG store": _grow(make, _STORED_SIZES),
+        "Growing cohorts of a narrow caffenet, JPEG store": grown,
     }
 
 
-def _maker(
-    request: Request, images: pathlib.Path, network: Network, **options: Any
-) -> Callable[..., Job]:
-    """What makes the job of a cohort's treatments."""
+def _grow(
+    request: Request,
+    sizes: Sequence[int],
+    images: pathlib.Path,
+    network: Network,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Trains cohorts of some sizes by a recipe with some options."""
     period = max(2, request.steps // _PERIOD_SHARE)
     recipe = workload.make_recipe(period, request.rounds + 1, **options)
-    common = images, network, recipe, request.threads
-    return functools.partial(workload.make_job, *common)
-
-
-def _grow(make: Callable[..., Job], sizes: Sequence[int]) -> list[dict[str, Any]]:
     tell("base networks to copy from")
-    in_new_process(train_bases, make(("baseA",)), make(("baseB",)))
+    short = dataclasses.replace(recipe, steps=1, learning_rate=1e-6)
+    for base in ("baseA", "baseB"):
+        job = workload.make_job(images, network, short, (base,))
+        in_new_process(train_base, job)
     rows = []
     for size in sizes:
         tell(f"a cohort of {size}")
-        rows.append(in_new_process(measure_cohort, make(members(size))))
+        job = workload.make_job(images, network, recipe, members(size))
+        rows.append(in_new_process(measure_cohort, job))
     return rows
 
 
@@ -83,18 +89,16 @@ def members(size: int) -> tuple[str, ...]:
     The base, then frozen and fine-tuned copies from both halves at one depth after
     the other: 29 in all.
     """
-    copies = itertools.product(_DEPTHS, "BA", ("", "+"))
-    return ("baseB", *(f"{source}{n}B{end}" for n, source, end in copies))[:size]
+    copies = [f"{half}{n}B{end}" for n in _DEPTHS for half in "BA" for end in ("", "+")]
+    return ("baseB", *copies)[:size]
 
 
-def train_bases(*jobs: Job) -> None:
-    """Trains base networks one step, to be copied from. For a new process."""
+def train_base(job: Job) -> None:
+    """Trains a base network that stays in the study folder. For a new process."""
     from yosinski_tf.training import trainer
 
-    for job in jobs:
-        threads.set_up(job.threads)
-        recipe = dataclasses.replace(job.recipe, steps=1, learning_rate=1e-6)
-        trainer.train(dataclasses.replace(job, recipe=recipe))
+    threads.set_up(job.threads)
+    trainer.train(job)
 
 
 def measure_cohort(job: Job) -> dict[str, Any]:
@@ -106,12 +110,21 @@ def measure_cohort(job: Job) -> dict[str, Any]:
     """
     import tensorflow as tf
 
+    from yosinski_tf.data.store.stored_images import StoredImages
+
+    decoded, read = [], StoredImages.read
+
+    def counted(images, indices):
+        decoded.append(len(indices) if images.part == "train" else 0)
+        return read(images, indices)
+
+    StoredImages.read = counted
     threads.set_up(job.threads)
     # What TensorFlow takes for itself it has after a first small product.
     tf.linalg.matmul(tf.ones((64, 64)), tf.ones((64, 64))).numpy()
-    read, before = _count_reads(), peak_memory()
+    before = measuring.peak_memory()
     found = workload.train(job)
-    added = peak_memory() - before
+    added = measuring.peak_memory() - before
     networks, batch = len(job.cohort.runs), job.recipe.batch_size
     periods = [
         {
@@ -125,24 +138,9 @@ def measure_cohort(job: Job) -> dict[str, Any]:
     return {
         _TOGETHER: networks,
         **measuring.summaries(periods),
-        "images decoded per network-step": read["train"] / job.recipe.steps / networks,
+        "images decoded per network-step": sum(decoded) / job.recipe.steps / networks,
         _MEMORY: added / 1e6,
     }
-
-
-def _count_reads() -> collections.Counter:
-    """Counts from now on the images that this process reads from stores, by split."""
-    from yosinski_tf.data.store.stored_images import StoredImages
-
-    found: collections.Counter = collections.Counter()
-    read = StoredImages.read
-
-    def counted(self, indices):
-        found[self.part] += len(indices)
-        return read(self, indices)
-
-    StoredImages.read = counted
-    return found
 
 
 def draw(
@@ -151,21 +149,21 @@ def draw(
     """Draws the table of `run_growth` as PNG: times and memory by size."""
     from yosinski_tf.figures import drawing
 
-    sizes = [row[_TOGETHER] for row in rows]
-    times = [row[_STEP] for row in rows]
-    least, median, most = ([t[k] for t in times] for k in ("min", "median", "max"))
+    sizes, memory = ([row[name] for row in rows] for name in (_TOGETHER, _MEMORY))
+    least, median, most = (
+        [row[_STEP][key] for row in rows] for key in ("min", "median", "max")
+    )
     with drawing.style():
         figure = drawing.new_figure(7.0, 6.4)
         above, below = figure.subplots(2, 1, sharex=True)
         figure.suptitle(f"{GROWTH}, {device}", fontweight="bold")
+        title = "Time of one step of one network: median, least to greatest"
+        above.set(title=title, ylabel="milliseconds")
         above.plot(sizes, median, color="#0072b2", marker="o")
         above.fill_between(sizes, least, most, color="#0072b2", alpha=0.2, linewidth=0)
-        above.set_title("Time of one step of one network: median, least to greatest")
-        above.set_ylabel("milliseconds")
-        below.plot(sizes, [row[_MEMORY] for row in rows], color="#d55e00", marker="D")
-        below.set_title("Memory that training adds to its process")
-        below.set_ylabel("MB")
-        below.set_xlabel(_TOGETHER)
+        title = "Memory that training adds to its process"
+        below.set(title=title, ylabel="MB", xlabel=_TOGETHER)
+        below.plot(sizes, memory, color="#d55e00", marker="D")
         for axes in (above, below):
             axes.set_ylim(bottom=0)
             axes.set_xscale("log", base=2)

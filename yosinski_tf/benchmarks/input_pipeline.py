@@ -5,9 +5,12 @@ store takes in place of copies.
 """
 
 import dataclasses
+import hashlib
+import json
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,32 +38,27 @@ _MEMORY_STEPS = 24
 _SEED = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What to measure: the flags of `yosinski-benchmark input`, sizes in pixels."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request(measuring.Request):
+    """The flags of `yosinski-benchmark input`, sizes in pixels."""
 
-    work: pathlib.Path
     photographs: str
     records: int
     image_size: int
     crop_size: int
     batch_size: int
-    rounds: int
-    steps: int
-
-    @property
-    def made_of(self) -> tuple[str, int, int]:
-        """What the images depend on."""
-        return self.photographs, self.records, self.image_size
 
     @property
     def folder(self) -> pathlib.Path:
-        """Folder for these images and their stores."""
-        return measuring.kept_at(self.work, "images", self.made_of)
+        """Folder for these images and their stores: one for each kind of images."""
+        made_of = json.dumps([self.photographs, self.records, self.image_size])
+        digest = hashlib.sha256(made_of.encode()).hexdigest()
+        return self.work / f"images_{digest[:10]}"
 
     def make_stores(self, *encodings: str) -> list[Store]:
         """Makes the images and their stores, see `photographs.make_stores`."""
-        return photographs.make_stores(self.folder, *self.made_of, encodings)
+        made_of = self.photographs, self.records, self.image_size
+        return photographs.make_stores(self.folder, *made_of, encodings)
 
 
 def run(request: Request) -> Tables:
@@ -85,34 +83,40 @@ def measure_rates(
     request: Request, variants: Sequence[str] = VARIANTS
 ) -> dict[str, list[Sample]]:
     """One sample of each variant a round, every round in a process of its own."""
-    samples: dict[str, list[Sample]] = {name: [] for name in variants}
+    found = []
     for number in range(request.rounds):
         tell(f"input: round {number + 1} of {request.rounds}")
         # Where its memory happens to lie makes the decoder up to 15% faster or
         # slower for as long as a process lives.
         names = measuring.turns(variants, number)
-        for name, sample in in_new_process(_measure_round, request, names).items():
-            samples[name].append(sample)
-    return samples
+        found.append(in_new_process(_measure_round, request, names))
+    return {name: [samples[name] for samples in found] for name in variants}
 
 
 def _measure_round(request: Request, names: Sequence[str]) -> dict[str, Sample]:
-    jpeg = _half(request, "jpeg")
-    files = _encoded(jpeg, _BARE_IMAGES)
-    repeats = max(1, round(request.steps * request.batch_size / len(files)))
-    few = max(3, request.steps // 3)
-    started: dict[str, Callable[[], Iterator[int]]] = {
-        BARE[0]: lambda: bare_decoder(files, request, repeats),
-        BARE[1]: lambda: bare_decoder(files, request, repeats, our_windows=True),
-        BARE[2]: lambda: bare_map(files, request, repeats),
-        OURS: lambda: _ours(jpeg, request, request.steps),
-        OURS_RAW: lambda: _ours(_half(request, "raw"), request, request.steps),
-        USUAL[0]: lambda: _usual(request, few),
-        USUAL[1]: lambda: _usual(request, few, labels_first=True),
-    }
-    for name in reversed(names):  # Warms up.
-        measure(started[name]())
-    return {name: measure(started[name]()) for name in names}
+    jpeg, steps = _half(request, "jpeg"), request.steps
+    few = max(3, steps // 3)
+    chosen = np.random.default_rng(_SEED).permutation(jpeg.indices)[:_BARE_IMAGES]
+    repeats = max(1, round(steps * request.batch_size / len(chosen)))
+    with tf.device("CPU:0"):
+        files = tf.constant(jpeg.images.read(chosen), tf.string)
+        windows = tf.constant(_windows(request, len(chosen)))
+        ours = stored_batches.decoded_windows(
+            windows, request.crop_size, request.image_size
+        )
+        start = {
+            BARE[0]: partial(bare_decoder, files, windows, repeats),
+            BARE[1]: partial(bare_decoder, files, ours, repeats),
+            BARE[2]: partial(bare_map, files, windows, repeats),
+            OURS: partial(_ours, jpeg, request, steps),
+            # Only when it is asked for: there may be no such store.
+            OURS_RAW: lambda: _ours(_half(request, "raw"), request, steps),
+            USUAL[0]: partial(_usual, request, few),
+            USUAL[1]: partial(_usual, request, few, labels_first=True),
+        }
+        for name in reversed(names):  # Warms up.
+            measure(start[name]())
+        return {name: measure(start[name]()) for name in names}
 
 
 def _half(request: Request, encoding: str) -> pipeline.HalfImages:
@@ -123,38 +127,39 @@ def _half(request: Request, encoding: str) -> pipeline.HalfImages:
     return pipeline.HalfImages(images.train_images, *view)
 
 
-def _our_batches(
-    part: pipeline.HalfImages, request: Request, first: int, steps: int
-) -> tf.data.Dataset:
-    batches = pipeline.training_batches(
-        part,
-        pipeline.order_of(part, crop_size=request.crop_size, mirror=True, seed=_SEED),
-        batch_size=request.batch_size,
-        first_step=first,
-        last_step=first + steps,
-        places=True,
-    )
-    return pipeline.without_autotuning(batches)
+def _windows(request: Request, count: int) -> np.ndarray:
+    """Random crops: top, left, height and width, int32 [count, 4]."""
+    size = request.crop_size
+    free = request.image_size - size + 1
+    places = np.random.default_rng(_SEED).integers(0, free, (count, 2), np.int32)
+    return np.pad(places, ((0, 0), (0, 2)), constant_values=size)
 
 
-def _ours(part: pipeline.HalfImages, request: Request, steps: int) -> Iterator[int]:
+def _ours(
+    part: pipeline.HalfImages, request: Request, steps: int, first: int = 0
+) -> Iterator[int]:
     """The program's own training batches.
 
     The pipeline goes on after the last batch, so that it has as many batches ready
     at the end of the measurement as at its beginning.
     """
-    for _, labels in _our_batches(part, request, 0, 2 * steps).take(steps):
+    batches = pipeline.training_batches(
+        part,
+        pipeline.order_of(part, crop_size=request.crop_size, mirror=True, seed=_SEED),
+        batch_size=request.batch_size,
+        first_step=first,
+        last_step=first + 2 * steps,
+        places=True,
+    )
+    for _, labels in pipeline.without_autotuning(batches).take(steps):
         yield len(labels)
 
 
-def bare_decoder(
-    files: tf.Tensor, request: Request, repeats: int, our_windows: bool = False
-) -> Iterator[int]:
-    """Random crops of JPEG files in memory, decoded on all cores and thrown away.
+def bare_decoder(files: tf.Tensor, windows: tf.Tensor, repeats: int) -> Iterator[int]:
+    """Windows of JPEG files in memory, decoded on all cores and thrown away.
 
     Nothing is read, parsed, mirrored or put into a batch. Loops in Python or in
-    TensorFlow were not faster on the same windows. With `our_windows`, of each file
-    the part is decoded that the program decodes before it cuts the crop.
+    TensorFlow were not faster on the same windows, int32 [count, 4].
     """
     stored_batches.keep_freed_memory()
 
@@ -171,52 +176,25 @@ def bare_decoder(
         )
         return tf.math.count_nonzero(found)
 
-    with tf.device("CPU:0"):
-        windows = tf.constant(_windows(request, len(files)))
-        if our_windows:
-            windows = stored_batches.decoded_windows(
-                windows, request.crop_size, request.image_size
-            )
-        first = int(decode(files[:_WARM_UP_IMAGES], windows[:_WARM_UP_IMAGES]))
-    yield first
-    with tf.device("CPU:0"):
-        rest = sum(int(decode(files, windows)) for _ in range(repeats))
-    yield rest
+    yield int(decode(files[:_WARM_UP_IMAGES], windows[:_WARM_UP_IMAGES]))
+    yield sum(int(decode(files, windows)) for _ in range(repeats))
 
 
-def bare_map(files: tf.Tensor, request: Request, repeats: int) -> Iterator[int]:
-    """As `bare_decoder`, the crops mapped by tf.data on all cores."""
+def bare_map(files: tf.Tensor, windows: tf.Tensor, repeats: int) -> Iterator[int]:
+    """As `bare_decoder`, but mapped by tf.data on all cores."""
     stored_batches.keep_freed_memory()
-    count = len(files)
-    examples = tf.data.Dataset.from_tensor_slices((files, _windows(request, count)))
+    examples = tf.data.Dataset.from_tensor_slices((files, windows)).repeat()
     examples = pipeline.without_autotuning(examples)
 
     def decode(data, window):
         return tf.io.decode_and_crop_jpeg(data, window, channels=3)
 
-    first = examples.take(_WARM_UP_IMAGES).map(decode, cores())
-    next(iter(first.skip(_WARM_UP_IMAGES)), None)
-    yield _WARM_UP_IMAGES
-    crops = examples.repeat(repeats).map(decode, cores(), deterministic=True)
-    # Skipped within TensorFlow: a loop in Python would take longer than decoding.
-    for _ in crops.skip(repeats * count):
-        pass
-    yield repeats * count
-
-
-def _encoded(part: pipeline.HalfImages, count: int) -> tf.Tensor:
-    """JPEG files of some images of the part, in memory."""
-    chosen = np.random.default_rng(_SEED).permutation(part.indices)[:count]
-    with tf.device("CPU:0"):
-        return tf.constant(part.images.read(chosen), tf.string)
-
-
-def _windows(request: Request, count: int) -> np.ndarray:
-    """Random crops: top, left, height and width, int32 [count, 4]."""
-    size = request.crop_size
-    free = request.image_size - size + 1
-    places = np.random.default_rng(_SEED).integers(0, free, (count, 2), np.int32)
-    return np.pad(places, ((0, 0), (0, 2)), constant_values=size)
+    for count in (_WARM_UP_IMAGES, repeats * len(files)):
+        crops = examples.take(count).map(decode, cores(), deterministic=True)
+        # Skipped within TensorFlow: a loop in Python would take longer than decoding.
+        for _ in crops.skip(count):
+            pass
+        yield count
 
 
 def _usual(request: Request, steps: int, labels_first: bool = False) -> Iterator[int]:
@@ -244,40 +222,32 @@ def _usual(request: Request, steps: int, labels_first: bool = False) -> Iterator
         pixels = tf.image.random_crop(pixels, [request.crop_size] * 2 + [3])
         return tf.image.random_flip_left_right(pixels), example["label"]
 
-    batches = (
-        images.repeat()
-        .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(request.batch_size)
-        .prefetch(tf.data.AUTOTUNE)
-        .take(steps)
-    )
-    for _, labels in batches:
+    batches = images.repeat().map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = batches.batch(request.batch_size).prefetch(tf.data.AUTOTUNE)
+    for _, labels in batches.take(steps):
         yield len(labels)
 
 
 def _first_batches(request: Request) -> list[dict[str, Any]]:
-    tell("input: the first batch")
     part = _half(request, "jpeg")
-    found: dict[str, list[Sample]] = {"step 0": [], f"step {_FAR:,}": []}
-    # TensorFlow's own start is not counted.
-    next(iter(_our_batches(part, request, 0, request.steps)))
-    for _ in range(_FIRST_BATCHES):
-        for first, taken in zip((0, _FAR), found.values(), strict=True):
-            started = time.perf_counter()
-            batches = iter(_our_batches(part, request, first, request.steps))
-            next(batches)
-            taken.append({"seconds": time.perf_counter() - started})
-    return measuring.rows(found)
+
+    def first_batch(step: int) -> Sample:
+        started = time.perf_counter()
+        next(_ours(part, request, request.steps, step))
+        return {"seconds": time.perf_counter() - started}
+
+    first_batch(0)  # TensorFlow's own start is not counted.
+    steps = {f"step {step:,}": partial(first_batch, step) for step in (0, _FAR)}
+    return measuring.rows(measuring.rounds("first batch", _FIRST_BATCHES, steps))
 
 
 def _memory(request: Request, store: Store) -> list[dict[str, Any]]:
-    rows = []
+    added = {}
     for name in (OURS, OURS_RAW, USUAL[0]):
         tell(f"input: memory, {name}")
-        added = in_new_process(_added_memory, request, name)
-        rows.append({"variant": name, "MB": added / 1e6})
-    array = store.num_images * request.image_size**2 * 3
-    return [*rows, {"variant": "an array of all images", "MB": array / 1e6}]
+        added[name] = in_new_process(_added_memory, request, name)
+    added["an array of all images"] = store.num_images * request.image_size**2 * 3
+    return [{"variant": name, "MB": size / 1e6} for name, size in added.items()]
 
 
 def _added_memory(request: Request, name: str) -> int:

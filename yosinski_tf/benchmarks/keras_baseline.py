@@ -28,30 +28,27 @@ def build(network: Network, input_size: int, num_classes: int) -> keras.Model:
       A model, not compiled, from float32 images [batch, size, size, 3], the mean
       subtracted, to logits [batch, outputs]; initial values are Keras's own.
     """
+    layers = keras.layers
     model = keras.Sequential([keras.Input((input_size, input_size, 3))])
     *hidden, classifier = network.layers
     for layer in hidden:
-        if isinstance(layer, Conv):
+        convolution = isinstance(layer, Conv)
+        if convolution:
             model.add(_convolution(layer))
         else:
             if len(model.output_shape) > 2:
-                model.add(keras.layers.Flatten())
-            model.add(keras.layers.Dense(layer.units, name=layer.name))
-        if network.activation == "leaky_relu":
-            model.add(keras.layers.LeakyReLU(network.negative_slope))
-        else:
-            model.add(keras.layers.ReLU())
-        if isinstance(layer, Conv):
-            if layer.pool:
-                # Windows of 3 every 2 pixels are to cover the whole side.
-                padding = "valid" if model.output_shape[1] % 2 else "same"
-                model.add(keras.layers.MaxPooling2D(layer.pool, 2, padding))
-            if layer.lrn:
-                model.add(_Normalization())
-        elif layer.dropout:
-            model.add(keras.layers.Dropout(layer.dropout))
-    outputs = network.outputs(num_classes)
-    model.add(keras.layers.Dense(outputs, name=classifier.name))
+                model.add(layers.Flatten())
+            model.add(layers.Dense(layer.units, name=layer.name))
+        model.add(layers.ReLU(negative_slope=network.negative_slope))
+        if convolution and layer.pool:
+            # Windows of 3 every 2 pixels are to cover the whole side.
+            padding = "valid" if model.output_shape[1] % 2 else "same"
+            model.add(layers.MaxPooling2D(layer.pool, 2, padding))
+        if convolution and layer.lrn:
+            model.add(_Normalization())
+        if not convolution and layer.dropout:
+            model.add(layers.Dropout(layer.dropout))
+    model.add(layers.Dense(network.outputs(num_classes), name=classifier.name))
     return model
 
 
@@ -83,10 +80,8 @@ def compile_plainly(model: keras.Model, recipe: Recipe) -> None:
     """
     rate = recipe.learning_rate
     if recipe.rate_drops:
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            list(recipe.rate_drops),
-            [rate * recipe.drop_factor**k for k in range(len(recipe.rate_drops) + 1)],
-        )
+        drops, rates = list(recipe.rate_drops), list(recipe.rates)
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(drops, rates)
     model.compile(
         optimizer=keras.optimizers.SGD(rate, momentum=recipe.momentum),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -155,9 +150,6 @@ def train(
         model.evaluate(held_x, held_labels, batch_size=250, verbose=0)
         done = end
     if out:
-        values = {}
-        for name in names:
-            kernel, bias = model.get_layer(name).get_weights()
-            values |= {f"{name}/kernel": kernel, f"{name}/bias": bias}
-        np.savez(out, **values)
+        kept = [(layer, value) for layer in model.layers for value in layer.weights]
+        np.savez(out, **{f"{layer.name}/{v.name}": v.numpy() for layer, v in kept})
     return rates[1:]

@@ -1,11 +1,9 @@
 """One way to measure: variants take turns, and every number has its range."""
 
-import hashlib
-import json
+import dataclasses
 import multiprocessing
 import os
 import pathlib
-import resource
 import statistics
 import sys
 import time
@@ -18,7 +16,36 @@ from yosinski_tf.scheduling.progress import say
 from yosinski_tf.system.errors import UserError
 
 # What one measurement found, by name, such as `images/s`.
-Sample = Mapping[str, float]
+Sample = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to measure: flags of the command; `work` is its folder."""
+
+    work: pathlib.Path
+    rounds: int
+    steps: int
+
+
+def rounds(
+    title: str, number: int, variants: Mapping[str, Callable[[], Sample]]
+) -> dict[str, list[Sample]]:
+    """Takes one sample of each variant a round, in turns."""
+    samples: dict[str, list[Sample]] = {name: [] for name in variants}
+    for place in range(number):
+        for name in turns(variants, place):
+            tell(f"{title}: round {place + 1} of {number}: {name}")
+            samples[name].append(variants[name]())
+    return samples
+
+
+def turns(variants: Iterable[str], number: int) -> list[str]:
+    """The order of the variants in a round: ABBA, every other round is reversed.
+
+    What slows the machine down for a while then hits all variants alike.
+    """
+    return list(variants)[:: -1 if number % 2 else 1]
 
 
 def rates(images: int, seconds: float, processor_seconds: float) -> Sample:
@@ -35,30 +62,21 @@ def measure(batches: Iterator[int]) -> Sample:
     It yields the number of images of each batch.
     """
     next(batches)
-    processor, started = processor_time(), time.perf_counter()
+    processor, started = time.process_time(), time.perf_counter()
     images = sum(batches)
     seconds = time.perf_counter() - started
-    return rates(images, seconds, processor_time() - processor)
-
-
-def turns(variants: Iterable[str], number: int) -> list[str]:
-    """The order of the variants in a round: ABBA, every other round is reversed.
-
-    What slows the machine down for a while then hits all variants alike.
-    """
-    return list(variants)[:: -1 if number % 2 else 1]
-
-
-def summary(values: Iterable[float]) -> dict[str, float]:
-    """Median, least, greatest and number (`n`) of some values."""
-    found = sorted(values)
-    median = statistics.median(found)
-    return {"median": median, "min": found[0], "max": found[-1], "n": len(found)}
+    return rates(images, seconds, time.process_time() - processor)
 
 
 def summaries(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """The summary of each number of some samples: columns of a table."""
-    return {name: summary(s[name] for s in samples) for name in samples[0]}
+    """Median, least, greatest and number (`n`) of each number of some samples."""
+    found = {}
+    for name in samples[0]:
+        values = [sample[name] for sample in samples]
+        least, most = min(values), max(values)
+        median = statistics.median(values)
+        found[name] = {"median": median, "min": least, "max": most, "n": len(values)}
+    return found
 
 
 def rows(samples: Mapping[str, Sequence[Sample]]) -> list[dict[str, Any]]:
@@ -69,10 +87,13 @@ def rows(samples: Mapping[str, Sequence[Sample]]) -> list[dict[str, Any]]:
 def ratios(
     samples: Mapping[str, Sequence[Sample]], pairs: Iterable[tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """How many times as fast one variant of each pair is, within each round."""
+    """How many times as fast one variant of each pair is, within each round.
+
+    Only rates are compared: numbers whose names begin with `images/s`.
+    """
     within = {
         f"{one} / {other}": [
-            {name: a[name] / b[name] for name in a}
+            {name: a[name] / b[name] for name in a if name.startswith("images/s")}
             for a, b in zip(samples[one], samples[other], strict=True)
         ]
         for one, other in pairs
@@ -110,23 +131,11 @@ def _import_quietly() -> None:
         os.close(terminal)
 
 
-def processor_time(who: int = resource.RUSAGE_SELF) -> float:
-    """Seconds of all cores for this process, or RUSAGE_CHILDREN for ended ones."""
-    used = resource.getrusage(who)
-    return used.ru_utime + used.ru_stime
-
-
 def peak_memory() -> int:
     """The most memory that this process has held so far, in bytes (Linux)."""
     # Not the peak of getrusage, which a new process takes over from its parent.
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM:"))
-
-
-def kept_at(work: pathlib.Path, kind: str, settings: Sequence[Any]) -> pathlib.Path:
-    """Where to keep what was made with some settings: one place for each."""
-    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
-    return work / f"{kind}_{digest[:10]}"
 
 
 def tell(text: str) -> None:

@@ -6,23 +6,20 @@ whole. Without any, textures are drawn. Sizes are those of ImageNet's images.
 
 import io
 import pathlib
-import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 from PIL import Image
 
 from yosinski_tf.benchmarks.measuring import tell
 from yosinski_tf.data.decoding import looks_like_image
-from yosinski_tf.data.prepare import make_store
+from yosinski_tf.data.prepare import disk_space, make_store
 from yosinski_tf.data.prepare.shards import StoreSettings
 from yosinski_tf.data.store.format import Store
 from yosinski_tf.machine.hardware import cores
-from yosinski_tf.study.forecast import gigabytes
 from yosinski_tf.system.errors import UserError
 
 NAME = "yosinski_photographs"
@@ -52,18 +49,11 @@ def make_stores(
     folder.mkdir(parents=True, exist_ok=True)
     needed = records * (_PHOTOGRAPH_BYTES + _STORED_BYTES + image_size**2 * 3)
     needed -= size_on_disk(folder)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"--work_dir needs about {gigabytes(needed)} more for {records:,} images,"
-            f" found {gigabytes(free)} free at {folder}: give another folder, or fewer"
-            " --records"
-        )
+    remedy = "give another --work_dir, or fewer --records"
+    disk_space.require(f"--records={records}", needed, folder, remedy)
     full = str(folder / "full")
     tell(f"making {records:,} full-size images in {full}")
-    YosinskiPhotographs(
-        place=place, records=records, data_dir=full, file_format="tfrecord"
-    ).download_and_prepare()
+    _write_photographs(place, records, full)
     stores = []
     for encoding in encodings:
         tell(f"preparing the store {folder / encoding}")
@@ -80,7 +70,8 @@ def make_stores(
             command="yosinski-benchmark",
         )
         stores.append(make_store.make_store(request))
-    tell(f"{folder} holds {gigabytes(size_on_disk(folder))}: delete it when done")
+    held = disk_space.megabytes(size_on_disk(folder))
+    tell(f"{folder} holds {held}: delete it when done")
     return stores
 
 
@@ -116,56 +107,37 @@ def read_photographs(place: str) -> list[bytes]:
     return [found[name] for name in sorted(found)]
 
 
-class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
-    """Photographs in 100 classes of equal size."""
+def _write_photographs(place: str, records: int, folder: str) -> None:
+    """Writes the data set, in 100 classes of equal size, unless it is there."""
+    numbers = {
+        "train": range(records),
+        "validation": range(records, records + CLASSES),
+    }
+    features = {
+        "image": tfds.features.Image(encoding_format="jpeg"),
+        "label": tfds.features.ClassLabel(num_classes=CLASSES),
+        "file_name": tfds.features.Text(),
+    }
+    tfds.dataset_builders.AdhocBuilder(
+        name=NAME,
+        version="1.0.0",
+        features=tfds.features.FeaturesDict(features),
+        split_datasets={n: _examples(place, part) for n, part in numbers.items()},
+        data_dir=folder,
+        file_format="tfrecord",
+    ).download_and_prepare()
 
-    code_path = epath.Path(__file__)
-    VERSION = tfds.core.Version("1.0.0")
 
-    def __init__(self, *, place: str = "", records: int = CLASSES, **options: Any):
-        """Takes where photographs are (empty to draw some) and how many to make."""
-        self._place, self._records = place, records
-        super().__init__(**options)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(encoding_format="jpeg"),
-                    "label": tfds.features.ClassLabel(num_classes=CLASSES),
-                    "file_name": tfds.features.Text(),
-                }
-            ),
-            supervised_keys=("image", "label"),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Any:
-        del dl_manager  # Nothing is downloaded.
-        if self._place:
-            files = read_photographs(self._place)
-            self._images = [Image.open(io.BytesIO(f)).convert("RGB") for f in files]
-        else:
-            self._images = _draw_textures()
-        validation = range(self._records, self._records + CLASSES)
-        return {
-            "train": self._generate_examples(range(self._records)),
-            "validation": self._generate_examples(validation),
-        }
-
-    def _generate_examples(self, numbers: range) -> Iterator[tuple[int, Any]]:
-        for number in numbers:
-            example = {
-                "image": self._make(number),
-                "label": number % CLASSES,
-                "file_name": f"{number:07d}.jpg",
-            }
-            yield number, example
-
-    def _make(self, number: int) -> io.BytesIO:
-        """A random crop, resized to the size of the whole image, as a JPEG file."""
+def _examples(place: str, numbers: Iterable[int]) -> Iterator[tuple[int, Any]]:
+    """Random crops, resized to the size of the whole image, as JPEG files."""
+    if place:
+        files = read_photographs(place)
+        images = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
+    else:
+        images = _draw_textures()
+    for number in numbers:
         random = np.random.default_rng(number)
-        image = self._images[number % len(self._images)]
+        image = images[number % len(images)]
         width, height = image.size
         wide, high = (side * random.uniform(_SMALLEST_CROP, 1) for side in image.size)
         left, top = random.uniform(0, width - wide), random.uniform(0, height - high)
@@ -174,21 +146,22 @@ class YosinskiPhotographs(tfds.core.GeneratorBasedBuilder):
         crop = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
         crop.save(buffer, "JPEG", quality=_PHOTOGRAPH_QUALITY)
         buffer.seek(0)
-        return buffer
+        label, name = number % CLASSES, f"{number:07d}.jpg"
+        yield number, {"image": buffer, "label": label, "file_name": name}
 
 
 def _draw_textures() -> list[Image.Image]:
     """Pictures with detail at every scale, as photographs have."""
     random = np.random.default_rng(0)
+
+    def noise(octave: int) -> np.ndarray:
+        coarse = random.integers(0, 256, (2**octave, 2**octave, 3), np.uint8)
+        smooth = Image.fromarray(coarse).resize(_TEXTURE_SIZE, Image.Resampling.BICUBIC)
+        return (np.asarray(smooth) - 127.5) * 0.62**octave
+
     drawn = []
     for _ in range(_TEXTURES):
-        total = np.zeros((*_TEXTURE_SIZE[::-1], 3))
-        for octave in range(2, 9):
-            coarse = random.integers(0, 256, (2**octave, 2**octave, 3), np.uint8)
-            smooth = Image.fromarray(coarse).resize(
-                _TEXTURE_SIZE, Image.Resampling.BICUBIC
-            )
-            total += (np.asarray(smooth) - 127.5) * 0.62**octave
-        total = 128 + 50 * total / total.std()
-        drawn.append(Image.fromarray(np.clip(total, 0, 255).astype(np.uint8)))
+        total = sum(noise(octave) for octave in range(2, 9))
+        pixels = np.clip(128 + 50 * total / total.std(), 0, 255)
+        drawn.append(Image.fromarray(pixels.astype(np.uint8)))
     return drawn

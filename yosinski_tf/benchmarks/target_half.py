@@ -1,27 +1,27 @@
 """A whole target half from end to end: as cohorts, alone, and by plain Keras.
 
-Times include process starts, compilation, reading and validation. Each measurement is
-kept as soon as it is done, so that the same command continues a stopped one.
+Times include process starts, compilation, reading and validation.
 """
 
 import concurrent.futures
 import dataclasses
-import json
+import os
 import pathlib
-import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from yosinski_tf.benchmarks import measuring, workload
-from yosinski_tf.benchmarks.measuring import in_new_process, tell, turns
+from yosinski_tf.benchmarks.measuring import Sample, in_new_process, tell
 from yosinski_tf.benchmarks.table import Tables
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.cohorts import make_cohorts, multiply_accumulates
-from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import RATE_DROPS, Recipe, parse_rate_drops
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import (
@@ -29,55 +29,47 @@ from yosinski_tf.experiment.treatments import (
     all_treatments,
     parse_treatment,
 )
-from yosinski_tf.scheduling.progress import duration
+from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study.folder import IMAGES_FOLDER
 from yosinski_tf.study.records import WEIGHTS_NAME, read_records
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.files import write_atomically
 from yosinski_tf.training.job import Job
 
-COHORTS, ALONE, PLAIN = "cohorts", "alone", "plain Keras, alone"
-# At the first precision only.
-ALONE_UNCACHED = "alone, --feature_cache=off"
-Measurement = dict[str, Any]
+# 18 is what yosinski-study chooses for two processes.
+_COHORT_SIZE = 18
+_TOGETHER = (f"--cohort_size={_COHORT_SIZE}", "--feature_cache=auto")
+_ALONE = ("--cohort_size=1", "--feature_cache=auto")
+_UNCACHED = ("--cohort_size=1", "--feature_cache=off")
+PLAIN = "plain Keras, alone"
+# The number format of each variant, and its options of yosinski-study.
+VARIANTS = {
+    "cohorts, float32": ("float32", _TOGETHER),
+    "alone, float32": ("float32", _ALONE),
+    "cohorts, bfloat16": ("bfloat16", _TOGETHER),
+    "alone, bfloat16": ("bfloat16", _ALONE),
+    "alone, --feature_cache=off, float32": ("float32", _UNCACHED),
+    PLAIN: ("float32", None),
+}
+_PAIRS = (
+    ("cohorts, float32", "alone, float32"),
+    ("cohorts, bfloat16", "alone, bfloat16"),
+    ("cohorts, float32", "alone, --feature_cache=off, float32"),
+    ("cohorts, float32", PLAIN),
+    ("cohorts, bfloat16", PLAIN),
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What to measure: the flags of `yosinski-benchmark study`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request(measuring.Request):
+    """The flags of `yosinski-benchmark study`."""
 
-    Plain Keras has the same processes and `threads` of each; its numbers are float32.
-    """
-
-    work: pathlib.Path
-    rounds: int
-    steps: int
-    precisions: tuple[str, ...]
-    processes: int
-    threads: int
-    cohort_size: int
     treatments: tuple[str, ...]
 
     @property
     def recipe(self) -> Recipe:
-        """The default recipe with these steps."""
-        return Recipe(
-            steps=self.steps,
-            validate_every=max(1, self.steps // 10),
-            rate_drops=parse_rate_drops(("60%", "85%"), self.steps),
-        )
-
-    @property
-    def variants(self) -> list[str]:
-        """The program's variants at each precision, and plain Keras."""
-        ours = [f"{kind}, {p}" for p in self.precisions for kind in (COHORTS, ALONE)]
-        return [*ours, f"{ALONE_UNCACHED}, {self.precisions[0]}", PLAIN]
-
-    @property
-    def kept(self) -> pathlib.Path:
-        """The file of finished measurements, which any number of rounds may share."""
-        _, _, *settings = dataclasses.astuple(self)
-        return measuring.kept_at(self.work, "study", settings).with_suffix(".json")
+        """The recipe that yosinski-study has for these steps."""
+        drops = parse_rate_drops(RATE_DROPS, self.steps)
+        return Recipe(steps=self.steps, rate_drops=drops)
 
 
 def networks_of_half() -> tuple[str, ...]:
@@ -86,90 +78,56 @@ def networks_of_half() -> tuple[str, ...]:
 
 
 def run(request: Request) -> Tables:
-    """Makes the measurements that were not made by an earlier start.
+    """Trains the half by every variant, once a round.
 
     Raises:
       UserError: If a training fails.
     """
     request.work.mkdir(parents=True, exist_ok=True)
-    measured: dict[str, list[Measurement]] = {v: [] for v in request.variants}
-    if request.kept.exists():
-        measured = json.loads(request.kept.read_text())
-    for precision in request.precisions:
+    for precision in ("float32", "bfloat16"):
         tell(f"base network A, {precision}, which is not measured")
         train_study(request, _base(request, precision), precision, ["baseA"])
-    todo = [
-        (number, variant)
-        for number in range(request.rounds)
-        for variant in turns(request.variants, number)
-        if len(measured[variant]) <= number
-    ]
-    for place, (number, variant) in enumerate(todo):
-        left = [name for _, name in todo[place:]]
-        seconds = [m["seconds"] for name in left for m in measured[name][-1:]]
-        time_left = duration(sum(seconds)) if len(seconds) == len(left) else "unknown"
-        tell(
-            f"round {number + 1} of {request.rounds}: {variant}; measurements left:"
-            f" {len(left)}, time left: {time_left}"
-        )
-        measured[variant].append(_measure(request, variant))
-        write_atomically(request.kept, json.dumps(measured).encode())
-    return half_tables(request, measured)
-
-
-def half_tables(
-    request: Request, measured: Mapping[str, Sequence[Measurement]]
-) -> Tables:
-    """Tables of the measurements of each variant, one a round: `seconds` from end to
-    end, `processor_seconds` of all processes, `each_seconds` of every training.
-    """
+    each: dict[str, list[Sample]] = {name: [] for name in VARIANTS}
+    measures = {
+        name: partial(_measure, request, *variant, each[name])
+        for name, variant in VARIANTS.items()
+    }
+    minutes = measuring.rounds("study", request.rounds, measures)
     images = len(request.treatments) * request.steps * request.recipe.batch_size
-    rates, minutes, each = {}, {}, {}
-    for variant, found in measured.items():
-        rates[variant], minutes[variant], each[variant] = [], [], []
-        for one in found[: request.rounds]:
-            wall, cores = one["seconds"], one["processor_seconds"]
-            rates[variant].append(measuring.rates(images, wall, cores))
-            times = {"minutes": wall / 60, "minutes of the cores": cores / 60}
-            minutes[variant].append(times)
-            each[variant] += [{"seconds": s} for s in one["each_seconds"]]
-    pairs = [(f"{COHORTS}, {p}", f"{ALONE}, {p}") for p in request.precisions]
-    pairs.append((request.variants[0], request.variants[-2]))
-    pairs += [(f"{COHORTS}, {p}", PLAIN) for p in request.precisions]
+    rates = {
+        variant: [measuring.rates(images, *(60 * m for m in s.values())) for s in taken]
+        for variant, taken in minutes.items()
+    }
     return {
         f"The {len(request.treatments)} networks of a half": measuring.rows(minutes),
-        "Times as fast, within a round": measuring.ratios(rates, pairs),
+        "Times as fast, within a round": measuring.ratios(rates, _PAIRS),
         "Each training, once its process runs": measuring.rows(each),
         "Multiply-accumulates of all steps": [_saved(request)],
     }
 
 
-def _measure(request: Request, variant: str) -> Measurement:
-    folder = request.work / "measured_study"
-    shutil.rmtree(folder, ignore_errors=True)
-    kind, _, precision = variant.rpartition(", ")
-    plain = variant == PLAIN
-    shutil.copytree(_base(request, "float32" if plain else precision), folder)
-    processor = measuring.processor_time(resource.RUSAGE_CHILDREN)
-    started = time.monotonic()
-    if plain:
-        each = train_plainly(request, folder)
-    else:
-        size = request.cohort_size if kind == COHORTS else 1
-        cache = "off" if kind == ALONE_UNCACHED else "auto"
-        more = [f"--cohort_size={size}", f"--feature_cache={cache}"]
-        each = train_study(request, folder, precision, request.treatments, more)
-    seconds = time.monotonic() - started
-    processor = measuring.processor_time(resource.RUSAGE_CHILDREN) - processor
-    shutil.rmtree(folder)
-    tell(f"  {variant}: {duration(seconds)}, {duration(processor)} of the cores")
-    return {"seconds": seconds, "processor_seconds": processor, "each_seconds": each}
+def _measure(
+    request: Request, precision: str, options: Sequence[str] | None, each: list[Sample]
+) -> Sample:
+    """Trains the half, by plain Keras without options; adds to `each` training."""
+    with tempfile.TemporaryDirectory(dir=request.work) as name:
+        folder = pathlib.Path(name) / "study"
+        shutil.copytree(_base(request, precision), folder)
+        before = os.times()
+        if options is None:
+            taken = train_plainly(request, folder)
+        else:
+            names = request.treatments
+            taken = train_study(request, folder, precision, names, options)
+        spent = (now - then for now, then in zip(os.times(), before, strict=True))
+        _, _, user, system, seconds = spent  # The first two are this process's own.
+    each += [{"seconds": training} for training in taken]
+    return {"minutes": seconds / 60, "minutes of the cores": (user + system) / 60}
 
 
 def _base(request: Request, precision: str) -> pathlib.Path:
     """The study folder that holds the images and the base network of half A."""
-    name = f"base_{precision}_{request.steps}_steps_{request.threads}_threads"
-    return request.work / name
+    return request.work / f"base_{precision}_{request.steps}_steps"
 
 
 def train_study(
@@ -187,18 +145,16 @@ def train_study(
     Raises:
       UserError: If it fails.
     """
-    recipe, log = request.recipe, request.work / "study.log"
+    log = request.work / "study.log"
     command = [
         *(sys.executable, "-m", "yosinski_tf.binaries.study"),
         f"--runs={folder}",
         f"--split={workload.SPLIT}",
         f"--treatments={','.join(treatments)}",
-        f"--steps={recipe.steps}",
-        f"--validate_every={recipe.validate_every}",
-        f"--rate_drops={','.join(map(str, recipe.rate_drops))}",
+        f"--steps={request.steps}",
         f"--precision={precision}",
-        f"--processes={request.processes}",
-        f"--threads={request.threads}",
+        # Even for base A alone: threads, which a folder keeps, follow from it.
+        f"--processes={default_processes()}",
         *more,
     ]
     with open(log, "w") as file:
@@ -218,8 +174,9 @@ def train_study(
 def train_plainly(request: Request, folder: pathlib.Path) -> list[float]:
     """Trains every network of the half by plain Keras, each in a new process.
 
-    As many at a time as ours, with the same threads, in float32. Base A is that of
-    the study in `folder`; base B is trained before its copies, as by `yosinski-study`.
+    As many at a time, and with as many threads, as `yosinski-study` chooses; in
+    float32. Base A is that of the study in `folder`; base B is trained before its
+    copies, as by `yosinski-study`.
 
     Returns:
       Seconds of every network, without the start of its process.
@@ -230,20 +187,19 @@ def train_plainly(request: Request, folder: pathlib.Path) -> list[float]:
     common = folder / IMAGES_FOLDER, get_network("mini"), request.recipe
 
     def train(name: str) -> float:
-        job = workload.make_job(*common, request.threads, (name,), request.processes)
+        if sources[name] == "B":
+            base_b.result()
+        job = workload.make_job(*common, (name,), default_processes())
         out = weights["B"] if name == "baseB" else None
-        seconds = in_new_process(_plain, job, weights.get(sources[name]), out)
-        tell(f"  {name} by plain Keras: {duration(seconds)}")
-        return seconds
+        return in_new_process(_plain, job, weights.get(sources[name]), out)
 
-    with concurrent.futures.ThreadPoolExecutor(request.processes) as pool:
+    copies_last = sorted(sources, key=lambda name: sources[name] == "B")
+    copies_last.remove("baseB")
+    with concurrent.futures.ThreadPoolExecutor(default_processes()) as pool:
+        base_b = pool.submit(train, "baseB")
+        trained = [base_b, *(pool.submit(train, name) for name in copies_last)]
         try:
-            base_b = pool.submit(train, "baseB")
-            others = [t for t in request.treatments if t != "baseB"]
-            trained = [pool.submit(train, t) for t in others if sources[t] != "B"]
-            each = [base_b.result()]
-            trained += [pool.submit(train, t) for t in others if sources[t] == "B"]
-            return each + [future.result() for future in trained]
+            return [future.result() for future in trained]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -262,15 +218,14 @@ def _saved(request: Request) -> dict[str, Any]:
     # Half of the embedded classes; any split of them has the same costs.
     split = make_split(workload.SPLIT, [str(number) for number in range(40)])
     runs = [Run(split, parse_treatment(name), 0) for name in request.treatments]
-    cohorts = make_cohorts(runs, request.cohort_size)
+    cohorts = [cohort.treatments for cohort in make_cohorts(runs, _COHORT_SIZE)]
 
-    def work(parts: Iterable[Sequence[Treatment]]) -> int:
+    def work(parts: Sequence[Sequence[Treatment]]) -> int:
         rest = get_network("mini"), request.recipe.crop_size, len(split.half_b)
         return sum(multiply_accumulates(part, *rest) for part in parts)
 
-    together = [cohort.treatments for cohort in cohorts]
     return {
-        "cohorts of": ", ".join(str(len(part)) for part in together),
-        "times fewer than alone": work([each] for each in sum(together, ()))
-        / work(together),
+        "cohorts of": ", ".join(str(len(part)) for part in cohorts),
+        "times fewer than alone": work([[run.treatment] for run in runs])
+        / work(cohorts),
     }

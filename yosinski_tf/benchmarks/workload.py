@@ -16,7 +16,7 @@ from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.experiment.treatments import parse_treatments
 from yosinski_tf.machine import threads
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.save_clock import Interval
@@ -24,21 +24,10 @@ from yosinski_tf.training.save_clock import Interval
 SPLIT = "random:0"
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What to measure: the flags of `yosinski-benchmark train`."""
-
-    work: pathlib.Path
-    rounds: int
-    steps: int
-    threads: int
-
-
 def make_job(
     images: pathlib.Path,
     network: Network,
     recipe: Recipe,
-    number: int,
     treatments: Sequence[str] = ("baseB",),
     processes: int = 1,
 ) -> Job:
@@ -47,16 +36,17 @@ def make_job(
     The study folder is beside the folder of the images, see `study_copy`.
     """
     split = make_split(SPLIT, study_copy.load(images).class_names)
-    runs = tuple(Run(split, parse_treatment(name), 0) for name in treatments)
-    classes = len(split.classes(runs[0].treatment.target))
+    runs = tuple(Run(split, each, 0) for each in parse_treatments(treatments))
+    cohort = Cohort("benchmark", runs)
+    classes = len(split.classes(cohort.target))
     return Job(
-        cohort=Cohort("benchmark", runs),
+        cohort=cohort,
         network=network,
         recipe=recipe,
         runs=images.with_name(f"bases_{images.name}"),
         images=images,
         command="yosinski-benchmark",
-        threads=threads.choose_threads(network, recipe, classes, processes, number),
+        threads=threads.choose_threads(network, recipe, classes, processes),
         # Saving is no part of a step.
         checkpoint_every=Interval(minutes=1e6),
     )
@@ -84,13 +74,9 @@ def train(job: Job) -> list[float]:
 
 def make_recipe(period: int, periods: int = 2, **options: Any) -> Recipe:
     """A recipe of some periods of steps between validations, at a constant rate."""
-    return Recipe(
-        steps=period * periods,
-        validate_every=period,
-        rate_drops=(),
-        learning_rate=0.001,
-        **options,
-    )
+    steps = period * periods
+    options |= {"rate_drops": (), "learning_rate": 0.001}
+    return Recipe(steps=steps, validate_every=period, **options)
 
 
 def noise(

@@ -10,14 +10,9 @@ from typing import Any
 
 from absl import flags, logging
 
-from yosinski_tf.benchmarks import cohort_growth, target_half, training_step
+from yosinski_tf.benchmarks import cohort_growth, measuring, target_half, training_step
 from yosinski_tf.benchmarks.table import Tables, markdown
-from yosinski_tf.benchmarks.workload import Request
 from yosinski_tf.binaries.job import command_line
-from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.experiment.recipes import PRECISIONS, Recipe
-from yosinski_tf.machine.hardware import cores
-from yosinski_tf.machine.threads import choose_threads, default_processes
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 
@@ -27,8 +22,6 @@ _PARTS = {
     "growth": cohort_growth.run_growth,
     "input": cohort_growth.run_decoded,
 }
-
-
 # By first word, each flag: default, help, and the least value of an integer.
 _FLAGS: dict[str, dict[str, tuple]] = {
     "input": {
@@ -51,16 +44,6 @@ _FLAGS: dict[str, dict[str, tuple]] = {
         ),
     },
     "study": {
-        "precisions": (
-            ["float32", "bfloat16"],
-            "Number formats of the program's variants; plain Keras has float32.",
-        ),
-        "processes": (None, "Side by side (default: one per core, up to four).", 1),
-        "cohort_size": (
-            18,
-            "Most networks together (18: yosinski-study's choice for two processes).",
-            1,
-        ),
         "treatments": (["all"], "What is trained on half B (all: 36 networks)."),
         "rounds": (3, "Measurements of each.", 1),
         "steps": (1500, "Steps of every network.", 1),
@@ -79,7 +62,6 @@ def _define_flags(word: str) -> None:
     flags.DEFINE_string(
         "work_dir", "benchmark", "Folder for images, stores and studies (1 GB or more)."
     )
-    flags.DEFINE_string("out", "", "JSON file (default: in WORK_DIR).")
 
 
 def _input(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
@@ -114,8 +96,7 @@ def _train(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
             f"--measure needs some of {', '.join(_PARTS)}, found"
             f" {','.join(FLAGS.measure)!r}: leave it out for all"
         )
-    settings["threads"] = cores()
-    request = Request(work, FLAGS.rounds, FLAGS.steps, cores())
+    request = measuring.Request(work=work, rounds=FLAGS.rounds, steps=FLAGS.steps)
     tables: dict[str, list] = {}
     for part, measure in _PARTS.items():
         if part in FLAGS.measure:
@@ -126,16 +107,10 @@ def _train(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
 def _study(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
     """yosinski-benchmark study: the networks of one half trained as cohorts, each
     alone by the same trainer, and each alone by plain Keras, from end to end, on the
-    embedded images. The same command continues a stopped one.
+    embedded images.
 
     Example: yosinski-benchmark study --work_dir=benchmark
     """
-    precisions = tuple(dict.fromkeys(FLAGS.precisions))
-    if precisions[:1] != ("float32",) or set(precisions) - set(PRECISIONS):
-        raise UserError(
-            f"--precisions needs float32 and then some of {', '.join(PRECISIONS)},"
-            f" found {','.join(FLAGS.precisions)!r}: give such as float32,bfloat16"
-        )
     known = target_half.networks_of_half()
     treatments = tuple(dict.fromkeys(FLAGS.treatments))
     treatments = known if treatments == ("all",) else treatments
@@ -146,10 +121,7 @@ def _study(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
             "--treatments needs baseB and networks of half B, such as"
             f" baseB,R3B,A3B,B3B+, found {wrong!r}: leave it out for all"
         )
-    processes = FLAGS.processes or default_processes()
-    chosen = choose_threads(get_network("mini"), Recipe(), 20, processes)
-    settings |= {"precisions": precisions, "treatments": treatments}
-    settings |= {"processes": processes, "threads": chosen.number or cores()}
+    settings["treatments"] = treatments
     return target_half.run(target_half.Request(work=work, **settings))
 
 
@@ -174,7 +146,7 @@ def _main(word: str) -> None:
         "settings": settings,
         "tables": tables,
     }
-    out = pathlib.Path(FLAGS.out) if FLAGS.out else work / f"{word}.json"
+    out = work / f"{word}.json"
     write_atomically(out, json.dumps(found, indent=1).encode())
     print(
         f"{found['date'][:10]}, {found['device']}, TensorFlow"
@@ -204,7 +176,7 @@ def run() -> None:
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
     _define_flags(word)
-    groups = [("What to measure", [*_FLAGS[word], "work_dir", "out"])]
+    groups = [("What to measure", [*_FLAGS[word], "work_dir"])]
     command_line.run(lambda: _main(word), inspect.getdoc(_WORDS[word]), groups)
 
 
