@@ -84,7 +84,14 @@ def test_settings_are_stored_in_this_form():
     assert values["network"] == json.loads(json.dumps(NETWORK.settings()))
     assert values["recipe"] == json.loads(json.dumps(RECIPE.settings()))
     assert list(values) == [
-        *("dataset", "network", "recipe", "threads", "threads_per_operation")
+        *(
+            "dataset",
+            "network",
+            "recipe",
+            "threads",
+            "threads_per_operation",
+            "train_per_class",
+        )
     ]
     assert (values["threads"], values["threads_per_operation"]) == (2, None)
 

@@ -24,6 +24,7 @@ def describe(plan: Plan, rate: float | None) -> str:
         "",
         *_cohorts(plan),
         "",
+        _work(plan),
         _time(plan, rate),
         _disk(plan),
     ]
@@ -50,6 +51,11 @@ def _cohorts(plan: Plan) -> list[str]:
             f"  {after}{treatments}"
         )
     return lines
+
+
+def _work(plan: Plan) -> str:
+    work = sum(plan.cost(cohort.runs) for cohort in plan.cohorts)
+    return f"Work: {work:.2g} multiply-accumulates for training."
 
 
 def _time(plan: Plan, rate: float | None) -> str:
