@@ -12,6 +12,7 @@ from yosinski_tf.results.recommendation import (
     Choice,
     pairs_needed,
     recommend,
+    recommended_network,
     sentence,
     study_recommendation,
 )
@@ -109,5 +110,43 @@ def test_pairs_needed():
 )
 def test_the_sentence_says_how_sure_it_is(gain, words):
     found = dataclasses.replace(NOTHING, best=Choice("AnB+", 1), top1=0.5, gain=gain)
-    text = sentence(found, pairs_per_seed=2)
+    text = sentence(found)
     assert words in text and "the first layer, fine-tuned" in text
+
+
+def test_it_says_how_many_seeds_are_missing():
+    gain = Estimate(mean=0.4, n=6, std=1.0, low=-1.0, high=1.8)
+    found = dataclasses.replace(
+        NOTHING, best=Choice("AnB+", 1), top1=0.5, gain=gain, pairs_needed=27
+    )
+    told = sentence(dataclasses.replace(found, pairs_per_seed=6))
+    assert told.endswith("would show in about 27 pairs: train 4 seeds more.")
+    few = dataclasses.replace(found, gain=Estimate(mean=2.0, n=2), pairs_per_seed=2)
+    assert sentence(few).endswith("to say how sure it is: train 1 seed more.")
+
+
+def test_pairs_of_distant_halves_add_none_to_random_ones():
+    networks = study({"baseB": (0.5,), "A3B+": (0.6,)}, 1)
+    networks += [result(each, 0.4, "natural_manmade") for each in ("baseB", "A3B+")]
+    assert study_recommendation(networks).pairs_per_seed == 1
+
+
+@pytest.mark.parametrize(
+    ("gains", "half", "run_id"),
+    [
+        # The most accurate of the recommended ones, on the first split.
+        ((0.06, 0.07, 0.05, 0.06), "B", "random:0-A3B+-s1"),
+        ((0.06, 0.07, 0.05, 0.06), "A", "random:0-baseA-s0"),
+        ((0.06, 0.07, 0.05, 0.06), "W", None),
+        # Training from scratch is better.
+        ((-0.06, -0.07, -0.05, -0.06), "B", "random:0-baseB-s1"),
+    ],
+)
+def test_the_network_to_use_is_the_recommended_one(gains, half, run_id):
+    networks = [result("baseA", 0.9), result("A7B", 0.1, "natural_manmade")]
+    pairs = [(split, seed) for split in ("random:1", "random:0") for seed in (0, 1)]
+    for (split, seed), gain in zip(pairs, gains, strict=True):
+        networks.append(result("baseB", 0.5 + 0.01 * seed, split, seed))
+        networks.append(result("A3B+", 0.5 + 0.01 * seed + gain, split, seed))
+    found = recommended_network(networks, half)
+    assert (found and found.run_id) == run_id

@@ -101,7 +101,7 @@ def write_report(
         caveats=caveats(records, networks),
     )
     found = recommendation.study_recommendation(networks, measure, _work(records))
-    answer = recommendation.sentence(found, recommendation.pairs_per_seed(networks))
+    answer = recommendation.sentence(found)
     text = json.dumps(dataclasses.asdict(found), indent=1)
     files.write_atomically(folder / "recommendation.json", text.encode())
     page = write_page(

@@ -68,6 +68,7 @@ class Recommendation:
         multiply-accumulates; None if that is not known.
       pairs_needed: Pairs at which the gain would be told from none; None if it is
         already, or if there are too few pairs to say.
+      pairs_per_seed: How many pairs (split, half) one more seed adds.
     """
 
     best: Choice | None
@@ -77,6 +78,7 @@ class Recommendation:
     cost: Estimate
     speedup: float | None
     pairs_needed: int | None
+    pairs_per_seed: int
 
 
 NOTHING = Recommendation(
@@ -87,6 +89,7 @@ NOTHING = Recommendation(
     cost=Estimate(None, 0),
     speedup=None,
     pairs_needed=None,
+    pairs_per_seed=1,
 )
 """Of a study in which no copied network can be compared with a base."""
 
@@ -137,6 +140,7 @@ def recommend(
         cost=cost,
         speedup=speedup,
         pairs_needed=pairs_needed(gain),
+        pairs_per_seed=len({unit[:2] for unit in units}),
     )
 
 
@@ -202,11 +206,6 @@ def recommended_network(
     return max(first, key=lambda each: each.value(measure), default=None)
 
 
-def pairs_per_seed(networks: Sequence[NetworkResult]) -> int:
-    """How many pairs (split, half) one more seed adds to a study."""
-    return max(1, len({unit[:2] for unit in bases(networks)}))
-
-
 def pairs_needed(difference: Estimate) -> int | None:
     """Pairs at which a 95% interval of the same mean and spread leaves out 0.
 
@@ -225,13 +224,8 @@ def pairs_needed(difference: Estimate) -> int | None:
     return None
 
 
-def sentence(found: Recommendation, pairs_per_seed: int = 1) -> str:
-    """The recommendation for people.
-
-    Args:
-      found: The recommendation.
-      pairs_per_seed: Pairs (split, half) that one more seed adds.
-    """
+def sentence(found: Recommendation) -> str:
+    """The recommendation for people."""
     if found.best is None:
         return (
             "No recommendation yet: it needs a copied network and the base of the"
@@ -239,7 +233,7 @@ def sentence(found: Recommendation, pairs_per_seed: int = 1) -> str:
         )
     gain, accuracy = found.gain, f"{found.top1:.1%}"
     if gain.low is None:
-        more = math.ceil((MIN_PAIRS - gain.n) / pairs_per_seed)
+        more = math.ceil((MIN_PAIRS - gain.n) / found.pairs_per_seed)
         text = (
             f"The best copy so far keeps {found.best}: {accuracy}, {gain.mean:+.1f}"
             f" points to training from scratch, in {_pairs(gain.n)}. That is too few to"
@@ -263,7 +257,7 @@ def sentence(found: Recommendation, pairs_per_seed: int = 1) -> str:
             f" ({_interval(gain)}, {_pairs(gain.n)})."
         )
         if found.pairs_needed:
-            more = math.ceil((found.pairs_needed - gain.n) / pairs_per_seed)
+            more = math.ceil((found.pairs_needed - gain.n) / found.pairs_per_seed)
             text += (
                 f" A difference of this size would show in about"
                 f" {found.pairs_needed} pairs: train {_seeds(more)} more."
