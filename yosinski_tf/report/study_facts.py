@@ -135,7 +135,7 @@ def caveats(
             " fast: look at the last validation too."
         )
     parts = decomposition(networks, network_result.MEASURES[0])
-    pairs = min((p.estimate.n for p in parts if p.estimate.n), default=MIN_PAIRS)
+    pairs = min((p.n for p in parts.values() if p.n), default=MIN_PAIRS)
     if pairs < MIN_PAIRS:
         found.append(
             f"Some comparisons have {pairs} pair(s): an interval needs {MIN_PAIRS}."
@@ -146,10 +146,11 @@ def caveats(
             " panel of Figure 2 and in two columns of Table 1, compare different"
             " halves. The paired tables do not."
         )
-    if alone := network_result.without_base(networks):
-        names = ", ".join(network.run_id for network in alone)
+    own = network_result.bases(networks)
+    if alone := [network.run_id for network in networks if network.unit not in own]:
         found.append(
-            f"Without a base of their own, and so in no paired table: {names}."
+            "Without a base of their own, and so in no paired table:"
+            f" {', '.join(alone)}."
         )
     return found
 

@@ -6,7 +6,7 @@ seed does not look like an effect. Accuracies are shares, 0..1.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.study.records import Record
@@ -55,8 +55,12 @@ class NetworkResult:
 
     @property
     def kind(self) -> str:
-        """The kind of its split, see `split_kind`."""
-        return split_kind(self.split)
+        """Of its split: `random`, `natural_manmade`, `whole`, `first` or `file`.
+
+        `manmade_natural` is of the kind `natural_manmade`.
+        """
+        kind = self.split.partition(":")[0]
+        return DISTANT if kind == "manmade_natural" else kind
 
     @property
     def examples_per_class(self) -> int:
@@ -97,13 +101,6 @@ def check_measure(measure: str) -> str:
             f"--measure needs one of {', '.join(MEASURES)}, found {measure!r}"
         )
     return measure
-
-
-def split_kind(split: str) -> str:
-    """`random`, `natural_manmade` (in either order), `whole`, `first` or `file`."""
-    if split == "manmade_natural":
-        return DISTANT
-    return split.partition(":")[0]
 
 
 def finished_networks(records: Iterable[Record]) -> Selection:
@@ -185,12 +182,6 @@ def without_reduced(networks: Iterable[NetworkResult]) -> list[NetworkResult]:
 def bases(networks: Iterable[NetworkResult]) -> dict[Unit, NetworkResult]:
     """The base network of each split, target half and seed."""
     return {network.unit: network for network in of_family(networks, "base")}
-
-
-def without_base(networks: Sequence[NetworkResult]) -> list[NetworkResult]:
-    """The networks without a base network of their own unit."""
-    own = bases(networks)
-    return [network for network in networks if network.unit not in own]
 
 
 def direction(network: NetworkResult) -> str:

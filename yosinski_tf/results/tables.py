@@ -98,12 +98,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
 
 
-def _family_markdown(
-    networks: Sequence[NetworkResult],
-    cells: Cells,
-    numbers: Sequence[int],
-    show: Callable[[float], str],
+def family_markdown(
+    networks: Sequence[NetworkResult], measure: str, *, relative: bool
 ) -> str:
+    """A table of means ± standard deviation (networks), one row per family.
+
+    They are differences to the own base, or top-1 in per cent.
+    """
+    cells = (relative_cells if relative else absolute_cells)(networks, measure)
+    numbers = LAYERS if relative else (0, *LAYERS)
+    show = signed if relative else "{:.2f}".format
     rows = [["", *(f"n = {n}" if n else "base" for n in numbers)]]
     for family in families_of(networks):
         own = [cells.get((family, n)) for n in numbers]
@@ -117,18 +121,6 @@ def _with_spread(cell: analysis.Estimate | None, show: Callable[[float], str]) -
         return ""
     spread = "" if cell.std is None else f" ± {cell.std:.2f}"
     return f"{show(cell.mean)}{spread} ({cell.n})"
-
-
-def relative_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
-    """A table of mean differences to the own base ± standard deviation (networks)."""
-    cells = relative_cells(networks, measure)
-    return _family_markdown(networks, cells, LAYERS, signed)
-
-
-def absolute_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
-    """A table of mean top-1 in per cent ± standard deviation (networks)."""
-    cells = absolute_cells(networks, measure)
-    return _family_markdown(networks, cells, (0, *LAYERS), "{:.2f}".format)
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -151,9 +143,8 @@ def decomposition_markdown(
     """The decomposition of one kind of split, one row per n; empty without a pair."""
     rows = [["n", *analysis.COMPONENTS], *([str(n)] for n in LAYERS)]
     parts = _with_pairs(networks, measure, kind)
-    for part in parts:
-        cell = _with_interval(part.estimate, f"n = {part.estimate.n}", TOO_SMALL)
-        rows[part.n].append(cell)
+    for (n, _), part in parts.items():
+        rows[n].append(_with_interval(part, f"n = {part.n}", TOO_SMALL))
     return markdown(rows) if parts else ""
 
 
@@ -163,30 +154,27 @@ def decomposition_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]
         {
             "measure": measure,
             "splits": kind,
-            "n": part.n,
-            "component": part.name,
-            **_columns(part.estimate, "pairs"),
+            "n": n,
+            "component": name,
+            **_columns(part, "pairs"),
         }
         for measure in MEASURE_NAMES
         for kind in kinds(networks)
-        for part in _with_pairs(networks, measure, kind)
+        for (n, name), part in _with_pairs(networks, measure, kind).items()
     ]
 
 
 def _with_pairs(
     networks: Sequence[NetworkResult], measure: str, kind: str
-) -> list[analysis.Component]:
+) -> dict[tuple[int, str], analysis.Estimate]:
     """The components of a kind of split; none if none has a pair."""
     parts = analysis.decomposition(networks, measure, kind)
-    return parts if any(part.estimate.n for part in parts) else []
+    return parts if any(part.n for part in parts.values()) else {}
 
 
 def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
     """Table 1, averaged in three ways, and as printed in the paper."""
-    found = {
-        (boost.layers, boost.comparison, boost.method): boost.estimate
-        for boost in analysis.boost_table(networks, measure)
-    }
+    found = analysis.boost_table(networks, measure)
     seeds = len({network.seed for network in networks})
     headings = ("mean of layer means", "mean of networks", "own base (paired)")
     rows = [["boost", "layers", *headings, "printed in the paper"]]
@@ -219,15 +207,17 @@ def table1_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
     return [
         {
             "measure": measure,
-            "first_layer": boost.layers[0],
-            "last_layer": boost.layers[1],
-            "comparison": boost.comparison,
-            "method": boost.method,
-            **_columns(boost.estimate, "count"),
-            "printed_in_paper": PRINTED_TABLE_1.get((boost.layers, boost.comparison)),
+            "first_layer": layers[0],
+            "last_layer": layers[1],
+            "comparison": comparison,
+            "method": method,
+            **_columns(boost, "count"),
+            "printed_in_paper": PRINTED_TABLE_1.get((layers, comparison)),
         }
         for measure in MEASURE_NAMES
-        for boost in analysis.boost_table(networks, measure)
+        for (layers, comparison, method), boost in analysis.boost_table(
+            networks, measure
+        ).items()
     ]
 
 
