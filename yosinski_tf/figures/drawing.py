@@ -4,10 +4,11 @@ Colours are those of Okabe and Ito, which can be told apart with any common
 form of colour blindness; the shape and the filling of markers differ too.
 """
 
+import contextlib
 import dataclasses
 import io
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -132,14 +133,12 @@ def offset_of(family: str) -> float:
     return _PRESERVED_OFFSETS[curve] * (1 + 0.2 * min(int(preserved) - 1, 2))
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, sizes in inches, outside pyplot's global state."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-
-
-def style() -> object:
-    """Context within which axes are made and drawn."""
-    return matplotlib.rc_context(_RC)
+@contextlib.contextmanager
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure, sizes in inches, to be drawn and saved in a `with` block."""
+    with matplotlib.rc_context(_RC):
+        # Outside pyplot's global state.
+        yield Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:

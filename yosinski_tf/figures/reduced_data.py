@@ -88,8 +88,7 @@ def figure(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pat
 
     Only base networks are drawn. The arguments are those of `paper_figures.figure2`.
     """
-    with drawing.style():
-        new = drawing.new_figure(7.2, 4.2)
+    with drawing.new_figure(7.2, 4.2) as new:
         axes = new.subplots()
         axes.set_title(title or "Base networks on fewer images")
         draw(axes, data)
