@@ -43,20 +43,12 @@ def _main() -> int:
     show_paths(paths)
     if comparison:
         print(f"\n{comparison.summary.read_text()}")
-        _show(comparison, "table", comparison.table)
+        show_paths(comparison, "table")
     return 0
 
 
-def show_paths(paths: write_report.ReportPaths) -> None:
-    """Prints where the files of a report are."""
-    _show(paths, "results", paths.table)
-
-
-def _show(
-    paths: write_report.ReportPaths,
-    name: str,
-    table: pathlib.Path | None,
-) -> None:
+def show_paths(paths: write_report.ReportPaths, table: str = "results") -> None:
+    """Prints where the files of a report are; `table` says what the CSV file is."""
     if paths.answer:
         print(f"\n{paths.answer}")
     print(f"\nsummary  {paths.summary}")
@@ -65,20 +57,20 @@ def _show(
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
     if paths.reduced_data:
         print(f"         {paths.reduced_data}")
-    if table:
-        print(f"{name:7}  {table}")
+    if paths.table:
+        print(f"{table:7}  {paths.table}")
 
 
 def run() -> None:
     """Entry point."""
     shared_flags.define_all()
-    flags.DEFINE_bool(
-        "published", False, "The paper's networks, alone or beside a study."
-    )
-    flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
-    command_line.run(
-        _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]
-    )
+    own = {
+        "published": (False, "The paper's networks, alone or beside a study."),
+        "out": ("published", "Folder for --published without --runs."),
+    }
+    command_line.define(own)
+    groups = [("What to report", ("runs", "measure", *own))]
+    command_line.run(_main, _SUMMARY, groups)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The commands that train a list of treatments: base, transfer, random."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from absl import flags
 
@@ -27,7 +27,7 @@ _COMMANDS = {
 }
 
 
-def groups(*extra: str) -> list[tuple[str, Sequence[str]]]:
+def groups(*extra: str) -> list[tuple[str, Iterable[str]]]:
     """The flags of a command that trains, in groups, for `--help`."""
     return [
         ("What to train", ("treatments", "seeds", "runs", *extra)),
