@@ -88,8 +88,8 @@ def _in_force(name):
     given = settings(name)
     network = given.get("network", "mini")
     usual = usual_images(network)
-    size = given.get("image_size", usual.image_size)
-    crop = given.get("image_size", usual.crop_size)
+    size = given.get("image_size", usual["image_size"])
+    crop = given.get("image_size", usual["crop_size"])
     layers = get_network(network).layers[:7]
     widths = [
         layer.filters if isinstance(layer, Conv) else layer.units for layer in layers

@@ -15,7 +15,7 @@ directions and BnB+ trained on half A. No network was fine-tuned on splits 2 and
 import dataclasses
 from collections.abc import Sequence
 
-from yosinski_tf.experiment.treatments import LAYERS, Treatment, parse_treatments
+from yosinski_tf.experiment.treatments import Treatment, numbered, parse_treatments
 from yosinski_tf.system.errors import UserError
 
 REDUCED_COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300)
@@ -72,12 +72,8 @@ def named_plan(name: str) -> list[PlanPart]:
     if name not in PLANS:
         raise UserError(f"--plan needs one of {', '.join(PLANS)}, found {name!r}")
     names = {
-        split: ["baseA", "baseB", *_numbered(curves)]
+        split: ["baseA", "baseB", *numbered(curves)]
         for split, curves in _CURVES[name].items()
     }
-    names["whole"] = [*_numbered(["RnW"]), "baseW"]
+    names["whole"] = [*numbered(["RnW"]), "baseW"]
     return [PlanPart(split, parse_treatments(each)) for split, each in names.items()]
-
-
-def _numbered(curves: Sequence[str]) -> list[str]:
-    return [curve.replace("n", str(n)) for curve in curves for n in LAYERS]

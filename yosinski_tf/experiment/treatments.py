@@ -170,22 +170,18 @@ def all_treatments(targets: Iterable[str] = ("A", "B")) -> tuple[Treatment, ...]
     the last two frozen and fine-tuned. Preserved layers, which are not in the
     paper, are not included.
     """
-    found = []
-    for target in targets:
-        other = {"A": "B", "B": "A"}[target]
-        found.append(base_network(target))
-        for source, fine_tuned in (
-            ("R", False),
-            (target, False),
-            (target, True),
-            (other, False),
-            (other, True),
-        ):
-            found += [
-                Treatment(source=source, n=n, target=target, fine_tuned=fine_tuned)
-                for n in LAYERS
-            ]
-    return tuple(found)
+    names = []
+    for own in targets:
+        other = {"A": "B", "B": "A"}[own]
+        curves = (f"Rn{own}", f"{own}n{own}", f"{own}n{own}+")
+        curves += (f"{other}n{own}", f"{other}n{own}+")
+        names += [f"base{own}", *numbered(curves)]
+    return parse_treatments(names)
+
+
+def numbered(curves: Iterable[str]) -> list[str]:
+    """The networks of curves such as `AnB+`, n = 1..7."""
+    return [curve.replace("n", str(n)) for curve in curves for n in LAYERS]
 
 
 def brief(treatments: Iterable[Treatment]) -> str:

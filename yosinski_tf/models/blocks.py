@@ -150,8 +150,3 @@ def split_at_dropout(block: Block) -> tuple[Block, Block]:
     """The layers of a block whose output never changes, and its dropout, if any."""
     dropout = [layer for layer in block if isinstance(layer, IndexedDropout)]
     return [layer for layer in block if layer not in dropout], dropout
-
-
-def weighted_layer(block: Block, name: str) -> keras.layers.Layer:
-    """The layer of a block that has the weights, and the given name."""
-    return next(layer for layer in block if layer.name == name)

@@ -142,7 +142,7 @@ def recipe(number_format: str) -> Recipe:
     values["rate_drops"] = parse_rate_drops(values["rate_drops"], values["steps"])
     values["image_size"], values["crop_size"] = _sizes()
     if values["mean"] is None:
-        values["mean"] = usual_images(FLAGS.network).mean
+        values["mean"] = usual_images(FLAGS.network)["mean"]
     return Recipe(**values)
 
 
@@ -150,11 +150,11 @@ def _sizes() -> tuple[int, int]:
     """Sides of the images and of the crop, pixels."""
     usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
     store = by_name.open_stored(FLAGS.dataset)
-    if image_size is None and store and store.image_size != usual.image_size:
+    if image_size is None and store and store.image_size != usual["image_size"]:
         image_size = store.image_size
     crop_size = image_size
     if image_size is None:
-        image_size, crop_size = usual.image_size, usual.crop_size
+        image_size, crop_size = usual["image_size"], usual["crop_size"]
     return image_size, crop_size if FLAGS.crop_size is None else FLAGS.crop_size
 
 
