@@ -98,10 +98,7 @@ def base_network(target: str) -> Treatment:
 
 
 def parse_treatment(text: str) -> Treatment:
-    """Reads one treatment; `str` of the result is the text again.
-
-    Args:
-      text: For example `baseA`, `B3B`, `A3B+`, `A3B~1`, `R3B`, `R3W`.
+    """Reads one treatment, such as `R3W`; `str` of the result is the text again.
 
     Raises:
       UserError: If the text is not in the grammar, n is not in 1..7, or layers

@@ -44,16 +44,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     The model computes in float32. The results of a run trained in bfloat16 or
     float16 agree with it only to that precision. Beside it lie `labels.txt`, one
     class name per line in the order of the outputs, and `export.json`, which
-    identifies the run.
-
-    Args:
-      runs: The study folder.
-      run_id: The run, a folder in it.
-      out: Folder to make. If it is already an export of the same weights, nothing
-        is done.
-
-    Returns:
-      The folder, `out`.
+    identifies the run. If the folder `out`, which is returned, is already an export of
+    the same weights, nothing is done.
 
     Raises:
       UserError: If the run cannot be used (see `read_finished_run`), `out` holds
@@ -115,8 +107,7 @@ def warp(images: tf.Tensor, image_size: int) -> tf.Tensor:
       image_size: Height and width of the result.
 
     Returns:
-      uint8 [image_size, image_size, 3] or [batch, image_size, image_size, 3]; the
-      same pixels if that was their size.
+      uint8, as `images` of the new size; the same pixels if that was their size.
     """
 
     def resize(pixels, height, width):

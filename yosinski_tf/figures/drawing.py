@@ -46,15 +46,10 @@ _RC = {
 
 @dataclasses.dataclass(frozen=True)
 class FigureData:
-    """The networks that a figure shows.
+    """The networks of a study that a figure shows, by one of `MEASURES`.
 
-    Attributes:
-      networks: Networks of the study.
-      measure: One of `MEASURES`.
-      published: Networks of the paper to compare with, drawn as dashed means.
-
-    Raises:
-      UserError: If the measure is unknown.
+    Those of the paper to compare with, `published`, are drawn as dashed means. An
+    unknown measure raises a `UserError`.
     """
 
     networks: Sequence[NetworkResult]
@@ -67,14 +62,10 @@ class FigureData:
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """How a family is drawn.
+    """How a family is drawn, and its name in the legend.
 
-    Attributes:
-      name: Its name in the legend.
-      color: Of its line and markers.
-      marker: Matplotlib's sign for the marker.
-      filled: Whether the marker is filled: for frozen layers it is, for
-        fine-tuned ones it is not.
+    Its `marker` is Matplotlib's sign; it is filled for frozen layers, not for
+    fine-tuned ones.
     """
 
     name: str

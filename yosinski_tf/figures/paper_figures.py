@@ -21,10 +21,7 @@ def figure2(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
     improved generalisation. With published networks, it shows the means of both
     studies relative to each network's own base, so that they share an axis.
 
-    Args:
-      data: Networks on any splits.
-      path: PNG to write.
-      title: Heading of the figure, in place of the usual one.
+    `path` is the PNG to write, and `title` a heading in place of the usual one.
     """
     chosen, halves = of_kind(data.networks, RANDOM), "random halves"
     if not chosen and (chosen := of_kind(data.networks, FROM_FILE)):

@@ -36,11 +36,9 @@ def curve(networks: Sequence[NetworkResult], measure: str) -> Curve:
 def rows(
     networks: Sequence[NetworkResult], with_seed: bool = True
 ) -> list[dict[str, Any]]:
-    """CSV fields, one row per network; accuracies 0..1.
+    """CSV fields, one row per network on a split `first:N`; accuracies 0..1.
 
-    Args:
-      networks: Networks on splits `first:N`.
-      with_seed: Whether to include seeds, which the released logs do not have.
+    `with_seed` includes seeds, which the released logs do not have.
     """
     ordered = sorted(networks, key=lambda n: (n.examples_per_class, n.cell))
     return [

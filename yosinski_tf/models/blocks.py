@@ -32,7 +32,6 @@ def make_blocks(
     """Unbuilt Keras layers for some consecutive layers of a network.
 
     Args:
-      network: The network's description.
       num_classes: Classes, and outputs of fc8 unless the network states a number.
       layers: Names of the layers to make.
       trainable: False freezes them, before any model is compiled.
@@ -132,11 +131,8 @@ def _pooling(layer: Conv, **options) -> keras.layers.Layer:
 def apply_block(block: Block, value, indices=None):
     """Calls the layers of a block one after the other.
 
-    Args:
-      block: The layers.
-      value: Input of the first.
-      indices: Step and position of each image, int32 [batch, 2], for dropout
-        in training; with None there is no dropout.
+    `indices` are the step and position of each image, int32 [batch, 2], for dropout in
+    training; with None there is no dropout.
     """
     for layer in block:
         if isinstance(layer, IndexedDropout) and indices is not None:

@@ -128,8 +128,7 @@ def build_cohort(
     """Builds a cohort; every weight is zero until `assign` is called.
 
     Args:
-      network: The description that all members share.
-      members: The networks; at least one.
+      members: The networks, at least one, all of the same description.
       input_size: Side of the square images, pixels.
       num_classes: Classes of the half.
       mean: Mean of the training images: one number per channel, or the mean image,

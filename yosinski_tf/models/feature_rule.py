@@ -30,12 +30,7 @@ Kept = Mapping[str, tuple[int, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class KeptFeatures:
-    """Which outputs of a trunk are kept.
-
-    Attributes:
-      layers: Numbers of the layers, 1 for conv1, rising; none if none pays.
-      reason: Why, for the log.
-    """
+    """The layers of a trunk whose outputs are kept, 1 for conv1, rising, and why."""
 
     layers: tuple[int, ...]
     reason: str
@@ -148,11 +143,7 @@ def work_left(trunk: Trunk, kept: Iterable[int]) -> int:
 
 
 def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]:
-    """From which kept output each depth of a trunk is computed.
-
-    Args:
-      depths: After how many layers networks stand on the trunk.
-      kept: The layers whose outputs are kept.
+    """From which kept output each depth of a trunk, see `Trunk`, is computed.
 
     Returns:
       For each kept layer that is used, or 0 for the images, the depths that are
@@ -179,12 +170,9 @@ def choose_all(
 
     Args:
       treatments: The treatments of the cohort's networks.
-      network: Their description.
-      recipe: How they are trained.
       num_views: Number of views of all training images.
       num_validation: Number of validation images.
       available_bytes: Memory that is free; None if unknown: nothing is kept then.
-      mode: As for `choose`.
 
     Returns:
       For training and for validation, by half of the source (`A`, `B` or `R`).

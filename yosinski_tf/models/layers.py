@@ -133,17 +133,12 @@ class LocalResponseNormalization(keras.layers.Layer):
     """Local response normalisation across channels, as Caffe computes it.
 
     y[c] = x[c] / (k + alpha / size * sum of x[c']^2 over |c' - c| <= size // 2)
-    ^ 0.75. Caffe divides alpha by the size; TensorFlow's own op does not. Input and
-    output [batch, height, width, channels]; computed in float32, returned in the
-    input's dtype.
+    ^ 0.75, with an odd size. Caffe divides alpha by the size; TensorFlow's own op does
+    not. Input and output [batch, height, width, channels]; computed in float32,
+    returned in the input's dtype.
 
     The sum over neighbouring channels is a product with a banded matrix of ones,
     which takes about half the time of TensorFlow's op on a CPU.
-
-    Args:
-      size: Number of channels in the sum, odd.
-      alpha: Caffe's alpha.
-      k: The constant in the denominator.
     """
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, k: float = 1.0, **kwargs):

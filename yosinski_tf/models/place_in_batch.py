@@ -25,10 +25,7 @@ _VALUES = 256
 def place_matters(network: Network, recipe: Recipe, layers: Collection[int]) -> bool:
     """Tries one image at every place of a batch, in this process.
 
-    Args:
-      network: The network, of which only the shapes count.
-      recipe: Its recipe.
-      layers: Numbers of the layers whose outputs are kept, 1 for conv1.
+    Only the shapes of the network count; `layers`, 1 for conv1, have kept outputs.
     """
     blocks = make_blocks(
         network,

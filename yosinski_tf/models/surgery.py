@@ -32,12 +32,8 @@ def initial_weights(
     Kernels are normal with the network's standard deviations, biases are constant
     (released network files: Gaussian initial weights).
 
-    Args:
-      network: The network.
-      input_size: Side of the square input, pixels.
-      num_classes: Classes of the half.
-      identity: Name of this network alone. The values depend on it and on the name
-        and shape of the layer only.
+    The values depend only on `identity`, the name of this network alone, and on the
+    name and shape of the layer; `input_size` is the side of the square input, pixels.
     """
     weights: Weights = {}
     for name, shape in network.kernel_shapes(input_size, num_classes).items():

@@ -23,12 +23,9 @@ _COMPARISON_TITLES = {
 def write_published_report(
     out: pathlib.Path, measure: str = network_result.MEASURES[0]
 ) -> write_report.ReportPaths:
-    """Writes figures and tables of the paper's released networks.
+    """Writes figures and tables of the paper's released networks to a folder.
 
-    Args:
-      out: Folder to write to; made if it does not exist.
-      measure: The one of `MEASURES` for figures and the first tables; there are
-        tables of both.
+    `measure` is as for `write_report.write_report`.
 
     Raises:
       UserError: If the measure is unknown.

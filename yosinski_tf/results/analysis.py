@@ -128,12 +128,7 @@ def decomposition(
     - gain: AnB+ - BnB+, the gain from foreign classes after fine-tuning.
 
     Each is a mean over pairs: units (split, target half, seed) that have both
-    networks. With fewer than 3 pairs there is no interval.
-
-    Args:
-      networks: Networks of any splits.
-      measure: One of `MEASURES`.
-      splits: The kind of split that is used, see `NetworkResult.kind`.
+    networks, on splits of one kind. With fewer than 3 pairs there is no interval.
 
     Returns:
       Three components for each n = 1..7, by n and name, in percentage points; those

@@ -28,20 +28,7 @@ Cell = tuple[str, int]
 
 @dataclasses.dataclass(frozen=True)
 class NetworkResult:
-    """The result of one network.
-
-    Attributes:
-      split: Name of the split, for example `random:0`; `whole` or `first:N` for
-        target W.
-      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
-      n: Number of copied layers; 0 for a base.
-      source_half: `A`, `B`, `R`, or None for a base.
-      target_half: `A`, `B` or `W`.
-      seed: Seed of the run.
-      top1: Top-1 accuracy at the last validation, 0..1.
-      top1_mean_of_10_best: Mean of the ten highest validations, 0..1.
-      run_id: The run that trained it.
-    """
+    """The result of one network: `family` as of its treatment, the rest as recorded."""
 
     split: str
     family: str

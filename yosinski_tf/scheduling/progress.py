@@ -16,23 +16,16 @@ _PLAIN_EVERY = 30.0
 class Display:
     """Shows events on a line that is redrawn; without a terminal, on few plain lines.
 
+    Each cohort has a cost, its work in any unit, and takes so many steps.
+
     Attributes:
       finished: Networks trained by this process so far.
     """
 
     def __init__(
-        self,
-        costs: Mapping[str, float],
-        steps: int,
-        stream: TextIO | None = None,
+        self, costs: Mapping[str, float], steps: int, stream: TextIO | None = None
     ):
-        """Starts the clock.
-
-        Args:
-          costs: The work of each cohort, in any unit, by cohort id.
-          steps: Steps of every cohort.
-          stream: Where to write; standard error if None.
-        """
+        """Starts the clock; writes to standard error if `stream` is None."""
         self._stream = stream or sys.stderr
         self._steps = steps
         self._cost = dict(costs)

@@ -172,9 +172,7 @@ def gather(
     """Calls all workers to train some runs and waits until all are ready.
 
     Args:
-      runs: The study folder.
-      cohort: Id of their cohort.
-      names: Ids of the runs.
+      cohort, names: Ids of the cohort and of its runs.
       workers: Addresses of all workers, this one's first.
       should_stop: Called often; True ends the waiting.
       waiting: Called once with a sentence, if it takes long.
