@@ -18,7 +18,6 @@ from yosinski_tf.results.network_result import (
 )
 
 _SIDES = ("ours", "theirs")
-_TABLES = (tables.absolute_cells, tables.relative_cells)
 _NONE = analysis.Estimate(mean=None, n=0)
 
 
@@ -69,7 +68,11 @@ def compare(
     """
     rows = []
     for kind, target, families, *sides in _blocks(ours, theirs):
-        cells = [table(side, measure) for side in sides for table in _TABLES]
+        cells = [
+            tables.cells_of(side, measure, relative=relative)
+            for side in sides
+            for relative in (False, True)
+        ]
         for family in families:
             for n in (0,) if family == "base" else LAYERS:
                 own, own_relative, published, published_relative = (

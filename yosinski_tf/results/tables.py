@@ -37,15 +37,15 @@ def kind_name(kind: str) -> str:
     return KIND_NAMES.get(kind, f"{kind} splits")
 
 
-def absolute_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
-    """Accuracy in per cent, by family and n."""
-    groups = network_result.by_cell(networks, analysis.per_cent(networks, measure))
-    return {cell: analysis.estimate(values) for cell, values in groups.items()}
-
-
-def relative_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
-    """Difference to the own base in percentage points, by family and n."""
-    groups = analysis.differences_by_cell(networks, measure)
+def cells_of(
+    networks: Sequence[NetworkResult], measure: str, *, relative: bool
+) -> Cells:
+    """Accuracy in per cent, or points to the own base, by family and n."""
+    if relative:
+        groups = analysis.differences_by_cell(networks, measure)
+    else:
+        values = analysis.per_cent(networks, measure)
+        groups = network_result.by_cell(networks, values)
     return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
@@ -57,13 +57,12 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
     difference to the own base in percentage points, with the number of networks
     in brackets.
     """
-    network_result.check_measure(measure)
     blocks = []
     for kind in kinds(networks):
         chosen = network_result.of_kind(networks, kind)
         rows = [["", "base", *(f"n={n}" for n in LAYERS)]]
-        absolute = absolute_cells(chosen, measure)
-        relative = relative_cells(chosen, measure)
+        absolute = cells_of(chosen, measure, relative=False)
+        relative = cells_of(chosen, measure, relative=True)
         for family in families_of(chosen):
             if family == "base":
                 base = absolute["base", 0]
@@ -74,8 +73,6 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
         splits = len({network.split for network in chosen})
         heading = f"{kind_name(kind)} ({splits}), {MEASURE_NAMES[measure]}"
         blocks.append("\n".join([heading, *_aligned(rows)]))
-    if not blocks:
-        return "no finished network yet"
     note = "differences to the own base in percentage points (number of networks)"
     return "\n\n".join([*blocks, note])
 
@@ -105,7 +102,7 @@ def family_markdown(
 
     They are differences to the own base, or top-1 in per cent.
     """
-    cells = (relative_cells if relative else absolute_cells)(networks, measure)
+    cells = cells_of(networks, measure, relative=relative)
     numbers = LAYERS if relative else (0, *LAYERS)
     show = signed if relative else "{:.2f}".format
     rows = [["", *(f"n = {n}" if n else "base" for n in numbers)]]
