@@ -140,22 +140,14 @@ def recipe(number_format: str) -> Recipe:
     values: dict[str, Any] = {name: FLAGS[name].value for name in RECIPE}
     values["precision"] = number_format
     values["rate_drops"] = parse_rate_drops(values["rate_drops"], values["steps"])
-    values["image_size"], values["crop_size"] = _sizes()
-    if values["mean"] is None:
-        values["mean"] = usual_images(FLAGS.network)["mean"]
-    return Recipe(**values)
-
-
-def _sizes() -> tuple[int, int]:
-    """Sides of the images and of the crop, pixels."""
-    usual, image_size = usual_images(FLAGS.network), FLAGS.image_size
-    store = by_name.open_stored(FLAGS.dataset)
-    if image_size is None and store and store.image_size != usual["image_size"]:
-        image_size = store.image_size
-    crop_size = image_size
-    if image_size is None:
-        image_size, crop_size = usual["image_size"], usual["crop_size"]
-    return image_size, crop_size if FLAGS.crop_size is None else FLAGS.crop_size
+    usual, store = usual_images(FLAGS.network), by_name.open_stored(FLAGS.dataset)
+    own_size = store and store.image_size != usual["image_size"]
+    if values["image_size"] is None and own_size:
+        values["image_size"] = store.image_size
+    if values["crop_size"] is None:
+        values["crop_size"] = values["image_size"]
+    missing = {k: value for k, value in usual.items() if values[k] is None}
+    return Recipe(**{**values, **missing})
 
 
 def network() -> Network:
