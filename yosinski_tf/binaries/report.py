@@ -21,9 +21,8 @@ def _main() -> int:
     if FLAGS.published and not FLAGS["runs"].present:
         # Without a study, the paper's networks are shown by the paper's own number.
         measure = FLAGS.measure if FLAGS["measure"].present else MEASURES[0]
-        paths = published_report.write_published_report(
-            pathlib.Path(FLAGS.out), measure
-        )
+        out = pathlib.Path(FLAGS.out)
+        paths = published_report.write_published_report(out, measure)
         print(paths.summary.read_text())
         show_paths(paths)
         return 0
@@ -34,11 +33,9 @@ def _main() -> int:
     with messages.reporting(runs):
         paths = write_report.write_report(runs, FLAGS.measure)
         _, selection = write_report.read_study(runs)
-        comparison = (
-            published_report.write_comparison(runs, FLAGS.measure)
-            if FLAGS.published
-            else None
-        )
+        comparison = None
+        if FLAGS.published:
+            comparison = published_report.write_comparison(runs, FLAGS.measure)
     print(write_report.results_table(selection.networks, FLAGS.measure))
     show_paths(paths)
     if comparison:
@@ -62,7 +59,6 @@ def show_paths(paths: write_report.ReportPaths, table: str = "results") -> None:
 
 
 def run() -> None:
-    """Entry point."""
     shared_flags.define_all()
     own = {
         "published": (False, "The paper's networks, alone or beside a study."),

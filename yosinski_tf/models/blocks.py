@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import keras
 
-from yosinski_tf.experiment.networks import CaffeConv, Conv, Network
+from yosinski_tf.experiment.networks import CaffeConv, Conv, Dense, Network
 from yosinski_tf.models.layers import (
     CaffeMaxPooling2D,
     GroupedConv2D,
@@ -45,7 +45,7 @@ def make_blocks(
     """
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
     blocks: dict[str, Block] = {}
-    first_dense = True
+    first_dense = next(each for each in network.layers if isinstance(each, Dense))
     for layer in network.layers:
         name, last = layer.name, layer is network.layers[-1]
         options = {"trainable": trainable, "kernel_initializer": "zeros"}
@@ -53,9 +53,8 @@ def make_blocks(
         if isinstance(layer, Conv):
             block += _convolution(layer, dtype=policy, **options)
         else:
-            if first_dense:
+            if layer is first_dense:
                 block.append(keras.layers.Flatten(name=f"{name}_flatten", dtype=policy))
-                first_dense = False
             block.append(
                 keras.layers.Dense(
                     network.outputs(num_classes) if last else layer.units,

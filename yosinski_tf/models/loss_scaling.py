@@ -76,9 +76,7 @@ class ScaledSGD(CaffeSGD):
         return ops.sum(loss * ops.convert_to_tensor(self._scale))
 
     def apply(self, grads, trainable_variables=None):
-        variables = trainable_variables
-        if variables is None:
-            variables = self._trainable_variables
+        variables = trainable_variables or self._trainable_variables
         networks = [self._network[self._get_variable_index(v)] for v in variables]
         finite = []
         for number in range(self._size):

@@ -82,9 +82,6 @@ class Display:
                 self._cost.pop(name, None)
             networks = f"{count} network" + "s" * (count > 1)
             self.tell(one_line(f"{kind.words} {name}: {event.message or networks}"))
-        self._status()
-
-    def _status(self) -> None:
         terminal = self._stream.isatty()
         if not terminal and self.seconds - self._drawn < _PLAIN_EVERY:
             return
@@ -104,10 +101,8 @@ class ImageCount:
     def __init__(self, stream: TextIO | None = None):
         """Writes to a stream; standard error if None."""
         self._stream = stream or sys.stderr
-        self._what = ""
-        self._first = 0
-        self._started = 0.0
-        self._drawn = 0.0
+        self._what, self._first = "", 0
+        self._started = self._drawn = 0.0
 
     def show(self, what: str, done: int, total: int) -> None:
         """Shows how many of all images a task, such as `preparing`, has done.

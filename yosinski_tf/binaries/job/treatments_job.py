@@ -69,7 +69,7 @@ def parts(kinds: Collection[str] = tuple(_COMMANDS)) -> list[paper_plans.PlanPar
                 f" networks, found {treatment}: use {_COMMANDS[treatment.kind]} for it,"
                 " or yosinski-study"
             )
-    return paper_plans.parts_of(FLAGS.split, treatments)
+    return [paper_plans.PlanPart(split, treatments) for split in FLAGS.split]
 
 
 def train(kinds: Collection[str]) -> int:
