@@ -46,7 +46,6 @@ def _main() -> None:
 
 
 def run() -> None:
-    """Entry point."""
     shared_flags.define_all()
     own = {
         "run": (None, "Id of the run, the name of its folder.", str),

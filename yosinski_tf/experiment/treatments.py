@@ -33,9 +33,8 @@ class Treatment:
         set of classes.
       fine_tuned: Whether the copied layers are trained too (`+`); for frozen
         copies and for bases it is False.
-      preserved: How many layers above the n frozen ones are copied from the
-        base network too, and trained (`~1`, `~2`, ...; authors' notebook, not
-        in the paper); 0 for none.
+      preserved: How many layers above the n frozen ones are copied too, and trained
+        (`~1`, `~2`, ...); 0 for none.
     """
 
     source: str | None

@@ -25,10 +25,8 @@ class CohortModel:
     """Networks in one model, trained on the same batches, and their weights.
 
     Attributes:
-      network: The description that all networks share.
+      network, input_size, mean: As in `build_cohort`.
       graph: The networks and their blocks.
-      input_size: Side of the square images, pixels.
-      mean: What is subtracted from images, float32: [3] or [side, side, 3].
       training: The Keras model for `fit`, on batches of ((images, indices),
         labels): images uint8 [batch, size, size, 3], their indices int32
         [batch, 2], see `IndexedDropout`, labels int32 [batch]. With a mean image,

@@ -9,12 +9,7 @@ import keras
 import numpy as np
 
 from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models.blocks import (
-    Block,
-    apply_block,
-    make_blocks,
-    split_at_dropout,
-)
+from yosinski_tf.models.blocks import Block, apply_block, make_blocks, split_at_dropout
 from yosinski_tf.models.feature_rule import Kept, segments
 
 

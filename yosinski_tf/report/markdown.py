@@ -53,11 +53,7 @@ def plain(text: str) -> str:
 
 
 def write_markdown(path: pathlib.Path, template: str, **context: Any) -> pathlib.Path:
-    """Fills in a template of the package; a reader sees all of the file or nothing.
-
-    Raises:
-      jinja2.UndefinedError: If the template needs a value that is not given.
-    """
+    """Writes what `render` makes; a reader sees all of the file or nothing."""
     write_atomically(path, render(template, **context).encode())
     return path
 

@@ -19,10 +19,9 @@ def facts(
     dates = sorted(record.finished_at for record in records)
     validations = {len(record.history) for record in finished}
     networks = f"{len(selection.networks)} finished"
-    if left_out := selection.left_out:
-        networks += (
-            f"; {len(left_out)} not finished and left out: {', '.join(left_out)}"
-        )
+    if names := ", ".join(selection.left_out):
+        count = len(selection.left_out)
+        networks += f"; {count} not finished and left out: {names}"
     found = [
         ("networks", networks),
         ("data set", _several(record.dataset for record in records)),
