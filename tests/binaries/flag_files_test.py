@@ -7,6 +7,7 @@ import pytest
 from commands import run
 from places import ROOT
 
+from yosinski_tf.binaries.job.shared_flags import RECIPE
 from yosinski_tf.experiment.architectures import get_network, usual_images
 from yosinski_tf.experiment.cohorts import make_cohorts
 from yosinski_tf.experiment.networks import Conv
@@ -75,6 +76,10 @@ def test_preserved_layers_of_one_source_are_one_cohort():
     sources = [{run.treatment.source for run in cohort.runs} for cohort in copies]
     assert sources == [{"A"}, {"B"}]
     assert sum(len(cohort.runs) for cohort in copies) == 22
+
+
+def test_every_field_of_a_recipe_is_a_flag():
+    assert list(RECIPE) == [field.name for field in dataclasses.fields(Recipe)]
 
 
 def _number(text):
