@@ -7,6 +7,7 @@ import pytest
 from commands import run
 from places import ROOT
 
+from yosinski_tf.binaries.job.shared_flags import RECIPE
 from yosinski_tf.experiment.architectures import get_network, usual_images
 from yosinski_tf.experiment.cohorts import make_cohorts
 from yosinski_tf.experiment.networks import Conv
@@ -77,6 +78,10 @@ def test_preserved_layers_of_one_source_are_one_cohort():
     assert sum(len(cohort.runs) for cohort in copies) == 22
 
 
+def test_every_field_of_a_recipe_is_a_flag():
+    assert list(RECIPE) == [field.name for field in dataclasses.fields(Recipe)]
+
+
 def _number(text):
     """The first number of a cell, `1,100 steps`; None if it has none."""
     found = re.search(r"\d[\d,]*(\.\d+)?(e-?\d+)?", text)
@@ -88,8 +93,8 @@ def _in_force(name):
     given = settings(name)
     network = given.get("network", "mini")
     usual = usual_images(network)
-    size = given.get("image_size", usual.image_size)
-    crop = given.get("image_size", usual.crop_size)
+    size = given.get("image_size", usual["image_size"])
+    crop = given.get("image_size", usual["crop_size"])
     layers = get_network(network).layers[:7]
     widths = [
         layer.filters if isinstance(layer, Conv) else layer.units for layer in layers

@@ -8,7 +8,6 @@ from refusals import assert_refused
 
 from yosinski_tf.experiment.architectures import (
     NETWORKS,
-    UsualImages,
     get_network,
     usual_images,
 )
@@ -270,6 +269,10 @@ def test_more_outputs_than_classes_but_never_fewer(name):
 
 
 def test_the_images_a_network_is_made_for():
-    assert usual_images("caffenet") == UsualImages(256, 227, "image")
-    assert usual_images("mini") == UsualImages(32, 32, "pixel")
+    assert usual_images("caffenet") == {
+        "image_size": 256,
+        "crop_size": 227,
+        "mean": "image",
+    }
+    assert usual_images("mini") == {"image_size": 32, "crop_size": 32, "mean": "pixel"}
     assert_refused("needs one of caffenet, mini, found 'vgg'", usual_images, "vgg")

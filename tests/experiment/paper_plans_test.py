@@ -101,12 +101,3 @@ def test_plans_need_no_network_that_they_lack(name):
     alone = make_runs(parts, whole, [0], with_bases=False)
     assert set(make_runs(parts, whole, [0], with_bases=True)) == set(alone)
     assert len({run.run_id for run in alone}) == len(networks(name))
-
-
-def test_the_same_treatments_on_every_split():
-    base = (parse_treatment("baseA"),)
-    parts = paper_plans.parts_of(["random:0", "random:1"], base)
-    assert [(part.split, part.treatments) for part in parts] == [
-        ("random:0", base),
-        ("random:1", base),
-    ]

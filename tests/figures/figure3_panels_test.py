@@ -12,8 +12,8 @@ FAR = "natural_manmade"
 
 
 def _axes(draw, ours, theirs=()):
-    with drawing.style():
-        axes = drawing.new_figure(7, 5).subplots()
+    with drawing.new_figure(7, 5) as figure:
+        axes = figure.subplots()
         draw(axes, FigureData(ours, LAST, theirs))
     return axes
 

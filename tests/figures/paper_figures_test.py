@@ -118,8 +118,7 @@ def test_preserved_layers_have_a_style_of_their_own(tmp_path):
 @pytest.mark.parametrize(("frozen", "badges"), [(0.4, ["1", "2", "3"]), (0.55, ["1"])])
 def test_only_visible_effects_are_explained(frozen, badges):
     made = [result("baseB", 0.5), *curve("B{}B", frozen), *curve("B{}B+", 0.5)]
-    with drawing.style():
-        figure = drawing.new_figure(7, 5)
+    with drawing.new_figure(7, 5) as figure:
         axes = figure.subplots()
         figure2_panels.interpretation(figure, axes, FigureData(made, "top1"))
     explained = figure.get_supxlabel().splitlines()
@@ -142,8 +141,7 @@ def test_lines_are_named_at_their_ends():
         *(result(f"A{n}B~1", 0.5 - 0.012 * n) for n in range(1, 7)),
         *(result(f"A{n}B~2", 0.5 - 0.011 * n) for n in range(1, 6)),
     ]
-    with drawing.style():
-        figure = drawing.new_figure(7, 5)
+    with drawing.new_figure(7, 5) as figure:
         axes = figure.subplots(2, 1)
         figure2_panels.interpretation(figure, axes[0], FigureData(made, "top1"))
         data = FigureData(made, "top1", published.networks())

@@ -61,8 +61,8 @@ def _drawn(ours, path, theirs=()):
 
 
 def _axes(ours, theirs):
-    with drawing.style():
-        axes = drawing.new_figure(7.2, 4.2).subplots()
+    with drawing.new_figure(7.2, 4.2) as figure:
+        axes = figure.subplots()
         reduced_data.draw(axes, FigureData(ours, TEN, theirs))
     return axes
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from yosinski_tf.experiment.recipes import Recipe
-from yosinski_tf.models.caffe_sgd import CaffeSGD, make_optimizer
+from yosinski_tf.models.caffe_sgd import CaffeSGD
+from yosinski_tf.models.loss_scaling import optimizer_for
 
 DECAY = 0.05
 RECIPE = Recipe(
@@ -63,14 +64,14 @@ def test_ten_steps_with_two_drops_of_the_rate():
     variables = make_variables()
     start = [keras.ops.convert_to_numpy(v) for v in variables]
     expected = numpy_steps(start, [0.1 * share for share in DROPPING])
-    found = keras_steps(make_optimizer(RECIPE), variables)
+    found = keras_steps(optimizer_for(RECIPE, []), variables)
     for values, right in zip(found, expected, strict=True):
         for value, one in zip(values, right, strict=True):
             np.testing.assert_allclose(value, one, rtol=1e-5, atol=1e-6)
 
 
 def test_the_rate_of_every_step_is_that_of_the_recipe():
-    optimizer = make_optimizer(RECIPE)
+    optimizer = optimizer_for(RECIPE, [])
     taken = keras_steps(optimizer, make_variables())
     for step, share in enumerate(DROPPING):
         rate = float(optimizer.learning_rate)
@@ -103,7 +104,7 @@ def test_a_velocity_set_at_a_high_rate_survives_a_drop():
     recipe = Recipe(
         steps=2, learning_rate=1.0, rate_drops=(1,), momentum=0.5, weight_decay=0.0
     )
-    optimizer = make_optimizer(recipe)
+    optimizer = optimizer_for(recipe, [])
     one = [keras.ops.ones((1,))]
     optimizer.apply(one, variables)
     assert variables[0].numpy()[0] == pytest.approx(-1.0)
@@ -140,7 +141,7 @@ def test_a_frozen_layer_does_not_change_or_decay():
 
 
 def test_the_optimizer_survives_its_config():
-    optimizer = make_optimizer(RECIPE)
+    optimizer = optimizer_for(RECIPE, [])
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     *_, found = keras_steps(optimizer, make_variables())
     *_, again = keras_steps(copy, make_variables())
@@ -203,7 +204,7 @@ def test_ten_steps_of_a_network_with_drops_of_the_rate(frozen):
         layer.set_weights(values)
     recipe = dataclasses.replace(RECIPE, learning_rate=0.2)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(make_optimizer(recipe), loss, jit_compile=False)
+    model.compile(optimizer_for(recipe, []), loss, jit_compile=False)
     steps = [
         (random.normal(size=(8, 6)).astype(np.float32), random.integers(0, 3, 8))
         for _ in range(10)

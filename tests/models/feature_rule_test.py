@@ -9,7 +9,6 @@ from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models.feature_rule import (
     KeptFeatures,
-    Passes,
     Trunk,
     choose,
     choose_all,
@@ -23,7 +22,7 @@ from yosinski_tf.models.feature_rule import (
 MINI = get_network("mini")
 # Each layer takes a million multiply-accumulates; the first has a large output.
 PLAIN = Trunk((10**6,) * 4, (10**6, 1000, 1000, 1000), (1, 3), 3)
-OFTEN = Passes(seen=10**6, computed=1000)
+OFTEN = {"seen": 10**6, "computed": 1000}
 ROOM = 1e12
 
 
@@ -57,33 +56,33 @@ def test_depths_are_computed_from_the_nearest_kept_layer(kept, found, left):
 
 def test_outputs_that_are_slower_to_read_than_to_compute_are_not_kept():
     # Layer 1 has a million bytes for a million multiply-accumulates.
-    assert choose(PLAIN, OFTEN, ROOM).layers == (3,)
-    assert choose(PLAIN, OFTEN, ROOM, "on").layers == (1, 3)
-    assert choose(PLAIN, OFTEN, ROOM, "off") == KeptFeatures((), "off")
+    assert choose(PLAIN, ROOM, **OFTEN).layers == (3,)
+    assert choose(PLAIN, ROOM, "on", **OFTEN).layers == (1, 3)
+    assert choose(PLAIN, ROOM, "off", **OFTEN) == KeptFeatures((), "off")
 
 
 def test_only_outputs_that_fit_into_memory_are_kept():
-    assert choose(PLAIN, OFTEN, 1000 * 1000, "on").layers == (3,)
-    assert choose(PLAIN, OFTEN, 1000 * 1000 - 1, "on") == KeptFeatures(
+    assert choose(PLAIN, 1000 * 1000, "on", **OFTEN).layers == (3,)
+    assert choose(PLAIN, 1000 * 1000 - 1, "on", **OFTEN) == KeptFeatures(
         (), "none fits into 1 MB"
     )
     # If not all fit, those that save most.
     trunk = Trunk((10**6, 10**6, 10**6), (10, 10, 10), (1, 2, 3), 3)
-    assert choose(trunk, OFTEN, 30 * 1000).layers == (1, 2, 3)
-    assert choose(trunk, OFTEN, 10 * 1000).layers == (1,)
-    assert choose(dataclasses.replace(trunk, depths=(3,)), OFTEN, ROOM).layers == (3,)
+    assert choose(trunk, 30 * 1000, **OFTEN).layers == (1, 2, 3)
+    assert choose(trunk, 10 * 1000, **OFTEN).layers == (1,)
+    assert choose(dataclasses.replace(trunk, depths=(3,)), ROOM, **OFTEN).layers == (3,)
 
 
 def test_nothing_is_kept_if_images_are_used_once():
-    views = Passes(seen=1000, computed=1000)
-    assert choose(PLAIN, views, ROOM) == KeptFeatures(
+    views = {"seen": 1000, "computed": 1000}
+    assert choose(PLAIN, ROOM, **views) == KeptFeatures(
         (), "1,000 views to compute, 1,000 are used"
     )
-    assert choose(PLAIN, views, ROOM, "on").layers == (1, 3)
+    assert choose(PLAIN, ROOM, "on", **views).layers == (1, 3)
 
 
 def test_a_short_training_keeps_nothing():
-    assert choose(PLAIN, Passes(100, 10), ROOM) == KeptFeatures(
+    assert choose(PLAIN, ROOM, seen=100, computed=10) == KeptFeatures(
         (), "it costs more than it saves"
     )
 

@@ -18,18 +18,8 @@ TWO_HALVES = [
 ]
 
 
-def _component(found, name, n):
-    (component,) = [c for c in found if (c.name, c.n) == (name, n)]
-    return component.estimate
-
-
-def _boost(networks, layers, comparison, method):
-    (boost,) = [
-        b
-        for b in analysis.boost_table(networks, LAST)
-        if (b.layers, b.comparison, b.method) == (layers, comparison, method)
-    ]
-    return boost.estimate
+def _boost(networks, *cell):
+    return analysis.boost_table(networks, LAST)[cell]
 
 
 def test_relative_to_base_takes_the_base_of_the_own_half_and_seed():
@@ -51,10 +41,9 @@ def test_random_layers_on_all_classes_use_the_base_on_all_classes():
     assert difference.value == pytest.approx(-30)
 
 
-def test_a_network_without_its_base_is_named_and_left_out():
+def test_a_network_without_its_base_is_left_out():
     made = results({"baseA": 0.5, "A3B": 0.4})
     assert analysis.relative_to_base(made, LAST) == []
-    assert network_result.without_base(made) == [made[1]]
 
 
 def test_measure_is_a_choice_of_two():
@@ -70,11 +59,11 @@ def test_measure_is_a_choice_of_two():
 def test_decomposition_by_hand():
     found = analysis.decomposition(TWO_HALVES, LAST)
     for name, mean in (("co-adaptation", 2), ("specificity", 3), ("gain", 3)):
-        cell = _component(found, name, 3)
+        cell = found[3, name]
         assert cell.mean == pytest.approx(mean)
         assert cell.n == 2
         assert cell.low is None and cell.high is None
-        assert _component(found, name, 4).mean is None
+        assert found[4, name].mean is None
 
 
 def test_decomposition_pairs_within_the_half():
@@ -82,16 +71,16 @@ def test_decomposition_pairs_within_the_half():
     left_out = (("BnB", "A"), ("AnB", "B"))
     made = [n for n in TWO_HALVES if (n.family, n.target_half) not in left_out]
     found = analysis.decomposition(made, LAST)
-    assert _component(found, "specificity", 3).n == 0
-    assert _component(found, "co-adaptation", 3).n == 1
+    assert found[3, "specificity"].n == 0
+    assert found[3, "co-adaptation"].n == 1
 
 
 def test_decomposition_looks_at_one_kind_of_split():
     made = [*TWO_HALVES, *results({"baseB": 0.5, "B3B": 0.4}, FAR)]
     near = analysis.decomposition(made, LAST)
     far = analysis.decomposition(made, LAST, splits=FAR)
-    assert _component(near, "co-adaptation", 3).mean == pytest.approx(2)
-    assert _component(far, "co-adaptation", 3).mean == pytest.approx(10)
+    assert near[3, "co-adaptation"].mean == pytest.approx(2)
+    assert far[3, "co-adaptation"].mean == pytest.approx(10)
 
 
 def test_interval_of_three_values_and_none_of_two():
@@ -162,7 +151,7 @@ def test_one_network_twice_is_refused():
     ],
 )
 def test_split_kinds(splits, kind):
-    assert {network_result.split_kind(split) for split in splits.split()} == {kind}
+    assert {result("A3B", 0.5, split).kind for split in splits.split()} == {kind}
 
 
 def test_direction_depends_on_the_order_of_the_split():

@@ -12,15 +12,15 @@ def test_comparison_with_itself_has_no_difference():
     theirs = published.networks()
     rows = comparison.compare(theirs, theirs, LAST)
     assert len(rows) == 1 + 28 + 2 * (1 + 7) + 1 + 7
-    assert {row.difference for row in rows} == {0.0}
+    assert {row["difference"] for row in rows} == {0.0}
 
 
 def _random_layers(made):
     rows = comparison.compare(made, published.networks(), LAST)
     return [
-        (row.splits, row.n, row.ours, row.theirs_networks)
+        (row["splits"], row["n"], row["ours"], row["theirs_networks"])
         for row in rows
-        if row.family == "RnB" and row.ours
+        if row["family"] == "RnB" and row["ours"]
     ]
 
 
@@ -40,12 +40,18 @@ def test_natural_and_man_made_classes_are_compared_apart():
     far = [network for network in theirs if network.split == FAR]
     ours = [n for n in far if n.family == "base" or n.target_half == "B"]
     rows = comparison.compare(ours, theirs, TEN)
-    far = [row for row in rows if row.splits == FAR]
-    assert {row.difference for row in far if row.ours} == {0.0}
-    assert {row.relative_difference for row in far if row.ours and row.n} == {0.0}
-    bases = {row.target: round(row.theirs, 1) for row in far if row.family == "base"}
+    far = [row for row in rows if row["splits"] == FAR]
+    assert {row["difference"] for row in far if row["ours"]} == {0.0}
+    assert {row["relative_difference"] for row in far if row["ours"] and row["n"]} == {
+        0.0
+    }
+    bases = {
+        row["target"]: round(row["theirs"], 1) for row in far if row["family"] == "base"
+    }
     assert bases == {"natural": 65.3, "man-made": 53.7}
-    assert [row.target for row in far if row.ours and row.n] == ["man-made"] * 7
+    assert [row["target"] for row in far if row["ours"] and row["n"]] == [
+        "man-made"
+    ] * 7
     text = comparison.comparison_markdown(rows)
     assert "| natural and man-made split, trained on natural | base |" in text
     assert "| random splits | base |" in text

@@ -64,9 +64,11 @@ def test_reduced_data_is_a_list_of_its_own():
 
 def _table(method):
     return {
-        (boost.layers, boost.comparison): boost.estimate.mean
-        for boost in analysis.boost_table(published.networks(), TEN)
-        if boost.method == method
+        (layers, comparison): boost.mean
+        for (layers, comparison, way), boost in analysis.boost_table(
+            published.networks(), TEN
+        ).items()
+        if way == method
     }
 
 
@@ -98,12 +100,9 @@ def test_released_fine_tuned_networks_pair_with_bases_only():
 
 
 def test_decomposition_of_the_released_logs():
-    found = {
-        (c.name, c.n): c.estimate
-        for c in analysis.decomposition(published.networks(), TEN)
-    }
-    fragile = found["co-adaptation", 5]
+    found = analysis.decomposition(published.networks(), TEN)
+    fragile = found[5, "co-adaptation"]
     assert fragile.n == 4
     assert round(fragile.mean, 2) == 2.97
     assert (round(fragile.low, 2), round(fragile.high, 2)) == (2.68, 3.27)
-    assert round(found["specificity", 7].mean, 2) == 8.24
+    assert round(found[7, "specificity"].mean, 2) == 8.24

@@ -22,7 +22,7 @@ _PARTS = {
     "growth": cohort_growth.run_growth,
     "input": cohort_growth.run_decoded,
 }
-# By first word, each flag: default, help, and the least value of an integer.
+# By first word, each flag as in `command_line.define`.
 _FLAGS: dict[str, dict[str, tuple]] = {
     "input": {
         "photographs": ("", "Folder or tar file of images (default: drawn textures)."),
@@ -49,19 +49,7 @@ _FLAGS: dict[str, dict[str, tuple]] = {
         "steps": (1500, "Steps of every network.", 1),
     },
 }
-
-
-def _define_flags(word: str) -> None:
-    for name, (default, meaning, *least) in _FLAGS[word].items():
-        if least:
-            flags.DEFINE_integer(name, default, meaning, lower_bound=least[0])
-        elif isinstance(default, list):
-            flags.DEFINE_list(name, default, meaning)
-        else:
-            flags.DEFINE_string(name, default, meaning)
-    flags.DEFINE_string(
-        "work_dir", "benchmark", "Folder for images, stores and studies (1 GB or more)."
-    )
+_WORK_DIR = ("benchmark", "Folder for images, stores and studies (1 GB or more).")
 
 
 def _input(work: pathlib.Path, settings: dict[str, Any]) -> Tables:
@@ -159,7 +147,6 @@ def _main(word: str) -> None:
 
 
 def run() -> None:
-    """Entry point."""
     word = next(iter(sys.argv[1:]), "")
     if word in ("--help", "-h"):
         for measure in _WORDS.values():
@@ -175,8 +162,9 @@ def run() -> None:
         sys.exit(2)
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
-    _define_flags(word)
-    groups = [("What to measure", [*_FLAGS[word], "work_dir"])]
+    table = {**_FLAGS[word], "work_dir": _WORK_DIR}
+    command_line.define(table)
+    groups = [("What to measure", table)]
     command_line.run(lambda: _main(word), inspect.getdoc(_WORDS[word]), groups)
 
 

@@ -46,11 +46,13 @@ def _main() -> None:
 
 
 def run() -> None:
-    """Entry point."""
     shared_flags.define_all()
-    flags.DEFINE_string("run", None, "Id of the run, the name of its folder.")
-    flags.DEFINE_string("out", None, "Folder to make (default: RUNS/export/RUN).")
-    command_line.run(_main, _SUMMARY, [("What to export", ("runs", "run", "out"))])
+    own = {
+        "run": (None, "Id of the run, the name of its folder.", str),
+        "out": (None, "Folder to make (default: RUNS/export/RUN).", str),
+    }
+    command_line.define(own)
+    command_line.run(_main, _SUMMARY, [("What to export", ("runs", *own))])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line
+from yosinski_tf.binaries.job.shared_flags import DATA
 from yosinski_tf.data.prepare import disk_space, make_store, shards
 from yosinski_tf.data.prepare.beam_shards import beam_runner
 from yosinski_tf.data.prepare.verify import verify
@@ -26,49 +27,36 @@ complete, its work is in OUT.partial.
 Example: yosinski-prepare --source=tfds:imagenet2012 --manual_dir=TARS --out=STORE
          yosinski-prepare --source=folder:IMAGES --out=STORE --image_size=128
          yosinski-prepare --verify=STORE"""
+_FLAGS = {
+    "source": ("", "folder:DIR, tfds:NAME or filelist:TRAIN.txt,VAL.txt."),
+    "data_dir": DATA["data_dir"],
+    "manual_dir": (
+        None,
+        "Folder of ImageNet's tar files (default: DATA_DIR/downloads/manual).",
+        str,
+    ),
+    "held_out": DATA["held_out"],
+    "out": ("", "The store to make, a new folder."),
+    "image_size": (256, "Side that images are warped to, pixels."),
+    "encoding": ("jpeg", "How pixels are stored.", ["jpeg", "raw"]),
+    "quality": (None, f"Of JPEG, 1 to 100 (default: {_QUALITY}).", int),
+    "skip_corrupt": (False, "Leave out, and list, unreadable images."),
+    "processes": (None, "Processes that work at a time (default: one per core).", 1),
+    "shard_records": (
+        None,
+        "Most images in a file (default: 256 to 4096, by the number of images).",
+        1,
+    ),
+    "beam_runner": ("", "Apache Beam's runner, if it is to be used."),
+    "beam_options": ([], "Options for Beam: name=value,name=value."),
+    "verify": ("", "The store to read completely and check."),
+}
 _GROUPS = [
     ("What to prepare", ("source", "data_dir", "manual_dir", "held_out", "out")),
     ("How images are stored", ("image_size", "encoding", "quality", "skip_corrupt")),
     ("How it works", ("processes", "shard_records", "beam_runner", "beam_options")),
     ("An existing store", ("verify",)),
 ]
-
-
-def _define() -> None:
-    flags.DEFINE_string(
-        "source", "", "folder:DIR, tfds:NAME or filelist:TRAIN.txt,VAL.txt."
-    )
-    flags.DEFINE_string("data_dir", None, "Folder of data sets prepared by TFDS.")
-    flags.DEFINE_string(
-        "manual_dir",
-        None,
-        "Folder of ImageNet's tar files (default: DATA_DIR/downloads/manual).",
-    )
-    flags.DEFINE_float(
-        "held_out",
-        None,
-        "Share of each class to validate on, for a folder without train and val.",
-    )
-    flags.DEFINE_string("out", "", "The store to make, a new folder.")
-    flags.DEFINE_integer("image_size", 256, "Side that images are warped to, pixels.")
-    flags.DEFINE_enum("encoding", "jpeg", ["jpeg", "raw"], "How pixels are stored.")
-    flags.DEFINE_integer("quality", None, f"Of JPEG, 1 to 100 (default: {_QUALITY}).")
-    flags.DEFINE_bool("skip_corrupt", False, "Leave out, and list, unreadable images.")
-    flags.DEFINE_integer(
-        "processes",
-        None,
-        "Processes that work at a time (default: one per core).",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "shard_records",
-        None,
-        "Most images in a file (default: 256 to 4096, by the number of images).",
-        lower_bound=1,
-    )
-    flags.DEFINE_string("beam_runner", "", "Apache Beam's runner, if it is to be used.")
-    flags.DEFINE_list("beam_options", [], "Options for Beam: name=value,name=value.")
-    flags.DEFINE_string("verify", "", "The store to read completely and check.")
 
 
 def _main() -> int:
@@ -170,8 +158,7 @@ def _verify() -> int:
 
 
 def run() -> None:
-    """Entry point."""
-    _define()
+    command_line.define(_FLAGS)
     command_line.run(_main, _SUMMARY, _GROUPS)
 
 

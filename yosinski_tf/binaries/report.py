@@ -21,9 +21,8 @@ def _main() -> int:
     if FLAGS.published and not FLAGS["runs"].present:
         # Without a study, the paper's networks are shown by the paper's own number.
         measure = FLAGS.measure if FLAGS["measure"].present else MEASURES[0]
-        paths = published_report.write_published_report(
-            pathlib.Path(FLAGS.out), measure
-        )
+        out = pathlib.Path(FLAGS.out)
+        paths = published_report.write_published_report(out, measure)
         print(paths.summary.read_text())
         show_paths(paths)
         return 0
@@ -34,29 +33,19 @@ def _main() -> int:
     with messages.reporting(runs):
         paths = write_report.write_report(runs, FLAGS.measure)
         _, selection = write_report.read_study(runs)
-        comparison = (
-            published_report.write_comparison(runs, FLAGS.measure)
-            if FLAGS.published
-            else None
-        )
+        comparison = None
+        if FLAGS.published:
+            comparison = published_report.write_comparison(runs, FLAGS.measure)
     print(write_report.results_table(selection.networks, FLAGS.measure))
     show_paths(paths)
     if comparison:
         print(f"\n{comparison.summary.read_text()}")
-        _show(comparison, "table", comparison.table)
+        show_paths(comparison, "table")
     return 0
 
 
-def show_paths(paths: write_report.ReportPaths) -> None:
-    """Prints where the files of a report are."""
-    _show(paths, "results", paths.table)
-
-
-def _show(
-    paths: write_report.ReportPaths,
-    name: str,
-    table: pathlib.Path | None,
-) -> None:
+def show_paths(paths: write_report.ReportPaths, table: str = "results") -> None:
+    """Prints where the files of a report are; `table` says what the CSV file is."""
     if paths.answer:
         print(f"\n{paths.answer}")
     print(f"\nsummary  {paths.summary}")
@@ -65,20 +54,19 @@ def _show(
     print(f"figures  {paths.figure2}\n         {paths.figure3}")
     if paths.reduced_data:
         print(f"         {paths.reduced_data}")
-    if table:
-        print(f"{name:7}  {table}")
+    if paths.table:
+        print(f"{table:7}  {paths.table}")
 
 
 def run() -> None:
-    """Entry point."""
     shared_flags.define_all()
-    flags.DEFINE_bool(
-        "published", False, "The paper's networks, alone or beside a study."
-    )
-    flags.DEFINE_string("out", "published", "Folder for --published without --runs.")
-    command_line.run(
-        _main, _SUMMARY, [("What to report", ("runs", "measure", "published", "out"))]
-    )
+    own = {
+        "published": (False, "The paper's networks, alone or beside a study."),
+        "out": ("published", "Folder for --published without --runs."),
+    }
+    command_line.define(own)
+    groups = [("What to report", ("runs", "measure", *own))]
+    command_line.run(_main, _SUMMARY, groups)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 same eight layers and is made for small images (not in the paper).
 """
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -68,30 +67,15 @@ def _caffenet(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class UsualImages:
-    """The images of a network unless a recipe says otherwise.
-
-    Attributes:
-      image_size: Side that images are warped to, pixels.
-      crop_size: Side of the crop that the network sees, pixels.
-      mean: What is subtracted: `pixel` or `image`, see `Recipe.mean`.
-    """
-
-    image_size: int
-    crop_size: int
-    mean: str
-
-
 NETWORKS = {"caffenet": _caffenet, "mini": _mini}
 _USUAL_IMAGES = {
-    "caffenet": UsualImages(256, 227, "image"),
-    "mini": UsualImages(32, 32, "pixel"),
+    "caffenet": {"image_size": 256, "crop_size": 227, "mean": "image"},
+    "mini": {"image_size": 32, "crop_size": 32, "mean": "pixel"},
 }
 
 
-def usual_images(name: str) -> UsualImages:
-    """The images that a network is made for.
+def usual_images(name: str) -> dict[str, Any]:
+    """The sides of images and crops, and the mean, of a recipe that names none.
 
     Raises:
       UserError: If no network has this name.

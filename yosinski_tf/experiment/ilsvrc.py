@@ -24,7 +24,5 @@ def families(class_names: Sequence[str]) -> tuple[str, ...] | None:
 
     Returns None unless every name is an ILSVRC WordNet id.
     """
-    known = class_families()
-    if not all(name in known for name in class_names):
-        return None
-    return tuple(known[name] for name in class_names)
+    found = tuple(map(class_families().get, class_names))
+    return None if None in found else found

@@ -99,12 +99,7 @@ class Dense:
 
 @dataclasses.dataclass(frozen=True)
 class CaffeDense(Dense):
-    """A fully connected layer with its initial values, as in Caffe.
-
-    Attributes:
-      deviation: Standard deviation of the normal initial weights.
-      bias: Initial bias.
-    """
+    """A fully connected layer with its initial values, as of a `CaffeConv`."""
 
     deviation: float = 0.01
     bias: float = 0.0
@@ -123,7 +118,6 @@ class LayerCount:
     """The size of one layer.
 
     Attributes:
-      name: Layer name.
       kernel_shape: [height, width, in, out] or [in, out].
       positions: Number of places that the kernel is applied to.
       output_shape: Shape of one image's output after pooling, without batch.
@@ -199,9 +193,7 @@ class Network:
     def initial(self, name: str, inputs: int) -> tuple[float, float]:
         """Standard deviation of a layer's initial weights, and its initial bias.
 
-        Args:
-          name: The layer.
-          inputs: Inputs of each of its units.
+        Each unit of the layer has so many `inputs`.
         """
         layer = next(layer for layer in self.layers if layer.name == name)
         if isinstance(layer, CaffeConv | CaffeDense):
@@ -216,11 +208,7 @@ class Network:
         return {layer.name: layer.kernel_shape for layer in counts}
 
     def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
-        """The size of every layer.
-
-        Args:
-          input_size: Side of the square input images, pixels.
-          num_classes: Number of classes.
+        """The size of every layer, for square images of a side in pixels.
 
         Raises:
           UserError: If the images are too small for the network, or the

@@ -13,9 +13,8 @@ directions and BnB+ trained on half A. No network was fine-tuned on splits 2 and
 """
 
 import dataclasses
-from collections.abc import Sequence
 
-from yosinski_tf.experiment.treatments import LAYERS, Treatment, parse_treatments
+from yosinski_tf.experiment.treatments import Treatment, numbered, parse_treatments
 from yosinski_tf.system.errors import UserError
 
 REDUCED_COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 750, 1000, 1300)
@@ -48,20 +47,12 @@ class PlanPart:
     treatments: tuple[Treatment, ...]
 
 
-def parts_of(splits: Sequence[str], treatments: Sequence[Treatment]) -> list[PlanPart]:
-    """The same treatments on every split."""
-    return [PlanPart(split, tuple(treatments)) for split in splits]
-
-
 def named_plan(name: str) -> list[PlanPart]:
     """The networks of a plan, on ImageNet's classes.
 
-    Args:
-      name: `released`: the 158 networks that the authors trained with their main
-        recipe. `complete`: 298 networks, every treatment in both directions on
-        every split. `reduced`: 12 networks on all classes with few images. The
-        authors trained these with a shorter recipe, so they need a study folder
-        of their own.
+    `released` are 158, trained with the authors' main recipe, and `complete` are 298.
+    The authors trained the 12 of `reduced`, on all classes with few images, with a
+    shorter recipe, so they need a study folder of their own.
 
     Raises:
       UserError: If no plan has this name.
@@ -72,12 +63,8 @@ def named_plan(name: str) -> list[PlanPart]:
     if name not in PLANS:
         raise UserError(f"--plan needs one of {', '.join(PLANS)}, found {name!r}")
     names = {
-        split: ["baseA", "baseB", *_numbered(curves)]
+        split: ["baseA", "baseB", *numbered(curves)]
         for split, curves in _CURVES[name].items()
     }
-    names["whole"] = [*_numbered(["RnW"]), "baseW"]
+    names["whole"] = [*numbered(["RnW"]), "baseW"]
     return [PlanPart(split, parse_treatments(each)) for split, each in names.items()]
-
-
-def _numbered(curves: Sequence[str]) -> list[str]:
-    return [curve.replace("n", str(n)) for curve in curves for n in LAYERS]

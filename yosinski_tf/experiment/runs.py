@@ -50,7 +50,7 @@ def make_runs(
       parts: Splits, and the treatments of each of them.
       whole: The split `whole`, which replaces a split with halves for
         treatments of the whole set (W).
-      seeds: The seeds; each repeats all runs.
+      seeds: Each repeats all runs.
       with_bases: Whether to add the base networks that treatments copy from.
 
     Raises:

@@ -33,9 +33,8 @@ class Treatment:
         set of classes.
       fine_tuned: Whether the copied layers are trained too (`+`); for frozen
         copies and for bases it is False.
-      preserved: How many layers above the n frozen ones are copied from the
-        base network too, and trained (`~1`, `~2`, ...; authors' notebook, not
-        in the paper); 0 for none.
+      preserved: How many layers above the n frozen ones are copied too, and trained
+        (`~1`, `~2`, ...); 0 for none.
     """
 
     source: str | None
@@ -98,10 +97,7 @@ def base_network(target: str) -> Treatment:
 
 
 def parse_treatment(text: str) -> Treatment:
-    """Reads one treatment; `str` of the result is the text again.
-
-    Args:
-      text: For example `baseA`, `B3B`, `A3B+`, `A3B~1`, `R3B`, `R3W`.
+    """Reads one treatment, such as `R3W`; `str` of the result is the text again.
 
     Raises:
       UserError: If the text is not in the grammar, n is not in 1..7, or layers
@@ -170,22 +166,18 @@ def all_treatments(targets: Iterable[str] = ("A", "B")) -> tuple[Treatment, ...]
     the last two frozen and fine-tuned. Preserved layers, which are not in the
     paper, are not included.
     """
-    found = []
-    for target in targets:
-        other = {"A": "B", "B": "A"}[target]
-        found.append(base_network(target))
-        for source, fine_tuned in (
-            ("R", False),
-            (target, False),
-            (target, True),
-            (other, False),
-            (other, True),
-        ):
-            found += [
-                Treatment(source=source, n=n, target=target, fine_tuned=fine_tuned)
-                for n in LAYERS
-            ]
-    return tuple(found)
+    names = []
+    for own in targets:
+        other = {"A": "B", "B": "A"}[own]
+        curves = (f"Rn{own}", f"{own}n{own}", f"{own}n{own}+")
+        curves += (f"{other}n{own}", f"{other}n{own}+")
+        names += [f"base{own}", *numbered(curves)]
+    return parse_treatments(names)
+
+
+def numbered(curves: Iterable[str]) -> list[str]:
+    """The networks of curves such as `AnB+`, n = 1..7."""
+    return [curve.replace("n", str(n)) for curve in curves for n in LAYERS]
 
 
 def brief(treatments: Iterable[Treatment]) -> str:

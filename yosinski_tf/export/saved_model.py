@@ -1,8 +1,6 @@
 """Exports a finished run as a TensorFlow SavedModel.
 
-The model contains the preprocessing: it takes images of any size, or the bytes of
-image files, turns them into the pixels that `decoding` and `pipeline` make of them,
-and returns probabilities and class names.
+The model contains the preprocessing: the pixels that `decoding` and `pipeline` make.
 """
 
 import functools
@@ -15,12 +13,7 @@ import keras
 import tensorflow as tf
 
 from yosinski_tf.data.decoding import DRAFT_FACTOR
-from yosinski_tf.export.description import (
-    DESCRIPTION_NAME,
-    LABELS_NAME,
-    identity,
-    is_export_of,
-)
+from yosinski_tf.export import description
 from yosinski_tf.models.cohort import build_network
 from yosinski_tf.study import finished_run, records
 from yosinski_tf.system import errors, files
@@ -44,16 +37,8 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     The model computes in float32. The results of a run trained in bfloat16 or
     float16 agree with it only to that precision. Beside it lie `labels.txt`, one
     class name per line in the order of the outputs, and `export.json`, which
-    identifies the run.
-
-    Args:
-      runs: The study folder.
-      run_id: The run, a folder in it.
-      out: Folder to make. If it is already an export of the same weights, nothing
-        is done.
-
-    Returns:
-      The folder, `out`.
+    identifies the run. If the folder `out`, which is returned, is already an export of
+    the same weights, nothing is done.
 
     Raises:
       UserError: If the run cannot be used (see `read_finished_run`), `out` holds
@@ -62,7 +47,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     """
     run = finished_run.read_finished_run(runs, run_id)
     record = run.record
-    if is_export_of(out, record):
+    if description.is_export_of(out, record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise errors.UserError(
@@ -89,7 +74,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             os.replace(temporary, out)
     except (OSError, tf.errors.OpError) as error:
         # Another process may have written the same export meanwhile.
-        if not is_export_of(out, record):
+        if not description.is_export_of(out, record):
             reason = getattr(error, "strerror", None) or getattr(error, "message", "")
             raise errors.UserError(
                 f"cannot write the export to {out} ({reason or type(error).__name__}):"
@@ -115,8 +100,7 @@ def warp(images: tf.Tensor, image_size: int) -> tf.Tensor:
       image_size: Height and width of the result.
 
     Returns:
-      uint8 [image_size, image_size, 3] or [batch, image_size, image_size, 3]; the
-      same pixels if that was their size.
+      uint8, as `images` of the new size; the same pixels if that was their size.
     """
 
     def resize(pixels, height, width):
@@ -220,8 +204,8 @@ class _Classifier(tf.Module):
 
 
 def _describe(folder: pathlib.Path, record: records.Record) -> None:
-    description = {
-        **identity(record),
+    fields = {
+        **description.identity(record),
         "treatment": record.treatment,
         "split": record.split,
         "dataset": record.dataset,
@@ -233,6 +217,7 @@ def _describe(folder: pathlib.Path, record: records.Record) -> None:
         "signatures": {"serving_default": "images", "jpeg_bytes": "jpeg"},
         "tensorflow": tf.__version__,
     }
-    (folder / DESCRIPTION_NAME).write_text(json.dumps(description, indent=1))
+    text = json.dumps(fields, indent=1)
+    (folder / description.DESCRIPTION_NAME).write_text(text)
     labels = "".join(f"{name}\n" for name in record.class_names)
-    (folder / LABELS_NAME).write_text(labels, "utf-8")
+    (folder / description.LABELS_NAME).write_text(labels, "utf-8")

@@ -4,10 +4,11 @@ Colours are those of Okabe and Ito, which can be told apart with any common
 form of colour blindness; the shape and the filling of markers differ too.
 """
 
+import contextlib
 import dataclasses
 import io
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -45,15 +46,10 @@ _RC = {
 
 @dataclasses.dataclass(frozen=True)
 class FigureData:
-    """The networks that a figure shows.
+    """The networks of a study that a figure shows, by one of `MEASURES`.
 
-    Attributes:
-      networks: Networks of the study.
-      measure: One of `MEASURES`.
-      published: Networks of the paper to compare with, drawn as dashed means.
-
-    Raises:
-      UserError: If the measure is unknown.
+    Those of the paper to compare with, `published`, are drawn as dashed means. An
+    unknown measure raises a `UserError`.
     """
 
     networks: Sequence[NetworkResult]
@@ -66,14 +62,10 @@ class FigureData:
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """How a family is drawn.
+    """How a family is drawn, and its name in the legend.
 
-    Attributes:
-      name: Its name in the legend.
-      color: Of its line and markers.
-      marker: Matplotlib's sign for the marker.
-      filled: Whether the marker is filled: for frozen layers it is, for
-        fine-tuned ones it is not.
+    Its `marker` is Matplotlib's sign; it is filled for frozen layers, not for
+    fine-tuned ones.
     """
 
     name: str
@@ -132,14 +124,12 @@ def offset_of(family: str) -> float:
     return _PRESERVED_OFFSETS[curve] * (1 + 0.2 * min(int(preserved) - 1, 2))
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, sizes in inches, outside pyplot's global state."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-
-
-def style() -> object:
-    """Context within which axes are made and drawn."""
-    return matplotlib.rc_context(_RC)
+@contextlib.contextmanager
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure, sizes in inches, to be drawn and saved in a `with` block."""
+    with matplotlib.rc_context(_RC):
+        # Outside pyplot's global state.
+        yield Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def save(figure: Figure, path: pathlib.Path) -> pathlib.Path:

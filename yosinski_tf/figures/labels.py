@@ -29,9 +29,8 @@ def apart(values: Iterable[float], gap: float) -> list[float]:
 def label_ends(axes: Axes, ends: Sequence[tuple[str, str, tuple[int, float]]]) -> None:
     """Names lines at their ends: at the right edge for n = 7, else inside.
 
-    Args:
-      axes: Axes with final limits.
-      ends: For each line its name, its colour, and n and y of its end.
+    `ends` has for each line its name, its colour, and n and y of its end. The limits of
+    the axes must be final.
     """
     low, high = axes.get_ylim()
     for last in sorted({end[0] for _, _, end in ends}):
@@ -60,9 +59,8 @@ def place_badges(
 ) -> list[str]:
     """Draws numbered badges, each at the first of its places that is free.
 
-    Args:
-      axes: Axes with final limits.
-      badges: For each badge its text and its places (x, y), best first.
+    `badges` has for each its text and its places (x, y), best first. The limits of the
+    axes must be final.
 
     Returns:
       The texts of the badges that were placed.

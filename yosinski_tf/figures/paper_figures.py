@@ -21,17 +21,13 @@ def figure2(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
     improved generalisation. With published networks, it shows the means of both
     studies relative to each network's own base, so that they share an axis.
 
-    Args:
-      data: Networks on any splits.
-      path: PNG to write.
-      title: Heading of the figure, in place of the usual one.
+    `path` is the PNG to write, and `title` a heading in place of the usual one.
     """
     chosen, halves = of_kind(data.networks, RANDOM), "random halves"
     if not chosen and (chosen := of_kind(data.networks, FROM_FILE)):
         halves = "halves read from a file"
     data = FigureData(chosen, data.measure, of_kind(data.published, RANDOM))
-    with drawing.style():
-        figure = drawing.new_figure(7.8, 8.8)
+    with drawing.new_figure(7.8, 8.8) as figure:
         top, bottom = figure.subplots(2, 1)
         figure.suptitle(title or f"Transfer between {halves}", fontweight="bold")
         figure2_panels.every_network(top, data)
@@ -50,8 +46,7 @@ def figure3(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
     base of each network. Markers are networks, lines their means. The arguments are
     those of `figure2`.
     """
-    with drawing.style():
-        figure = drawing.new_figure(7.8, 7.6)
+    with drawing.new_figure(7.8, 7.6) as figure:
         panels = figure.subplot_mosaic([["distant", "random"], ["below", "below"]])
         figure.suptitle(
             title or "Distant classes, and random features", fontweight="bold"

@@ -36,11 +36,9 @@ def curve(networks: Sequence[NetworkResult], measure: str) -> Curve:
 def rows(
     networks: Sequence[NetworkResult], with_seed: bool = True
 ) -> list[dict[str, Any]]:
-    """CSV fields, one row per network; accuracies 0..1.
+    """CSV fields, one row per network on a split `first:N`; accuracies 0..1.
 
-    Args:
-      networks: Networks on splits `first:N`.
-      with_seed: Whether to include seeds, which the released logs do not have.
+    `with_seed` includes seeds, which the released logs do not have.
     """
     ordered = sorted(networks, key=lambda n: (n.examples_per_class, n.cell))
     return [
@@ -88,8 +86,7 @@ def figure(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pat
 
     Only base networks are drawn. The arguments are those of `paper_figures.figure2`.
     """
-    with drawing.style():
-        new = drawing.new_figure(7.2, 4.2)
+    with drawing.new_figure(7.2, 4.2) as new:
         axes = new.subplots()
         axes.set_title(title or "Base networks on fewer images")
         draw(axes, data)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import keras
 
-from yosinski_tf.experiment.networks import CaffeConv, Conv, Network
+from yosinski_tf.experiment.networks import CaffeConv, Conv, Dense, Network
 from yosinski_tf.models.layers import (
     CaffeMaxPooling2D,
     GroupedConv2D,
@@ -32,7 +32,6 @@ def make_blocks(
     """Unbuilt Keras layers for some consecutive layers of a network.
 
     Args:
-      network: The network's description.
       num_classes: Classes, and outputs of fc8 unless the network states a number.
       layers: Names of the layers to make.
       trainable: False freezes them, before any model is compiled.
@@ -46,7 +45,7 @@ def make_blocks(
     """
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
     blocks: dict[str, Block] = {}
-    first_dense = True
+    first_dense = next(each for each in network.layers if isinstance(each, Dense))
     for layer in network.layers:
         name, last = layer.name, layer is network.layers[-1]
         options = {"trainable": trainable, "kernel_initializer": "zeros"}
@@ -54,9 +53,8 @@ def make_blocks(
         if isinstance(layer, Conv):
             block += _convolution(layer, dtype=policy, **options)
         else:
-            if first_dense:
+            if layer is first_dense:
                 block.append(keras.layers.Flatten(name=f"{name}_flatten", dtype=policy))
-                first_dense = False
             block.append(
                 keras.layers.Dense(
                     network.outputs(num_classes) if last else layer.units,
@@ -132,11 +130,8 @@ def _pooling(layer: Conv, **options) -> keras.layers.Layer:
 def apply_block(block: Block, value, indices=None):
     """Calls the layers of a block one after the other.
 
-    Args:
-      block: The layers.
-      value: Input of the first.
-      indices: Step and position of each image, int32 [batch, 2], for dropout
-        in training; with None there is no dropout.
+    `indices` are the step and position of each image, int32 [batch, 2], for dropout in
+    training; with None there is no dropout.
     """
     for layer in block:
         if isinstance(layer, IndexedDropout) and indices is not None:
@@ -150,8 +145,3 @@ def split_at_dropout(block: Block) -> tuple[Block, Block]:
     """The layers of a block whose output never changes, and its dropout, if any."""
     dropout = [layer for layer in block if isinstance(layer, IndexedDropout)]
     return [layer for layer in block if layer not in dropout], dropout
-
-
-def weighted_layer(block: Block, name: str) -> keras.layers.Layer:
-    """The layer of a block that has the weights, and the given name."""
-    return next(layer for layer in block if layer.name == name)

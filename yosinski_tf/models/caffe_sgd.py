@@ -1,11 +1,7 @@
 """Stochastic gradient descent as Caffe, the authors' software, computes it."""
 
-from typing import Any
-
 import keras
 from keras import ops
-
-from yosinski_tf.experiment.recipes import Recipe
 
 
 @keras.saving.register_keras_serializable("yosinski_tf")
@@ -21,8 +17,6 @@ class CaffeSGD(keras.optimizers.Optimizer):
       momentum: Share of the velocity that a step keeps.
       weight_decay: L2 factor for kernels.
       bias_rate: Factor of the rate for biases, the variables named `bias`.
-      name: Name of the optimizer.
-      **kwargs: As for any Keras optimizer.
     """
 
     def __init__(
@@ -75,25 +69,3 @@ class CaffeSGD(keras.optimizers.Optimizer):
             "weight_decay": self.l2,
             "bias_rate": self.bias_rate,
         }
-
-
-def make_optimizer(recipe: Recipe) -> CaffeSGD:
-    """The optimizer of a recipe, with its step schedule of rates."""
-    return CaffeSGD(**arguments(recipe))
-
-
-def arguments(recipe: Recipe) -> dict[str, Any]:
-    """Arguments of `CaffeSGD` for a recipe."""
-    rate = recipe.learning_rate
-    if recipe.rate_drops:
-        # Keras changes the value after its boundary, a drop takes effect at it.
-        boundaries = [drop - 1 for drop in recipe.rate_drops]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            boundaries, list(recipe.rates)
-        )
-    return {
-        "learning_rate": rate,
-        "momentum": recipe.momentum,
-        "weight_decay": recipe.weight_decay,
-        "bias_rate": recipe.bias_rate,
-    }

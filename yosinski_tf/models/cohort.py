@@ -25,10 +25,8 @@ class CohortModel:
     """Networks in one model, trained on the same batches, and their weights.
 
     Attributes:
-      network: The description that all networks share.
+      network, input_size, mean: As in `build_cohort`.
       graph: The networks and their blocks.
-      input_size: Side of the square images, pixels.
-      mean: What is subtracted from images, float32: [3] or [side, side, 3].
       training: The Keras model for `fit`, on batches of ((images, indices),
         labels): images uint8 [batch, size, size, 3], their indices int32
         [batch, 2], see `IndexedDropout`, labels int32 [batch]. With a mean image,
@@ -96,7 +94,7 @@ class CohortModel:
 
     def _variables(self, name: str) -> Iterator[tuple[str, keras.Variable]]:
         for layer, block in self.graph.blocks(name).items():
-            keras_layer = blocks.weighted_layer(block, layer)
+            keras_layer = next(each for each in block if each.name == layer)
             for variable in (keras_layer.kernel, keras_layer.bias):
                 yield f"{layer}/{variable.name}", variable
 
@@ -128,8 +126,7 @@ def build_cohort(
     """Builds a cohort; every weight is zero until `assign` is called.
 
     Args:
-      network: The description that all members share.
-      members: The networks; at least one.
+      members: The networks, at least one, all of the same description.
       input_size: Side of the square images, pixels.
       num_classes: Classes of the half.
       mean: Mean of the training images: one number per channel, or the mean image,
@@ -153,22 +150,18 @@ def build_cohort(
     extractors = tuple(
         graph.extractor(inputs, pixels, points) for points in (kept, kept_in_validation)
     )
-    for_training, for_validation = (
+    (for_training, training_given), (for_validation, validation_given) = (
         cohort_graph.features_of(inputs, extractor) for extractor in extractors
     )
     indices = keras.Input((2,), dtype="int32", name="indices")
     training = training_model.TrainingModel(
         inputs=[*for_training, indices],
-        outputs=graph.logits(
-            pixels, cohort_graph.given(extractors[0], for_training), indices
-        ),
+        outputs=graph.logits(pixels, training_given, indices),
         name="training",
     )
     validation = training_model.ValidationModel(
         inputs=for_validation if len(for_validation) > 1 else for_validation[0],
-        outputs=graph.logits(
-            pixels, cohort_graph.given(extractors[1], for_validation), None
-        ),
+        outputs=graph.logits(pixels, validation_given, None),
         name="validation",
     )
     for model in (training, validation):
@@ -206,13 +199,8 @@ def build_network(
 ) -> keras.Model:
     """One network as a plain Keras model with given weights.
 
-    Args:
-      network: The description.
-      weights: Values of all layers; they say how many classes there are.
-      input_size: Side of the square images, pixels.
-      mean: Mean pixel or mean image that was subtracted in training; of an
-        image only the centre counts.
-      frozen_layers: How many layers, from the input, have `trainable` False.
+    The weights say how many classes there are, `input_size` and `mean` are those of
+    `build_cohort`, and the first `frozen_layers` have `trainable` False.
 
     Returns:
       A functional model from uint8 images [batch, size, size, 3] to logits

@@ -9,12 +9,7 @@ import keras
 import numpy as np
 
 from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models.blocks import (
-    Block,
-    apply_block,
-    make_blocks,
-    split_at_dropout,
-)
+from yosinski_tf.models.blocks import Block, apply_block, make_blocks, split_at_dropout
 from yosinski_tf.models.feature_rule import Kept, segments
 
 
@@ -191,20 +186,21 @@ def make_graph(
     return Graph(tuple(members), trunks, heads)
 
 
-def features_of(images: list, extractor: Extractor) -> list:
-    """Inputs of a model: images, places and outputs of trunks, as far as needed."""
+def features_of(
+    images: list, extractor: Extractor
+) -> tuple[list, dict[tuple[str, int], object]]:
+    """Inputs of a model: images, places and outputs of trunks, as far as needed.
+
+    Returns:
+      All inputs, and those that are outputs of trunks by trunk and number of layer.
+    """
     outputs = extractor.model.outputs if extractor.points else []
     features = [
         keras.Input(value.shape[1:], dtype=value.dtype, name=f"features_{number}")
         for number, value in enumerate(outputs)
     ]
-    return [*images, *features] if extractor.needs_images else features
-
-
-def given(extractor: Extractor, inputs: list) -> dict[tuple[str, int], object]:
-    """The outputs of trunks among a model's inputs."""
-    points = extractor.points
-    return dict(zip(points, inputs[len(inputs) - len(points) :], strict=True))
+    given = dict(zip(extractor.points, features, strict=True))
+    return [*images, *features] if extractor.needs_images else features, given
 
 
 def _scoped(name: str, function, value, indices) -> list:

@@ -30,12 +30,7 @@ Kept = Mapping[str, tuple[int, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class KeptFeatures:
-    """Which outputs of a trunk are kept.
-
-    Attributes:
-      layers: Numbers of the layers, 1 for conv1, rising; none if none pays.
-      reason: Why, for the log.
-    """
+    """The layers of a trunk whose outputs are kept, 1 for conv1, rising, and why."""
 
     layers: tuple[int, ...]
     reason: str
@@ -60,32 +55,12 @@ class Trunk:
     constant: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Passes:
-    """How often images go through a trunk.
-
-    Attributes:
-      seen: Passes of images if nothing is kept.
-      computed: Passes if outputs are kept: one for each view of each image.
-      work: Multiply-accumulates of one image in one step, of all networks that are
-        trained together.
-    """
-
-    seen: int
-    computed: int
-    work: int = 0
-
-
 def make_trunk(
     network: Network, input_size: int, depths: Iterable[int], value_bytes: int
 ) -> Trunk:
-    """The costs of a network's first layers, frozen.
+    """The costs of a network's first layers, frozen, for crops of a side in pixels.
 
-    Args:
-      network: The network.
-      input_size: Side of the crops, pixels.
-      depths: See `Trunk`, each from 1 to 7.
-      value_bytes: Bytes of one activation.
+    `depths` are those of `Trunk`, each from 1 to 7; an activation has `value_bytes`.
     """
     depths = tuple(sorted(set(depths)))
     layers = network.count(input_size, num_classes=1)[: depths[-1]]
@@ -103,34 +78,41 @@ def make_trunk(
 
 
 def choose(
-    trunk: Trunk, passes: Passes, most_bytes: float, mode: str = "auto"
+    trunk: Trunk,
+    most_bytes: float,
+    mode: str = "auto",
+    *,
+    seen: int,
+    computed: int,
+    work: int = 0,
 ) -> KeptFeatures:
     """Chooses the set of layers that saves most work, of those that fit into memory.
 
     Args:
       trunk: The frozen layers.
-      passes: How often images go through it.
       most_bytes: Memory that kept outputs may take.
       mode: `auto`; `off` for none; `on` to ignore what keeping costs.
+      seen: Passes of images through the trunk if nothing is kept.
+      computed: Passes if outputs are kept: one for each view of each image.
+      work: Multiply-accumulates of one image in one step, of all networks that are
+        trained together.
     """
     if mode == "off":
         return KeptFeatures((), "off")
-    if mode == "auto" and passes.computed >= passes.seen:
-        return KeptFeatures(
-            (), f"{passes.computed:,} views to compute, {passes.seen:,} are used"
-        )
+    if mode == "auto" and computed >= seen:
+        return KeptFeatures((), f"{computed:,} views to compute, {seen:,} are used")
     best: tuple[float, tuple[int, ...]] = (0.0, ())
     fits = False
     for choice in range(1, 2**trunk.constant):
         kept = tuple(n for n in range(1, trunk.constant + 1) if choice >> (n - 1) & 1)
         size = kept_bytes(trunk, kept)
-        if size * passes.computed > most_bytes:
+        if size * computed > most_bytes:
             continue
         fits = True
-        saved = passes.seen * (sum(trunk.work) - work_left(trunk, kept))
+        saved = seen * (sum(trunk.work) - work_left(trunk, kept))
         if mode == "auto":
-            saved -= passes.seen * size * _FETCHED
-            saved -= passes.computed * (sum(trunk.work[: kept[-1]]) + size * _STORED)
+            saved -= seen * size * _FETCHED
+            saved -= computed * (sum(trunk.work[: kept[-1]]) + size * _STORED)
             saved -= _COMPILED
         # Of two sets that save the same, `max` takes the first, which is smaller.
         best = max(best, (saved, kept), key=lambda found: found[0])
@@ -140,9 +122,9 @@ def choose(
     if not kept:
         return KeptFeatures((), "it costs more than it saves")
     gain = sum(trunk.work) - work_left(trunk, kept)
-    if mode == "auto" and gain < LEAST_SAVED * passes.work:
-        return KeptFeatures((), f"it would save {gain / passes.work:.0%} of all work")
-    size = kept_bytes(trunk, kept) * passes.computed
+    if mode == "auto" and gain < LEAST_SAVED * work:
+        return KeptFeatures((), f"it would save {gain / work:.0%} of all work")
+    size = kept_bytes(trunk, kept) * computed
     share = 1 - work_left(trunk, kept) / sum(trunk.work)
     return KeptFeatures(
         kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB"
@@ -161,11 +143,7 @@ def work_left(trunk: Trunk, kept: Iterable[int]) -> int:
 
 
 def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]:
-    """From which kept output each depth of a trunk is computed.
-
-    Args:
-      depths: After how many layers networks stand on the trunk.
-      kept: The layers whose outputs are kept.
+    """From which kept output each depth of a trunk, see `Trunk`, is computed.
 
     Returns:
       For each kept layer that is used, or 0 for the images, the depths that are
@@ -192,12 +170,9 @@ def choose_all(
 
     Args:
       treatments: The treatments of the cohort's networks.
-      network: Their description.
-      recipe: How they are trained.
       num_views: Number of views of all training images.
       num_validation: Number of validation images.
       available_bytes: Memory that is free; None if unknown: nothing is kept then.
-      mode: See `choose`.
 
     Returns:
       For training and for validation, by half of the source (`A`, `B` or `R`).
@@ -214,9 +189,16 @@ def choose_all(
     heads = sum(sum(work[treatment.frozen_layers :]) for treatment in treatments)
     below = sum(sum(work[: max(each)]) for each in depths.values())
     # The gradients of a trained layer take twice the work of its output.
-    training = Passes(recipe.steps * recipe.batch_size, num_views, 3 * heads + below)
-    validations = len(recipe.validation_steps())
-    validation = Passes(validations * num_validation, num_validation, heads + below)
+    training = {
+        "seen": recipe.steps * recipe.batch_size,
+        "computed": num_views,
+        "work": 3 * heads + below,
+    }
+    validation = {
+        "seen": len(recipe.validation_steps()) * num_validation,
+        "computed": num_validation,
+        "work": heads + below,
+    }
     value_bytes = 4 if recipe.precision == "float32" else 2
     most_bytes = (available_bytes or 0) * SHARE / (2 * max(1, len(depths)))
     trunks = {
@@ -224,7 +206,7 @@ def choose_all(
         for source, each in depths.items()
     }
     for_training, for_validation = (
-        {source: choose(t, passes, most_bytes, mode) for source, t in trunks.items()}
+        {source: choose(t, most_bytes, mode, **passes) for source, t in trunks.items()}
         for passes in (training, validation)
     )
     return for_training, for_validation

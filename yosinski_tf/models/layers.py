@@ -35,8 +35,6 @@ class PixelScaling(_MeanLayer):
 
     Args:
       mean: One number per channel, 0..255, or an image of them, [height, width, 3].
-      scale: Factor after the subtraction.
-      **kwargs: As for any Keras layer.
     """
 
     def call(self, inputs):
@@ -57,8 +55,6 @@ class CropScaling(_MeanLayer):
 
     Args:
       mean: Mean of the whole images, [side, side, 3], 0..255.
-      scale: Factor after the subtraction.
-      **kwargs: As for any Keras layer.
     """
 
     def call(self, inputs, places):
@@ -101,7 +97,6 @@ class CaffeMaxPooling2D(keras.layers.Layer):
     Args:
       window: Side of the square window, at least `step`.
       step: Pixels from one window to the next.
-      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, window: int, step: int, **kwargs):
@@ -138,18 +133,12 @@ class LocalResponseNormalization(keras.layers.Layer):
     """Local response normalisation across channels, as Caffe computes it.
 
     y[c] = x[c] / (k + alpha / size * sum of x[c']^2 over |c' - c| <= size // 2)
-    ^ 0.75. Caffe divides alpha by the size; TensorFlow's own op does not. Input and
-    output [batch, height, width, channels]; computed in float32, returned in the
-    input's dtype.
+    ^ 0.75, with an odd size. Caffe divides alpha by the size; TensorFlow's own op does
+    not. Input and output [batch, height, width, channels]; computed in float32,
+    returned in the input's dtype.
 
     The sum over neighbouring channels is a product with a banded matrix of ones,
     which takes about half the time of TensorFlow's op on a CPU.
-
-    Args:
-      size: Number of channels in the sum, odd.
-      alpha: Caffe's alpha.
-      k: The constant in the denominator.
-      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, size: int = 5, alpha: float = 1e-4, k: float = 1.0, **kwargs):
@@ -189,7 +178,6 @@ class IndexedDropout(keras.layers.Layer):
     Args:
       rate: Share of activations to drop, at least 0 and under 1.
       seed: Seed of the masks, 0..2^32 - 1, another for every layer.
-      **kwargs: As for any Keras layer.
     """
 
     def __init__(self, rate: float, seed: int, **kwargs):

@@ -8,6 +8,7 @@ Training, section 3.2; with the numbers of Keras' `LossScaleOptimizer`, which ha
 scale for all networks). Not in the paper, which trains in float32.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from yosinski_tf.experiment.recipes import Recipe
-from yosinski_tf.models.caffe_sgd import CaffeSGD, arguments, make_optimizer
+from yosinski_tf.models.caffe_sgd import CaffeSGD
 
 FIRST_SCALE = 2.0**15
 # At the lowest scale no step is skipped: a gradient that float16 cannot hold unscaled
@@ -38,7 +39,6 @@ class ScaledSGD(CaffeSGD):
     Args:
       networks: The trained variables of each network, at least one for each; no
         variable twice.
-      **kwargs: As for `CaffeSGD`.
     """
 
     def __init__(self, networks: Sequence[Sequence[Any]], **kwargs):
@@ -76,9 +76,7 @@ class ScaledSGD(CaffeSGD):
         return ops.sum(loss * ops.convert_to_tensor(self._scale))
 
     def apply(self, grads, trainable_variables=None):
-        variables = trainable_variables
-        if variables is None:
-            variables = self._trainable_variables
+        variables = trainable_variables or self._trainable_variables
         networks = [self._network[self._get_variable_index(v)] for v in variables]
         finite = []
         for number in range(self._size):
@@ -122,6 +120,18 @@ class ScaledSGD(CaffeSGD):
 
 def optimizer_for(recipe: Recipe, networks: Sequence[Sequence[Any]]) -> CaffeSGD:
     """The optimizer of a recipe; in float16 a `ScaledSGD` of these networks."""
+    rate = recipe.learning_rate
+    if recipe.rate_drops:
+        # Keras changes the value after its boundary, a drop takes effect at it.
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [drop - 1 for drop in recipe.rate_drops], list(recipe.rates)
+        )
+    make = CaffeSGD
     if recipe.precision == "float16":
-        return ScaledSGD(networks, **arguments(recipe))
-    return make_optimizer(recipe)
+        make = functools.partial(ScaledSGD, networks)
+    return make(
+        learning_rate=rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        bias_rate=recipe.bias_rate,
+    )

@@ -25,10 +25,7 @@ _VALUES = 256
 def place_matters(network: Network, recipe: Recipe, layers: Collection[int]) -> bool:
     """Tries one image at every place of a batch, in this process.
 
-    Args:
-      network: The network, of which only the shapes count.
-      recipe: Its recipe.
-      layers: Numbers of the layers whose outputs are kept, 1 for conv1.
+    Only the shapes of the network count; `layers`, 1 for conv1, have kept outputs.
     """
     blocks = make_blocks(
         network,
@@ -42,13 +39,11 @@ def place_matters(network: Network, recipe: Recipe, layers: Collection[int]) -> 
     graph = Graph((), {"trunk": blocks}, {})
     extractor = graph.extractor([pixels], pixels, {"trunk": tuple(layers)})
     random = np.random.default_rng(0)
-    shapes = [values.shape for values in extractor.model.get_weights()]
-    extractor.model.set_weights(
-        [
-            random.standard_normal(shape) / math.sqrt(math.prod(shape[:-1]))
-            for shape in shapes
-        ]
-    )
+    weights = [
+        random.standard_normal(each.shape) / math.sqrt(math.prod(each.shape[:-1]))
+        for each in extractor.model.get_weights()
+    ]
+    extractor.model.set_weights(weights)
     smallest = min(math.prod(value.shape[1:]) for value in extractor.model.outputs)
     for _ in range(1 + _VALUES // smallest):
         image = random.standard_normal((1, *pixels.shape[1:]), np.float32)

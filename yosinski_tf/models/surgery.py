@@ -32,12 +32,8 @@ def initial_weights(
     Kernels are normal with the network's standard deviations, biases are constant
     (released network files: Gaussian initial weights).
 
-    Args:
-      network: The network.
-      input_size: Side of the square input, pixels.
-      num_classes: Classes of the half.
-      identity: Name of this network alone. The values depend on it and on the name
-        and shape of the layer only.
+    The values depend only on `identity`, the name of this network alone, and on the
+    name and shape of the layer; `input_size` is the side of the square input, pixels.
     """
     weights: Weights = {}
     for name, shape in network.kernel_shapes(input_size, num_classes).items():
@@ -82,23 +78,14 @@ def starting_weights(
     fresh: Mapping[str, np.ndarray],
     source: Mapping[str, np.ndarray] | None,
 ) -> Weights:
-    """The weights that a treatment starts from.
+    """The weights that a treatment starts from, see `transplant`.
 
-    Args:
-      treatment: The treatment.
-      network: The network's description.
-      fresh: Random weights of this run.
-      source: Weights of the network that the first n layers, and the preserved
-        layers above them, are copied from: a trained base, or for R treatments the
-        random network that all n share; None for a base.
-
-    Raises:
-      UserError: If a layer cannot be copied.
+    The first n layers, and the preserved layers above them, are copied from `source`:
+    a trained base, or for R treatments the random network that all n share; None for a
+    base. The others are the random ones of this run, `fresh`.
     """
-    if treatment.n == 0:
-        return dict(fresh)
-    assert source is not None, treatment
-    return transplant(fresh, source, network.layer_names[: treatment.copied_layers])
+    copied = network.layer_names[: treatment.copied_layers]
+    return transplant(fresh, source or {}, copied)
 
 
 def digest(weights: Mapping[str, np.ndarray], layers: Collection[str]) -> str:

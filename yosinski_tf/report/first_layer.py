@@ -1,7 +1,6 @@
 """Pictures of first layers, as `data:` addresses that a page can hold."""
 
 import base64
-import dataclasses
 import io
 import math
 import pathlib
@@ -15,36 +14,20 @@ from yosinski_tf.study.records import WEIGHTS_NAME, Record
 from yosinski_tf.system.errors import UserError
 
 
-@dataclasses.dataclass(frozen=True)
-class FilterSheet:
-    """The filters of one network's first layer.
-
-    Attributes:
-      image: A PNG as a `data:` address.
-      alt: The picture in words.
-      caption: Which network it is of.
-    """
-
-    image: str
-    alt: str
-    caption: str
-
-
 def layer_names(record: Record) -> list[str]:
     """Names of a network's layers with weights, as far as its record has them."""
     layers = record.network_settings.get("layers", [])
     return [str(each["name"]) for each in layers if "name" in each]
 
 
-def filter_sheets(runs: pathlib.Path, records: Sequence[Record]) -> list[FilterSheet]:
+def filter_sheets(
+    runs: pathlib.Path, records: Sequence[Record]
+) -> list[dict[str, str]]:
     """The first layers of both bases of one split, and of a random network.
 
-    Args:
-      runs: The study folder.
-      records: Its records.
-
     Returns:
-      A sheet for each of them that has weights; runs without are left out.
+      For each of them that has weights `image`, a PNG as a `data:` address, `alt`, the
+      picture in words, and `caption`, which network it is of.
     """
     wanted: dict[str, Record] = {}
     finished = [record for record in records if record.status == "finished"]
@@ -67,11 +50,11 @@ def filter_sheets(runs: pathlib.Path, records: Sequence[Record]) -> list[FilterS
             continue
         height, width, _, count = kernel.shape
         found.append(
-            FilterSheet(
-                image=_address(sheet(kernel)),
-                alt=f"{count} filters of {height} x {width} pixels, {caption}",
-                caption=caption,
-            )
+            {
+                "image": _address(sheet(kernel)),
+                "alt": f"{count} filters of {height} x {width} pixels, {caption}",
+                "caption": caption,
+            }
         )
     return found
 
@@ -89,17 +72,12 @@ def sheet(kernel: np.ndarray) -> np.ndarray:
     height, width, _, count = kernel.shape
     columns = math.ceil(math.sqrt(2 * count))
     rows = math.ceil(count / columns)
-    shape = (rows * (height + 1) + 1, columns * (width + 1) + 1, 3)
-    drawn = np.full(shape, 255, np.uint8)
-    for index in range(count):
-        row, column = divmod(index, columns)
-        values = kernel[..., index]
-        largest = max(float(np.abs(values).max()), 1e-12)
-        top, left = row * (height + 1) + 1, column * (width + 1) + 1
-        drawn[top : top + height, left : left + width] = np.rint(
-            127.5 + 127.5 * values / largest
-        )
-    return drawn
+    largest = np.maximum(np.abs(kernel).max((0, 1, 2)), 1e-12)
+    drawn = np.full((rows * columns, height + 1, width + 1, 3), 255, np.uint8)
+    drawn[:count, 1:, 1:] = np.moveaxis(np.rint(127.5 + 127.5 * kernel / largest), 3, 0)
+    tiles = drawn.reshape(rows, columns, *drawn.shape[1:]).swapaxes(1, 2)
+    tiles = tiles.reshape(rows * (height + 1), columns * (width + 1), 3)
+    return np.pad(tiles, ((0, 1), (0, 1), (0, 0)), constant_values=255)
 
 
 def _address(pixels: np.ndarray) -> str:

@@ -31,11 +31,12 @@ def section(networks: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
         "kinds": [
             {
                 "name": tables.kind_name(kind),
-                "relative": tables.relative_markdown(of_kind(networks, kind), measure),
-                "absolute": tables.absolute_markdown(of_kind(networks, kind), measure),
+                "relative": tables.family_markdown(chosen, measure, relative=True),
+                "absolute": tables.family_markdown(chosen, measure, relative=False),
                 "parts": tables.decomposition_markdown(networks, measure, kind),
             }
             for kind in tables.kinds(networks)
+            for chosen in [of_kind(networks, kind)]
         ],
         "table1": tables.table1_markdown(networks, measure),
     }
@@ -52,11 +53,7 @@ def plain(text: str) -> str:
 
 
 def write_markdown(path: pathlib.Path, template: str, **context: Any) -> pathlib.Path:
-    """Fills in a template of the package; a reader sees all of the file or nothing.
-
-    Raises:
-      jinja2.UndefinedError: If the template needs a value that is not given.
-    """
+    """Writes what `render` makes; a reader sees all of the file or nothing."""
     write_atomically(path, render(template, **context).encode())
     return path
 

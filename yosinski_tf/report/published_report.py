@@ -23,22 +23,19 @@ _COMPARISON_TITLES = {
 def write_published_report(
     out: pathlib.Path, measure: str = network_result.MEASURES[0]
 ) -> write_report.ReportPaths:
-    """Writes figures and tables of the paper's released networks.
+    """Writes figures and tables of the paper's released networks to a folder.
 
-    Args:
-      out: Folder to write to; made if it does not exist.
-      measure: The one of `MEASURES` for figures and the first tables; there are
-        tables of both.
+    `measure` is as for `write_report.write_report`.
 
     Raises:
       UserError: If the measure is unknown.
     """
     ordered = markdown.chosen_first(measure)
     networks, reduced = published.networks(), published.reduced_networks()
+    boosts = analysis.boost_table(networks, network_result.MEASURES[0])
     own_base = {
-        boost.comparison: boost.estimate.mean
-        for boost in analysis.boost_table(networks, network_result.MEASURES[0])
-        if boost.layers == (1, 7) and boost.method == "own base"
+        comparison: boosts[(1, 7), comparison, "own base"].mean
+        for comparison in analysis.COMPARISONS
     }
     make_folder(out)
     write_report.write_tables(out, networks, reduced, with_seed=False)
@@ -77,8 +74,7 @@ def write_comparison(
     folder = runs / write_report.REPORT_FOLDER
     make_folder(folder)
     rows = {each: comparison.compare(ours, theirs, each) for each in ordered}
-    fields = [comparison.comparison_rows(rows[each], each) for each in ordered]
-    table = tables.write_csv(folder / "comparison.csv", sum(fields, []))
+    table = tables.write_csv(folder / "comparison.csv", sum(rows.values(), []))
     figures = write_report.write_figures(
         folder,
         drawing.FigureData(ours, measure, theirs),

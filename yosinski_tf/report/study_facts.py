@@ -19,10 +19,9 @@ def facts(
     dates = sorted(record.finished_at for record in records)
     validations = {len(record.history) for record in finished}
     networks = f"{len(selection.networks)} finished"
-    if left_out := selection.left_out:
-        networks += (
-            f"; {len(left_out)} not finished and left out: {', '.join(left_out)}"
-        )
+    if names := ", ".join(selection.left_out):
+        count = len(selection.left_out)
+        networks += f"; {count} not finished and left out: {names}"
     found = [
         ("networks", networks),
         ("data set", _several(record.dataset for record in records)),
@@ -135,7 +134,7 @@ def caveats(
             " fast: look at the last validation too."
         )
     parts = decomposition(networks, network_result.MEASURES[0])
-    pairs = min((p.estimate.n for p in parts if p.estimate.n), default=MIN_PAIRS)
+    pairs = min((p.n for p in parts.values() if p.n), default=MIN_PAIRS)
     if pairs < MIN_PAIRS:
         found.append(
             f"Some comparisons have {pairs} pair(s): an interval needs {MIN_PAIRS}."
@@ -146,10 +145,11 @@ def caveats(
             " panel of Figure 2 and in two columns of Table 1, compare different"
             " halves. The paired tables do not."
         )
-    if alone := network_result.without_base(networks):
-        names = ", ".join(network.run_id for network in alone)
+    own = network_result.bases(networks)
+    if alone := [network.run_id for network in networks if network.unit not in own]:
         found.append(
-            f"Without a base of their own, and so in no paired table: {names}."
+            "Without a base of their own, and so in no paired table:"
+            f" {', '.join(alone)}."
         )
     return found
 

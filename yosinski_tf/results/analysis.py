@@ -48,34 +48,14 @@ class Estimate:
     high: float | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Component:
-    """One part of the decomposition at one n, in percentage points."""
-
-    name: str
-    n: int
-    estimate: Estimate
-
-
-@dataclasses.dataclass(frozen=True)
-class Boost:
-    """One cell of the paper's Table 1, in percentage points.
-
-    Attributes:
-      layers: First and last n, both included.
-      comparison: For example `AnB+ over base`.
-      method: The way of averaging: `layers`, `networks` or `own base`.
-      estimate: For the first two methods `n` is the number of AnB+ networks (BnB+
-        networks for `BnB+ over base`), for `own base` that of units.
-    """
-
-    layers: tuple[int, int]
-    comparison: str
-    method: str
-    estimate: Estimate
-
-
-COMPONENTS = ("co-adaptation", "specificity", "gain")
+# By first and last n, comparison and method: see `boost_table`.
+Boosts = dict[tuple[tuple[int, int], str, str], Estimate]
+# The families of each component, see `decomposition`.
+COMPONENTS = {
+    "co-adaptation": ("base", "BnB"),
+    "specificity": ("BnB", "AnB"),
+    "gain": ("AnB+", "BnB+"),
+}
 COMPARISONS = ("AnB+ over base", "AnB+ over BnB+", "BnB+ over base")
 METHODS = ("layers", "networks", "own base")
 
@@ -140,7 +120,7 @@ def _paired(
 
 def decomposition(
     networks: Sequence[NetworkResult], measure: str, splits: str = network_result.RANDOM
-) -> list[Component]:
+) -> dict[tuple[int, str], Estimate]:
     """Splits the effect of copying n layers into parts (paper, section 4.1).
 
     - co-adaptation: base - BnB, the cost of freezing on the same classes;
@@ -148,24 +128,18 @@ def decomposition(
     - gain: AnB+ - BnB+, the gain from foreign classes after fine-tuning.
 
     Each is a mean over pairs: units (split, target half, seed) that have both
-    networks. With fewer than 3 pairs there is no interval.
-
-    Args:
-      networks: Networks of any splits.
-      measure: One of `MEASURES`.
-      splits: The kind of split that is used, see `split_kind`.
+    networks, on splits of one kind. With fewer than 3 pairs there is no interval.
 
     Returns:
-      Three components for each n = 1..7, in percentage points; those without
-      a pair have mean None.
+      Three components for each n = 1..7, by n and name, in percentage points; those
+      without a pair have mean None.
     """
     chosen = network_result.of_kind(networks, splits)
-    terms = (("base", "BnB"), ("BnB", "AnB"), ("AnB+", "BnB+"))
-    return [
-        Component(name, n, estimate(_paired(chosen, measure, over, under, n).values()))
+    return {
+        (n, name): estimate(_paired(chosen, measure, over, under, n).values())
         for n in LAYERS
-        for name, (over, under) in zip(COMPONENTS, terms, strict=True)
-    ]
+        for name, (over, under) in COMPONENTS.items()
+    }
 
 
 def _boost_of_means(
@@ -195,9 +169,7 @@ def _mean_over_units(layers: Iterable[Mapping[Unit, float]]) -> Estimate:
     return estimate([float(np.mean(each)) for each in values.values()])
 
 
-def boost_table(
-    networks: Sequence[NetworkResult], measure: str, splits: str = network_result.RANDOM
-) -> list[Boost]:
+def boost_table(networks: Sequence[NetworkResult], measure: str) -> Boosts:
     """Table 1 of the paper: the boost of AnB+, averaged over layers.
 
     There are three ways of averaging, which differ on the authors' own logs:
@@ -216,10 +188,15 @@ def boost_table(
       half has every treatment.
 
     Layers and units that an unfinished study lacks are left out.
+
+    Returns:
+      Percentage points on random splits, by first and last n, comparison and method.
+      For the first two methods `n` is the number of AnB+ networks (BnB+ networks for
+      `BnB+ over base`), for `own base` that of units.
     """
-    chosen = network_result.of_kind(networks, splits)
+    chosen = network_result.of_kind(networks, network_result.RANDOM)
     cells = by_cell(chosen, per_cent(chosen, measure))
-    table = []
+    table: Boosts = {}
     for first, last in BOOST_RANGES:
         layers = range(first, last + 1)
         for comparison in COMPARISONS:
@@ -230,5 +207,5 @@ def boost_table(
                     boost = _mean_over_units(pairs)
                 else:
                     boost = _boost_of_means(cells, layers, over, under, method)
-                table.append(Boost((first, last), comparison, method, boost))
+                table[(first, last), comparison, method] = boost
     return table

@@ -1,6 +1,5 @@
 """A study compared with the paper's networks, treatment by treatment, n by n."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,48 +17,12 @@ from yosinski_tf.results.network_result import (
     random_layers_kind,
 )
 
-_TABLES = (tables.absolute_cells, tables.relative_cells)
+_SIDES = ("ours", "theirs")
 _NONE = analysis.Estimate(mean=None, n=0)
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """The means of one treatment at one n; None for a study that lacks it.
-
-    Attributes:
-      splits: Kind of split in this study.
-      target: `natural` or `man-made`: the classes that networks of the natural
-        and man-made split were trained on; empty for other kinds.
-      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
-      n: Number of copied layers; 0 for a base.
-      ours: Mean top-1 of this study, per cent.
-      ours_networks: Number of networks of this study.
-      theirs: Mean top-1 of the released networks, per cent.
-      theirs_networks: Number of released networks.
-      ours_relative: Mean difference to the own base, percentage points.
-      theirs_relative: The same for the released networks.
-    """
-
-    splits: str
-    target: str
-    family: str
-    n: int
-    ours: float | None
-    ours_networks: int
-    theirs: float | None
-    theirs_networks: int
-    ours_relative: float | None
-    theirs_relative: float | None
-
-    @property
-    def difference(self) -> float | None:
-        """Ours minus theirs, percentage points of accuracy."""
-        return _minus(self.ours, self.theirs)
-
-    @property
-    def relative_difference(self) -> float | None:
-        """Ours minus theirs, for the differences to the own base."""
-        return _minus(self.ours_relative, self.theirs_relative)
+Row = dict[str, Any]
+"""The means of one treatment at one n, as the CSV file has them; see `compare`."""
 
 
 def _minus(first: float | None, second: float | None) -> float | None:
@@ -92,43 +55,48 @@ def _blocks(
 def compare(
     ours: Sequence[NetworkResult], theirs: Sequence[NetworkResult], measure: str
 ) -> list[Row]:
-    """Compares the means of every treatment that at least one study has."""
+    """Compares the means of every treatment that at least one study has.
+
+    Returns:
+      The fields of each row. `splits` is the kind of split in this study. `target` is
+      `natural` or `man-made`, the classes that networks of the natural and man-made
+      split were trained on, and empty for other kinds. `n` is 0 for a base. `ours` and
+      `theirs` are mean top-1 of this study and of the released networks, per cent,
+      and `_networks` their numbers; `_relative` are mean differences to the own base,
+      percentage points. Of a study that lacks the treatment they are None.
+      `difference` and `relative_difference` are ours minus theirs, in points.
+    """
     rows = []
     for kind, target, families, *sides in _blocks(ours, theirs):
-        cells = [table(side, measure) for side in sides for table in _TABLES]
+        cells = [
+            tables.cells_of(side, measure, relative=relative)
+            for side in sides
+            for relative in (False, True)
+        ]
         for family in families:
             for n in (0,) if family == "base" else LAYERS:
                 own, own_relative, published, published_relative = (
                     table.get((family, n), _NONE) for table in cells
                 )
                 if own.n or published.n:
-                    row = Row(
-                        splits=kind,
-                        target=target,
-                        family=family,
-                        n=n,
-                        ours=own.mean,
-                        ours_networks=own.n,
-                        theirs=published.mean,
-                        theirs_networks=published.n,
-                        ours_relative=own_relative.mean,
-                        theirs_relative=published_relative.mean,
-                    )
+                    relative = own_relative.mean, published_relative.mean
+                    row = {
+                        "measure": measure,
+                        "splits": kind,
+                        "target": target,
+                        "family": family,
+                        "n": n,
+                        "ours": own.mean,
+                        "ours_networks": own.n,
+                        "theirs": published.mean,
+                        "theirs_networks": published.n,
+                        "ours_relative": relative[0],
+                        "theirs_relative": relative[1],
+                        "difference": _minus(own.mean, published.mean),
+                        "relative_difference": _minus(*relative),
+                    }
                     rows.append(row)
     return rows
-
-
-def comparison_rows(rows: Sequence[Row], measure: str) -> list[dict[str, Any]]:
-    """The rows as CSV fields, with the measure and both differences."""
-    return [
-        {
-            "measure": measure,
-            **dataclasses.asdict(row),
-            "difference": row.difference,
-            "relative_difference": row.relative_difference,
-        }
-        for row in rows
-    ]
 
 
 def comparison_markdown(rows: Sequence[Row]) -> str:
@@ -137,24 +105,18 @@ def comparison_markdown(rows: Sequence[Row]) -> str:
     heading += ["ours to own base", "theirs to own base", "difference"]
     lines = [
         [
-            _splits(row),
-            row.family,
-            str(row.n or ""),
-            _counted(row.ours, row.ours_networks),
-            _counted(row.theirs, row.theirs_networks),
-            _signed(row.difference),
-            _signed(row.ours_relative),
-            _signed(row.theirs_relative),
-            _signed(row.relative_difference),
+            tables.kind_name(row["splits"])
+            + (f", trained on {row['target']}" if row["target"] else ""),
+            row["family"],
+            str(row["n"] or ""),
+            *(_counted(row[side], row[f"{side}_networks"]) for side in _SIDES),
+            _signed(row["difference"]),
+            *(_signed(row[f"{side}_relative"]) for side in _SIDES),
+            _signed(row["relative_difference"]),
         ]
         for row in rows
     ]
     return tables.markdown([heading, *lines])
-
-
-def _splits(row: Row) -> str:
-    name = tables.kind_name(row.splits)
-    return f"{name}, trained on {row.target}" if row.target else name
 
 
 def _counted(value: float | None, count: int) -> str:

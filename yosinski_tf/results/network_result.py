@@ -6,7 +6,7 @@ seed does not look like an effect. Accuracies are shares, 0..1.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.study.records import Record
@@ -28,20 +28,7 @@ Cell = tuple[str, int]
 
 @dataclasses.dataclass(frozen=True)
 class NetworkResult:
-    """The result of one network.
-
-    Attributes:
-      split: Name of the split, for example `random:0`; `whole` or `first:N` for
-        target W.
-      family: `base`, `BnB`, `BnB+`, `AnB`, `AnB+`, `RnB`, `BnB~k` or `AnB~k`.
-      n: Number of copied layers; 0 for a base.
-      source_half: `A`, `B`, `R`, or None for a base.
-      target_half: `A`, `B` or `W`.
-      seed: Seed of the run.
-      top1: Top-1 accuracy at the last validation, 0..1.
-      top1_mean_of_10_best: Mean of the ten highest validations, 0..1.
-      run_id: The run that trained it.
-    """
+    """The result of one network: `family` as of its treatment, the rest as recorded."""
 
     split: str
     family: str
@@ -55,8 +42,12 @@ class NetworkResult:
 
     @property
     def kind(self) -> str:
-        """The kind of its split, see `split_kind`."""
-        return split_kind(self.split)
+        """Of its split: `random`, `natural_manmade`, `whole`, `first` or `file`.
+
+        `manmade_natural` is of the kind `natural_manmade`.
+        """
+        kind = self.split.partition(":")[0]
+        return DISTANT if kind == "manmade_natural" else kind
 
     @property
     def examples_per_class(self) -> int:
@@ -97,13 +88,6 @@ def check_measure(measure: str) -> str:
             f"--measure needs one of {', '.join(MEASURES)}, found {measure!r}"
         )
     return measure
-
-
-def split_kind(split: str) -> str:
-    """`random`, `natural_manmade` (in either order), `whole`, `first` or `file`."""
-    if split == "manmade_natural":
-        return DISTANT
-    return split.partition(":")[0]
 
 
 def finished_networks(records: Iterable[Record]) -> Selection:
@@ -185,12 +169,6 @@ def without_reduced(networks: Iterable[NetworkResult]) -> list[NetworkResult]:
 def bases(networks: Iterable[NetworkResult]) -> dict[Unit, NetworkResult]:
     """The base network of each split, target half and seed."""
     return {network.unit: network for network in of_family(networks, "base")}
-
-
-def without_base(networks: Sequence[NetworkResult]) -> list[NetworkResult]:
-    """The networks without a base network of their own unit."""
-    own = bases(networks)
-    return [network for network in networks if network.unit not in own]
 
 
 def direction(network: NetworkResult) -> str:

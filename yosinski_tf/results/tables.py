@@ -37,15 +37,15 @@ def kind_name(kind: str) -> str:
     return KIND_NAMES.get(kind, f"{kind} splits")
 
 
-def absolute_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
-    """Accuracy in per cent, by family and n."""
-    groups = network_result.by_cell(networks, analysis.per_cent(networks, measure))
-    return {cell: analysis.estimate(values) for cell, values in groups.items()}
-
-
-def relative_cells(networks: Sequence[NetworkResult], measure: str) -> Cells:
-    """Difference to the own base in percentage points, by family and n."""
-    groups = analysis.differences_by_cell(networks, measure)
+def cells_of(
+    networks: Sequence[NetworkResult], measure: str, *, relative: bool
+) -> Cells:
+    """Accuracy in per cent, or points to the own base, by family and n."""
+    if relative:
+        groups = analysis.differences_by_cell(networks, measure)
+    else:
+        values = analysis.per_cent(networks, measure)
+        groups = network_result.by_cell(networks, values)
     return {cell: analysis.estimate(values) for cell, values in groups.items()}
 
 
@@ -57,13 +57,12 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
     difference to the own base in percentage points, with the number of networks
     in brackets.
     """
-    network_result.check_measure(measure)
     blocks = []
     for kind in kinds(networks):
         chosen = network_result.of_kind(networks, kind)
         rows = [["", "base", *(f"n={n}" for n in LAYERS)]]
-        absolute = absolute_cells(chosen, measure)
-        relative = relative_cells(chosen, measure)
+        absolute = cells_of(chosen, measure, relative=False)
+        relative = cells_of(chosen, measure, relative=True)
         for family in families_of(chosen):
             if family == "base":
                 base = absolute["base", 0]
@@ -74,8 +73,6 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
         splits = len({network.split for network in chosen})
         heading = f"{kind_name(kind)} ({splits}), {MEASURE_NAMES[measure]}"
         blocks.append("\n".join([heading, *_aligned(rows)]))
-    if not blocks:
-        return "no finished network yet"
     note = "differences to the own base in percentage points (number of networks)"
     return "\n\n".join([*blocks, note])
 
@@ -98,12 +95,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
 
 
-def _family_markdown(
-    networks: Sequence[NetworkResult],
-    cells: Cells,
-    numbers: Sequence[int],
-    show: Callable[[float], str],
+def family_markdown(
+    networks: Sequence[NetworkResult], measure: str, *, relative: bool
 ) -> str:
+    """A table of means ± standard deviation (networks), one row per family.
+
+    They are differences to the own base, or top-1 in per cent.
+    """
+    cells = cells_of(networks, measure, relative=relative)
+    numbers = LAYERS if relative else (0, *LAYERS)
+    show = signed if relative else "{:.2f}".format
     rows = [["", *(f"n = {n}" if n else "base" for n in numbers)]]
     for family in families_of(networks):
         own = [cells.get((family, n)) for n in numbers]
@@ -117,18 +118,6 @@ def _with_spread(cell: analysis.Estimate | None, show: Callable[[float], str]) -
         return ""
     spread = "" if cell.std is None else f" ± {cell.std:.2f}"
     return f"{show(cell.mean)}{spread} ({cell.n})"
-
-
-def relative_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
-    """A table of mean differences to the own base ± standard deviation (networks)."""
-    cells = relative_cells(networks, measure)
-    return _family_markdown(networks, cells, LAYERS, signed)
-
-
-def absolute_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
-    """A table of mean top-1 in per cent ± standard deviation (networks)."""
-    cells = absolute_cells(networks, measure)
-    return _family_markdown(networks, cells, (0, *LAYERS), "{:.2f}".format)
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -151,9 +140,8 @@ def decomposition_markdown(
     """The decomposition of one kind of split, one row per n; empty without a pair."""
     rows = [["n", *analysis.COMPONENTS], *([str(n)] for n in LAYERS)]
     parts = _with_pairs(networks, measure, kind)
-    for part in parts:
-        cell = _with_interval(part.estimate, f"n = {part.estimate.n}", TOO_SMALL)
-        rows[part.n].append(cell)
+    for (n, _), part in parts.items():
+        rows[n].append(_with_interval(part, f"n = {part.n}", TOO_SMALL))
     return markdown(rows) if parts else ""
 
 
@@ -163,30 +151,27 @@ def decomposition_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]
         {
             "measure": measure,
             "splits": kind,
-            "n": part.n,
-            "component": part.name,
-            **_columns(part.estimate, "pairs"),
+            "n": n,
+            "component": name,
+            **_columns(part, "pairs"),
         }
         for measure in MEASURE_NAMES
         for kind in kinds(networks)
-        for part in _with_pairs(networks, measure, kind)
+        for (n, name), part in _with_pairs(networks, measure, kind).items()
     ]
 
 
 def _with_pairs(
     networks: Sequence[NetworkResult], measure: str, kind: str
-) -> list[analysis.Component]:
+) -> dict[tuple[int, str], analysis.Estimate]:
     """The components of a kind of split; none if none has a pair."""
     parts = analysis.decomposition(networks, measure, kind)
-    return parts if any(part.estimate.n for part in parts) else []
+    return parts if any(part.n for part in parts.values()) else {}
 
 
 def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
     """Table 1, averaged in three ways, and as printed in the paper."""
-    found = {
-        (boost.layers, boost.comparison, boost.method): boost.estimate
-        for boost in analysis.boost_table(networks, measure)
-    }
+    found = analysis.boost_table(networks, measure)
     seeds = len({network.seed for network in networks})
     headings = ("mean of layer means", "mean of networks", "own base (paired)")
     rows = [["boost", "layers", *headings, "printed in the paper"]]
@@ -219,15 +204,17 @@ def table1_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
     return [
         {
             "measure": measure,
-            "first_layer": boost.layers[0],
-            "last_layer": boost.layers[1],
-            "comparison": boost.comparison,
-            "method": boost.method,
-            **_columns(boost.estimate, "count"),
-            "printed_in_paper": PRINTED_TABLE_1.get((boost.layers, boost.comparison)),
+            "first_layer": layers[0],
+            "last_layer": layers[1],
+            "comparison": comparison,
+            "method": method,
+            **_columns(boost, "count"),
+            "printed_in_paper": PRINTED_TABLE_1.get((layers, comparison)),
         }
         for measure in MEASURE_NAMES
-        for boost in analysis.boost_table(networks, measure)
+        for (layers, comparison, method), boost in analysis.boost_table(
+            networks, measure
+        ).items()
     ]
 
 

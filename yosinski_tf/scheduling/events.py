@@ -58,13 +58,10 @@ class EventKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """Something that happened to a cohort.
+    """Something that happened to a cohort, with the runs to which it happened.
 
-    Attributes:
-      kind: What happened.
-      cohort: The cohort, with the runs to which it happened.
-      progress: How far the cohort is, for `PROGRESS`.
-      message: What the kind does not say; empty if the kind says it all.
+    `progress` is how far the cohort is, for `PROGRESS`; `message` is what the kind does
+    not say.
     """
 
     kind: EventKind

@@ -98,7 +98,6 @@ def follow(
 
     Args:
       make_job: Makes the job of a call.
-      runs: The study folder.
       rank: This worker's number.
       report: Called with the events of the cohorts.
       waiting: Called with a sentence while this worker waits for the chief.

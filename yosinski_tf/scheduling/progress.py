@@ -16,23 +16,16 @@ _PLAIN_EVERY = 30.0
 class Display:
     """Shows events on a line that is redrawn; without a terminal, on few plain lines.
 
+    Each cohort has a cost, its work in any unit, and takes so many steps.
+
     Attributes:
       finished: Networks trained by this process so far.
     """
 
     def __init__(
-        self,
-        costs: Mapping[str, float],
-        steps: int,
-        stream: TextIO | None = None,
+        self, costs: Mapping[str, float], steps: int, stream: TextIO | None = None
     ):
-        """Starts the clock.
-
-        Args:
-          costs: The work of each cohort, in any unit, by cohort id.
-          steps: Steps of every cohort.
-          stream: Where to write; standard error if None.
-        """
+        """Starts the clock; writes to standard error if `stream` is None."""
         self._stream = stream or sys.stderr
         self._steps = steps
         self._cost = dict(costs)
@@ -89,9 +82,6 @@ class Display:
                 self._cost.pop(name, None)
             networks = f"{count} network" + "s" * (count > 1)
             self.tell(one_line(f"{kind.words} {name}: {event.message or networks}"))
-        self._status()
-
-    def _status(self) -> None:
         terminal = self._stream.isatty()
         if not terminal and self.seconds - self._drawn < _PLAIN_EVERY:
             return
@@ -111,10 +101,8 @@ class ImageCount:
     def __init__(self, stream: TextIO | None = None):
         """Writes to a stream; standard error if None."""
         self._stream = stream or sys.stderr
-        self._what = ""
-        self._first = 0
-        self._started = 0.0
-        self._drawn = 0.0
+        self._what, self._first = "", 0
+        self._started = self._drawn = 0.0
 
     def show(self, what: str, done: int, total: int) -> None:
         """Shows how many of all images a task, such as `preparing`, has done.

@@ -49,8 +49,6 @@ def train_all(
 
     Args:
       cohorts: What to train, in order of preference.
-      make_job: Makes the job of a cohort.
-      runs: The study folder.
       processes: Most cohorts trained at a time.
       report: Called with every event.
       work: Trains a job, in a process of its own.

@@ -53,13 +53,10 @@ def deserted(whom: str, patience: float) -> Deserted:
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """What the chief calls for.
+    """What the chief calls for: to train a cohort and its runs, by their ids.
 
-    Attributes:
-      id: Unique to this call.
-      cohort: Id of the cohort to train; empty at the end.
-      runs: Ids of its runs.
-      end: How the chief ended, `finished` or `stopped`; empty if it goes on.
+    `id` is unique to this call. At the end `cohort` is empty, and `end` says how the
+    chief ended, `finished` or `stopped`; it is empty if the chief goes on.
     """
 
     id: str
@@ -88,7 +85,7 @@ def last_call(runs: pathlib.Path) -> Call | None:
         return None
 
 
-class Presence:
+class Presence(contextlib.AbstractContextManager):
     """Shows in a study folder that a worker lives, until the `with` block ends."""
 
     def __init__(self, runs: pathlib.Path, rank: int):
@@ -100,9 +97,6 @@ class Presence:
         self._beat()
         self._thread = threading.Thread(target=self._keep_on, daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> "Presence":
-        return self
 
     def __exit__(self, *unused) -> None:
         self._ended.set()
@@ -172,9 +166,7 @@ def gather(
     """Calls all workers to train some runs and waits until all are ready.
 
     Args:
-      runs: The study folder.
-      cohort: Id of their cohort.
-      names: Ids of the runs.
+      cohort, names: Ids of the cohort and of its runs.
       workers: Addresses of all workers, this one's first.
       should_stop: Called often; True ends the waiting.
       waiting: Called once with a sentence, if it takes long.

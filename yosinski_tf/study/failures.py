@@ -17,7 +17,6 @@ class Failure:
     """What went wrong with a run, as stored in `<run id>/failure.json`.
 
     Attributes:
-      run_id: Identity of the run.
       message: What happened, in one line.
       log: The file with the output of the failed process.
       failed_at: Date and time, ISO 8601, UTC.

@@ -20,12 +20,9 @@ _REMEDY = "delete the folder to train the run again"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A trained network.
+    """A trained network, with its description and final weights.
 
     Attributes:
-      record: Its record.
-      network: Its description.
-      weights: Its final weights.
       mean: What is subtracted from its input: the mean of each channel, or float
         [image_size, image_size, 3], 0..255.
     """

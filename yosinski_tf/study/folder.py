@@ -138,39 +138,29 @@ def make_study_folder(
     try:
         make_folder(runs)
         with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
-            return _complete(runs, settings, images, signed, threads)
+            made_with = check_folder(runs, settings)
+            folder = runs / IMAGES_FOLDER
+            stored = _copy_of_images(runs, settings)
+            if stored is not None:
+                image_source.check_same(runs, settings, stored, images)
+            elif made_with is None or not study_copy.holds(folder, images):
+                study_copy.save(folder, images)
+            image_source.note(runs, settings, signed, new=made_with is None)
+            if made_with is not None:
+                return made_with
+            if threads is not None:
+                number = settings.threads.number or threads.number
+                threads = Threads(number, threads.per_operation)
+                settings = dataclasses.replace(settings, threads=threads)
+            text = json.dumps(settings.to_json(), indent=1)
+            # Written last: a folder with settings is complete.
+            write_atomically(runs / SETTINGS_NAME, text.encode())
+            return settings
     except OSError as error:
         raise errors.UserError(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " writable folder on a disk with room"
         ) from None
-
-
-def _complete(
-    runs: pathlib.Path,
-    settings: StudySettings,
-    images: ImageSet,
-    signed: str | None,
-    threads: Threads | None,
-) -> StudySettings:
-    made_with = check_folder(runs, settings)
-    folder = runs / IMAGES_FOLDER
-    stored = _copy_of_images(runs, settings)
-    if stored is not None:
-        image_source.check_same(runs, settings, stored, images)
-    elif made_with is None or not study_copy.holds(folder, images):
-        study_copy.save(folder, images)
-    image_source.note(runs, settings, signed, new=made_with is None)
-    if made_with is not None:
-        return made_with
-    if threads is not None:
-        number = settings.threads.number or threads.number
-        threads = Threads(number, threads.per_operation)
-        settings = dataclasses.replace(settings, threads=threads)
-    text = json.dumps(settings.to_json(), indent=1)
-    # Written last: a folder with settings is complete.
-    write_atomically(runs / SETTINGS_NAME, text.encode())
-    return settings
 
 
 def _copy_of_images(runs: pathlib.Path, settings: StudySettings) -> ImageSet | None:

@@ -1,6 +1,5 @@
 """The time that a study will take and the disk that it will fill."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,27 +9,6 @@ from yosinski_tf.experiment.runs import Run
 from yosinski_tf.study.records import Record
 
 _FLOAT = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Disk:
-    """The size of a study folder in bytes, without its logs, which are small.
-
-    Attributes:
-      weights: Final weights of all runs.
-      checkpoints: Checkpoints while the largest cohorts are trained: two of each,
-        and a third that is being written.
-      images: The data set, warped and not compressed.
-    """
-
-    weights: int
-    checkpoints: int
-    images: int
-
-    @property
-    def total(self) -> int:
-        """The sum."""
-        return self.weights + self.checkpoints + self.images
 
 
 def seconds_as_measured(
@@ -68,11 +46,16 @@ def disk(
     input_size: int,
     image_bytes: int,
     processes: int,
-) -> Disk:
+) -> dict[str, int]:
     """The size of a study folder when all its runs are trained.
 
     `cohorts` are those left to train, so many `processes` at a time; `input_size` is
     the side of the crop, pixels.
+
+    Returns:
+      Bytes, without logs, which are small: `weights` of all runs; `checkpoints` while
+      the largest cohorts are trained, two of each, and a third that is being written;
+      `images`, warped and not compressed.
     """
 
     @functools.cache
@@ -88,7 +71,11 @@ def disk(
         return 2 * _FLOAT * sum(trained)  # Weights and velocities.
 
     largest = sorted(map(checkpoint, cohorts), reverse=True)[:processes]
-    return Disk(_FLOAT * sum(map(parameters, runs)), 3 * sum(largest), image_bytes)
+    return {
+        "weights": _FLOAT * sum(map(parameters, runs)),
+        "checkpoints": 3 * sum(largest),
+        "images": image_bytes,
+    }
 
 
 def gigabytes(size: float) -> str:

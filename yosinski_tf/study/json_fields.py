@@ -12,7 +12,6 @@ def read_fields(path: pathlib.Path, kind: type, remedy: str) -> dict[str, Any]:
     """Reads the fields of a dataclass from a JSON file.
 
     Args:
-      path: The file.
       kind: The dataclass; fields that have a default may be missing.
       remedy: What the user should do with a file that is refused.
 

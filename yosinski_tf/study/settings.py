@@ -22,14 +22,7 @@ _REMEDY = "choose another --runs folder"
 
 @dataclasses.dataclass(frozen=True)
 class DataSource:
-    """Where the images of a study come from; the arguments of `by_name.load`.
-
-    Attributes:
-      spec: The source, for example `folder:DIR`.
-      image_size: Side that images are warped to, pixels.
-      data_dir: Folder in which TensorFlow Datasets prepared the data set, or None.
-      held_out: Share of each class to validate on, or None.
-    """
+    """Where the images of a study come from; the arguments of `by_name.load`."""
 
     spec: str
     image_size: int
@@ -64,8 +57,6 @@ class StudySettings:
 
     Attributes:
       data: The data set, canonical: what is compared and stored.
-      network: The network.
-      recipe: The recipe.
       threads: Threads of each process. Before the folder is made, None leaves a
         number to the folder: how many share an operation always, how many there
         are unless the user says.
@@ -159,9 +150,7 @@ def check_folder(runs: pathlib.Path, wanted: StudySettings) -> StudySettings | N
     data, spec = wanted.data, str(found["dataset"].get("spec"))
     if data.kind in _MOVABLE and spec.startswith(f"{data.kind}:"):
         data = dataclasses.replace(data, spec=spec)
-    number = wanted.threads.number
-    if number is None:
-        number = found["threads"]
+    number = wanted.threads.number or found["threads"]
     threads = Threads(number, found["threads_per_operation"])
     made_with = dataclasses.replace(wanted, data=data, threads=threads)
     if differences := _differences(found, made_with.to_json()):

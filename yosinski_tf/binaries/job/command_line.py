@@ -6,16 +6,43 @@ import shlex
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from absl import app, flags
 
 from yosinski_tf.system import errors, signals
 
 FLAGS = flags.FLAGS
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    float: flags.DEFINE_float,
+    int: flags.DEFINE_integer,
+    list: flags.DEFINE_list,
+    str: flags.DEFINE_string,
+}
+# The flags that `define` defines belong to the module that calls it.
+flags.disclaim_key_flags()
 
 # The exit codes after Ctrl-C and after SIGTERM.
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
+def define(table: Mapping[str, tuple]) -> None:
+    """Defines flags.
+
+    `table` has for each name the default, the help, and unless the default says it what
+    values there are: a type, the least number, a list of words, or a parser.
+    """
+    for name, (default, text, *values) in table.items():
+        wanted = values[0] if values else type(default)
+        if isinstance(wanted, flags.ArgumentParser):
+            flags.DEFINE(wanted, name, default, text)
+        elif isinstance(wanted, list):
+            flags.DEFINE_enum(name, default, wanted, text)
+        elif isinstance(wanted, type):
+            _DEFINE[wanted](name, default, text)
+        else:
+            _DEFINE[type(wanted)](name, default, text, lower_bound=wanted)
 
 
 def command() -> str:
@@ -45,7 +72,7 @@ def program() -> str:
 def run(
     main: Callable[[], int | None],
     summary: str,
-    groups: Sequence[tuple[str, Sequence[str]]],
+    groups: Sequence[tuple[str, Iterable[str]]],
 ) -> None:
     """Runs `main`, which returns the exit code (None for 0), and exits.
 
@@ -121,7 +148,7 @@ def _fail(message: str):
     sys.exit(2)
 
 
-def _help(summary: str, groups: Sequence[tuple[str, Sequence[str]]]) -> str:
+def _help(summary: str, groups: Sequence[tuple[str, Iterable[str]]]) -> str:
     lines = [summary.strip(), ""]
     for title, names in groups:
         lines.append(f"{title}:")

@@ -14,17 +14,6 @@ FLAGS = flags.FLAGS
 
 # The value that leaves a decision to the program.
 AUTO = "auto"
-MACHINE = (
-    "processes",
-    "threads",
-    "cohort_size",
-    "checkpoint_every",
-    "deterministic",
-    "distribution",
-    "devices",
-    "feature_cache",
-    "retry_failed",
-)
 
 
 class _CohortSizeParser(flags.ArgumentParser):
@@ -50,59 +39,51 @@ class _IntervalParser(flags.ArgumentParser):
         return argument if isinstance(argument, Interval) else Interval.parse(argument)
 
 
-def define() -> None:
-    """Defines the flags."""
-    flags.DEFINE_integer(
-        "processes",
+MACHINE = {
+    "processes": (
         None,
         "Cohorts trained at a time (default: one per core, up to four; one on a GPU).",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "threads",
+        1,
+    ),
+    "threads": (
         None,
         "Threads of each process, fixed for a study (default: its share of the cores).",
-        lower_bound=1,
-    )
-    flags.DEFINE_bool("retry_failed", False, "Train again what failed or diverged.")
-    flags.DEFINE(
-        _CohortSizeParser(),
-        "cohort_size",
+        1,
+    ),
+    "cohort_size": (
         AUTO,
         "Most networks trained as one model; auto: as many as fit into memory.",
-    )
-    flags.DEFINE(
-        _IntervalParser(),
-        "checkpoint_every",
+        _CohortSizeParser(),
+    ),
+    "checkpoint_every": (
         "1min",
         "Least interval between checkpoints, such as 500steps or 2min; minutes become"
         " more if saving would take over 2% of the time. Results do not change.",
-    )
-    flags.DEFINE_bool(
-        "deterministic",
+        _IntervalParser(),
+    ),
+    "deterministic": (
         False,
         "On a GPU, use slower kernels that give the same bits each time; on a CPU,"
         " nothing changes.",
-    )
-    flags.DEFINE_enum(
-        "distribution",
+    ),
+    "distribution": (
         "none",
-        list(clusters.DISTRIBUTIONS),
         "Share each batch among the devices of this machine (mirrored) or of several"
         " (multi_worker: the same command and TF_CONFIG on each).",
-    )
-    flags.DEFINE_integer(
-        "devices",
+        list(clusters.DISTRIBUTIONS),
+    ),
+    "devices": (
         None,
         "GPUs of mirrored (default: all), or parts of a CPU (default: one).",
-        lower_bound=1,
-    )
-    flags.DEFINE_enum(
-        "feature_cache",
+        1,
+    ),
+    "feature_cache": (
         "auto",
-        list(feature_rule.MODES),
         "Keep outputs of frozen layers; auto: on a CPU, if faster and exact.",
-    )
+        list(feature_rule.MODES),
+    ),
+    "retry_failed": (False, "Train again what failed or diverged."),
+}
 
 
 def distribution() -> clusters.Distribution:

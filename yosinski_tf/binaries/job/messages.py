@@ -12,17 +12,14 @@ from yosinski_tf.system import errors, files, locks
 
 
 def tell_not_tried(
-    wanted: Iterable[str],
-    diverged: Collection[str],
-    failed: Mapping[str, Failure],
+    wanted: Iterable[str], diverged: Collection[str], failed: Mapping[str, Failure]
 ) -> None:
     """Lists the wanted runs that failed or diverged earlier and are left alone."""
     lines = []
     for run_id in wanted:
         if run_id in diverged:
             lines.append(f"Diverged earlier, not tried again: {run_id}")
-        elif run_id in failed:
-            failure = failed[run_id]
+        elif failure := failed.get(run_id):
             lines.append(
                 f"Failed earlier ({failure.failed_at}), not tried again: {run_id}:"
                 f" {failure.message}"

@@ -19,10 +19,8 @@ class JobOptions:
     """The values of the flags, except for the splits and treatments to train.
 
     Attributes:
-      runs: The study folder.
-      settings: What all runs of the folder have in common.
+      settings: What all runs of the study folder have in common.
       precision: The number format of the recipe, and why.
-      seeds: Repetitions.
       processes: Cohorts trained at a time; None for as many as suit the machine.
       cohort_size: Most networks in a cohort; None for as many as fit into memory.
       retry_failed: Whether to train again what failed or diverged earlier.

@@ -92,9 +92,10 @@ def _disk(plan: Plan) -> str:
         image_bytes=0 if stored else plan.data.num_images * size * size * 3,
         processes=plan.processes,
     )
+    total = gigabytes(sum(found.values()))
+    weights, checkpoints, images = map(gigabytes, found.values())
     return (
-        f"Disk: about {gigabytes(found.total)}: {gigabytes(found.weights)} weights,"
-        f" {gigabytes(found.checkpoints)} checkpoints while training,"
-        f" {gigabytes(found.images)} images of {size} x {size}"
+        f"Disk: about {total}: {weights} weights, {checkpoints} checkpoints while"
+        f" training, {images} images of {size} x {size}"
         f"{', which stay in their store' if stored else ''}."
     )

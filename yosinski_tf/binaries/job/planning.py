@@ -101,10 +101,7 @@ def make_plan(
 ) -> Plan:
     """Compares what is wanted with the study folder; trains and writes nothing.
 
-    Args:
-      parts: Splits, and the treatments to train on each.
-      options: What the flags say.
-      with_bases: Whether to add the base networks that treatments copy from.
+    `with_bases` adds the base networks that treatments copy from.
 
     Raises:
       UserError: If there is nothing to train, or the study folder or the data set

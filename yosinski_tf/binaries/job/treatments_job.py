@@ -1,6 +1,6 @@
 """The commands that train a list of treatments: base, transfer, random."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from absl import flags
 
@@ -27,7 +27,7 @@ _COMMANDS = {
 }
 
 
-def groups(*extra: str) -> list[tuple[str, Sequence[str]]]:
+def groups(*extra: str) -> list[tuple[str, Iterable[str]]]:
     """The flags of a command that trains, in groups, for `--help`."""
     return [
         ("What to train", ("treatments", "seeds", "runs", *extra)),
@@ -69,7 +69,7 @@ def parts(kinds: Collection[str] = tuple(_COMMANDS)) -> list[paper_plans.PlanPar
                 f" networks, found {treatment}: use {_COMMANDS[treatment.kind]} for it,"
                 " or yosinski-study"
             )
-    return paper_plans.parts_of(FLAGS.split, treatments)
+    return [paper_plans.PlanPart(split, treatments) for split in FLAGS.split]
 
 
 def train(kinds: Collection[str]) -> int:
