@@ -153,8 +153,7 @@ def draw(
     least, median, most = (
         [row[_STEP][key] for row in rows] for key in ("min", "median", "max")
     )
-    with drawing.style():
-        figure = drawing.new_figure(7.0, 6.4)
+    with drawing.new_figure(7.0, 6.4) as figure:
         above, below = figure.subplots(2, 1, sharex=True)
         figure.suptitle(f"{GROWTH}, {device}", fontweight="bold")
         title = "Time of one step of one network: median, least to greatest"
