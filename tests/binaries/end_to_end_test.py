@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -78,6 +79,12 @@ def test_study_writes_report_tensorboard_and_export(study):
     (exported,) = (runs / "export").glob("*/saved_model.pb")
     for shown in (runs / "tensorboard", exported.parent, runs / "report"):
         assert str(shown) in done.stdout
+    assert "points to training from scratch, in 1 pair" in done.stdout
+    # It is the base or a copy that is trained on B, as asked for.
+    assert re.fullmatch(r"random-0_(baseB|A3B\+?)_seed0", exported.parent.name)
+    page = (runs / "report" / "index.html").read_text()
+    assert f'href="../export/{exported.parent.name}"' in page
+    assert "http-equiv" not in page
 
 
 def test_study_shows_progress(study):

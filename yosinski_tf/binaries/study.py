@@ -76,6 +76,9 @@ def _main() -> int:
     if FLAGS.export:
         by_id = {record.run_id: record for record in records}
         print(f"SavedModel   {_export(plan.runs, by_id, _run_to_export(networks))}")
+        with messages.reporting(plan.runs):
+            # Again, since the page links to the exports.
+            write_report.write_report(plan.runs, FLAGS.measure)
     return code
 
 
