@@ -18,12 +18,9 @@ from yosinski_tf.binaries.job import (
     treatments_job,
 )
 from yosinski_tf.binaries.job.shared_flags import STUDY, define_all
-from yosinski_tf.binaries.report import show_paths
 from yosinski_tf.experiment import paper_plans
 from yosinski_tf.export.description import is_export_of
-from yosinski_tf.report import write_report
 from yosinski_tf.results.network_result import NetworkResult
-from yosinski_tf.results.recommendation import recommended_network
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.study.records import Record, records_by_id
 from yosinski_tf.system import errors
@@ -66,6 +63,16 @@ def _main() -> int:
         live.complete = not stopped
     if stopped or not records_by_id(plan.runs):
         return code
+    _report(plan)
+    return code
+
+
+def _report(plan: planning.Plan) -> None:
+    """Writes and prints the report, and exports what `--export` names."""
+    # Imported late: to draw takes a second to load, which a plan need not wait for.
+    from yosinski_tf.binaries.report import show_paths
+    from yosinski_tf.report import write_report
+
     with messages.reporting(plan.runs):
         paths = write_report.write_report(plan.runs, FLAGS.measure)
         records, selection = write_report.read_study(plan.runs)
@@ -79,11 +86,12 @@ def _main() -> int:
         with messages.reporting(plan.runs):
             # Again, since the page links to the exports.
             write_report.write_report(plan.runs, FLAGS.measure)
-    return code
 
 
 def _run_to_export(networks: Sequence[NetworkResult]) -> str:
     """The id of the run that `--export` names or that the study recommends."""
+    from yosinski_tf.results.recommendation import recommended_network
+
     if FLAGS.export not in _BEST:
         return FLAGS.export
     for half in FLAGS.export.partition(":")[2] or "BWA":

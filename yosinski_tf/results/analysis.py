@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.results import network_result
@@ -69,7 +69,7 @@ def estimate(values: Collection[float]) -> Estimate:
     std = float(np.std(list(values), ddof=1)) if n > 1 else None
     if n < MIN_PAIRS:
         return Estimate(mean=mean, n=n, std=std)
-    half = float(scipy.stats.t.ppf(0.975, n - 1)) * std / math.sqrt(n)
+    half = float(scipy.special.stdtrit(n - 1, 0.975)) * std / math.sqrt(n)
     return Estimate(mean=mean, n=n, std=std, low=mean - half, high=mean + half)
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from yosinski_tf.results.analysis import MIN_PAIRS, Estimate, estimate
 from yosinski_tf.results.network_result import (
@@ -218,8 +218,8 @@ def pairs_needed(difference: Estimate) -> int | None:
     if difference.low > 0 or difference.high < 0:
         return None
     for count in range(difference.n + 1, _MOST_PAIRS + 1):
-        half = scipy.stats.t.ppf(0.975, count - 1) * difference.std / math.sqrt(count)
-        if half < abs(difference.mean):
+        quantile = scipy.special.stdtrit(count - 1, 0.975)
+        if quantile * difference.std / math.sqrt(count) < abs(difference.mean):
             return count
     return None
 

@@ -12,8 +12,6 @@ from collections.abc import Collection
 from multiprocessing.connection import Connection
 
 from yosinski_tf.binaries.job import messages
-from yosinski_tf.report.page import StudyProgress
-from yosinski_tf.report.write_report import write_report
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display
@@ -104,6 +102,10 @@ def _write(
     runs: pathlib.Path, measure: str, wanted: frozenset[str], time_left: str | None
 ) -> None:
     """Writes a report with how far the study is; None if it has been stopped."""
+    # Imported late: to draw takes a second to load.
+    from yosinski_tf.report.page import StudyProgress
+    from yosinski_tf.report.write_report import write_report
+
     done = sum(has_record(runs, run_id) for run_id in wanted)
     text = f"{done} of {len(wanted)} networks are trained"
     if time_left:
