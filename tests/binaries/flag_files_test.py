@@ -177,6 +177,12 @@ def test_dry_run_without_imagenet(tmp_path, name, networks, time, weights):
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_work_of_the_quickstart(tmp_path):
+    done = dry_run("quickstart", f"--runs={tmp_path / 'runs'}")
+    assert done.stdout.startswith("152 networks, 0 done, 152 to train in 16 cohorts.")
+    assert "Work: 4.4e+12 multiply-accumulates for training." in done.stdout
+
+
 def test_dry_run_gives_the_order(tmp_path):
     done = dry_run("paper", f"--runs={tmp_path / 'r'}", f"--data_dir={tmp_path}")
     rows = re.findall(r"^ *(\d+)  (\S+) +(\d+)  (.*)$", done.stdout, re.M)

@@ -1,5 +1,7 @@
 """Keras models of single networks and of cohorts."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -313,6 +315,13 @@ def test_caffenet_layer_by_layer():
     assert (norm.size, norm.alpha, norm.k) == (5, 1e-4, 1.0)
     assert blocks["fc7"][-1].rate == 0.5
     assert blocks["conv1"][1].negative_slope == 0
+
+
+def test_the_exponential_activation_by_hand():
+    network = get_network("mini", activation="elu")
+    blocks = make_blocks(network, 5, LAYERS, trainable=True, identity="any")
+    found = blocks["conv1"][1](np.array([[-1.0, 0.0, 2.0]], np.float32))
+    np.testing.assert_allclose(found, [[math.exp(-1) - 1, 0, 2]], rtol=1e-6)
 
 
 CONVOLUTION = {"filters": 4, "kernel": 5, "groups": 2}
