@@ -137,8 +137,10 @@ transfer --treatments=baseA | found baseA | use yosinski-base
 transfer | --treatments needs at least one | such as A3B
 transfer {data} --treatments=A3B | random-0_baseA_seed0 is missing | yosinski-base \
     | --with_bases
-study {data} --export=../x --treatments=baseA | --export needs best | '../x' \
-    | such as random-0_baseA_seed0
+study {data} --export=../x --treatments=baseA | --export needs best, best:A or \
+    | '../x' | such as random-0_baseA_seed0
+study {data} --export=best:B --treatments=baseA | --export needs best, best:A or \
+    | 'best:B' | such as random-0_baseA_seed0
 export | --run names nothing to export | give the id of a run
 """
 BENCHMARKS = """

@@ -49,8 +49,8 @@ def dry_run(name, *more):
 def test_every_flag_file_says_what_it_is_for(path):
     header = [line for line in path.read_text().splitlines() if line.startswith("#")]
     text = "\n".join(header)
-    for word in ("Reproduces", "Expect", "Command"):
-        assert re.search(rf"^# {word} +\S", text, re.M), word
+    for word in ("Reproduces", "Expect", "Time", "Command"):
+        assert re.search(rf"^# {word} +\S+ \S", text, re.M), word
     assert max(map(len, header)) <= 84
 
 

@@ -48,9 +48,11 @@ def _main() -> int:
     plan = planning.make_plan(_parts(), options.from_flags(), with_bases=True)
     known = plan.done | {run.run_id for run in plan.wanted}
     # Checked now, not after days of training.
-    if FLAGS.export not in ("", *_BEST, *known):
+    halves = {run.treatment.target for run in plan.wanted}
+    best = [each for each in _BEST if each == "best" or each[-1] in halves]
+    if FLAGS.export not in ("", *best, *known):
         raise errors.UserError(
-            f"--export needs {', '.join(_BEST)} or the id of a run of the"
+            f"--export needs {', '.join(best)} or the id of a run of the"
             f" study, found {FLAGS.export!r}: give one such as {min(known)}"
         )
     if FLAGS.dry_run:

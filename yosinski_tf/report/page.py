@@ -30,7 +30,7 @@ from yosinski_tf.study.records import Record
 from yosinski_tf.system.files import write_atomically
 
 PAGE_NAME = "index.html"
-RELOAD_SECONDS = 10
+RELOAD_SECONDS = 30
 _SCRIPT = pathlib.Path(__file__).with_name("templates") / "page.js"
 # Validations of a run that the page keeps: enough for a curve.
 _MOST_VALIDATIONS = 60
@@ -92,7 +92,9 @@ def write_page(
     ] or [{"key": RANDOM, "name": tables.kind_name(RANDOM), "curves": []}]
     distant = _distant(runs, networks, of_run)
     curves = [curve for kind in kinds for curve in kind["curves"]] + distant
-    exports = sorted(path.name for path in (runs / "export").glob("*") if path.is_dir())
+    # A name that begins with a dot is an export that is being written.
+    folders = (path for path in (runs / "export").glob("[!.]*") if path.is_dir())
+    exports = sorted(path.name for path in folders)
     page = render(
         "page.html.j2",
         title="How transferable are the features, layer by layer?",

@@ -18,12 +18,15 @@ from yosinski_tf.results.network_result import (
     RANDOM,
     WHOLE,
     NetworkResult,
+    Unit,
     bases,
     of_kind,
 )
 
 # A difference that needs more pairs than this is called none.
 _MOST_PAIRS = 200
+# Kinds of split that a recommendation may rest on, the preferred first.
+_KINDS = (RANDOM, FROM_FILE, WHOLE, DISTANT)
 TRANSFERS = ("AnB", "AnB+")
 """Families to choose from: networks whose layers come from the other half."""
 
@@ -64,8 +67,8 @@ class Recommendation:
       gain: Percentage points of that over the base of the same pair.
       frozen: The best treatment with frozen layers, if that is another one.
       cost: Percentage points that freezing costs, `best` less `frozen`.
-      speedup: How many times as fast the frozen one trains, in
-        multiply-accumulates; None if that is not known.
+      speedup: How many times fewer multiply-accumulates a step of the frozen one
+        takes, alone and with nothing kept; None if that is not known.
       pairs_needed: Pairs at which the gain would be told from none; None if it is
         already, or if there are too few pairs to say.
       pairs_per_seed: How many pairs (split, half) one more seed adds.
@@ -110,26 +113,34 @@ def recommend(
     """
     own = bases(networks)
     found = {(n.unit, Choice(n.family, n.n)): n for n in networks}
+    having: dict[Choice, set[Unit]] = {}
+    for unit, choice in found:
+        if unit in own and choice.family in families:
+            having.setdefault(choice, set()).add(unit)
+    if not having:
+        return NOTHING
+    # Choices are compared in the same pairs: in as many as any choice has.
+    most = max(
+        having.values(), key=lambda u: (len(u), sum(u <= o for o in having.values()))
+    )
     choices = sorted(
-        {c for unit, c in found if unit in own and c.family in families},
+        (choice for choice, units in having.items() if most <= units),
         key=lambda choice: (choice.n, choice.fine_tuned),
     )
-    # Only pairs that have every network: others would compare unlike halves.
-    units = [u for u in own if choices and all((u, c) in found for c in choices)]
-    if not units:
-        return NOTHING
+    units = [unit for unit in own if unit in most]
     rows = [[own[u], *(found[u, c] for c in choices)] for u in units]
     # [pairs, 1 + choices]
     table = 100 * np.array([[n.value(measure) for n in row] for row in rows])
     base, values = table[:, 0], table[:, 1:]
     best = choices[int(values.mean(0).argmax())]
-    stated = _stated(values)
+    homes = [unit[:2] for unit in units]
+    stated = _stated(values, homes)
     gain = estimate(list(stated - base))
     frozen, cost, speedup = None, Estimate(None, 0), None
     kept = [i for i, choice in enumerate(choices) if not choice.fine_tuned]
     if kept and best.fine_tuned:
         frozen = choices[kept[int(values[:, kept].mean(0).argmax())]]
-        cost = estimate(list(stated - _stated(values[:, kept])))
+        cost = estimate(list(stated - _stated(values[:, kept], homes)))
         if work and best in work and frozen in work:
             speedup = work[best] / work[frozen]
     return Recommendation(
@@ -140,20 +151,26 @@ def recommend(
         cost=cost,
         speedup=speedup,
         pairs_needed=pairs_needed(gain),
-        pairs_per_seed=len({unit[:2] for unit in units}),
+        pairs_per_seed=len(set(homes)),
     )
 
 
-def _stated(values: np.ndarray) -> np.ndarray:
-    """What each pair has, [pairs], by the choice of all others.
+def _stated(values: np.ndarray, homes: Sequence[tuple[str, str]]) -> np.ndarray:
+    """What each pair has, [pairs], by the choice of the others.
+
+    Other seeds of its split and half do not choose: they are validated on the same
+    images. Other splits have some of these images too, so a little of the bias stays.
 
     Args:
-      values: Accuracies [pairs, choices]. A single pair chooses for itself.
+      values: Accuracies [pairs, choices].
+      homes: Split and half of each pair; if all have the same, all choose.
     """
-    if len(values) == 1:
-        return values.max(1)
-    chosen = (values.sum(0) - values).argmax(1)
-    return values[np.arange(len(values)), chosen]
+    stated = []
+    for own, home in zip(values, homes, strict=True):
+        others = [each != home for each in homes]
+        by = values[others] if any(others) else values
+        stated.append(own[by.mean(0).argmax()])
+    return np.array(stated)
 
 
 def study_recommendation(
@@ -168,7 +185,7 @@ def study_recommendation(
       measure: One of `MEASURES`.
       work: As for `recommend`.
     """
-    for kind in (RANDOM, FROM_FILE, WHOLE, DISTANT):
+    for kind in _KINDS:
         found = recommend(of_kind(networks, kind), TRANSFERS, measure, work)
         if found.best is not None:
             return found
@@ -197,12 +214,14 @@ def recommended_network(
         cell = (found.best.family, found.best.n)
     on_half = [each for each in networks if each.target_half == half]
     usable = [each for each in on_half if each.cell == cell] or on_half
-    # The kind of split that the recommendation rests on.
-    kinds = (RANDOM, FROM_FILE, WHOLE, DISTANT)
-    ordered = sorted(
-        usable, key=lambda each: ((*kinds, each.kind).index(each.kind), each.split)
-    )
-    first = [each for each in ordered if each.split == ordered[0].split]
+
+    def place(network: NetworkResult) -> tuple:
+        # `random:10` comes after `random:2`.
+        kind, split = network.kind, network.split
+        return (*_KINDS, kind).index(kind), len(split), split
+
+    first_split = min(usable, key=place).split if usable else ""
+    first = [each for each in usable if each.split == first_split]
     return max(first, key=lambda each: each.value(measure), default=None)
 
 
@@ -275,7 +294,7 @@ def _about_freezing(found: Recommendation) -> str:
         if cost.low <= 0 <= cost.high:
             text += ": no difference seen"
     if found.speedup is not None:
-        text += f"; it trains {found.speedup:.1f} times as fast"
+        text += f"; training then takes {found.speedup:.1f} times less arithmetic"
     return text + "."
 
 

@@ -8,11 +8,14 @@ import time
 import fabricate
 import pytest
 from stub_training import cohorts
+from waiting import wait_until
 
+from yosinski_tf.binaries.job import live_report
 from yosinski_tf.binaries.job.live_report import LiveReport
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display
 from yosinski_tf.study.records import write_record
+from yosinski_tf.system import locks
 
 WANTED = ["random-0-baseB-s0", "random-0-A3B-s0", "random-0-A3B+-s0"]
 (COHORT, *_) = cohorts("A3B")
@@ -22,13 +25,6 @@ def finish(live, runs, treatment, display):
     """A network ends, and the report is asked for."""
     write_record(runs, fabricate.record(treatment, 0.5))
     live.show(Event(EventKind.FINISHED, COHORT), display)
-
-
-def wait_for(found, seconds=60):
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -47,7 +43,7 @@ def test_the_page_says_how_far_the_study_is_and_what_became_of_it(tmp_path, disp
     with LiveReport(tmp_path, "top1", WANTED) as live:
         live.show(Event(EventKind.STARTED, COHORT), display)
         finish(live, tmp_path, "baseB", display)
-        wait_for(page.exists)
+        wait_until(page.exists, 60)
         text, reloads = banner(tmp_path)
         assert "still running: 1 of 3 networks are trained, time left unknown" in text
         assert reloads
@@ -62,7 +58,7 @@ def test_the_page_says_how_far_the_study_is_and_what_became_of_it(tmp_path, disp
 def test_a_complete_study_needs_no_last_word(tmp_path, display):
     with LiveReport(tmp_path, "top1", WANTED) as live:
         finish(live, tmp_path, "baseB", display)
-        wait_for((tmp_path / "report" / "index.html").exists)
+        wait_until((tmp_path / "report" / "index.html").exists, 60)
         live.complete = True
     assert "still running" in banner(tmp_path)[0]
 
@@ -71,15 +67,44 @@ def test_a_folder_that_cannot_be_written_to_is_told_once(tmp_path, display):
     (tmp_path / "report").write_text("a file in the way")
     told = display._stream.getvalue
     with LiveReport(tmp_path, "top1", WANTED) as live:
-        finish(live, tmp_path, "baseB", display)
+        for _ in range(2):
+            finish(live, tmp_path, "baseB", display)
 
         def looked():
             live.show(Event(EventKind.PROGRESS, COHORT), display)
             return "training goes on" in told()
 
-        wait_for(looked)
+        wait_until(looked, 60)
+        # The process has ended: nothing is asked of it any more.
         finish(live, tmp_path, "A3B", display)
-        time.sleep(0.5)
         live.show(Event(EventKind.PROGRESS, COHORT), display)
     assert told().count("training goes on") == 1
-    assert re.search(r"\] .*report.*; training goes on\n", told())
+    assert "] the report cannot be written (" in told()
+
+
+def test_a_study_that_goes_on_has_a_page_that_says_so(tmp_path, display):
+    with LiveReport(tmp_path, "top1", WANTED) as live:
+        finish(live, tmp_path, "baseB", display)
+        wait_until((tmp_path / "report" / "index.html").exists, 60)
+    assert "was stopped" in banner(tmp_path)[0]
+    with LiveReport(tmp_path, "top1", WANTED) as live:
+        live.show(Event(EventKind.STARTED, COHORT), display)
+        wait_until(lambda: "still running" in banner(tmp_path)[0], 60)
+    # Another process trains one of its networks.
+    with (
+        locks.take(tmp_path, [WANTED[1]]),
+        LiveReport(tmp_path, "top1", WANTED) as live,
+    ):
+        live.show(Event(EventKind.STARTED, COHORT), display)
+        time.sleep(0.1)
+    assert "still running" in banner(tmp_path)[0]
+
+
+def test_a_process_that_does_not_start_stops_nothing(tmp_path, display, monkeypatch):
+    def refuse(*unused, **options):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(live_report.cohort_process, "start", refuse)
+    with LiveReport(tmp_path, "top1", WANTED) as live:
+        finish(live, tmp_path, "baseB", display)
+    assert not (tmp_path / "report").exists()

@@ -11,11 +11,10 @@ import time
 from collections.abc import Collection
 from multiprocessing.connection import Connection
 
-from yosinski_tf.binaries.job import messages
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display
-from yosinski_tf.study.records import has_record
+from yosinski_tf.study.records import RECORD_NAME, has_record
 from yosinski_tf.system import errors, locks
 
 # Share of a core's time that writing may take.
@@ -23,6 +22,7 @@ _SHARE = 0.02
 # Less would leave a processor that is busy with training no time for it.
 _NICENESS = 5
 _PATIENCE_SECONDS = 60.0
+_ASKING = (EventKind.STARTED, EventKind.FINISHED, EventKind.TRAINED_ELSEWHERE)
 
 
 class LiveReport:
@@ -30,6 +30,9 @@ class LiveReport:
 
     A study that ends early gets a report that says so; one that ends well needs
     `write_report` once more.
+
+    Attributes:
+      complete: Whether the study has ended well; set by the user of the context.
     """
 
     def __init__(self, runs: pathlib.Path, measure: str, wanted: Collection[str]):
@@ -42,7 +45,6 @@ class LiveReport:
         """
         self._arguments = (runs, measure, frozenset(wanted))
         self._process, self._connection = None, None
-        self._told = False
         self.complete = False
 
     def __enter__(self) -> "LiveReport":
@@ -51,29 +53,36 @@ class LiveReport:
     def __exit__(self, *unused) -> None:
         if self._process is None:
             return
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
         self._process.join(_PATIENCE_SECONDS)
         self._process.kill()
         if not self.complete:
             # Nothing that is wrong here may hide why the study ends.
-            with contextlib.suppress(OSError, errors.UserError):
-                _write(*self._arguments, time_left=None)
+            with contextlib.suppress(Exception):
+                _write(*self._arguments, time_left="")
 
     def show(self, event: Event, display: Display) -> None:
-        """Asks for a new report when a cohort has finished; never waits for it."""
-        if event.kind in (EventKind.FINISHED, EventKind.TRAINED_ELSEWHERE):
-            if self._process is None:
-                self._process, self._connection = cohort_process.start(
-                    _body, *self._arguments, duplex=True
-                )
-            # Fails if the process has ended: the study goes on without it.
-            with contextlib.suppress(OSError):
+        """Asks for a new report when a cohort starts or ends; never waits for it."""
+        try:
+            if event.kind in _ASKING and self._started():
                 self._connection.send(display.left)
-        if self._connection is not None and not self._told:
-            with contextlib.suppress(OSError, EOFError):
-                if self._connection.poll():
-                    self._told = True
-                    display.tell(f"{self._connection.recv()}; training goes on")
+            if self._connection is not None and self._connection.poll():
+                why = self._connection.recv()
+                display.tell(f"the report cannot be written ({why}); training goes on")
+                self._connection = None
+        except (OSError, EOFError):
+            # The process has ended, or did not start: the study goes on without it.
+            self._connection = None
+
+    def _started(self) -> bool:
+        """Starts the process when there is a record; returns whether it is there."""
+        runs = self._arguments[0]
+        if self._process is None and any(runs.glob(f"*/{RECORD_NAME}")):
+            self._process, self._connection = cohort_process.start(
+                _body, *self._arguments, duplex=True
+            )
+        return self._connection is not None
 
 
 def _body(
@@ -81,27 +90,37 @@ def _body(
 ) -> None:
     """Runs in the process: writes the report as often as it may."""
     os.nice(_NICENESS)
-    with contextlib.suppress(OSError, EOFError):
+    parent, log = os.getppid(), runs / "logs" / "report.log"
+    try:
+        cohort_process.print_to(log)
+        # Loaded before the first report, whose time limits the second.
+        from yosinski_tf.report import write_report  # noqa: F401
+
         time_left = connection.recv()
         while True:
             while connection.poll():
                 time_left = connection.recv()
             began = time.process_time()
-            try:
-                _write(runs, measure, wanted, time_left=time_left)
-            except (OSError, errors.UserError) as error:
-                connection.send(errors.one_line(str(error)))
+            _write(runs, measure, wanted, time_left)
             ready = time.monotonic() + (time.process_time() - began) / _SHARE
             time_left = connection.recv()
             while (wait := ready - time.monotonic()) > 0:
                 if connection.poll(wait):
                     time_left = connection.recv()
+    except EOFError:
+        if os.getppid() != parent:  # It was killed, and has said nothing.
+            _write(runs, measure, wanted, time_left="")
+    except Exception as error:
+        known = isinstance(error, OSError | errors.UserError)
+        told = str(error) if known else cohort_process.explain(error, log)
+        with contextlib.suppress(OSError):
+            connection.send(errors.one_line(told))
 
 
 def _write(
-    runs: pathlib.Path, measure: str, wanted: frozenset[str], time_left: str | None
+    runs: pathlib.Path, measure: str, wanted: frozenset[str], time_left: str
 ) -> None:
-    """Writes a report with how far the study is; None if it has been stopped."""
+    """Writes a report with how far the study is; "" if this process stops."""
     # Imported late: to draw takes a second to load.
     from yosinski_tf.report.page import StudyProgress
     from yosinski_tf.report.write_report import write_report
@@ -109,11 +128,9 @@ def _write(
     done = sum(has_record(runs, run_id) for run_id in wanted)
     text = f"{done} of {len(wanted)} networks are trained"
     if time_left:
-        text += f", time left {time_left}"
-    progress = StudyProgress(
-        done=done, wanted=len(wanted), text=text, running=time_left is not None
-    )
+        text += f", time left {time_left} at {time.strftime('%H:%M')}"
+    running = bool(time_left or locks.holders(runs, sorted(wanted)))
+    progress = StudyProgress(done=done, wanted=len(wanted), text=text, running=running)
     # Another process that trains the same study writes the same report.
-    with contextlib.suppress(locks.Busy), messages.writing_to(runs):
-        with locks.take(runs, ["report"]):
-            write_report(runs, measure, progress)
+    with contextlib.suppress(locks.Busy), locks.take(runs, ["report"]):
+        write_report(runs, measure, progress)

@@ -8,8 +8,8 @@
   const points = (value) => (value > 0 ? "+" : "") + value.toFixed(1);
 
   // Choices outlive the reloads of a study that is still running.
-  const KEY = "yosinski-page";
-  const state = { kind: data.kinds[0].key, measure: data.measure, view: "relative", hidden: [] };
+  const KEY = "yosinski-page " + location.pathname;
+  const state = { kind: data.kinds[0].key, measure: data.measure, view: "relative", hidden: [], run: null };
   try {
     Object.assign(state, JSON.parse(sessionStorage.getItem(KEY) || "{}"));
   } catch (error) { /* Without storage the choices are those of the first visit. */ }
@@ -35,7 +35,7 @@
     font: { color: colour("--ink"), family: "system-ui, sans-serif", size: 13 },
     margin: { l: 55, r: 10, t: 10, b: 50 },
     hovermode: "closest",
-    legend: { orientation: "h", y: -0.22, groupclick: "togglegroup" },
+    legend: { orientation: "h", y: -0.22, groupclick: "togglegroup", itemdoubleclick: false },
     xaxis: { title: { text: title }, gridcolor: colour("--line"), zeroline: false, ...extra },
     yaxis: { title: { text: left }, gridcolor: colour("--line"), zerolinecolor: colour("--soft") },
   });
@@ -117,13 +117,18 @@
     });
     place.on("plotly_click", (event) => {
       const id = event.points[0].customdata;
-      if (id) showRuns(id);
+      if (!id) return;
+      state.run = id;
+      remember();
+      showRuns(id);
+      byId("runs").scrollIntoView({ behavior: "smooth", block: "nearest" });
     });
   };
 
   const showRuns = (id) => {
     const all = data.kinds.flatMap((kind) => kind.curves).concat(data.distant);
     const curve = all.find((each) => each.networks.some((network) => network.id === id));
+    if (!curve) return;
     const n = curve.networks.find((network) => network.id === id).n;
     const networks = curve.networks.filter((network) => network.n === n);
     byId("runs").hidden = false;
@@ -148,7 +153,6 @@
       }
       return item;
     }));
-    byId("runs").scrollIntoView({ behavior: "smooth", block: "nearest" });
   };
 
   const drawAll = () => {
@@ -164,6 +168,7 @@
   view.addEventListener("change", () => { state.view = view.value; remember(); drawAll(); });
   const started = performance.now();
   drawAll();
+  if (state.run) showRuns(state.run);
   document.documentElement.dataset.drawn = Math.round(performance.now() - started);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 })();
