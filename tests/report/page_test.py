@@ -73,12 +73,15 @@ def test_names_from_outside_are_text(tmp_path):
     names = {"dataset": f"folder:/{odd}", "network": odd, "class_names": [odd, '"']}
     runs = write_study(tmp_path, splits=('file:"<b>',), **names)
     (runs / "export" / '"><b>').mkdir(parents=True)
-    (runs / "export" / ".half.part").mkdir()
+    (runs / "export" / ".unfinished-export").mkdir()
     path = write_report(runs, "top1").page
     text = path.read_text()
     assert odd not in text and "<script>alert" not in text
     assert "&lt;script" in text
-    assert 'href="../export/&#34;&gt;&lt;b&gt;"' in text and ".half" not in text
+    assert (
+        'href="../export/&#34;&gt;&lt;b&gt;"' in text
+        and "unfinished-export" not in text
+    )
     (network,) = data_of(path)["kinds"][0]["curves"][0]["networks"]
     assert network["split"] == 'file:"<b>' and '"<b>' not in text
 
