@@ -15,7 +15,7 @@ from places import ROOT
 pytestmark = pytest.mark.slow
 
 SECONDS = 10
-FIRST, COPIES = "_first: 8 networks", "_copies: 28 networks"
+FIRST, COPIES = "_first: 5 networks", "_copies: 14 networks"
 # A line of the output, an event to wait for after it, and seconds after that.
 MOMENTS = (
     (FIRST, None, 0.3),
