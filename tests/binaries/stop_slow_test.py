@@ -37,7 +37,7 @@ def test_the_embedded_study_ends_within_ten_seconds(tmp_path, capsys):
             "study",
             f"--flagfile={ROOT / 'flags/quickstart.flags'}",
             f"--runs={runs}",
-            *("--steps=100", "--validate_every=20", "--checkpoint_every=5steps"),
+            *("--steps=300", "--validate_every=20", "--checkpoint_every=5steps"),
             output=output,
             start_new_session=True,
         )
