@@ -8,6 +8,7 @@ Example: yosinski-base --runs=runs/mine --split=random:0 --treatments=baseA,base
 
 
 def run() -> None:
+    """Entry point."""
     treatments_job.run({"base"}, _SUMMARY, treatments=["baseA", "baseB"])
 
 

@@ -147,6 +147,7 @@ def _main(word: str) -> None:
 
 
 def run() -> None:
+    """Entry point."""
     word = next(iter(sys.argv[1:]), "")
     if word in ("--help", "-h"):
         for measure in _WORDS.values():

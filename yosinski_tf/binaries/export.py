@@ -46,6 +46,7 @@ def _main() -> None:
 
 
 def run() -> None:
+    """Entry point."""
     shared_flags.define_all()
     own = {
         "run": (None, "Id of the run, the name of its folder.", str),

@@ -158,6 +158,7 @@ def _verify() -> int:
 
 
 def run() -> None:
+    """Entry point."""
     command_line.define(_FLAGS)
     command_line.run(_main, _SUMMARY, _GROUPS)
 

@@ -59,6 +59,7 @@ def show_paths(paths: write_report.ReportPaths, table: str = "results") -> None:
 
 
 def run() -> None:
+    """Entry point."""
     shared_flags.define_all()
     own = {
         "published": (False, "The paper's networks, alone or beside a study."),

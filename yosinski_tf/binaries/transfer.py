@@ -10,6 +10,7 @@ Example: yosinski-transfer --runs=runs/mine --treatments=A3B,A3B+ --with_bases""
 
 
 def run() -> None:
+    """Entry point."""
     treatments_job.run({"selffer", "transfer"}, _SUMMARY, extra=["with_bases"])
 
 

@@ -170,9 +170,12 @@ def label_ranks(labels, logits):
     for all classes is not right every time (for `in_top_k` it is). A network with a
     logit that is NaN is never right.
 
+    Args:
+      labels: int [batch].
+      logits: float32 [batch, classes].
+
     Returns:
-      int32 [batch], 0 for a right answer, for labels, int [batch], and logits, float32
-      [batch, classes].
+      int32 [batch], 0 for a right answer.
     """
     ops = keras.ops
     label = ops.cast(ops.expand_dims(labels, 1), "int32")

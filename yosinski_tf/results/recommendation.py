@@ -74,26 +74,17 @@ class Recommendation:
       pairs_per_seed: How many pairs (split, half) one more seed adds.
     """
 
-    best: Choice | None
-    top1: float | None
-    gain: Estimate
-    frozen: Choice | None
-    cost: Estimate
-    speedup: float | None
-    pairs_needed: int | None
-    pairs_per_seed: int
+    best: Choice | None = None
+    top1: float | None = None
+    gain: Estimate = Estimate(None, 0)
+    frozen: Choice | None = None
+    cost: Estimate = Estimate(None, 0)
+    speedup: float | None = None
+    pairs_needed: int | None = None
+    pairs_per_seed: int = 1
 
 
-NOTHING = Recommendation(
-    best=None,
-    top1=None,
-    gain=Estimate(None, 0),
-    frozen=None,
-    cost=Estimate(None, 0),
-    speedup=None,
-    pairs_needed=None,
-    pairs_per_seed=1,
-)
+NOTHING = Recommendation()
 """Of a study in which no copied network can be compared with a base."""
 
 

@@ -25,7 +25,7 @@ _PATIENCE_SECONDS = 60.0
 _ASKING = (EventKind.STARTED, EventKind.FINISHED, EventKind.TRAINED_ELSEWHERE)
 
 
-class LiveReport:
+class LiveReport(contextlib.AbstractContextManager):
     """Rewrites a study's report while it is trained, as a context.
 
     A study that ends early gets a report that says so; one that ends well needs
@@ -47,9 +47,6 @@ class LiveReport:
         self._process, self._connection = None, None
         self.complete = False
 
-    def __enter__(self) -> "LiveReport":
-        return self
-
     def __exit__(self, *unused) -> None:
         if self._process is None:
             return
@@ -65,12 +62,13 @@ class LiveReport:
     def show(self, event: Event, display: Display) -> None:
         """Asks for a new report when a cohort starts or ends; never waits for it."""
         try:
-            if event.kind in _ASKING and self._started():
-                self._connection.send(display.left)
+            # First what the process has said: it may have ended since.
             if self._connection is not None and self._connection.poll():
                 why = self._connection.recv()
                 display.tell(f"the report cannot be written ({why}); training goes on")
                 self._connection = None
+            if event.kind in _ASKING and self._started():
+                self._connection.send(display.left)
         except (OSError, EOFError):
             # The process has ended, or did not start: the study goes on without it.
             self._connection = None

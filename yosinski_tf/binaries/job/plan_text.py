@@ -93,9 +93,9 @@ def _disk(plan: Plan) -> str:
         processes=plan.processes,
     )
     total = gigabytes(sum(found.values()))
-    weights, checkpoints, images = map(gigabytes, found.values())
+    part = {name: gigabytes(count) for name, count in found.items()}
     return (
-        f"Disk: about {total}: {weights} weights, {checkpoints} checkpoints while"
-        f" training, {images} images of {size} x {size}"
+        f"Disk: about {total}: {part['weights']} weights, {part['checkpoints']}"
+        f" checkpoints while training, {part['images']} images of {size} x {size}"
         f"{', which stay in their store' if stored else ''}."
     )

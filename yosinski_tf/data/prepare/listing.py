@@ -130,4 +130,10 @@ def list_files(
         with contextlib.suppress(OSError):
             status = os.stat(os.path.join(root, name))
             stamps[row] = status.st_size, status.st_mtime_ns
-    return ListedImages(part, labels, names, stamps, ImageFiles(root))
+    return ListedImages(
+        part=part,
+        labels=labels,
+        file_names=names,
+        stamps=stamps,
+        origin=ImageFiles(root),
+    )

@@ -105,8 +105,13 @@ def _images(
         file_names = tuple(f"{part}/{i}" for i in order.tolist())
     stamps = np.column_stack([places, np.array(times, np.int64)[places[:, 0]]])
     tfrecord = folder.builder.info.file_format.value == "tfrecord"
-    origin = ImageRecords(folder.image, paths, tfrecord)
-    return ListedImages(part, labels[order], file_names, stamps[order], origin)
+    return ListedImages(
+        part=part,
+        labels=labels[order],
+        file_names=file_names,
+        stamps=stamps[order],
+        origin=ImageRecords(folder.image, paths, tfrecord),
+    )
 
 
 def _read(
