@@ -11,7 +11,13 @@ from yosinski_tf.experiment.architectures import (
     get_network,
     usual_images,
 )
-from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Conv, Dense, Network
+from yosinski_tf.experiment.networks import (
+    CaffeConv,
+    CaffeDense,
+    Conv,
+    Dense,
+    EightLayers,
+)
 from yosinski_tf.models import cohort, surgery
 from yosinski_tf.system.errors import UserError
 
@@ -55,7 +61,7 @@ CAFFENET = (
 def counted(network, size, num_classes):
     return tuple(
         (each.name, each.output_shape, each.parameters, each.multiply_accumulates)
-        for each in network.count(size, num_classes)
+        for each in network.stages(size, num_classes)
     )
 
 
@@ -71,16 +77,18 @@ def test_counts_by_hand(size, layers, parameters):
 def test_kernel_shapes_by_hand_for_a_side_that_does_not_halve_evenly():
     network = get_network("mini", widths=WIDTHS)
     # 50 -> 25 -> 13 (conv1), 7 (conv2), 4 (conv5).
-    assert network.kernel_shapes(50, 5) == {
-        "conv1": (5, 5, 3, 4),
-        "conv2": (3, 3, 4, 6),
-        "conv3": (3, 3, 6, 8),
-        "conv4": (3, 3, 8, 10),
-        "conv5": (3, 3, 10, 12),
-        "fc6": (192, 14),
-        "fc7": (14, 16),
-        "fc8": (16, 5),
+    shapes = network.weight_shapes(50, 5)
+    assert {name: shapes[name] for name in shapes if name.endswith("kernel")} == {
+        "conv1/kernel": (5, 5, 3, 4),
+        "conv2/kernel": (3, 3, 4, 6),
+        "conv3/kernel": (3, 3, 6, 8),
+        "conv4/kernel": (3, 3, 8, 10),
+        "conv5/kernel": (3, 3, 10, 12),
+        "fc6/kernel": (192, 14),
+        "fc7/kernel": (14, 16),
+        "fc8/kernel": (16, 5),
     }
+    assert shapes["conv5/bias"] == (12,)
 
 
 @pytest.mark.parametrize(
@@ -89,17 +97,17 @@ def test_kernel_shapes_by_hand_for_a_side_that_does_not_halve_evenly():
 )
 def test_the_smallest_image(name, size, sides):
     network = get_network(name, widths=WIDTHS)
-    found = [layer.output_shape[0] for layer in network.count(size, 5)]
+    found = [layer.output_shape[0] for layer in network.stages(size, 5)]
     assert found[:5] == sides
     less = f"{size - 1} x {size - 1}"
     with pytest.raises(UserError, match=f"at least {size} x {size}, found {less}"):
-        network.kernel_shapes(size - 1, 5)
+        network.stages(size - 1, 5)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_every_network_has_the_papers_eight_layers(name):
     names = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
-    assert get_network(name).layer_names == names
+    assert get_network(name).stage_names == names
 
 
 def test_settings_reach_the_layers():
@@ -126,9 +134,9 @@ def test_activations_and_their_slopes_below_zero(activation, slope):
 def test_a_network_is_rebuilt_from_its_settings(network):
     stored = json.loads(json.dumps(network.settings()))
     assert stored["activation"] == "relu"
-    assert Network.from_settings(stored) == network
-    assert Network.from_settings(network.settings()) == network
-    layers = Network.from_settings(stored).layers
+    assert EightLayers.from_settings(stored) == network
+    assert EightLayers.from_settings(network.settings()) == network
+    layers = EightLayers.from_settings(stored).layers
     assert list(map(type, layers)) == list(map(type, network.layers))
 
 
@@ -160,12 +168,12 @@ def test_the_settings_of_layers_by_hand():
     ],
 )
 def test_a_layer_is_known_by_exactly_its_fields(layer, form):
-    (found,) = Network.from_settings({"name": "mini", "layers": [layer]}).layers
+    (found,) = EightLayers.from_settings({"name": "mini", "layers": [layer]}).layers
     assert found == form(**layer)
     fewer = [{n: layer[n] for n in layer if n != left_out} for left_out in layer]
     for other in [{**layer, "colour": 1}, *fewer]:
         with pytest.raises(UserError, match=f"no layer has the fields .*{min(other)}"):
-            Network.from_settings({"name": "mini", "layers": [other]})
+            EightLayers.from_settings({"name": "mini", "layers": [other]})
 
 
 @pytest.mark.parametrize(
@@ -185,7 +193,7 @@ def test_a_layer_is_known_by_exactly_its_fields(layer, form):
 )
 def test_what_describes_no_network_is_refused(settings):
     message = "network_settings needs the description of a network, found .*: take it"
-    assert_refused(message, Network.from_settings, settings)
+    assert_refused(message, EightLayers.from_settings, settings)
 
 
 NAN = float("nan")
@@ -227,7 +235,7 @@ def test_counts_agree_with_keras(name, size, lrn):
     weights = surgery.initial_weights(network, size, 5, "any")
     mean = (0.0, 0.0, 0.0)
     model = cohort.build_network(network, weights, input_size=size, mean=mean)
-    counts = network.count(size, num_classes=5)
+    counts = network.stages(size, num_classes=5)
     assert model.count_params() == sum(layer.parameters for layer in counts)
     shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
     for layer in counts:
@@ -254,17 +262,17 @@ def test_caffenet_with_one_output_per_class_of_the_half():
 )
 def test_caffenet_where_pooling_rounds_up(size, sides):
     network = get_network("caffenet", widths=WIDTHS)
-    found = [layer.output_shape[0] for layer in network.count(size, 5)]
+    found = [layer.output_shape[0] for layer in network.stages(size, 5)]
     assert found[:5] == sides
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_more_outputs_than_classes_but_never_fewer(name):
     network = get_network(name, num_outputs=7)
-    assert network.kernel_shapes(227, 5)["fc8"][1] == 7
+    assert network.weight_shapes(227, 5)["fc8/kernel"][1] == 7
     assert network.outputs(7) == 7
     with pytest.raises(UserError, match="--num_outputs .* per class, 8, found 7"):
-        network.kernel_shapes(227, 8)
+        network.stages(227, 8)
     assert get_network(name).outputs(8) == 8
 
 

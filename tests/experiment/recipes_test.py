@@ -4,7 +4,12 @@ import json
 
 import pytest
 
-from yosinski_tf.experiment.recipes import RATE_DROPS, Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import (
+    RATE_DROPS,
+    Recipe,
+    parse_rate_drops,
+    parse_steps,
+)
 from yosinski_tf.system.errors import UserError
 
 
@@ -69,6 +74,43 @@ def test_wrong_rate_drops_are_refused(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"), [("0", 0), ("7", 7), ("5%", 10), ("0.1%", 0), ("200", 200)]
+)
+def test_a_warm_up_is_steps_or_a_share(text, expected):
+    assert parse_steps("warmup", text, 200) == expected
+
+
+def test_a_warm_up_longer_than_training_is_refused():
+    with pytest.raises(UserError, match="--warmup needs steps up to .*=200, found '2"):
+        parse_steps("warmup", "201", 200)
+
+
+def test_a_cosine_falls_from_the_rate_to_nearly_zero():
+    recipe = make_recipe(steps=4, schedule="cosine", learning_rate=2.0)
+    found = [recipe.learning_rate_at(step) for step in range(4)]
+    assert found == pytest.approx([2.0, 1 + 0.5**0.5, 1.0, 1 - 0.5**0.5])
+    long = make_recipe(steps=10**7, schedule="cosine", learning_rate=1.0)
+    assert long.learning_rate_at(10**7 - 1) == pytest.approx(2.4674e-14, rel=1e-4)
+
+
+def test_a_warm_up_rises_to_the_rate_of_the_schedule():
+    steps = make_recipe(steps=8, warmup=3, learning_rate=1.0, rate_drops=(6,))
+    assert [steps.learning_rate_at(step) for step in range(8)] == pytest.approx(
+        [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.1, 0.1]
+    )
+    cosine = make_recipe(steps=5, warmup=1, learning_rate=1.0, schedule="cosine")
+    assert [cosine.learning_rate_at(step) for step in range(5)] == pytest.approx(
+        [0.5, 1.0, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5]
+    )
+
+
+def test_adamw_in_float16_is_refused():
+    with pytest.raises(UserError, match="--precision=bfloat16 or float32, found float"):
+        make_recipe(optimizer="adamw", precision="float16")
+    assert make_recipe(optimizer="adamw", precision="bfloat16").moments == 2
+
+
+@pytest.mark.parametrize(
     ("field", "values"),
     [
         ("steps", (0, -1)),
@@ -82,6 +124,9 @@ def test_wrong_rate_drops_are_refused(text):
         ("crop_size", (7, 33)),
         ("validate_every", (0,)),
         ("rate_drops", ((0,), (-1, 5), (5, 5), (6, 5))),
+        ("optimizer", ("adam", "")),
+        ("schedule", ("linear", "")),
+        ("warmup", (-1, 100)),
         ("mean", ("median",)),
         ("precision", ("half", "")),
     ],
@@ -103,6 +148,9 @@ def test_values_out_of_range_are_refused_by_name(field, values):
         {"image_size": 8, "crop_size": 8},
         {"image_size": 40, "crop_size": 32},
         {"rate_drops": (1,)},
+        {"optimizer": "adamw"},
+        {"schedule": "cosine"},
+        {"warmup": 99},
         {"mean": "image"},
         {"precision": "bfloat16"},
         {"precision": "float16"},
@@ -117,3 +165,25 @@ def test_settings_are_plain_values():
     settings = make_recipe(rate_drops=(7, 9)).settings()
     assert json.loads(json.dumps(settings))["rate_drops"] == [7, 9]
     assert Recipe(**settings) == make_recipe(rate_drops=(7, 9))
+
+
+def test_the_settings_of_earlier_versions_stay_as_they_were():
+    assert json.dumps(Recipe().settings()) == (
+        '{"steps": 1500, "batch_size": 32, "learning_rate": 0.015, "rate_drops": [900,'
+        ' 1275], "drop_factor": 0.1, "momentum": 0.9, "weight_decay": 0.001,'
+        ' "bias_rate": 2.0, "image_size": 32, "crop_size": 32, "mirror": false, "mean":'
+        ' "pixel", "validate_every": 150, "precision": "float32"}'
+    )
+
+
+def test_settings_say_what_training_depends_on():
+    changes = {"optimizer": "adamw", "schedule": "cosine", "warmup": 5}
+    recipe = Recipe(**changes)
+    settings = recipe.settings()
+    assert settings.keys() - Recipe().settings().keys() == changes.keys()
+    assert Recipe().settings().keys() - settings.keys() == {
+        *("rate_drops", "drop_factor", "bias_rate"),
+    }
+    assert Recipe(**settings) == recipe
+    other = Recipe(**changes, rate_drops=(), drop_factor=0.5, bias_rate=1.0)
+    assert other.settings() == settings

@@ -62,6 +62,7 @@ def test_run_ids():
         ("A3B A3B+ A2A+ A3B~1", "random-0_baseA_seed5"),
         ("B3B B2A", "random-0_baseB_seed5"),
         ("baseA baseB baseW R3B R3W", None),
+        ("P3A P3B+ P3W P3W+ P3W~1", None),
     ],
 )
 def test_copies_need_the_base_of_their_source(treatments, base):
@@ -77,6 +78,7 @@ def test_copies_need_the_base_of_their_source(treatments, base):
         ("A3B A4B B3B R1B", True, "baseA baseB R1B A3B A4B B3B"),
         ("A3B", False, "A3B"),
         ("A3B baseA", True, "baseA A3B"),
+        ("A3B P3B P3W+", True, "baseA P3B whole_P3W+ A3B"),
     ],
 )
 def test_bases_are_added_once_and_come_first(treatments, with_bases, found):
@@ -92,12 +94,14 @@ def test_every_run_comes_after_its_base_in_the_whole_study():
 
 
 def test_the_whole_set_is_run_once_for_all_splits():
-    runs = runs_of("baseW R3W baseB", splits=[FIRST, SECOND], seeds=[0, 1])
+    runs = runs_of("baseW R3W P3W baseB", splits=[FIRST, SECOND], seeds=[0, 1])
     assert sorted(ids(runs).split()) == [
         "baseB",
         "baseB_seed1",
         "random-1_baseB",
         "random-1_baseB_seed1",
+        "whole_P3W",
+        "whole_P3W_seed1",
         "whole_R3W",
         "whole_R3W_seed1",
         "whole_baseW",
@@ -120,7 +124,7 @@ def test_every_split_has_its_own_treatments():
 
 
 @pytest.mark.parametrize("spec", ["whole", "first:2"])
-@pytest.mark.parametrize("treatment", ["baseB", "A3B", "R1A"])
+@pytest.mark.parametrize("treatment", ["baseB", "A3B", "R1A", "P1B"])
 def test_a_half_of_a_split_without_halves_is_refused(spec, treatment):
     with pytest.raises(UserError, match=f"split {spec} has no half {treatment[-1]}"):
         runs_of(treatment, splits=[make_split(spec, NAMES)])
@@ -130,6 +134,18 @@ def test_preserving_runs_need_the_same_base_and_share_its_cohort():
     cohorts = make_cohorts(runs_of("A3B A3B~1 A3B~2 B3B~1"))
     assert packed(cohorts)["B_copies"] == "A3B A3B~1 A3B~2 B3B~1"
     assert ids(cohorts[-1].bases) == "baseA baseB"
+
+
+def test_copies_of_a_given_network_wait_for_nothing():
+    cohorts = make_cohorts(runs_of("A3B P3B P4B+ R1B baseB P3W"))
+    assert packed(cohorts) == {
+        "A_first": "baseA",
+        "B_first": "P3B P4B+ R1B baseB",
+        "whole_W_first": "whole_P3W",
+        "B_copies": "A3B",
+    }
+    waiting = [cohort.cohort_id for cohort in cohorts if cohort.bases]
+    assert waiting == ["random-0_B_seed0_copies"]
 
 
 def test_cohorts_share_split_half_seed_and_stage():

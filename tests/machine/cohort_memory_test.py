@@ -58,6 +58,9 @@ def test_the_estimate_counts_images_weights_and_activations():
     assert size("A3B+", image_bytes=5 * MIB) == one + 5 * MIB
     # At least weights, gradients and velocities of 58.9 million parameters.
     assert size("A3B+,A4B+") - one > 3 * 4 * 58.9e6
+    # AdamW keeps one more number for each, also in a checkpoint.
+    more = size("A3B+", dataclasses.replace(LARGE, optimizer="adamw")) - one
+    assert 2 * 4 * 58.9e6 <= more < 1.1 * 2 * 4 * 58.9e6
     # Frozen layers have only weights, once for each source.
     assert size("A7B") < one
     again = size("A7B,A6B") - size("A7B")

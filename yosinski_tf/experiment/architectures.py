@@ -7,7 +7,13 @@ same eight layers and is made for small images (not in the paper).
 import functools
 from typing import Any
 
-from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Conv, Dense, Network
+from yosinski_tf.experiment.networks import (
+    CaffeConv,
+    CaffeDense,
+    Conv,
+    Dense,
+    EightLayers,
+)
 from yosinski_tf.system.errors import UserError
 
 
@@ -17,9 +23,9 @@ def _mini(
     widths: tuple[int, ...] = (16, 48, 64, 64, 64, 384, 192),
     dropout: float = 0.2,
     num_outputs: int | None = None,
-) -> Network:
+) -> EightLayers:
     conv1, conv2, conv3, conv4, conv5, fc6, fc7 = widths
-    return Network(
+    return EightLayers(
         name="mini",
         layers=(
             Conv(name="conv1", filters=conv1, kernel=5, stride=2, pool=3, lrn=lrn),
@@ -41,7 +47,7 @@ def _caffenet(
     widths: tuple[int, ...] = (96, 256, 384, 384, 256, 4096, 4096),
     dropout: float = 0.5,
     num_outputs: int | None = None,
-) -> Network:
+) -> EightLayers:
     conv1, conv2, conv3, conv4, conv5, fc6, fc7 = widths
     if any(width % 2 for width in widths[:5]):
         raise UserError(
@@ -50,7 +56,7 @@ def _caffenet(
         )
     conv, dense = CaffeConv, functools.partial(CaffeDense, deviation=0.005, bias=1.0)
     grouped = functools.partial(CaffeConv, groups=2, bias=1.0)
-    return Network(
+    return EightLayers(
         name="caffenet",
         layers=(
             conv(name="conv1", filters=conv1, kernel=11, stride=4, pool=3, lrn=lrn),
@@ -84,7 +90,7 @@ def usual_images(name: str) -> dict[str, Any]:
     return _USUAL_IMAGES[name]
 
 
-def get_network(name: str, **settings: Any) -> Network:
+def get_network(name: str, **settings: Any) -> EightLayers:
     """The network of a name, with some of its settings replaced.
 
     Args:

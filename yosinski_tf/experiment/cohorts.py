@@ -4,8 +4,9 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterable
 
-from yosinski_tf.experiment import networks, splits
+from yosinski_tf.experiment import splits
 from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.experiment.treatments import Treatment
 
 
@@ -136,7 +137,7 @@ def ready(
 
 def multiply_accumulates(
     treatments: Iterable[Treatment],
-    network: networks.Network,
+    network: Network,
     input_size: int,
     num_classes: int,
 ) -> int:
@@ -147,8 +148,8 @@ def multiply_accumulates(
     The networks share the frozen layers of a source: each of these
     counts once, forward.
     """
-    layers = [
-        layer.multiply_accumulates for layer in network.count(input_size, num_classes)
+    work = [
+        stage.multiply_accumulates for stage in network.stages(input_size, num_classes)
     ]
     total = 0
     trunks: dict[str | None, int] = {}
@@ -156,5 +157,5 @@ def multiply_accumulates(
         frozen, source = treatment.frozen_layers, treatment.source
         if frozen:
             trunks[source] = max(trunks.get(source, 0), frozen)
-        total += 3 * sum(layers[frozen:]) - layers[frozen]
-    return total + sum(sum(layers[:depth]) for depth in trunks.values())
+        total += 3 * sum(work[frozen:]) - work[frozen]
+    return total + sum(sum(work[:depth]) for depth in trunks.values())

@@ -9,11 +9,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from yosinski_tf.experiment.stages import Network, Stage
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.typecheck import wrong_fields
 
 # The slope below zero of each activation; None for the exponential one, which bends.
 ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1, "elu": None}
+# float32 buffers of local response normalisation for each of its outputs.
+_NORMALISATION = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,34 +117,8 @@ _FORMS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerCount:
-    """The size of one layer.
-
-    Attributes:
-      kernel_shape: [height, width, in, out] or [in, out].
-      positions: Number of places that the kernel is applied to.
-      output_shape: Shape of one image's output after pooling, without batch.
-    """
-
-    name: str
-    kernel_shape: tuple[int, ...]
-    positions: int
-    output_shape: tuple[int, ...]
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights and biases."""
-        return math.prod(self.kernel_shape) + self.kernel_shape[-1]
-
-    @property
-    def multiply_accumulates(self) -> int:
-        """Multiply-accumulates for one image, forward."""
-        return math.prod(self.kernel_shape) * self.positions
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """The description of a network with eight layers.
+class EightLayers(Network):
+    """A network with eight layers, each of them a stage.
 
     Attributes:
       name: Its name on the command line.
@@ -159,6 +136,8 @@ class Network:
     pixel_scale: float = 1 / 64
     weight_gain: float = 1.4
 
+    pixels = "mean"
+
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
             raise UserError(
@@ -167,8 +146,11 @@ class Network:
             )
 
     @property
-    def layer_names(self) -> tuple[str, ...]:
-        """Names of the layers with weights, from the input on."""
+    def classifier(self) -> str:
+        return self.layers[-1].name
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
         return tuple(layer.name for layer in self.layers)
 
     @property
@@ -200,20 +182,7 @@ class Network:
             return layer.deviation, layer.bias
         return math.sqrt(self.weight_gain / inputs), 0.0
 
-    def kernel_shapes(
-        self, input_size: int, num_classes: int
-    ) -> dict[str, tuple[int, ...]]:
-        """Shape of every layer's kernel, by name; see `count`."""
-        counts = self.count(input_size, num_classes)
-        return {layer.name: layer.kernel_shape for layer in counts}
-
-    def count(self, input_size: int, num_classes: int) -> tuple[LayerCount, ...]:
-        """The size of every layer, for square images of a side in pixels.
-
-        Raises:
-          UserError: If the images are too small for the network, or the
-            classifier has too few outputs for the classes.
-        """
+    def stages(self, input_size: int, num_classes: int) -> tuple[Stage, ...]:
         smallest = self._smallest_input()
         if input_size < smallest:
             raise UserError(
@@ -221,7 +190,7 @@ class Network:
                 f" {smallest}, found {input_size} x {input_size}: raise"
                 " --image_size"
             )
-        counts = []
+        stages = []
         output: tuple[int, ...] = (input_size, input_size, 3)
         for layer in self.layers:
             if isinstance(layer, Conv):
@@ -229,12 +198,36 @@ class Network:
                 convolved = layer.convolved(output[0])
                 side, positions = layer.pooled(convolved), convolved**2
                 output = (side, side, layer.filters)
+                largest = activations = positions * layer.filters
+                if layer.pool:
+                    activations += math.prod(output)
+                in_float32 = _NORMALISATION * math.prod(output) if layer.lrn else 0
             else:
                 last = layer is self.layers[-1]
                 units = self.outputs(num_classes) if last else layer.units
                 kernel, positions, output = (math.prod(output), units), 1, (units,)
-            counts.append(LayerCount(layer.name, kernel, positions, output))
-        return tuple(counts)
+                # Output, activation, mask.
+                largest, activations, in_float32 = units, 0, 3 * units
+            weights = {
+                f"{layer.name}/kernel": kernel,
+                f"{layer.name}/bias": kernel[-1:],
+            }
+            stages.append(
+                Stage(
+                    name=layer.name,
+                    weights=weights,
+                    output_shape=output,
+                    multiply_accumulates=math.prod(kernel) * positions,
+                    activations=activations,
+                    activations_float32=in_float32,
+                    largest=largest,
+                    random=isinstance(layer, Dense) and layer.dropout > 0,
+                )
+            )
+        return tuple(stages)
+
+    def layers_below(self, stages: int) -> tuple[str, ...]:
+        return self.stage_names[:stages]
 
     def _smallest_input(self) -> int:
         """Side of the smallest image that leaves every convolution an output."""
@@ -256,11 +249,10 @@ class Network:
         return size
 
     def settings(self) -> dict[str, Any]:
-        """The description as plain values, for records."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> "Network":
+    def from_settings(cls, settings: Mapping[str, Any]) -> "EightLayers":
         """The network of which `settings()` returned these values.
 
         Lists may stand for tuples, as after JSON.

@@ -32,7 +32,10 @@ class Run:
 
     @property
     def base(self) -> "Run | None":
-        """The base network that its first layers are copied from, if any."""
+        """The base network that its first layers are copied from, if any.
+
+        None for copies of a given network: these wait for nothing.
+        """
         half = self.treatment.copied_from_base
         return Run(self.split, base_network(half), self.seed) if half else None
 

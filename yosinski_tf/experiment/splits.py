@@ -73,6 +73,11 @@ class Split:
         return re.sub(r"[:_]", "-", self.name)
 
 
+def is_undivided(spec: str) -> bool:
+    """Whether a split of this name keeps all classes together."""
+    return spec == "whole" or _FIRST.fullmatch(spec) is not None
+
+
 def make_split(
     spec: str,
     class_names: Sequence[str],
@@ -105,7 +110,7 @@ def make_split(
     """
     names = list(class_names)
     first = _FIRST.fullmatch(spec)
-    undivided = spec == "whole" or first is not None
+    undivided = is_undivided(spec)
     _check_names(names, smallest=2 if undivided else 4)
     if first and train_per_class:
         raise UserError(

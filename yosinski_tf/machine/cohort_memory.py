@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from yosinski_tf.experiment import cohorts, recipes
-from yosinski_tf.experiment.networks import Conv, Network
 from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.stages import Network
 
 # The rest is for what is not counted: other programs, cached files.
 SHARE = 0.8
@@ -19,13 +19,12 @@ _FLOAT32 = 4
 _PROCESS = 900 << 20
 # Bytes that Keras, the graph and its kernels take for each network.
 _MODEL = 20 << 20
-# Copies of trained parameters: weights, gradients, velocities, and temporary ones
-# during a step or while a checkpoint is written.
-_COPIES = 8
+# Copies of trained parameters: weights, gradients, and temporary ones during a step
+# or while a checkpoint is written. Each moment of the optimizer takes two more, one
+# of them in the checkpoint.
+_COPIES, _COPIES_PER_MOMENT = 6, 2
 # Cohorts are not made smaller than this only to occupy every process.
 _WORTHWHILE = 7
-# float32 buffers of local response normalisation for each of its outputs.
-_NORMALISATION = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,26 +131,29 @@ def process_bytes(
 
     Their half has `num_classes` classes; its images take `image_bytes` in memory.
     """
-    layers, trunks = _layers(network, recipe, num_classes), {}
+    stages, trunks = _stages(network, recipe, num_classes), {}
     # For copies in the lower precision.
     half = 0 if recipe.precision == "float32" else _FLOAT32 // 2
+    copies = _COPIES + _COPIES_PER_MOMENT * recipe.moments
     weights = kept = passing = 0
     for run in runs:
         frozen = run.treatment.frozen_layers
-        own = layers[frozen:]
-        weights += (_COPIES * _FLOAT32 + 3 * half) * sum(n.parameters for n in own)
-        kept += sum(layer.kept for layer in own)
-        passing += max(layer.passing for layer in own)
+        own = stages[frozen:]
+        weights += (copies * _FLOAT32 + 3 * half) * sum(
+            stage.parameters for stage in own
+        )
+        kept += sum(stage.kept for stage in own)
+        passing += max(stage.passing for stage in own)
         if frozen:
             source = run.treatment.source
             trunks[source] = max(trunks.get(source, 0), frozen)
     for depth in trunks.values():
-        trunk = layers[:depth]
+        trunk = stages[:depth]
         # A second copy: as read from the base network, or drawn at random.
-        weights += (2 * _FLOAT32 + half) * sum(layer.parameters for layer in trunk)
-        passing += max(layer.passing for layer in trunk)
+        weights += (2 * _FLOAT32 + half) * sum(stage.parameters for stage in trunk)
+        passing += max(stage.passing for stage in trunk)
         # The activations that the trained layers start from.
-        kept += sum(layer.kept for layer in trunk)
+        kept += sum(stage.kept for stage in trunk)
     pixels = 2 * _FLOAT32 * 3 * recipe.crop_size**2
     training = recipe.batch_size * (kept + 2 * passing + pixels)
     validation = recipe.validation_batch_size * (2 * passing + pixels)
@@ -160,30 +162,21 @@ def process_bytes(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Layer:
-    """Sizes of one layer; in bytes an image, kept for the gradient or only passing."""
+class _Sizes:
+    """Sizes of one stage; in bytes an image, kept for the gradient or only passing."""
 
     parameters: int
     kept: int
     passing: int
 
 
-def _layers(network: Network, recipe: recipes.Recipe, num_classes: int) -> list[_Layer]:
-    counts = network.count(recipe.crop_size, num_classes)
+def _stages(network: Network, recipe: recipes.Recipe, num_classes: int) -> list[_Sizes]:
     width = _FLOAT32 if recipe.precision == "float32" else _FLOAT32 // 2
-    side, found = recipe.crop_size, []
-    for layer, count in zip(network.layers, counts, strict=True):
-        outputs = math.prod(count.output_shape)
-        if isinstance(layer, Conv):
-            convolved = layer.convolved(side) ** 2 * layer.filters
-            side = layer.pooled(layer.convolved(side))
-            kept = width * (convolved + (outputs if layer.pool else 0))
-            if layer.lrn:
-                kept += _FLOAT32 * _NORMALISATION * outputs
-            passing = width * convolved
-        else:
-            # Output, activation, mask.
-            kept = _FLOAT32 * 3 * outputs
-            passing = _FLOAT32 * outputs
-        found.append(_Layer(count.parameters, kept, passing))
-    return found
+    return [
+        _Sizes(
+            parameters=stage.parameters,
+            kept=width * stage.activations + _FLOAT32 * stage.activations_float32,
+            passing=width * stage.largest,
+        )
+        for stage in network.stages(recipe.crop_size, num_classes)
+    ]

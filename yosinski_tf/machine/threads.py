@@ -3,7 +3,8 @@
 import dataclasses
 import os
 
-from yosinski_tf.experiment import networks, recipes
+from yosinski_tf.experiment import recipes
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine import gpus
 from yosinski_tf.machine.hardware import cores
 
@@ -35,7 +36,7 @@ def default_processes() -> int:
 
 
 def choose_threads(
-    network: networks.Network,
+    network: Network,
     recipe: recipes.Recipe,
     num_classes: int,
     processes: int,
@@ -55,8 +56,8 @@ def choose_threads(
     classes, `processes` run side by side, and `number` is what the user gave, if any.
     """
     part = None if gpus.visible() else max(1, cores() // processes)
-    layers = network.count(recipe.crop_size, num_classes)
-    largest = max(layer.multiply_accumulates for layer in layers)
+    stages = network.stages(recipe.crop_size, num_classes)
+    largest = max(stage.multiply_accumulates for stage in stages)
     small = largest * recipe.batch_size <= _SHARED_WORK
     if small and part is not None and part <= _FEW_CORES:
         return Threads(number or min(cores(), 2 * part), 1)

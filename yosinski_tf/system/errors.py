@@ -11,6 +11,15 @@ class UserError(ValueError):
         super().__init__(one_line(message))
 
 
+def in_brief(error: BaseException, most: int = 300) -> str:
+    """The kind and the text of an error of other software, in one line.
+
+    Of a longer text than `most` characters the beginning is left.
+    """
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def one_line(text: str) -> str:
     """A text with line ends and other unprintable characters written as escapes.
 
