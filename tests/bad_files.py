@@ -394,7 +394,7 @@ def records(place: pathlib.Path) -> dict[str, Bad]:
         "with half a letter", ("device (needs str, found '\\ud800')",), device="\ud800"
     )
     field("of another folder", (f"run_id (needs '{RUN}', found", "../x"), run_id="../x")
-    field("of no treatment", ("'A9B' copies 9", "from 1 to 7"), treatment="A9B")
+    field("of no treatment", ("n from 1 to 7", "found A9B"), treatment="A9B")
     field("at odds with itself", ("n (needs 3, found 9)",), n=9)
     field("of no split", ("split (needs first:N, found 'first:x')",), split="first:x")
 

@@ -1,5 +1,7 @@
 """Decodes any image to RGB pixels of one size, the same way for every source.
 
+README.md of this room says what happens to each kind of file.
+
 Images are warped to a square without keeping the aspect ratio, as the paper's authors
 did with ImageNet. The filter is Pillow's Lanczos, which uses every pixel when it
 shrinks an image (antialiasing).
@@ -16,6 +18,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from yosinski_tf.data.colours import to_rgb
+from yosinski_tf.data.orientation import orientation_of, upright
 from yosinski_tf.machine.hardware import cores
 from yosinski_tf.system.errors import UserError
 
@@ -24,6 +28,16 @@ _FORMATS = (
     *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"),
     *("PPM", "MPO", "AVIF", "JPEG2000"),
 )
+VERSION = 2
+"""Which pixels a file becomes. In version 1 photographs stayed as their camera stored
+them, and CMYK JPEG files without Adobe's marker were inverted."""
+UPRIGHT_SINCE = 2
+"""The version from which photographs are turned upright by their EXIF orientation."""
+UNTURNED = (
+    "the images were read by an earlier version, which left photographs as their camera"
+    " stored them: they are not turned upright, and stay so"
+)
+"""What to tell about images of an earlier version."""
 DRAFT_FACTOR = 3
 """Large JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size, as long as that is
 at least this many times the final size; the filter does the rest."""
@@ -34,9 +48,8 @@ _BATCH = 64
 def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
     """Decodes and warps one image.
 
-    Palettes, greyscale, CMYK and other colour spaces become RGB. 16-bit greyscale is
-    scaled to 8 bits. Transparency, EXIF rotation and all frames but the first are
-    ignored.
+    It becomes RGB as in `colours.to_rgb` and is turned upright by its EXIF
+    orientation. All frames and pages but the first are ignored.
 
     Args:
       source: The file's content, or its path.
@@ -47,7 +60,8 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
       uint8 [image_size, image_size, 3], RGB, 0..255.
 
     Raises:
-      UserError: If it is not an image, damaged, or too large.
+      UserError: If it is not an image, damaged, too large, or of a kind that cannot
+        be read faithfully.
     """
     try:
         data = source
@@ -55,7 +69,8 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
             data = pathlib.Path(source).read_bytes()
         with _open(data) as image:
             image.draft(None, (image_size * DRAFT_FACTOR,) * 2)
-            return warp(image, image_size)
+            rgb = to_rgb(image)
+            return _resized(upright(rgb, orientation_of(image)), image_size)
     except MemoryError:
         raise
     # Pillow's decoders raise errors of many types for damaged files.
@@ -76,13 +91,9 @@ def warp(image: Image.Image, image_size: int) -> np.ndarray:
       uint8 [image_size, image_size, 3].
 
     Raises:
-      UserError: If its pixels are 32-bit numbers, whose range is unknown.
+      UserError: As `colours.to_rgb`.
     """
-    rgb = _to_rgb(image)
-    size = (image_size, image_size)
-    if rgb.size != size:
-        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(rgb)
+    return _resized(to_rgb(image), image_size)
 
 
 def looks_like_image(path: str) -> bool:
@@ -150,19 +161,8 @@ def _open(source: bytes | io.BufferedReader) -> Image.Image:
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    # Older Pillow opens 16-bit greyscale PNG and PPM in mode I.
-    sixteen_bits = image.mode.startswith("I;16") or (
-        image.mode == "I" and image.format in ("PNG", "PPM")
-    )
-    if sixteen_bits:
-        # Pillow's own conversion clips at 255 instead of scaling.
-        levels = np.asarray(image).astype(np.uint32)
-        image = Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        raise UserError(
-            f"its pixels are 32-bit numbers, mode {image.mode}: convert it to 8 bits"
-        )
-    elif image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
+def _resized(rgb: Image.Image, image_size: int) -> np.ndarray:
+    size = (image_size, image_size)
+    if rgb.size != size:
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(rgb)

@@ -61,3 +61,13 @@ def test_places_come_before_features(half):
         assert len(images) == len(places) == len(found) == len(labels)
         seen += found.numpy().tolist()
     assert seen == list(range(COUNT))
+
+
+def test_an_array_on_disk_leaves_no_file_even_if_the_process_is_killed(tmp_path):
+    made = feature_batches.unnamed_file(tmp_path, (3, 2), np.dtype(np.float32))
+    made[1] = 5, 7
+    assert made.tolist() == [[0, 0], [5, 7], [0, 0]]
+    # There is no name that could stay.
+    assert not [*tmp_path.iterdir()]
+    (on_disk,) = (line for line in open("/proc/self/maps") if str(tmp_path) in line)
+    assert on_disk.endswith("(deleted)\n")

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
+from image_kinds import picture, with_orientation
 from PIL import Image
 from stores import content, draw, make, pixels
 
@@ -53,6 +54,16 @@ def test_jpeg_pixels_are_those_of_the_folder_after_jpeg(jpeg, in_memory):
     labels, _, stored = pixels(jpeg, "train")
     np.testing.assert_array_equal(stored, compressed)
     assert labels == in_memory.train_labels.tolist()
+
+
+def test_photographs_are_stored_upright_and_the_store_says_so(images, tmp_path):
+    path = images / "train" / "ant" / "1.jpg"
+    path.write_bytes(with_orientation("JPEG", 6, quality=98))
+    store = make(f"folder:{images}", tmp_path / "store", image_size=32)
+    assert store.decoding_version == 2
+    _, names, stored = pixels(store, "train")
+    image = stored[names.index("train/ant/1.jpg")]
+    assert np.abs(image.astype(int) - picture()).mean() < 1
 
 
 def test_images_of_a_class_keep_the_order_of_the_source(raw):

@@ -7,7 +7,7 @@ import numpy as np
 from fabricate import store as write
 from refusals import assert_refused
 
-from yosinski_tf.data.store.format import Store, num_ranks, open_store
+from yosinski_tf.data.store.format import Store, description, num_ranks, open_store
 
 
 def test_a_store_is_read_as_it_was_written(tmp_path):
@@ -24,6 +24,19 @@ def test_a_store_is_read_as_it_was_written(tmp_path):
     assert store.file_names("validation") == ["0.jpg", "1.jpg"]
     assert store.digests("train").shape == (3, 32)
     assert store.class_sums().shape == store.rank_sums().shape == (2, 4, 4, 3)
+
+
+def test_a_store_that_does_not_say_so_has_photographs_as_their_camera_left_them(
+    tmp_path,
+):
+    made = dataclasses.replace(write(tmp_path), decoding_version=2)
+    path = tmp_path / "store.json"
+    path.write_bytes(description(made))
+    assert open_store(tmp_path).decoding_version == 2
+    fields = json.loads(path.read_text())
+    del fields["decoding_version"]
+    path.write_text(json.dumps(fields))
+    assert open_store(tmp_path).decoding_version == 1
 
 
 def test_a_name_of_any_bytes_is_kept(tmp_path):

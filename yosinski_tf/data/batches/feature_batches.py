@@ -3,15 +3,36 @@
 They follow the same stateless order as the images themselves.
 """
 
+import pathlib
+import tempfile
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from yosinski_tf.data.batches.order import Order
 
+# Features of every view: in memory, or an array in a file.
+Features = tf.Tensor | np.memmap
+
+
+def unnamed_file(
+    folder: pathlib.Path, shape: Sequence[int], dtype: np.dtype
+) -> np.memmap:
+    """An array in a new file that has no name: it ends with the array or the process.
+
+    Args:
+      folder: A folder on the disk that has the room.
+
+    Raises:
+      OSError: If the file cannot be made.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype, "w+", shape=tuple(shape))
+
 
 def batches_of_features(
-    features: Sequence[tf.Tensor],
+    features: Sequence[Features],
     labels: tf.Tensor,
     order: Order,
     numbers: tf.data.Dataset,
@@ -31,10 +52,19 @@ def batches_of_features(
     def batch(number):
         chosen, places = order.draw(number)
         rows = chosen * order.views + order.view(places)
-        found = tuple(tf.gather(values, rows) for values in features)
+        found = tuple(_rows(values, rows) for values in features)
         return found if len(found) > 1 else found[0], tf.gather(labels, chosen)
 
     return numbers.map(batch, num_parallel_calls=2).prefetch(4)
+
+
+def _rows(features: Features, rows: tf.Tensor) -> tf.Tensor:
+    """Some rows of features, [len(rows), ...]."""
+    if not isinstance(features, np.memmap):
+        return tf.gather(features, rows)
+    found = tf.numpy_function(lambda index: features[index], [rows], features.dtype)
+    # With a batch of unknown size, TensorFlow would add in another order.
+    return tf.ensure_shape(found, [*rows.shape, *features.shape[1:]])
 
 
 def with_features(

@@ -70,7 +70,8 @@ class ShardTask:
     def key(self) -> str:
         """SHA-256, hexadecimal, of everything that decides the file's content."""
         settings = dataclasses.astuple(self.settings)
-        text = repr((self.images.digest(), settings, PIL.__version__))
+        versions = PIL.__version__, decoding.VERSION
+        text = repr((self.images.digest(), settings, versions))
         return hashlib.sha256(text.encode()).hexdigest()
 
 

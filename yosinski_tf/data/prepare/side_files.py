@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from yosinski_tf.data import decoding
 from yosinski_tf.data.counting import counter
 from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.prepare import read_back, tfds_metadata, work_folder
@@ -67,6 +68,7 @@ def write(
         versions=versions.installed(_PACKAGES),
         command=command,
         prepared_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        decoding_version=decoding.VERSION,
     )
     tfds_metadata.write(store)
     return store

@@ -36,6 +36,7 @@ class Description:
       families: `natural` or `manmade` for each class, or None if not known.
       num_images: Training and validation images together.
       stored: Whether the images stay in a store, so that a study keeps no copy.
+      decoding_version: The version of `decoding` that reads the images, or read them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Description:
     families: tuple[str, ...] | None
     num_images: int
     stored: bool = False
+    decoding_version: int = decoding.VERSION
 
 
 class _Embedded:
@@ -100,7 +102,8 @@ def describe(
     if store := open_stored(spec):
         _check_size(store, image_size or store.image_size)
         names, families = store.class_names, store.families
-        return Description(spec, names, families, store.num_images, stored=True)
+        version = store.decoding_version
+        return Description(spec, names, families, store.num_images, True, version)
     source = _open(spec, data_dir, held_out, 0)
     names = source.class_names
     return Description(spec, names, _families(names), source.num_images)

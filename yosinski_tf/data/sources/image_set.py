@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from yosinski_tf.data import decoding
 from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
 
@@ -30,6 +31,8 @@ class ImageSet:
       validation_labels: int32 [M], class indices.
       fingerprint: SHA-256, hexadecimal, of the class names and of the shapes and
         bytes of all four arrays; for a store, the store's fingerprint.
+      decoding_version: The version of `decoding` that read the images; 1 for a store
+        or a copy that does not say so.
     """
 
     name: str
@@ -40,6 +43,7 @@ class ImageSet:
     validation_images: np.ndarray | stored_images.StoredImages
     validation_labels: np.ndarray
     fingerprint: str
+    decoding_version: int = 1
 
 
 def make_image_set(
@@ -68,6 +72,7 @@ def make_image_set(
         class_names=tuple(class_names),
         families=None if families is None else tuple(families),
         fingerprint=_fingerprint(class_names, list(arrays.values())),
+        decoding_version=decoding.VERSION,
         **arrays,
     )
 
@@ -89,6 +94,7 @@ def stored_image_set(store: format.Store) -> ImageSet:
         class_names=store.class_names,
         families=store.families,
         fingerprint=store.fingerprint,
+        decoding_version=store.decoding_version,
         **arrays,
     )
 

@@ -19,7 +19,7 @@ from yosinski_tf.system.files import make_folder, write_array, write_atomically
 
 _ARRAYS = [f"{part}_{what}" for part in format.PARTS for what in ("images", "labels")]
 _DESCRIPTION = "dataset.json"
-_STORE = "store"
+_STORE, _VERSION = "store", "decoding_version"
 
 
 def save(folder: pathlib.Path, images: ImageSet) -> None:
@@ -58,6 +58,18 @@ def load(folder: pathlib.Path) -> ImageSet | None:
         return ImageSet(**fields, **arrays)
 
 
+def decoding_version(folder: pathlib.Path) -> int | None:
+    """The version of `decoding` that read a data set's images; None if it is not there.
+
+    Raises:
+      UserError: If its description is damaged.
+    """
+    if not (folder / _DESCRIPTION).is_file():
+        return None
+    with _readable(folder):
+        return int(json.loads((folder / _DESCRIPTION).read_text()).get(_VERSION, 1))
+
+
 def holds(folder: pathlib.Path, images: ImageSet) -> bool:
     """Whether the folder holds a data set; for a store, whether it is this store.
 
@@ -89,9 +101,13 @@ def _readable(folder: pathlib.Path) -> Iterator[None]:
         ) from None
 
 
-def _pointer(images: ImageSet) -> dict[str, str]:
-    folder = os.path.abspath(images.train_images.store.folder)
-    return {_STORE: folder, "fingerprint": images.fingerprint}
+def _pointer(images: ImageSet) -> dict[str, str | int]:
+    store = images.train_images.store
+    return {
+        _STORE: os.path.abspath(store.folder),
+        "fingerprint": images.fingerprint,
+        _VERSION: store.decoding_version,
+    }
 
 
 def _check_unchanged(folder: str | pathlib.Path, needed: str, found: str) -> None:

@@ -80,6 +80,8 @@ class Store:
       versions: Versions of Python and of the libraries that prepared it.
       command: The command line that prepared it.
       prepared_at: Date and time, ISO 8601, UTC.
+      decoding_version: The version of `data.decoding` that read the source. Stores
+        that do not say so are of version 1: their photographs are not turned upright.
     """
 
     folder: pathlib.Path
@@ -97,6 +99,7 @@ class Store:
     versions: dict[str, str]
     command: str
     prepared_at: str
+    decoding_version: int = 1
 
     @property
     def num_images(self) -> int:
