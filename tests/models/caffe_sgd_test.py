@@ -8,7 +8,7 @@ import pytest
 
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models.caffe_sgd import CaffeSGD
-from yosinski_tf.models.loss_scaling import optimizer_for
+from yosinski_tf.models.optimizers import optimizer_for
 
 DECAY = 0.05
 RECIPE = Recipe(

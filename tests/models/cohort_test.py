@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, Network
+from yosinski_tf.experiment.networks import CaffeConv, CaffeDense, EightLayers
 from yosinski_tf.models.blocks import make_blocks
 from yosinski_tf.models.cohort import build_cohort, build_network
 from yosinski_tf.models.cohort_graph import Member
@@ -44,7 +44,7 @@ def build(members=MEMBERS, network=NETWORK, num_classes=CLASSES, **options):
             initial_weights(network, SIZE, num_classes, identity)
             for identity in (member.identity, str(member.trunk))
         )
-        frozen = LAYERS[: member.frozen_layers]
+        frozen = LAYERS[: member.frozen]
         cohort.assign(member.name, transplant(own, trunk, frozen))
     return cohort
 
@@ -82,8 +82,8 @@ def test_exactly_the_layers_of_trunks_are_frozen(cohort):
         for number, (layer, block) in enumerate(
             cohort.graph.blocks(member.name).items()
         ):
-            weighted = next(part for part in block if part.name == layer)
-            assert weighted.trainable == (number >= member.frozen_layers)
+            weighted = next(part for part in block.layers if part.name == layer)
+            assert weighted.trainable == (number >= member.frozen)
 
 
 def test_only_networks_on_one_trunk_share_frozen_layers(cohort):
@@ -101,7 +101,7 @@ def test_each_output_is_that_of_the_network_alone(cohort):
     assert len(outputs) == 4
     for member, logits in zip(MEMBERS, outputs, strict=True):
         weights = cohort.weights(member.name)
-        alone = build_alone(weights, frozen_layers=member.frozen_layers)
+        alone = build_alone(weights, frozen=member.frozen)
         assert logits.shape == (7, CLASSES) and logits.dtype == np.float32
         np.testing.assert_allclose(alone(pixels, training=False), logits, atol=1e-5)
         single = cohort.single(member.name)
@@ -116,12 +116,12 @@ def test_a_single_network_has_layers_by_the_papers_names(cohort):
     assert [layer.name for layer in model.layers if layer.weights] == list(LAYERS)
     assert model.input.dtype == "uint8"
     assert tuple(model.output.shape) == (None, CLASSES)
-    assert model.get_layer("fc8") is cohort.graph.blocks("deep")["fc8"][0]
+    assert model.get_layer("fc8") is cohort.graph.blocks("deep")["fc8"].layers[0]
 
 
 @pytest.mark.parametrize("frozen", [0, 1, 5, 8])
 def test_the_first_layers_of_a_plain_network_are_frozen(frozen):
-    model = build_alone(weights_of("any"), frozen_layers=frozen)
+    model = build_alone(weights_of("any"), frozen=frozen)
     trainable = [name for name in LAYERS if model.get_layer(name).trainable]
     assert trainable == list(LAYERS[frozen:])
 
@@ -224,7 +224,7 @@ def test_every_dropout_layer_has_masks_of_its_own(cohort):
         id(layer): layer
         for member in MEMBERS
         for block in cohort.graph.blocks(member.name).values()
-        for layer in block
+        for layer in block.layers
         if "dropout" in layer.name
     }
     assert len(layers) == 8
@@ -263,8 +263,8 @@ def test_mixed_precision_keeps_variables_and_logits_in_float32():
         difference = np.abs(logits - right).max()
         assert 0 < difference < 0.1 * np.abs(right).max()
     conv1, fc8 = (
-        cohort.graph.blocks("whole")["conv1"][0],
-        cohort.graph.blocks("whole")["fc8"][0],
+        cohort.graph.blocks("whole")["conv1"].layers[0],
+        cohort.graph.blocks("whole")["fc8"].layers[0],
     )
     assert (conv1.compute_dtype, fc8.compute_dtype) == ("bfloat16", "float32")
 
@@ -299,28 +299,28 @@ CAFFENET = (
 
 def test_caffenet_layer_by_layer():
     network = get_network("caffenet", num_outputs=1000)
-    blocks = make_blocks(network, 500, LAYERS, trainable=True, identity="any")
+    blocks = make_blocks(network, 500, slice(8), trainable=True, identity="any")
     value, found, parameters = keras.Input((227, 227, 3)), [], 0
     for block in blocks.values():
-        for layer in block:
+        for layer in block.layers:
             value = layer(value)
             found.append((layer.name, tuple(value.shape[1:])))
             parameters += layer.count_params()
     assert tuple(found) == CAFFENET
     assert parameters == 60_965_224
-    settings = {block[0].name: block[0] for block in blocks.values()}
+    settings = {b.layers[0].name: b.layers[0] for b in blocks.values()}
     groups = [settings[f"conv{n}"].groups for n in range(1, 6)]
     assert groups == [1, 2, 1, 2, 2]
-    norm = blocks["conv1"][-1]
+    norm = blocks["conv1"].layers[-1]
     assert (norm.size, norm.alpha, norm.k) == (5, 1e-4, 1.0)
-    assert blocks["fc7"][-1].rate == 0.5
-    assert blocks["conv1"][1].negative_slope == 0
+    assert blocks["fc7"].layers[-1].rate == 0.5
+    assert blocks["conv1"].layers[1].negative_slope == 0
 
 
 def test_the_exponential_activation_by_hand():
     network = get_network("mini", activation="elu")
-    blocks = make_blocks(network, 5, LAYERS, trainable=True, identity="any")
-    found = blocks["conv1"][1](np.array([[-1.0, 0.0, 2.0]], np.float32))
+    blocks = make_blocks(network, 5, slice(8), trainable=True, identity="any")
+    found = blocks["conv1"].layers[1](np.array([[-1.0, 0.0, 2.0]], np.float32))
     np.testing.assert_allclose(found, [[math.exp(-1) - 1, 0, 2]], rtol=1e-6)
 
 
@@ -331,12 +331,12 @@ CONVOLUTION = {"filters": 4, "kernel": 5, "groups": 2}
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_caffe_convolution_by_hand(padding, stride):
     layer = CaffeConv("conv1", **CONVOLUTION, padding=padding, stride=stride)
-    network = Network("one", (layer, CaffeDense("fc8", None)))
-    blocks = make_blocks(network, 3, ["conv1"], trainable=True, identity="any")
+    network = EightLayers("one", (layer, CaffeDense("fc8", None)))
+    blocks = make_blocks(network, 3, slice(1), trainable=True, identity="any")
     random = np.random.default_rng(1)
     x = random.normal(size=(1, 9, 8, 6)).astype(np.float32)
     value = x
-    for part in blocks["conv1"][:-1]:
+    for part in blocks["conv1"].layers[:-1]:
         if part.name == "conv1":
             part.build(value.shape)
             kernel = random.normal(size=(5, 5, 3, 4)).astype(np.float32)

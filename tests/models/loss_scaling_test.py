@@ -71,7 +71,7 @@ class Two:
 
     def state(self):
         return [keras.ops.convert_to_numpy(v).copy() for v in self.variables] + [
-            keras.ops.convert_to_numpy(self.optimizer.velocity(v)).copy()
+            keras.ops.convert_to_numpy(self.optimizer.moments(v)["velocity"]).copy()
             for v in self.variables
         ]
 

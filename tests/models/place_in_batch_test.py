@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tiny_keras
 from tiny import NETWORK, RECIPE
 
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.models.cohort import build_cohort
 from yosinski_tf.models.cohort_graph import Extractor, Member
+from yosinski_tf.models.feature_rule import KeptFeatures
 from yosinski_tf.models.place_in_batch import place_matters
 from yosinski_tf.models.surgery import initial_weights
 
@@ -28,7 +30,7 @@ def make_extractor(network, kept):
         input_size=16,
         num_classes=5,
         mean=(120, 120, 120),
-        kept={"trunk": kept},
+        kept={"trunk": KeptFeatures(kept, "tried")},
     )
     model.assign("net", initial_weights(network, 16, 5, "net"))
     return model.extractors[0]
@@ -50,8 +52,14 @@ def test_where_the_place_does_not_matter_images_may_change_places(network, kept)
 
 
 @pytest.mark.parametrize("point, place", [(0, 0), (1, 5), (1, 3)])
-def test_one_bit_of_one_value_is_seen(monkeypatch, point, place):
-    assert not place_matters(NETWORK, of_size(1), (2, 6))
+@pytest.mark.parametrize(
+    "make, kept",
+    [(lambda: NETWORK, (2, 6)), (tiny_keras.resnet, (1, 3))],
+    ids=["mini", "resnet"],
+)
+def test_one_bit_of_one_value_is_seen(monkeypatch, make, kept, point, place):
+    network = make()
+    assert not place_matters(network, of_size(1), kept)
     outputs = Extractor.outputs
 
     def changed(self, inputs):
@@ -61,4 +69,4 @@ def test_one_bit_of_one_value_is_seen(monkeypatch, point, place):
         return found
 
     monkeypatch.setattr(Extractor, "outputs", changed)
-    assert place_matters(NETWORK, of_size(6), (2, 6))
+    assert place_matters(network, of_size(6), kept)

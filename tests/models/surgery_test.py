@@ -35,6 +35,20 @@ def same(one, other):
     return one.dtype == other.dtype == np.float32 and one.tobytes() == other.tobytes()
 
 
+def test_the_first_filters_are_those_of_the_first_layer_that_sees_colours():
+    weights = {
+        "scale/gamma": np.ones(3),
+        "stem/kernel": np.ones((5, 5, 3, 8)),
+        "stem/bias": np.ones(8),
+        "later/kernel": np.ones((1, 1, 3, 2)),
+    }
+    name, kernel = surgery.first_filters(weights)
+    assert name == "stem"
+    assert kernel.shape == (5, 5, 3, 8)
+    # A vision transformer may cut patches without a convolution.
+    assert surgery.first_filters({"patches/kernel": np.ones((48, 8))}) is None
+
+
 PRESERVING = parse_treatments(["A1B~1", "A3B~1", "A3B~2", "B5B~2", "B1B~6"])
 
 
@@ -92,7 +106,7 @@ def test_layers_that_are_not_copied_may_differ_or_be_missing():
 
 def test_another_shape_is_refused():
     source = fresh("source!", num_classes=7)
-    words = r"fc8/kernel .* found \(8, 5\) in the receiving one and \(8, 7\) in"
+    words = r"fc8/bias .* found \(5,\) in the receiving one and \(7,\) in"
     with pytest.raises(UserError, match=words):
         surgery.transplant(fresh("own"), source, ["fc8"])
 

@@ -6,16 +6,18 @@ or trained from scratch. (Not in the paper, which trained every network alone.)
 """
 
 import dataclasses
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
 
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models import blocks, cohort_graph, surgery, training_model
+from yosinski_tf.experiment.stages import Network
+from yosinski_tf.models import cohort_graph, surgery, training_model
 from yosinski_tf.models.feature_rule import Kept
-from yosinski_tf.models.layers import CropScaling, PixelScaling
+from yosinski_tf.models.layers import CropScaling
+from yosinski_tf.models.pixel_scaling import scaled
 
 _NOTHING: Kept = types.MappingProxyType({})
 
@@ -51,10 +53,10 @@ class CohortModel:
         """The trained variables of each network, in the order of the members."""
         return [
             [
-                v
+                variable
                 for block in head.values()
-                for layer in block
-                for v in layer.trainable_variables
+                for variable in block.variables.values()
+                if variable.trainable
             ]
             for head in self.graph.heads.values()
         ]
@@ -69,9 +71,9 @@ class CohortModel:
                 model.jax_state_sync()
 
     def assign(self, name: str, weights: Mapping[str, np.ndarray]) -> None:
-        """Sets one network's weights by layer name.
+        """Sets one network's weights, by `layer/variable`.
 
-        Networks on one trunk share its layers and need the same values for them.
+        Networks on one trunk share its stages and need the same values for them.
 
         Raises:
           ValueError: If a shape differs.
@@ -86,30 +88,27 @@ class CohortModel:
             variable.assign(weights[key])
 
     def weights(self, name: str) -> surgery.Weights:
-        """One network's weights as they are now, by layer name."""
+        """One network's weights as they are now, by `layer/variable`."""
         return {
             key: keras.ops.convert_to_numpy(variable)
             for key, variable in self._variables(name)
         }
 
     def _variables(self, name: str) -> Iterator[tuple[str, keras.Variable]]:
-        for layer, block in self.graph.blocks(name).items():
-            keras_layer = next(each for each in block if each.name == layer)
-            for variable in (keras_layer.kernel, keras_layer.bias):
-                yield f"{layer}/{variable.name}", variable
+        for block in self.graph.blocks(name).values():
+            yield from block.variables.items()
 
     def single(self, name: str) -> keras.Model:
         """One network of the cohort as a plain model that shares its weights.
 
-        Its layers with weights are called conv1..conv5, fc6, fc7, fc8; input
-        uint8 images [batch, size, size, 3], output logits. A mean image is
+        Input uint8 images [batch, size, size, 3], output logits. A mean image is
         subtracted as from central crops.
         """
         images = _image_input(self.input_size)
-        value = _central_scaling(self.network, self.input_size, self.mean)(images)
+        value = scaled(self.network, self.input_size, self.mean, images)
         for block in self.graph.blocks(name).values():
-            value = blocks.apply_block(block, value)
-        return keras.Model(images, value, name=self.network.name)
+            value = block.apply(value)
+        return keras.Model(images, value, name=model_name(self.network))
 
 
 def build_cohort(
@@ -123,7 +122,7 @@ def build_cohort(
     kept: Kept = _NOTHING,
     kept_in_validation: Kept = _NOTHING,
 ) -> CohortModel:
-    """Builds a cohort; every weight is zero until `assign` is called.
+    """Builds a cohort; its weights mean nothing until `assign` is called.
 
     Args:
       members: The networks, at least one, all of the same description.
@@ -132,16 +131,16 @@ def build_cohort(
       mean: Mean of the training images: one number per channel, or the mean image,
         [side, side, 3], at least as large as the input.
       precision: `float32`, `bfloat16` or `float16`, see `make_blocks`.
-      kept: By trunk, the numbers of the layers, 1 for conv1, whose outputs training
-        takes instead of computing them.
+      kept: The stages of each trunk whose outputs training takes instead of computing
+        them.
       kept_in_validation: The same for validation.
     """
     mean = np.asarray(mean, np.float32)
     graph = cohort_graph.make_graph(network, members, num_classes, precision)
     images = _image_input(input_size)
     inputs = [images]
-    if mean.ndim == 1:
-        pixels = _central_scaling(network, input_size, mean)(images)
+    if mean.ndim == 1 or network.pixels != "mean":
+        pixels = scaled(network, input_size, mean, images)
     else:
         places = keras.Input((3,), dtype="int32", name="places")
         inputs.append(places)
@@ -166,6 +165,7 @@ def build_cohort(
     )
     for model in (training, validation):
         model.make_totals(len(members))
+    training.set_seeds(graph.seeds)
     return CohortModel(
         network=network,
         graph=graph,
@@ -177,16 +177,13 @@ def build_cohort(
     )
 
 
+def model_name(network: Network) -> str:
+    """A network's name without what TensorFlow does not take, such as brackets."""
+    return re.sub(r"\W+", "_", network.name).strip("_")
+
+
 def _image_input(size: int):
     return keras.Input((size, size, 3), dtype="uint8", name="images")
-
-
-def _central_scaling(network: Network, size: int, mean: np.ndarray) -> PixelScaling:
-    """Subtracts the mean pixel, or the centre of the mean image."""
-    if mean.ndim > 1:
-        margin = (mean.shape[0] - size) // 2
-        mean = mean[margin : margin + size, margin : margin + size]
-    return PixelScaling(mean, network.pixel_scale, name="pixels")
 
 
 def build_network(
@@ -195,23 +192,23 @@ def build_network(
     *,
     input_size: int,
     mean: Sequence[float] | np.ndarray,
-    frozen_layers: int = 0,
+    frozen: int = 0,
 ) -> keras.Model:
     """One network as a plain Keras model with given weights.
 
     The weights say how many classes there are, `input_size` and `mean` are those of
-    `build_cohort`, and the first `frozen_layers` have `trainable` False.
+    `build_cohort`, and the first `frozen` stages have `trainable` False.
 
     Returns:
       A functional model from uint8 images [batch, size, size, 3] to logits
-      [batch, classes], its layers with weights named conv1..fc8.
+      [batch, classes], its layers named as in the network.
     """
-    trunk = "frozen" if frozen_layers else None
+    trunk = "frozen" if frozen else None
     cohort = build_cohort(
         network,
-        [cohort_graph.Member("single", trunk, frozen_layers, "single")],
+        [cohort_graph.Member("single", trunk, frozen, "single")],
         input_size=input_size,
-        num_classes=weights["fc8/bias"].shape[0],
+        num_classes=weights[f"{network.classifier}/bias"].shape[0],
         mean=mean,
     )
     cohort.assign("single", weights)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.models.blocks import Block, apply_block, make_blocks, split_at_dropout
+from yosinski_tf.experiment.stages import Network
+from yosinski_tf.models.blocks import Block, make_blocks
 from yosinski_tf.models.feature_rule import Kept, segments
 
 
@@ -21,28 +21,30 @@ class Member:
       name: Its treatment, unique in the cohort.
       trunk: Name of the frozen trunk that it stands on, from which the trunk's
         dropout masks are derived; None if nothing is frozen.
-      frozen_layers: How many layers of the trunk it uses.
-      identity: What the dropout masks of its own layers are derived from.
+      frozen: How many stages of the trunk it uses.
+      identity: What the dropout masks of its own stages are derived from.
     """
 
     name: str
     trunk: str | None
-    frozen_layers: int
+    frozen: int
     identity: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """The outputs of frozen layers that are computed once.
+    """The outputs of frozen stages that are computed once.
 
     Attributes:
-      points: Trunk and number of the layer, for each output.
-      model: Computes the list of these outputs, up to dropout, from images, and
-        places with a mean image; None without points.
+      points: Trunk and number of the stage, for each output.
+      on_disk: Whether the output is kept in a file, for each of them.
+      model: Computes the list of these outputs from images, and places with a mean
+        image; None without points.
       needs_images: Whether some network of the cohort needs the images too.
     """
 
     points: tuple[tuple[str, int], ...]
+    on_disk: tuple[bool, ...]
     model: keras.Model | None
     needs_images: bool
 
@@ -61,8 +63,8 @@ class Graph:
 
     Attributes:
       members: The networks, in the order of every result per network.
-      trunks: Blocks of each frozen trunk, by layer.
-      heads: Blocks of each network above its trunk, by layer.
+      trunks: Blocks of each frozen trunk, by stage.
+      heads: Blocks of each network above its trunk, by stage.
     """
 
     members: tuple[Member, ...]
@@ -73,8 +75,14 @@ class Graph:
         """The blocks of one network, frozen ones included."""
         member = next(m for m in self.members if m.name == name)
         trunk = self.trunks[member.trunk] if member.trunk else {}
-        below = itertools.islice(trunk.items(), member.frozen_layers)
+        below = itertools.islice(trunk.items(), member.frozen)
         return {**dict(below), **self.heads[name]}
+
+    @property
+    def seeds(self) -> list[tuple[keras.Variable, int]]:
+        """States of the random generators of trained stages, and the seed of each."""
+        blocks = (block for head in self.heads.values() for block in head.values())
+        return [seed for block in blocks for seed in block.seeds]
 
     def extractor(self, inputs: list, pixels, kept: Kept) -> Extractor:
         """Computes outputs of trunks from images.
@@ -82,32 +90,33 @@ class Graph:
         Args:
           inputs: Keras inputs that the pixels are computed from.
           pixels: Input of the networks, float32 [batch, size, size, 3].
-          kept: By trunk, the numbers of the layers whose outputs are computed.
+          kept: The stages whose outputs are computed.
         """
-        points, outputs = [], []
+        points, on_disk, outputs = [], [], []
+        numbers = {trunk: each.stages for trunk, each in kept.items()}
         for number, (trunk, blocks) in enumerate(self.trunks.items()):
-            layers = kept.get(trunk, ())
-            if not layers:
+            stages = numbers.get(trunk, ())
+            if not stages:
                 continue
 
-            def chain(value, _, blocks=blocks, layers=layers):
+            def chain(value, _, blocks=blocks, stages=stages):
                 found = []
                 for n, block in enumerate(blocks.values(), start=1):
-                    value = apply_block(split_at_dropout(block)[0], value)
-                    if n in layers:
+                    value = block.apply(value)
+                    if n in stages:
                         found.append(value)
-                    if n == max(layers):
+                    if n == max(stages):
                         return found
 
-            points += [(trunk, n) for n in sorted(layers)]
+            points += [(trunk, n) for n in sorted(stages)]
+            on_disk += [n in kept[trunk].on_disk for n in sorted(stages)]
             outputs += _scoped(f"trunk_{number}", chain, pixels, None)
         model = keras.Model(inputs, outputs, name="extractor") if points else None
         needs_images = any(
-            m.trunk is None
-            or not any(n <= m.frozen_layers for n in kept.get(m.trunk, ()))
+            m.trunk is None or not any(n <= m.frozen for n in numbers.get(m.trunk, ()))
             for m in self.members
         )
-        return Extractor(tuple(points), model, needs_images)
+        return Extractor(tuple(points), tuple(on_disk), model, needs_images)
 
     def logits(
         self, pixels, given: Mapping[tuple[str, int], object], indices
@@ -116,13 +125,13 @@ class Graph:
 
         Args:
           pixels: Input of the networks, float32 [batch, size, size, 3].
-          given: Outputs of trunks that are not computed, by trunk and number of layer.
+          given: Outputs of trunks that are not computed, by trunk and number of stage.
           indices: Step and position of each image, int32 [batch, 2]; with None
             there is no dropout.
         """
         features: dict[tuple[str, int], object] = {}
         for number, trunk in enumerate(self.trunks):
-            depths = {m.frozen_layers for m in self.members if m.trunk == trunk}
+            depths = {m.frozen for m in self.members if m.trunk == trunk}
             kept = [n for name, n in given if name == trunk]
             for start, reached in segments(depths, kept).items():
                 below = given[trunk, start] if start else pixels
@@ -134,29 +143,25 @@ class Graph:
 
             def chain(value, indices, blocks=self.heads[member.name]):
                 for block in blocks.values():
-                    value = apply_block(block, value, indices)
+                    value = block.apply(value, indices)
                 return [value]
 
-            below = (
-                features[member.trunk, member.frozen_layers] if member.trunk else pixels
-            )
+            below = features[member.trunk, member.frozen] if member.trunk else pixels
             # Names of models allow no plus sign; numbers keep the order.
             (value,) = _scoped(f"network_{index}", chain, below, indices)
             logits[f"{index:03d}"] = value
         return logits
 
     def _taps(self, number, trunk, start, depths, below, indices) -> list:
-        """Outputs of a trunk's layers, from that of layer `start` or from pixels."""
+        """Outputs of a trunk's stages, from that of stage `start` or from pixels."""
         blocks = list(self.trunks[trunk].values())
-        rest = split_at_dropout(blocks[start - 1])[1] if start else []
-        if not rest and max(depths) == start:
+        if max(depths) == start:
             return [below]
 
         def taps(value, indices):
-            value = apply_block(rest, value, indices)
             found = [value] if start in depths else []
             for n in range(start + 1, max(depths) + 1):
-                value = apply_block(blocks[n - 1], value, indices)
+                value = blocks[n - 1].apply(value, indices)
                 if n in depths:
                     found.append(value)
             return found
@@ -169,18 +174,17 @@ def make_graph(
     network: Network, members: Sequence[Member], num_classes: int, precision: str
 ) -> Graph:
     """Makes the blocks of a cohort, see `make_blocks`."""
-    names = network.layer_names
     blocks = functools.partial(make_blocks, network, num_classes, precision=precision)
     depths: dict[str, int] = {}
     for m in members:
         if m.trunk:
-            depths[m.trunk] = max(m.frozen_layers, depths.get(m.trunk, 0))
+            depths[m.trunk] = max(m.frozen, depths.get(m.trunk, 0))
     trunks = {
-        trunk: blocks(names[:depth], trainable=False, identity=f"trunk {trunk}")
+        trunk: blocks(slice(depth), trainable=False, identity=f"trunk {trunk}")
         for trunk, depth in depths.items()
     }
     heads = {
-        m.name: blocks(names[m.frozen_layers :], trainable=True, identity=m.identity)
+        m.name: blocks(slice(m.frozen, None), trainable=True, identity=m.identity)
         for m in members
     }
     return Graph(tuple(members), trunks, heads)
@@ -192,7 +196,7 @@ def features_of(
     """Inputs of a model: images, places and outputs of trunks, as far as needed.
 
     Returns:
-      All inputs, and those that are outputs of trunks by trunk and number of layer.
+      All inputs, and those that are outputs of trunks by trunk and number of stage.
     """
     outputs = extractor.model.outputs if extractor.points else []
     features = [

@@ -1,22 +1,24 @@
-"""Which outputs of frozen layers are computed once and kept, if any.
+"""Which outputs of frozen stages are computed once and kept, if any.
 
-A frozen layer's output for an image is the same in every epoch, up to the first
-dropout, which acts in frozen layers too. Keeping it costs memory, one pass over the
-images, and reading it for every batch. (Not in the paper.)
+A frozen stage's output for an image is the same in every epoch, up to the first dropout
+that acts in frozen stages too. Keeping it costs room, one pass over the images, and
+reading it for every batch. (Not in the paper.)
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 
-from yosinski_tf.experiment.networks import Dense, Network
+from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.experiment.treatments import Treatment
 
 MODES = ("auto", "on", "off")
 # The share of the free memory that kept outputs may take: four processes together
-# then take a fifth, which is what the sizes of cohorts leave.
-SHARE = 0.05
+# then take a fifth, which is what the sizes of cohorts leave. And that of the disk.
+MEMORY_SHARE, DISK_SHARE = 0.05, 0.1
 # The least share of a cohort's work that a trunk must save. On a processor, saving
 # less brought nothing, since reading costs as much (8% saved: 0.98 times the speed;
 # two trunks of 2%: 1.00; half of the work of a network alone: 1.97).
@@ -25,28 +27,33 @@ LEAST_SAVED = 0.15
 # and storing a byte, and as compiling the extractor.
 _FETCHED, _STORED, _COMPILED = 8, 8, 1e10
 
-Kept = Mapping[str, tuple[int, ...]]
-
 
 @dataclasses.dataclass(frozen=True)
 class KeptFeatures:
-    """The layers of a trunk whose outputs are kept, 1 for conv1, rising, and why."""
+    """The stages of a trunk whose outputs are kept, 1 for the first, rising, and why.
 
-    layers: tuple[int, ...]
+    Those `on_disk` are in a file, the others in memory.
+    """
+
+    stages: tuple[int, ...]
     reason: str
+    on_disk: tuple[int, ...] = ()
+
+
+# By trunk.
+Kept = Mapping[str, KeptFeatures]
 
 
 @dataclasses.dataclass(frozen=True)
 class Trunk:
-    """The costs of the frozen layers that some networks stand on.
+    """The costs of the frozen stages that some networks stand on.
 
     Attributes:
-      work: Multiply-accumulates of each layer for one image, conv1 first.
-      sizes: Bytes of each layer's output for one image.
-      depths: After how many layers networks stand on it; the largest is the number
-        of layers.
-      constant: How many layers, the last up to its own dropout, do not depend on
-        dropout.
+      work: Multiply-accumulates of each stage for one image, the first one first.
+      sizes: Bytes of each stage's output for one image.
+      depths: After how many stages networks stand on it; the largest is the number
+        of stages.
+      constant: How many stages give the same output every time.
     """
 
     work: tuple[int, ...]
@@ -58,39 +65,42 @@ class Trunk:
 def make_trunk(
     network: Network, input_size: int, depths: Iterable[int], value_bytes: int
 ) -> Trunk:
-    """The costs of a network's first layers, frozen, for crops of a side in pixels.
+    """The costs of a network's first stages, frozen, for crops of a side in pixels.
 
-    `depths` are those of `Trunk`, each from 1 to 7; an activation has `value_bytes`.
+    `depths` are those of `Trunk`; an activation has `value_bytes`.
     """
     depths = tuple(sorted(set(depths)))
-    layers = network.count(input_size, num_classes=1)[: depths[-1]]
-    dropping = [
-        number
-        for number, layer in enumerate(network.layers, start=1)
-        if isinstance(layer, Dense) and layer.dropout
-    ]
+    stages = network.stages(input_size, num_classes=1)[: depths[-1]]
+    # Frozen stages of a Keras network compute as in inference.
+    dropping = not isinstance(network, KerasNetwork)
+    constant = itertools.takewhile(lambda s: not (dropping and s.random), stages)
     return Trunk(
-        work=tuple(layer.multiply_accumulates for layer in layers),
-        sizes=tuple(math.prod(layer.output_shape) * value_bytes for layer in layers),
+        work=tuple(stage.multiply_accumulates for stage in stages),
+        sizes=tuple(math.prod(stage.output_shape) * value_bytes for stage in stages),
         depths=depths,
-        constant=min([*dropping, len(layers)]),
+        constant=len(list(constant)),
     )
 
 
 def choose(
     trunk: Trunk,
-    most_bytes: float,
+    memory: float,
+    disk: float = 0,
     mode: str = "auto",
     *,
     seen: int,
     computed: int,
     work: int = 0,
 ) -> KeptFeatures:
-    """Chooses the set of layers that saves most work, of those that fit into memory.
+    """Chooses the outputs to keep: deepest first, each if it saves work and fits.
+
+    The candidates are the depths of the trunk. One saves the work from the depth before
+    it on, whether or not that one is kept.
 
     Args:
-      trunk: The frozen layers.
-      most_bytes: Memory that kept outputs may take.
+      trunk: The frozen stages.
+      memory: Bytes that outputs may take in memory.
+      disk: Bytes that they may take in a file.
       mode: `auto`; `off` for none; `on` to ignore what keeping costs.
       seen: Passes of images through the trunk if nothing is kept.
       computed: Passes if outputs are kept: one for each view of each image.
@@ -101,53 +111,49 @@ def choose(
         return KeptFeatures((), "off")
     if mode == "auto" and computed >= seen:
         return KeptFeatures((), f"{computed:,} views to compute, {seen:,} are used")
-    best: tuple[float, tuple[int, ...]] = (0.0, ())
-    fits = False
-    for choice in range(1, 2**trunk.constant):
-        kept = tuple(n for n in range(1, trunk.constant + 1) if choice >> (n - 1) & 1)
-        size = kept_bytes(trunk, kept)
-        if size * computed > most_bytes:
+    candidates = sorted({min(depth, trunk.constant) for depth in trunk.depths} - {0})
+    kept, on_disk, gain, size, full = [], [], 0, 0, False
+    for before, depth in reversed(list(itertools.pairwise([0, *candidates]))):
+        own, saved = trunk.sizes[depth - 1], sum(trunk.work[before:depth])
+        if mode == "auto" and saved <= own * _FETCHED:
             continue
-        fits = True
-        saved = seen * (sum(trunk.work) - work_left(trunk, kept))
-        if mode == "auto":
-            saved -= seen * size * _FETCHED
-            saved -= computed * (sum(trunk.work[: kept[-1]]) + size * _STORED)
-            saved -= _COMPILED
-        # Of two sets that save the same, `max` takes the first, which is smaller.
-        best = max(best, (saved, kept), key=lambda found: found[0])
-    saved, kept = best
-    if not fits:
-        return KeptFeatures((), f"none fits into {most_bytes / 1e6:,.0f} MB")
+        if own * computed <= memory:
+            memory -= own * computed
+        elif own * computed <= disk:
+            disk -= own * computed
+            on_disk.append(depth)
+        else:
+            full = True
+            continue
+        kept.append(depth)
+        gain, size = gain + saved, size + own
     if not kept:
-        return KeptFeatures((), "it costs more than it saves")
-    gain = sum(trunk.work) - work_left(trunk, kept)
-    if mode == "auto" and gain < LEAST_SAVED * work:
-        return KeptFeatures((), f"it would save {gain / work:.0%} of all work")
-    size = kept_bytes(trunk, kept) * computed
-    share = 1 - work_left(trunk, kept) / sum(trunk.work)
+        reason = "it costs more than it saves"
+        if full:
+            reason = f"none fits into {max(memory, disk) / 1e6:,.0f} MB"
+        return KeptFeatures((), reason)
+    if mode == "auto":
+        cost = seen * size * _FETCHED + _COMPILED
+        cost += computed * (sum(trunk.work[: kept[0]]) + size * _STORED)
+        if seen * gain <= cost:
+            return KeptFeatures((), "it costs more than it saves")
+        if gain < LEAST_SAVED * work:
+            return KeptFeatures((), f"it would save {gain / work:.0%} of all work")
+    # Operations without weights count as no work.
+    share = gain / max(1, sum(trunk.work))
     return KeptFeatures(
-        kept, f"saves {share:.0%} of their work for {size / 1e6:,.1f} MB"
+        stages=tuple(sorted(kept)),
+        reason=f"saves {share:.0%} of their work for {size * computed / 1e6:,.1f} MB",
+        on_disk=tuple(sorted(on_disk)),
     )
-
-
-def kept_bytes(trunk: Trunk, kept: Iterable[int]) -> int:
-    """Bytes that the outputs of some layers take for one image."""
-    return sum(trunk.sizes[n - 1] for n in kept)
-
-
-def work_left(trunk: Trunk, kept: Iterable[int]) -> int:
-    """Multiply-accumulates for one image if the outputs of some layers are kept."""
-    found = segments(trunk.depths, kept).items()
-    return sum(sum(trunk.work[start : max(depths)]) for start, depths in found)
 
 
 def segments(depths: Iterable[int], kept: Iterable[int]) -> dict[int, list[int]]:
     """From which kept output each depth of a trunk, see `Trunk`, is computed.
 
     Returns:
-      For each kept layer that is used, or 0 for the images, the depths that are
-      computed from it: those before the next kept layer.
+      For each kept stage that is used, or 0 for the images, the depths that are
+      computed from it: those before the next kept stage.
     """
     found: dict[int, list[int]] = {}
     for depth in sorted(depths):
@@ -163,7 +169,8 @@ def choose_all(
     *,
     num_views: int,
     num_validation: int,
-    available_bytes: int | None,
+    memory: int | None,
+    disk: int,
     mode: str = "auto",
 ) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
     """Chooses what is kept of each trunk of a cohort.
@@ -172,10 +179,11 @@ def choose_all(
       treatments: The treatments of the cohort's networks.
       num_views: Number of views of all training images.
       num_validation: Number of validation images.
-      available_bytes: Memory that is free; None if unknown: nothing is kept then.
+      memory: Bytes that are free; None if unknown: none is used then.
+      disk: Bytes that are free on the disk of the study folder.
 
     Returns:
-      For training and for validation, by half of the source (`A`, `B` or `R`).
+      For training and for validation, by source (`A`, `B`, `P` or `R`).
     """
     treatments = tuple(treatments)
     depths: dict[str, list[int]] = {}
@@ -183,8 +191,8 @@ def choose_all(
         if treatment.source and treatment.frozen_layers:
             depths.setdefault(treatment.source, []).append(treatment.frozen_layers)
     work = [
-        layer.multiply_accumulates
-        for layer in network.count(recipe.crop_size, num_classes=1)
+        stage.multiply_accumulates
+        for stage in network.stages(recipe.crop_size, num_classes=1)
     ]
     heads = sum(sum(work[treatment.frozen_layers :]) for treatment in treatments)
     below = sum(sum(work[: max(each)]) for each in depths.values())
@@ -200,25 +208,26 @@ def choose_all(
         "work": heads + below,
     }
     value_bytes = 4 if recipe.precision == "float32" else 2
-    most_bytes = (available_bytes or 0) * SHARE / (2 * max(1, len(depths)))
+    part = 1 / (2 * max(1, len(depths)))
+    room = ((memory or 0) * MEMORY_SHARE * part, disk * DISK_SHARE * part)
     trunks = {
         source: make_trunk(network, recipe.crop_size, each, value_bytes)
         for source, each in depths.items()
     }
     for_training, for_validation = (
-        {source: choose(t, most_bytes, mode, **passes) for source, t in trunks.items()}
+        {source: choose(t, *room, mode, **passes) for source, t in trunks.items()}
         for passes in (training, validation)
     )
     return for_training, for_validation
 
 
-def layers_kept(
+def stages_kept(
     kept_features: Mapping[str, KeptFeatures], network: Network
 ) -> dict[str, list]:
-    """Names of the layers whose outputs are kept, by half of the source."""
-    names = network.layer_names
+    """Names of the stages whose outputs are kept, by source."""
+    names = network.stage_names
     return {
-        source: [names[n - 1] for n in kept.layers]
+        source: [names[n - 1] for n in kept.stages]
         for source, kept in kept_features.items()
     }
 
@@ -226,7 +235,7 @@ def layers_kept(
 def explain(kept_features: Mapping[str, KeptFeatures], network: Network) -> str:
     """One line on what is kept of each trunk, and why; empty without trunks."""
     parts = []
-    for source, layers in layers_kept(kept_features, network).items():
-        what = ", ".join(layers) or "nothing"
+    for source, stages in stages_kept(kept_features, network).items():
+        what = ", ".join(stages) or "nothing"
         parts.append(f"{what} of {source} ({kept_features[source].reason})")
-    return f"frozen layers computed once: {'; '.join(parts)}" if parts else ""
+    return f"frozen stages computed once: {'; '.join(parts)}" if parts else ""

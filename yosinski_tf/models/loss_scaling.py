@@ -8,7 +8,6 @@ Training, section 3.2; with the numbers of Keras' `LossScaleOptimizer`, which ha
 scale for all networks). Not in the paper, which trains in float32.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.models.caffe_sgd import CaffeSGD
 
 FIRST_SCALE = 2.0**15
@@ -116,22 +114,3 @@ class ScaledSGD(CaffeSGD):
         changed = ops.where(finite, higher, lower)
         self.assign(self._scale, ops.where(here, changed, scale))
         self.assign(self._good, ops.where(here, ops.where(grows, 0, good), before))
-
-
-def optimizer_for(recipe: Recipe, networks: Sequence[Sequence[Any]]) -> CaffeSGD:
-    """The optimizer of a recipe; in float16 a `ScaledSGD` of these networks."""
-    rate = recipe.learning_rate
-    if recipe.rate_drops:
-        # Keras changes the value after its boundary, a drop takes effect at it.
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [drop - 1 for drop in recipe.rate_drops], list(recipe.rates)
-        )
-    make = CaffeSGD
-    if recipe.precision == "float16":
-        make = functools.partial(ScaledSGD, networks)
-    return make(
-        learning_rate=rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        bias_rate=recipe.bias_rate,
-    )

@@ -12,7 +12,9 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from yosinski_tf.experiment import networks, treatments
+from yosinski_tf.experiment import treatments
+from yosinski_tf.experiment.networks import EightLayers
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.system.errors import UserError
 
 Weights = dict[str, np.ndarray]
@@ -25,7 +27,7 @@ def derive_seed(*parts: object) -> int:
 
 
 def initial_weights(
-    network: networks.Network, input_size: int, num_classes: int, identity: str
+    network: EightLayers, input_size: int, num_classes: int, identity: str
 ) -> Weights:
     """Random weights for every layer of a network.
 
@@ -36,7 +38,9 @@ def initial_weights(
     name and shape of the layer; `input_size` is the side of the square input, pixels.
     """
     weights: Weights = {}
-    for name, shape in network.kernel_shapes(input_size, num_classes).items():
+    shapes = network.weight_shapes(input_size, num_classes)
+    for name in network.stage_names:
+        shape = shapes[f"{name}/kernel"]
         random = np.random.default_rng(derive_seed("initial", identity, name))
         deviation, bias = network.initial(name, int(np.prod(shape[:-1])))
         values = random.standard_normal(shape) * deviation
@@ -56,25 +60,26 @@ def transplant(
       UserError: If a layer is missing on either side or differs in shape.
     """
     result = dict(weights)
-    for layer in layers:
-        for name in (f"{layer}/kernel", f"{layer}/bias"):
-            needed, found = (
-                values[name].shape if name in values else None
-                for values in (weights, source)
+    for name in sorted(weights.keys() | source.keys()):
+        if name.split("/")[0] not in layers:
+            continue
+        needed, found = (
+            values[name].shape if name in values else None
+            for values in (weights, source)
+        )
+        if needed is None or needed != found:
+            raise UserError(
+                f"copying {name} needs one shape in both networks, found {needed}"
+                f" in the receiving one and {found} in the source: transfer between"
+                " networks of one description and input size"
             )
-            if needed is None or needed != found:
-                raise UserError(
-                    f"copying {name} needs one shape in both networks, found {needed}"
-                    f" in the receiving one and {found} in the source: transfer between"
-                    " networks of one description and input size"
-                )
-            result[name] = np.array(source[name], np.float32)
+        result[name] = np.array(source[name], np.float32)
     return result
 
 
 def starting_weights(
     treatment: treatments.Treatment,
-    network: networks.Network,
+    network: Network,
     fresh: Mapping[str, np.ndarray],
     source: Mapping[str, np.ndarray] | None,
 ) -> Weights:
@@ -84,19 +89,34 @@ def starting_weights(
     a trained base, or for R treatments the random network that all n share; None for a
     base. The others are the random ones of this run, `fresh`.
     """
-    copied = network.layer_names[: treatment.copied_layers]
+    copied = network.layers_below(treatment.copied_layers)
     return transplant(fresh, source or {}, copied)
 
 
-def digest(weights: Mapping[str, np.ndarray], layers: Collection[str]) -> str:
-    """SHA-256 of the named layers' weights: names, shapes and float32 bytes."""
+def digest(
+    weights: Mapping[str, np.ndarray], layers: Collection[str] | None = None
+) -> str:
+    """SHA-256 of weights: names, shapes and float32 bytes; of all layers or some."""
     sha = hashlib.sha256()
     for name in sorted(weights):
-        if name.split("/")[0] in layers:
+        if layers is None or name.split("/")[0] in layers:
             values = np.ascontiguousarray(weights[name], "<f4")
             sha.update(f"{name}{values.shape}".encode())
             sha.update(values.tobytes())
     return sha.hexdigest()
+
+
+def first_filters(
+    weights: Mapping[str, np.ndarray],
+) -> tuple[str, np.ndarray] | None:
+    """The first layer that sees colours and its kernel, [height, width, 3, filters].
+
+    A layer before it may have other weights. None if there is no such layer.
+    """
+    for name, values in weights.items():
+        if values.ndim == 4 and values.shape[2] == 3:
+            return name.split("/")[0], values
+    return None
 
 
 def read_weights(path: pathlib.Path) -> Weights:

@@ -9,11 +9,19 @@ import keras
 
 from yosinski_tf.models.loss_scaling import ScaledSGD
 
+# More than a generator draws in a step.
+_CALLS_PER_STEP = 64
+
 
 class Replicas:
     """The `count` copies of a model that share a batch; here one, with all of it."""
 
     count = 1
+
+    @property
+    def number(self):
+        """Which copy computes this part of the batch, from 0; int or a scalar."""
+        return 0
 
     def totals(self, values: Mapping[str, object], count):
         """Adds the sums of all copies, float32 [networks] by name, and their counts."""
@@ -93,6 +101,28 @@ class TrainingModel(_CohortModel):
     The networks share no trained weight. So the gradient of the sum is, for each
     network, the gradient of its own loss. Gradients of all replicas are added.
     """
+
+    # A function keeps Keras from counting these variables as this model's weights.
+    _random_states = staticmethod(list)
+
+    def set_seeds(self, seeds: Sequence[tuple[keras.Variable, int]]) -> None:
+        """Takes the states of random generators, and the seed of each.
+
+        Before every step, a state becomes a function of its seed and the step: masks do
+        not depend on other networks or on earlier steps, and need not be saved. Each
+        replica has masks of its own for its part of the batch.
+        """
+        self._random_states = lambda: seeds
+
+    def call(self, inputs, training=None, mask=None):
+        if training:
+            step = keras.tree.flatten(inputs)[-1][0, 0]
+            for state, seed in self._random_states():
+                # A generator adds 1 for each of its calls in this step.
+                values = (seed, self.replicas.number, step * _CALLS_PER_STEP)
+                key, number, calls = (keras.ops.cast(v, state.dtype) for v in values)
+                state.assign(keras.ops.stack([key + number, calls]))
+        return super().call(inputs, training=training, mask=mask)
 
     def _new_totals(self, networks: int):
         return _TrainingTotals(networks)
