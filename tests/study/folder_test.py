@@ -23,7 +23,7 @@ from yosinski_tf.study.folder import (
     load_images,
     make_study_folder,
 )
-from yosinski_tf.study.image_source import sign
+from yosinski_tf.study.image_source import decoding_version, sign
 from yosinski_tf.study.settings import (
     DataSource,
     check_folder,
@@ -145,6 +145,50 @@ def test_other_data_sets_must_be_there_to_be_described(tmp_path, spec):
     place = str(tmp_path) if spec.startswith("tfds") else None
     with pytest.raises(UserError, match="no prepared data set|no folder"):
         describe_images(tmp_path, wanted(spec=spec, data_dir=place))
+
+
+def _made_by_an_earlier_version(runs):
+    path = runs / "dataset" / "dataset.json"
+    fields = json.loads(path.read_text())
+    del fields["decoding_version"]
+    path.write_text(json.dumps(fields))
+
+
+def test_photographs_of_an_earlier_version_stay_and_are_said_to_be_unturned(
+    tmp_path, images
+):
+    settings = wanted(spec="folder:X", held_out=0.5)
+    make_study_folder(tmp_path, settings, images, "looks")
+    assert describe_images(tmp_path, settings)[1] == ""
+    assert decoding_version(tmp_path) == 2
+    _made_by_an_earlier_version(tmp_path)
+    assert decoding_version(tmp_path) == 1
+    note = describe_images(tmp_path, settings)[1]
+    assert note.startswith("Note: of folder:") and "read by an earlier" in note
+    assert "they are not turned upright" in note
+    stored = load_images(tmp_path, settings, "looks")
+    assert (stored.train_images == images.train_images).all()
+
+
+def test_drawn_images_of_an_earlier_version_need_no_note(study):
+    _made_by_an_earlier_version(study)
+    assert describe_images(study, wanted())[1] == ""
+
+
+def test_images_that_an_earlier_version_read_cannot_be_compared(
+    study, monkeypatch, images
+):
+    _made_by_an_earlier_version(study)
+    other = dataclasses.replace(images, fingerprint="e" * 64)
+    monkeypatch.setattr(by_name, "load", lambda **unused: other)
+    with pytest.raises(UserError, match="earlier version read, since photographs are"):
+        load_images(study, wanted(), "touched")
+    monkeypatch.setattr(by_name, "load", lambda **unused: images)
+    assert load_images(study, wanted(), "touched").decoding_version == 1
+
+
+def test_without_a_study_s_images_the_version_is_the_present_one(tmp_path):
+    assert decoding_version(tmp_path) == 2
 
 
 @pytest.mark.parametrize("lost", ["study.json", "dataset/dataset.json"])

@@ -53,12 +53,19 @@ def test_disk_by_hand():
         runs, cohorts, NETWORK, input_size=32, image_bytes=1000, processes=1
     )
     total = sum(LAYERS)
-    assert [layer.parameters for layer in NETWORK.count(32, 4)] == list(LAYERS)
+    assert [stage.parameters for stage in NETWORK.stages(32, 4)] == list(LAYERS)
     assert found["weights"] == 4 * 4 * total
     # Trained layers and their velocities, in three checkpoints.
     own = sum(LAYERS[3:]) + sum(LAYERS[5:]) + total
     assert found["checkpoints"] == 3 * 4 * 2 * own
     assert found["images"] == 1000
+
+
+def test_checkpoints_with_two_moments_of_each_weight():
+    runs = runs_of("baseA")
+    options = dict(input_size=32, image_bytes=0, processes=1)
+    found = forecast.disk(runs, make_cohorts(runs), NETWORK, **options, moments=2)
+    assert found["checkpoints"] == 3 * 4 * 3 * sum(LAYERS)
 
 
 def test_checkpoints_of_cohorts_trained_side_by_side():

@@ -66,7 +66,12 @@ def test_values_that_are_nested_too_deeply_are_refused(tmp_path, record):
 
 
 @pytest.mark.parametrize(
-    "name", [field.name for field in dataclasses.fields(records.Record)]
+    "name",
+    [
+        field.name
+        for field in dataclasses.fields(records.Record)
+        if field.name != "source_sha256"
+    ],
 )
 def test_a_missing_field_is_named(tmp_path, record, name):
     path = records.write_record(tmp_path, record)
@@ -76,6 +81,15 @@ def test_a_missing_field_is_named(tmp_path, record, name):
     assert_refused(
         rf"missing fields \['{name}'\], unknown .*\[\]", records.read_record, path
     )
+
+
+def test_only_copies_of_a_given_network_say_which(tmp_path, record):
+    path = records.write_record(tmp_path, record)
+    assert "source_sha256" not in json.loads(path.read_text())
+    given = dataclasses.replace(record, source_sha256="ab12")
+    path = records.write_record(tmp_path, given)
+    assert json.loads(path.read_text())["source_sha256"] == "ab12"
+    assert records.read_record(path) == given
 
 
 def test_records_of_a_folder_come_in_order_of_their_ids(tmp_path, record):
@@ -148,6 +162,34 @@ def test_results_of_no_runs_are_the_header_alone(tmp_path):
     records.write_results(tmp_path / "results.csv", [])
     text = (tmp_path / "results.csv").read_text()
     assert text.startswith("run_id,status,treatment,") and text.count("\n") == 1
+
+
+def test_a_copy_of_a_given_network_is_read_back(tmp_path):
+    given = fabricate.record("P9W+", 0.5, "whole", **fabricate.RESNET_MINI)
+    assert (given.kind, given.source_half) == ("given", "P")
+    assert records.read_record(records.write_record(tmp_path, given)) == given
+
+
+def test_a_record_copies_no_more_than_its_network_has(tmp_path):
+    path = records.write_record(
+        tmp_path, fabricate.record("R10W", 0.5, **fabricate.RESNET_MINI)
+    )
+    words = "resnet_mini has 10 stages: n from 1 to 9, found R10W.*delete its folder"
+    assert_refused(words, records.read_record, path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"stages": ["stem", "block1", "head"]}, ("stem", "block1", "head")),
+        ({"layers": [{"name": "conv1"}, {"name": "fc8"}]}, ("conv1", "fc8")),
+        ({}, ()),
+        ({"layers": "odd"}, ()),
+    ],
+)
+def test_the_stages_of_a_study(settings, names):
+    record = fabricate.record("baseB", 0.5, network_settings=settings)
+    assert records.stage_names(record) == names
 
 
 def test_a_record_that_is_removed_while_it_is_read_is_skipped(tmp_path, monkeypatch):

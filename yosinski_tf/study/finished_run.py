@@ -9,9 +9,10 @@ import pathlib
 
 import numpy as np
 
-from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.models import surgery
 from yosinski_tf.study import records
+from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import MEAN_NAME, RECORD_NAME, WEIGHTS_NAME, Record
 from yosinski_tf.system.errors import UserError
 
@@ -54,7 +55,7 @@ def read_finished_run(runs: pathlib.Path, run_id: str) -> FinishedRun:
             f" found {image_size}, {crop_size}, {len(record.class_names)} and"
             f" {len(record.mean_pixel)}: {_REMEDY}"
         )
-    network = Network.from_settings(record.network_settings)
+    network = network_of(runs, record.network_settings)
     weights = read_run_weights(runs, record, network, crop_size)
     return FinishedRun(record, network, weights, _mean(runs / run_id, record))
 
@@ -72,15 +73,13 @@ def read_run_weights(
     if not path.exists():
         raise UserError(f"{path.parent} has a record but no {WEIGHTS_NAME}: {_REMEDY}")
     weights = surgery.read_weights(path)
-    digest = surgery.digest(weights, network.layer_names)
+    digest = surgery.digest(weights)
     if digest != record.weights_sha256:
         raise UserError(
             f"{path} and its record are not of one training: needs the digest"
             f" {record.weights_sha256[:12]}, found {digest[:12]}: {_REMEDY}"
         )
-    needed: dict[str, tuple[int, ...]] = {}
-    for layer, shape in network.kernel_shapes(input_size, record.num_classes).items():
-        needed |= {f"{layer}/kernel": shape, f"{layer}/bias": shape[-1:]}
+    needed = network.weight_shapes(input_size, record.num_classes)
     found = {name: values.shape for name, values in weights.items()}
     for name in sorted(found.keys() | needed.keys()):
         if found.get(name) != needed.get(name):

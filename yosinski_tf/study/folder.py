@@ -6,11 +6,12 @@ import pathlib
 import re
 from collections.abc import Callable, Iterable
 
+from yosinski_tf.data import decoding
 from yosinski_tf.data.sources import by_name, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment import ilsvrc, splits
 from yosinski_tf.machine.threads import Threads
-from yosinski_tf.study import image_source
+from yosinski_tf.study import given_source, image_source, network_file
 from yosinski_tf.study.image_source import IMAGES_FOLDER
 from yosinski_tf.study.records import Record
 from yosinski_tf.study.settings import SETTINGS_NAME, StudySettings, check_folder
@@ -68,16 +69,18 @@ def describe_images(
     ImageNet is described even if it has not been prepared.
 
     Returns:
-      The description, and a note for the user if the data set was not found.
+      The description, and a note for the user if the data set was not found or its
+      photographs were not turned upright.
 
     Raises:
       UserError: If there is no such data set and it is not ImageNet.
     """
     if (stored := _copy_of_images(runs, settings)) is not None:
         image_source.check_alike(runs, settings, description_of(stored))
-        return description_of(stored), ""
+        return description_of(stored), _unturned_note(settings, stored)
     try:
-        return by_name.describe(**dataclasses.asdict(settings.data_as_named)), ""
+        found = by_name.describe(**dataclasses.asdict(settings.data_as_named))
+        return found, _unturned_note(settings, found)
     except errors.UserError:
         spec = settings.data.spec
         if not _IMAGENET.fullmatch(spec):
@@ -98,7 +101,13 @@ def describe_images(
 def description_of(images: ImageSet) -> by_name.Description:
     """The description of images that are loaded, see `describe_images`."""
     count = len(images.train_labels) + len(images.validation_labels)
-    return by_name.Description(images.name, images.class_names, images.families, count)
+    return by_name.Description(
+        images.name,
+        images.class_names,
+        images.families,
+        count,
+        decoding_version=images.decoding_version,
+    )
 
 
 def check_images(images: ImageSet, records: Iterable[Record]) -> None:
@@ -148,6 +157,10 @@ def make_study_folder(
             image_source.note(runs, settings, signed, new=made_with is None)
             if made_with is not None:
                 return made_with
+            if settings.network_request:
+                network_file.write(runs, settings.network, settings.network_request)
+            if settings.source is not None:
+                given_source.save(runs, settings.source)
             if threads is not None:
                 number = settings.threads.number or threads.number
                 threads = Threads(number, threads.per_operation)
@@ -161,6 +174,15 @@ def make_study_folder(
             f"cannot write to the study folder {runs} ({error.strerror}): name a"
             " writable folder on a disk with room"
         ) from None
+
+
+def _unturned_note(
+    settings: StudySettings, data: by_name.Description | ImageSet
+) -> str:
+    drawn = settings.data.kind == "embedded"
+    if drawn or data.decoding_version >= decoding.UPRIGHT_SINCE:
+        return ""
+    return f"Note: of {settings.data.spec}, {decoding.UNTURNED}."
 
 
 def _copy_of_images(runs: pathlib.Path, settings: StudySettings) -> ImageSet | None:

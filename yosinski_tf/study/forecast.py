@@ -4,8 +4,8 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.runs import Run
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.study.records import Record
 
 _FLOAT = 4
@@ -46,11 +46,12 @@ def disk(
     input_size: int,
     image_bytes: int,
     processes: int,
+    moments: int = 1,
 ) -> dict[str, int]:
     """The size of a study folder when all its runs are trained.
 
     `cohorts` are those left to train, so many `processes` at a time; `input_size` is
-    the side of the crop, pixels.
+    the side of the crop, pixels; `moments` is `Recipe.moments`.
 
     Returns:
       Bytes, without logs, which are small: `weights` of all runs; `checkpoints` while
@@ -59,16 +60,16 @@ def disk(
     """
 
     @functools.cache
-    def layers(classes: int) -> list[int]:
-        return [layer.parameters for layer in network.count(input_size, classes)]
+    def stages(classes: int) -> list[int]:
+        return [s.parameters for s in network.stages(input_size, classes)]
 
-    def parameters(run: Run, first_layer: int = 0) -> int:
+    def parameters(run: Run, first: int = 0) -> int:
         classes = len(run.split.classes(run.treatment.target))
-        return sum(layers(classes)[first_layer:])
+        return sum(stages(classes)[first:])
 
     def checkpoint(cohort: Cohort) -> int:
         trained = (parameters(run, run.treatment.frozen_layers) for run in cohort.runs)
-        return 2 * _FLOAT * sum(trained)  # Weights and velocities.
+        return (1 + moments) * _FLOAT * sum(trained)
 
     largest = sorted(map(checkpoint, cohorts), reverse=True)[:processes]
     return {

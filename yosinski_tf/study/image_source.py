@@ -8,7 +8,8 @@ import dataclasses
 import json
 import pathlib
 
-from yosinski_tf.data.sources import by_name, signature
+from yosinski_tf.data import decoding
+from yosinski_tf.data.sources import by_name, signature, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.study.settings import StudySettings, moved_from
 from yosinski_tf.system import errors, files
@@ -27,6 +28,18 @@ def sign(settings: StudySettings) -> str | None:
         return None
     named = settings.data_as_named
     return signature.sign(named.spec, named.data_dir)
+
+
+def decoding_version(runs: pathlib.Path) -> int:
+    """The version of `decoding` that read a study's images.
+
+    It is the present one if the study folder does not have them.
+
+    Raises:
+      UserError: If the description of the images is damaged.
+    """
+    found = study_copy.decoding_version(runs / IMAGES_FOLDER)
+    return decoding.VERSION if found is None else found
 
 
 def looks_known(
@@ -53,6 +66,13 @@ def check_same(
     """
     if images.fingerprint == stored.fingerprint:
         return
+    if stored.decoding_version != images.decoding_version:
+        raise errors.UserError(
+            f"the images of {images.name} cannot be compared with those of the study"
+            f" folder {runs}, which an earlier version read, since photographs are now"
+            " turned upright: restore the files with their names, sizes and times,"
+            f" {_REMEDY}"
+        )
     if before := moved_from(runs, settings):
         needed, found = stored.fingerprint[:12], images.fingerprint[:12]
         why = f"needs fingerprint {needed}, found {found}"

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.experiment.treatments import check_stages, parse_treatment
 from yosinski_tf.study.json_fields import read_fields
 from yosinski_tf.system import errors, files
 
@@ -25,9 +25,10 @@ class Record:
       run_id: Identity of the run, and the name of its folder.
       status: `finished`, or `diverged` if a loss or a final weight was not finite.
       treatment: Name of the treatment, for example `A3B+`.
-      kind: `base`, `selffer`, `transfer` or `random`.
-      n: Number of copied layers; 0 for a base.
-      source_half: `A`, `B`, `R` (random values) or None for a base.
+      kind: `base`, `selffer`, `transfer`, `given` or `random`.
+      n: Number of copied layers, or of stages; 0 for a base.
+      source_half: `A`, `B`, `P` (a given network), `R` (random values) or None for a
+        base.
       target_half: `A`, `B` or `W`.
       fine_tuned: Whether copied layers were trained too.
       preserved: Layers above the n frozen ones that were copied and trained.
@@ -79,6 +80,8 @@ class Record:
         the study tell how many shared one operation.
       command: The command line.
       finished_at: Date and time, ISO 8601, UTC.
+      source_sha256: Digest of the given network that layers were copied from; None for
+        other runs.
     """
 
     run_id: str
@@ -123,12 +126,14 @@ class Record:
     threads: int | None
     command: str
     finished_at: str
+    source_sha256: str | None = None
 
 
 _SCALARS = [
     field.name
     for field in dataclasses.fields(Record)
     if not str(field.type).startswith(("dict", "list"))
+    and field.name != "source_sha256"
 ]
 
 
@@ -142,7 +147,10 @@ def write_record(runs: pathlib.Path, record: Record) -> pathlib.Path:
     """Stores a record in the folder of its run and returns the file's path."""
     path = runs / record.run_id / RECORD_NAME
     files.make_folder(path.parent)
-    text = json.dumps(dataclasses.asdict(record), indent=1, allow_nan=False)
+    values = dataclasses.asdict(record)
+    if record.source_sha256 is None:
+        del values["source_sha256"]
+    text = json.dumps(values, indent=1, allow_nan=False)
     files.write_atomically(path, text.encode())
     return path
 
@@ -165,6 +173,9 @@ def _contradictions(record: Record, folder: str) -> list[str]:
     """Values of a record that cannot be true, though their types are right."""
     try:
         treatment = parse_treatment(record.treatment)
+        names = stage_names(record)
+        if len(names) > 1:
+            check_stages([treatment], record.network, len(names))
     except errors.UserError as error:
         return [str(error)]
     needed = {
@@ -190,6 +201,20 @@ def _contradictions(record: Record, folder: str) -> list[str]:
     if first == "first" and not (count.isascii() and count.isdecimal()):
         wrong.append(f"split (needs first:N, found {record.split!r})")
     return wrong
+
+
+def stage_names(record: Record) -> tuple[str, ...]:
+    """Names of the stages of a record's network, from the input on.
+
+    Those of a network with eight layers are its layers. Empty if the record, of
+    another version, does not tell.
+    """
+    settings = record.network_settings
+    found = settings.get("stages", settings.get("layers"))
+    if not isinstance(found, list):
+        return ()
+    names = [each.get("name") if isinstance(each, dict) else each for each in found]
+    return tuple(map(str, names))
 
 
 def has_record(runs: pathlib.Path, run_id: str) -> bool:

@@ -4,12 +4,14 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from yosinski_tf.experiment import networks, recipes
+from yosinski_tf.experiment import recipes
 from yosinski_tf.experiment.splits import Split
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine.threads import Threads
+from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.json_fields import read_fields
 from yosinski_tf.study.records import RECORD_NAME, Record
 from yosinski_tf.system.errors import UserError
@@ -63,14 +65,21 @@ class StudySettings:
       data_as_named: The data set as the user named it: what is loaded, and what
         messages and records say. Not compared.
       train_per_class: Training images of each class that are used; None for all.
+      source: The trained network that treatments P copy from, if one was given.
+      network_request: What `network.json` notes of how the network was named; None for
+        a network that needs no such file.
     """
 
     data: DataSource
-    network: networks.Network
+    network: Network
     recipe: recipes.Recipe
     threads: Threads
     data_as_named: DataSource = dataclasses.field(compare=False)
     train_per_class: int | None = None
+    source: Source | None = None
+    network_request: Mapping[str, object] | None = dataclasses.field(
+        default=None, compare=False
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The settings as `study.json` holds them."""
@@ -82,6 +91,8 @@ class StudySettings:
             "threads_per_operation": self.threads.per_operation,
             "train_per_class": self.train_per_class,
         }
+        if self.source is not None:
+            values["source"] = self.source.sha256
         # JSON knows no tuples.
         return json.loads(json.dumps(values))
 
@@ -96,16 +107,19 @@ class _Stored:
     threads: int | None
     # Earlier versions, which let all threads share every operation, stored none.
     threads_per_operation: int | None = None
-    # Nor this one: they used all images.
+    # Nor these: they used all images, and no network was given.
     train_per_class: int | None = None
+    source: str | None = None
 
 
 def make_settings(
     data: DataSource,
-    network: networks.Network,
+    network: Network,
     recipe: recipes.Recipe,
     threads: int | None = None,
     train_per_class: int | None = None,
+    source: Source | None = None,
+    network_request: Mapping[str, object] | None = None,
 ) -> StudySettings:
     """Settings with the data set as the user named it; the folder need not exist.
 
@@ -119,6 +133,8 @@ def make_settings(
         threads=Threads(threads, None),
         data_as_named=data,
         train_per_class=train_per_class,
+        source=source,
+        network_request=network_request,
     )
 
 
@@ -161,13 +177,17 @@ def check_folder(runs: pathlib.Path, wanted: StudySettings) -> StudySettings | N
     return made_with
 
 
+def noted_recipe(runs: pathlib.Path) -> dict[str, Any]:
+    """The recipe that a study folder was made with; empty if it names none."""
+    try:
+        return read_fields(runs / SETTINGS_NAME, _Stored, _REMEDY)["recipe"]
+    except UserError:
+        return {}  # `check_folder` tells the user what is wrong.
+
+
 def noted_precision(runs: pathlib.Path) -> str | None:
     """The precision that a study folder was made with; None if it names none."""
-    try:
-        recipe = read_fields(runs / SETTINGS_NAME, _Stored, _REMEDY)["recipe"]
-    except UserError:
-        return None  # `check_folder` tells the user what is wrong.
-    precision = recipe.get("precision")
+    precision = noted_recipe(runs).get("precision")
     return precision if precision in recipes.PRECISIONS else None
 
 
