@@ -95,6 +95,46 @@ def test_two_devices_give_the_results_of_one(tmp_path, images, alone, backend):
     assert_close(trained, alone)
 
 
+MASKS = """
+import keras, numpy as np, tensorflow as tf
+from yosinski_tf.models.cohort import build_cohort
+from yosinski_tf.models.cohort_graph import Member
+from yosinski_tf.models.network_reading import describe
+from yosinski_tf.training.clusters import Distribution
+from yosinski_tf.training.distribution import make_devices
+
+devices = make_devices(Distribution("mirrored", devices=2))
+image = keras.Input((8, 8, 3))
+x = keras.layers.Conv2D(4, 3, 2)(image)
+x = keras.layers.Conv2D(4, 3, 1)(x)
+x = keras.layers.Dropout(0.5)(keras.layers.Flatten()(x))
+network = describe(keras.Model(image, keras.layers.Dense(2)(x)), name="small")
+with devices.scope():
+    members = [Member("alone", None, 0, "alone")]
+    sizes = {"input_size": 8, "num_classes": 2, "mean": [0.0] * 3}
+    cohort = build_cohort(network, members, **sizes)
+    devices.adopt(cohort)
+    inputs = [np.full((2, 8, 8, 3), 200, np.uint8), np.full((2, 2), 7, np.int32)]
+    strategy = tf.distribute.get_strategy()
+
+    @tf.function
+    def logits():
+        return strategy.run(lambda: cohort.training(inputs, training=True)["000"])
+
+    found = [strategy.experimental_local_results(logits()) for _ in range(2)]
+for one, other in found:
+    print(bool(np.allclose(one, other)))
+print(bool(np.array_equal(found[0][0], found[1][0])))
+"""
+
+
+@pytest.mark.slow
+def test_each_device_draws_masks_of_its_own_in_a_given_network():
+    done = commands.python(MASKS, check=True)
+    # The last: the same step has the same masks again.
+    assert done.stdout.split() == ["False", "False", "True"]
+
+
 @pytest.mark.slow  # about 10 s
 def test_two_workers_give_the_results_of_one(tmp_path, images, alone):
     ports = free_ports(2)

@@ -58,12 +58,12 @@ def test_a_cohort_ends_with_the_same_weights(tmp_path, images, bases, plain, cap
     tiny.assert_same_runs(runs, plain, COHORT)
     for name in COHORT:
         record = tiny.record_of(runs, name)
-        assert record.cohort["kept_layers"] == {"A": ["conv2", "fc6"], "B": ["fc6"]}
+        assert record.cohort["kept_layers"] == {"A": ["conv2", "conv5"], "B": ["conv5"]}
         assert record.frozen_sha256_before == record.frozen_sha256_after
         kept = tiny.record_of(plain, name).cohort["kept_layers"]
         assert kept == {"A": [], "B": []}
     told = capfd.readouterr().out
-    assert "frozen layers computed once: conv2, fc6 of A (saves" in told
+    assert "frozen stages computed once: conv2, conv5 of A (saves" in told
 
 
 def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, plain):
@@ -85,9 +85,9 @@ def test_auto_changes_no_bit_on_any_processor(
         for mode in ("auto", "off")
     )
     tiny.assert_same_runs(runs, plain, names)
-    exact = not place_matters(tiny.NETWORK, recipe, (2, 6))
+    exact = not place_matters(tiny.NETWORK, recipe, (2, 5))
     kept = tiny.record_of(runs, "A7B").cohort["kept_layers"]
-    assert kept == {"A": ["conv2", "fc6"] if exact else []}
+    assert kept == {"A": ["conv2", "conv5"] if exact else []}
 
 
 # Computing the outputs takes 28 batches of training images and one of validation.
@@ -108,7 +108,7 @@ def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step)
 
 def set_up(job):
     setup = cohort_setup.set_up(job)
-    return setup.model, {s: kept.layers for s, kept in setup.kept_features.items()}
+    return setup.model, {s: kept.stages for s, kept in setup.kept_features.items()}
 
 
 def test_a_cohort_that_needs_no_image_gets_none(tmp_path, images, bases):
@@ -117,7 +117,7 @@ def test_a_cohort_that_needs_no_image_gets_none(tmp_path, images, bases):
     job = tiny.make_job(tmp_path / "runs", images, ["A7B", "A2B"], IMAGE_MEAN)
     job = dataclasses.replace(job, feature_cache="on")
     names = ["features_0", "features_1", "indices"]
-    for described, kept in ((tiny.NETWORK, (2, 6)), (network, (2, 7))):
+    for described, kept in ((tiny.NETWORK, (2, 5)), (network, (2, 7))):
         model, found = set_up(dataclasses.replace(job, network=described))
         assert found == {"A": kept}
         assert [value.name for value in model.training.inputs] == names
@@ -174,6 +174,6 @@ def test_the_flag_changes_no_weight(tmp_path):
         assert done.returncode == 0, done.stderr
         (record,) = runs.glob("*/record.json")
         found[mode] = np.load(record.parent / "weights.npz")
-        kept = '"fc6"' in record.read_text().partition("kept_layers")[2]
+        kept = '"conv5"' in record.read_text().partition("kept_layers")[2]
         assert kept == (mode == "on")
     tiny.assert_same(*(dict(found[mode]) for mode in ("on", "off")))

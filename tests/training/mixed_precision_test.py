@@ -14,7 +14,7 @@ from yosinski_tf.models import loss_scaling, surgery
 from yosinski_tf.models.cohort import build_cohort
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.layers import LocalResponseNormalization
-from yosinski_tf.models.loss_scaling import optimizer_for
+from yosinski_tf.models.optimizers import optimizer_for
 
 NETWORK = get_network("mini", widths=(8, 8, 8, 8, 8, 16, 16), dropout=0.0, lrn=True)
 LOW = ("bfloat16", "float16")
@@ -38,7 +38,7 @@ def make_cohort(precision, members=MEMBERS, fc8=1.0):
     )
     for member in members:
         weights = surgery.initial_weights(NETWORK, SIZE, 2, member.identity)
-        below = NETWORK.layer_names[: member.frozen_layers]
+        below = NETWORK.stage_names[: member.frozen]
         source = surgery.initial_weights(NETWORK, SIZE, 2, str(member.trunk))
         weights |= {k: v for k, v in source.items() if k.split("/")[0] in below}
         weights["fc8/kernel"] = weights["fc8/kernel"] * np.float32(fc8)
@@ -92,8 +92,8 @@ def test_variables_logits_and_losses_are_float32(precision, monkeypatch):
     assert {v.dtype for v in kept if "float" in v.dtype} == {"float32"}
     computing = {
         layer.compute_dtype
-        for layers in cohort.graph.blocks("base0").values()
-        for layer in layers
+        for block in cohort.graph.blocks("base0").values()
+        for layer in block.layers
         if layer.name.startswith(("conv", "fc6", "fc7"))
     }
     assert computing == {precision}

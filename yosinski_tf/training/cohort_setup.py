@@ -3,7 +3,8 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -11,17 +12,24 @@ import numpy as np
 from yosinski_tf.data.batches import pipeline
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
+from yosinski_tf.experiment.keras_networks import KerasNetwork
+from yosinski_tf.experiment.networks import EightLayers
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine.hardware import available_memory
-from yosinski_tf.models import cohort, surgery
+from yosinski_tf.models import calibration, cohort, fresh_layers, surgery
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
 from yosinski_tf.models.place_in_batch import place_matters
+from yosinski_tf.study import given_source
 from yosinski_tf.study.finished_run import read_run_weights
 from yosinski_tf.study.records import RECORD_NAME, find_record, read_record
+from yosinski_tf.system import files
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.provenance import accelerators
+
+# Most batches whose statistics are taken for random stages.
+_CALIBRATING = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +44,8 @@ class CohortSetup:
       mean_image: Mean of the training images, float32 [size, size, 3], for a recipe
         that subtracts it; else None.
       model: The networks, with the weights they start from; not yet compiled.
-      kept_features: Which outputs of frozen layers are kept for training, by half of
-        the source.
+      kept_features: Which outputs of frozen stages are kept for training, by source.
+      source_sha256: Digest of the network that was given; None without one.
     """
 
     images: ImageSet
@@ -47,6 +55,7 @@ class CohortSetup:
     mean_image: np.ndarray | None
     model: cohort.CohortModel
     kept_features: Mapping[str, KeptFeatures]
+    source_sha256: str | None
 
 
 def set_up(job: Job) -> CohortSetup:
@@ -61,13 +70,12 @@ def set_up(job: Job) -> CohortSetup:
         raise UserError(f"no data set at {job.images}: start the study again")
     train_images = _half_images(job, images, "train")
     validation_images = _half_images(job, images, "validation")
-    mean = mean_pixel = pipeline.mean_pixel(train_images)
-    mean_image = None
-    if job.recipe.mean == "image":
-        mean = mean_image = pipeline.mean_image(train_images)
+    source = given_source.read(job.runs) if job.source else None
+    mean_pixel, mean_image = _mean(job, source, train_images)
+    mean = mean_pixel if mean_image is None else mean_image
     kept = _kept_features(job, train_images, len(validation_images.indices))
     model = _model(job, mean, *kept)
-    _assign_weights(job, model)
+    _assign_weights(job, model, source, lambda: _sample(job, train_images))
     return CohortSetup(
         images=images,
         train_images=train_images,
@@ -76,14 +84,15 @@ def set_up(job: Job) -> CohortSetup:
         mean_image=mean_image,
         model=model,
         kept_features=kept[0],
+        source_sha256=source and source.sha256,
     )
 
 
 def frozen_digests(job: Job, model: cohort.CohortModel) -> list[str | None]:
     """Digest of each network's frozen layers as they are now, None without any."""
-    layers = job.network.layer_names
+    below = job.network.layers_below
     return [
-        surgery.digest(model.weights(str(t)), layers[: t.frozen_layers])
+        surgery.digest(model.weights(str(t)), below(t.frozen_layers))
         if t.frozen_layers
         else None
         for t in job.cohort.treatments
@@ -129,7 +138,8 @@ def _kept_features(
 ) -> tuple[dict[str, KeptFeatures], dict[str, KeptFeatures]]:
     """Which outputs are kept for training and for validation, see `choose_all`."""
     recipe, mode = job.recipe, job.feature_cache
-    # Where frozen layers are fast, reading their outputs is what takes time.
+    files.make_folder(job.runs)
+    # Where frozen stages are fast, reading their outputs is what takes time.
     fast = bool(accelerators())
     if mode == "auto" and (fast or job.distribution.kind != "none"):
         mode = "off"
@@ -142,13 +152,14 @@ def _kept_features(
         recipe,
         num_views=order.count * order.views,
         num_validation=num_validation,
-        available_bytes=available_memory(),
+        memory=available_memory(),
+        disk=shutil.disk_usage(job.runs).free,
         mode=mode,
     )
     # In validation, every image has the same place each time.
     if mode == "auto":
         for source, kept in training.items():
-            if kept.layers and place_matters(job.network, recipe, kept.layers):
+            if kept.stages and place_matters(job.network, recipe, kept.stages):
                 reason = "last bits depend on an image's place in its batch"
                 training[source] = KeptFeatures((), reason)
     return training, validation
@@ -177,18 +188,48 @@ def _model(
         num_classes=len(_classes(job)),
         mean=mean,
         precision=job.recipe.precision,
-        kept={t: in_training[s].layers for t, s in sources.items()},
-        kept_in_validation={t: in_validation[s].layers for t, s in sources.items()},
+        kept={t: in_training[s] for t, s in sources.items()},
+        kept_in_validation={t: in_validation[s] for t, s in sources.items()},
     )
 
 
-def _assign_weights(job: Job, model: cohort.CohortModel) -> None:
+def _mean(
+    job: Job, source: given_source.Source | None, train_images: pipeline.HalfImages
+) -> tuple[tuple[float, float, float], np.ndarray | None]:
+    """The mean pixel, and the mean image for a recipe that subtracts it.
+
+    A source that this project trained keeps the mean that it was trained with.
+    """
+    if source is not None and source.mean is not None:
+        image = source.mean if source.mean.ndim > 1 else None
+        red, green, blue = source.mean.reshape(-1, 3).mean(0, np.float64)
+        return (float(red), float(green), float(blue)), image
+    image = None
+    if job.recipe.mean == "image":
+        image = pipeline.mean_image(train_images)
+    return pipeline.mean_pixel(train_images), image
+
+
+def _assign_weights(
+    job: Job,
+    model: cohort.CohortModel,
+    given: given_source.Source | None,
+    sample: Callable[[], Iterable[np.ndarray]],
+) -> None:
     """Gives every network the weights that its treatment starts from."""
-    sources: dict[str, surgery.Weights] = {}
+    sources: dict[str, Mapping[str, np.ndarray]] = {}
     for run in job.cohort.runs:
         source = run.treatment.source
-        if source and source not in sources:
+        if source == "P":
+            if given is None:
+                raise UserError(f"{run.run_id} copies from a network that is not given")
+            sources[source] = given.weights
+        elif source and source not in sources:
             sources[source] = _source_weights(job, run)
+            if source == "R" and job.recipe.calibrate_random:
+                sources[source] = calibration.calibrated(
+                    job.network, sources[source], sample(), model.mean
+                )
         fresh = _random_weights(job, _identity(run))
         weights = surgery.starting_weights(
             run.treatment, job.network, fresh, sources.get(source)
@@ -196,14 +237,35 @@ def _assign_weights(job: Job, model: cohort.CohortModel) -> None:
         model.assign(str(run.treatment), weights)
 
 
+def _sample(job: Job, train_images: pipeline.HalfImages) -> Iterable[np.ndarray]:
+    """Batches of training images, each image about once, but no more than 100."""
+    images = pipeline.on_host(train_images)
+    recipe, split = job.recipe, job.cohort.split
+    seed = surgery.derive_seed("calibration", split.digest, job.cohort.target)
+    order = pipeline.order_of(
+        images, crop_size=recipe.crop_size, mirror=recipe.mirror, seed=seed
+    )
+    count = -(-order.count // recipe.batch_size)
+    batches = pipeline.training_batches(
+        images,
+        order,
+        batch_size=recipe.batch_size,
+        first_step=0,
+        last_step=min(count, _CALIBRATING),
+    )
+    return (pixels.numpy() for pixels, _ in pipeline.without_autotuning(batches))
+
+
 def _identity(run: Run) -> str:
     return f"{run.split.digest} {run.treatment} {run.seed}"
 
 
 def _random_weights(job: Job, identity: str) -> surgery.Weights:
-    return surgery.initial_weights(
-        job.network, job.recipe.crop_size, len(_classes(job)), identity
-    )
+    classes = len(_classes(job))
+    if isinstance(job.network, KerasNetwork):
+        return fresh_layers.initial_weights(job.network, classes, identity)
+    assert isinstance(job.network, EightLayers)
+    return surgery.initial_weights(job.network, job.recipe.crop_size, classes, identity)
 
 
 def _source_weights(job: Job, run: Run) -> surgery.Weights:
@@ -221,6 +283,4 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
             f"cannot copy layers from {base.run_id}, its status is {record.status}:"
             f" delete the folder {job.runs / base.run_id} to train it again"
         )
-    weights = read_run_weights(job.runs, record, job.network, job.recipe.crop_size)
-    # fc8 is never copied: the halves may have different numbers of classes.
-    return {k: v for k, v in weights.items() if not k.startswith("fc8/")}
+    return read_run_weights(job.runs, record, job.network, job.recipe.crop_size)

@@ -120,6 +120,10 @@ class _Replicas(Replicas):
     def __init__(self, count: int):
         self.count = count
 
+    @property
+    def number(self):
+        return tf.distribute.get_replica_context().replica_id_in_sync_group
+
     def totals(self, values, count):
         # One message, of a type that every device can add.
         names, sizes = list(values), [1]

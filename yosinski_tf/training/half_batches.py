@@ -1,8 +1,8 @@
 """Training and validation batches of a half, as the models of a cohort take them.
 
-Outputs of frozen layers may be computed once and kept in memory for every epoch. Then
-batches contain them beside the images or, if no network of the cohort needs images, in
-their place. (Not in the paper.)
+Outputs of frozen stages may be computed once and kept for every epoch, in memory or on
+the disk of the study folder. Then batches contain them beside the images or, if no
+network of the cohort needs images, in their place. (Not in the paper.)
 """
 
 import dataclasses
@@ -12,7 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from yosinski_tf.data.batches import pipeline
-from yosinski_tf.data.batches.feature_batches import batches_of_features, with_features
+from yosinski_tf.data.batches.feature_batches import (
+    Features,
+    batches_of_features,
+    unnamed_file,
+    with_features,
+)
 from yosinski_tf.data.batches.order import EveryView
 from yosinski_tf.models import surgery
 from yosinski_tf.models.cohort_graph import Extractor
@@ -21,7 +26,7 @@ from yosinski_tf.training.job import Job
 
 
 class HalfBatches:
-    """Batches of the target half, with the kept outputs of frozen layers.
+    """Batches of the target half, with the kept outputs of frozen stages.
 
     `after_batch` is called after each batch of kept outputs that is computed; it may
     end all by raising.
@@ -30,7 +35,12 @@ class HalfBatches:
       validation: Every validation image once, as `CohortModel.validation` takes it.
     """
 
-    def __init__(self, job: Job, setup: CohortSetup, after_batch: Callable[[], None]):
+    def __init__(
+        self,
+        job: Job,
+        setup: CohortSetup,
+        after_batch: Callable[[], None],
+    ):
         self._job, recipe = job, job.recipe
         self._places = setup.mean_image is not None
         self._extractor, in_validation = setup.model.extractors
@@ -53,7 +63,7 @@ class HalfBatches:
                 last_step=-(-number // recipe.batch_size),
                 places=self._places,
             )
-            self._features = _outputs(self._extractor, every, number, after_batch)
+            self._features = self._outputs(self._extractor, every, number, after_batch)
         size = recipe.validation_batch_size
         batches = pipeline.validation_batches(
             validation_images,
@@ -64,7 +74,7 @@ class HalfBatches:
         if in_validation.points:
             count = len(validation_images.indices)
             features = batches_of_features(
-                _outputs(in_validation, batches, count, after_batch),
+                self._outputs(in_validation, batches, count, after_batch),
                 validation_images.labels,
                 EveryView(count, free=1, mirror=False, seed=0),
                 tf.data.Dataset.range(count).batch(size),
@@ -102,35 +112,40 @@ class HalfBatches:
             return pipeline.without_autotuning(batches)
         return pipeline.prefetched(batches)
 
+    def _outputs(
+        self,
+        extractor: Extractor,
+        batches: tf.data.Dataset,
+        count: int,
+        after_batch: Callable[[], None],
+    ) -> tuple[Features, ...]:
+        """The outputs of frozen stages, [count, ...] for each point of the extractor.
 
-def _outputs(
-    extractor: Extractor,
-    batches: tf.data.Dataset,
-    count: int,
-    after_batch: Callable[[], None],
-) -> tuple[tf.Tensor, ...]:
-    """The outputs of frozen layers, in the CPU's memory.
+        The batches are those of `training_batches`; images after the first `count` are
+        left out.
+        """
+        arrays: list[np.ndarray] = []
+        done = 0
+        for inputs, _ in pipeline.without_autotuning(batches):
+            found = extractor.outputs([v.numpy() for v in tf.nest.flatten(inputs)])
+            taken = min(len(found[0]), count - done)
+            if not arrays:
+                for on_disk, values in zip(extractor.on_disk, found, strict=True):
+                    make = self._on_disk if on_disk else np.empty
+                    arrays.append(make((count, *values.shape[1:]), values.dtype))
+            for array, values in zip(arrays, found, strict=True):
+                array[done : done + taken] = values[:taken]
+            done += taken
+            after_batch()
+        features: list[Features] = []
+        with tf.device("CPU:0"):
+            # One after the other: only one of them is in memory twice.
+            while arrays:
+                array = arrays.pop(0)
+                on_disk = isinstance(array, np.memmap)
+                features.append(array if on_disk else tf.constant(array))
+        return tuple(features)
 
-    The batches are those of `training_batches`; images after the first `count` are
-    left out.
-
-    Returns:
-      A tensor [count, ...] for each point of the extractor.
-    """
-    arrays: list[np.ndarray] = []
-    done = 0
-    for inputs, _ in pipeline.without_autotuning(batches):
-        found = extractor.outputs([v.numpy() for v in tf.nest.flatten(inputs)])
-        taken = min(len(found[0]), count - done)
-        if not arrays:
-            arrays = [np.empty((count, *a.shape[1:]), a.dtype) for a in found]
-        for array, values in zip(arrays, found, strict=True):
-            array[done : done + taken] = values[:taken]
-        done += taken
-        after_batch()
-    tensors = []
-    with tf.device("CPU:0"):
-        # One after the other: only one of them is in memory twice.
-        while arrays:
-            tensors.append(tf.constant(arrays.pop(0)))
-    return tuple(tensors)
+    def _on_disk(self, shape: tuple[int, ...], dtype: np.dtype) -> np.memmap:
+        self._job.runs.mkdir(parents=True, exist_ok=True)
+        return unnamed_file(self._job.runs, shape, dtype)

@@ -3,7 +3,8 @@
 import dataclasses
 import pathlib
 
-from yosinski_tf.experiment import cohorts, networks, recipes
+from yosinski_tf.experiment import cohorts, recipes
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine.threads import Threads
 from yosinski_tf.training import clusters, save_clock
 
@@ -28,12 +29,13 @@ class Job:
         if saving would take more than 2% of them, see `SaveClock`.
       deterministic: Whether to use kernels that give the same bits each time.
       distribution: How devices share a batch.
-      feature_cache: Whether outputs of frozen layers are computed only once: `auto`,
+      source: Whether the study was given a trained network, see `given_source`.
+      feature_cache: Whether outputs of frozen stages are computed only once: `auto`,
         `on` or `off`, see `feature_rule`.
     """
 
     cohort: cohorts.Cohort
-    network: networks.Network
+    network: Network
     recipe: recipes.Recipe
     runs: pathlib.Path
     images: pathlib.Path
@@ -42,6 +44,7 @@ class Job:
     checkpoint_every: save_clock.Interval = save_clock.Interval(minutes=1.0)
     deterministic: bool = False
     distribution: clusters.Distribution = clusters.Distribution()
+    source: bool = False
     feature_cache: str = "auto"
 
 

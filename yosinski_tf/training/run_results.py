@@ -50,7 +50,7 @@ def conclude(
             job.runs / run.run_id, weights if useful else None, setup.mean_image
         )
         stored.append(weights)
-        digest = surgery.digest(weights, job.network.layer_names) if useful else ""
+        digest = surgery.digest(weights) if useful else ""
         records.append(
             Record(
                 run_id=run.run_id,
@@ -74,6 +74,7 @@ def conclude(
                 weights_sha256=digest,
                 frozen_sha256_before=before,
                 frozen_sha256_after=after,
+                source_sha256=setup.source_sha256 if treatment.source == "P" else None,
                 **shared,
             )
         )
@@ -109,7 +110,7 @@ def _shared_fields(
             "size": len(state.cohort_runs),
             "runs": list(state.cohort_runs),
             "total_seconds": state.total_seconds,
-            "kept_layers": feature_rule.layers_kept(setup.kept_features, job.network),
+            "kept_layers": feature_rule.stages_kept(setup.kept_features, job.network),
         },
         "versions": versions(),
         "backend": keras.backend.backend(),

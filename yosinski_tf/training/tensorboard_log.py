@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from yosinski_tf.experiment.runs import Run
+from yosinski_tf.models import surgery
 from yosinski_tf.study.records import Record
 from yosinski_tf.training.history import History
 
@@ -58,13 +59,15 @@ class CohortLog(contextlib.AbstractContextManager):
     def finished(
         self, records: Sequence[Record], weights: Sequence[Mapping[str, np.ndarray]]
     ) -> None:
-        """Logs conv1's filters, the hyper-parameters and the final numbers."""
+        """Logs the first filters, the hyper-parameters and the final numbers."""
         for writer, record, values in zip(self._writers, records, weights, strict=True):
             with writer.as_default(step=record.steps):
-                if record.status == "finished":
-                    grid = filter_grid(values["conv1/kernel"])
+                found = surgery.first_filters(values)
+                if record.status == "finished" and found is not None:
+                    name, filters = found
+                    grid = filter_grid(filters)
                     # TensorBoard shows this group after those of the curves.
-                    tf.summary.image("weights/conv1_filters", grid[None])
+                    tf.summary.image(f"weights/{name}_filters", grid[None])
                 name = f"{record.treatment} {record.split} seed {record.seed}"
                 hparams.hparams(_hyper_parameters(record), trial_id=name)
                 for tag in _FINAL:

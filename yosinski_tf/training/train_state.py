@@ -1,8 +1,9 @@
 """The state of a cohort in training, with its arrays by the name of the run.
 
-The arrays are weights, velocities and sums of losses. (Keras' own backup repeats
-steps.) Each run has its own, so that it can continue without the others. Frozen
-weights are left out: they are those of the source. Nothing random has a state.
+The arrays are weights, what the optimizer keeps for each of them, statistics of
+trained layers, and sums of losses. (Keras' own backup repeats steps.) Each run has its
+own, so that it can continue without the others. Frozen layers are left out: they are
+those of the source. Nothing random has a state.
 """
 
 import dataclasses
@@ -46,7 +47,7 @@ def capture(cohort: CohortModel, runs: Sequence[str]) -> dict[str, np.ndarray]:
     """The arrays of a compiled cohort, whose members have these ids of runs.
 
     Their names are `<run>/<layer>/kernel`, `<run>/<layer>/kernel/velocity`,
-    `<run>/totals/loss`, ...
+    `<run>/<layer>/moving_mean`, `<run>/totals/loss`, ...
     """
     arrays = {
         name: keras.ops.convert_to_numpy(variable)
@@ -90,12 +91,13 @@ def _variables(cohort: CohortModel, runs: Sequence[str]) -> Iterator[tuple[str, 
     yield "optimizer/iterations", optimizer.iterations
     yield "totals/images", model.totals.images
     for run, member in zip(runs, cohort.graph.members, strict=True):
-        for layer, block in cohort.graph.blocks(member.name).items():
-            for keras_layer in block:
-                for variable in keras_layer.trainable_variables:
-                    name = f"{run}/{layer}/{variable.name}"
-                    yield name, variable
-                    yield f"{name}/velocity", optimizer.velocity(variable)
+        for block in cohort.graph.heads[member.name].values():
+            for key, variable in block.variables.items():
+                name = f"{run}/{key}"
+                yield name, variable
+                if variable.trainable:
+                    for moment, kept in optimizer.moments(variable).items():
+                        yield f"{name}/{moment}", kept
 
 
 def _totals(cohort: CohortModel) -> dict[str, Any]:

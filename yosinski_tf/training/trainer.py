@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from yosinski_tf.data.batches import stored_batches
 from yosinski_tf.experiment.cohorts import multiply_accumulates
-from yosinski_tf.models import cohort, feature_rule, loss_scaling
+from yosinski_tf.models import cohort, feature_rule, optimizers
 from yosinski_tf.study.records import Record, write_record
 from yosinski_tf.training import checkpoints, clusters, distribution, history, stopwatch
 from yosinski_tf.training.checkpointer import Checkpointer
@@ -91,8 +91,8 @@ class _Training:
         # To the cohort's log.
         if line := feature_rule.explain(self.setup.kept_features, self.job.network):
             print(line, flush=True)
-        batches = HalfBatches(self.job, self.setup, self.stop_if_asked)
         with self.log() as log:
+            batches = HalfBatches(self.job, self.setup, self.stop_if_asked)
             for end in self.recipe.validation_steps():
                 if end <= self.state.validated or self.state.all_diverged:
                     continue
@@ -202,7 +202,7 @@ def compile_models(job: Job, model: cohort.CohortModel) -> None:
     # XLA makes TensorFlow slower on a processor; JAX always compiles.
     compiled = keras.backend.backend() == "jax"
     model.training.compile(
-        optimizer=loss_scaling.optimizer_for(job.recipe, model.trained),
+        optimizer=optimizers.optimizer_for(job.recipe, model.trained),
         jit_compile=compiled,
         steps_per_execution=_steps_per_call(job),
     )
