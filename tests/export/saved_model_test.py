@@ -15,6 +15,7 @@ from places import PHOTOGRAPHS
 
 from yosinski_tf.data import decoding
 from yosinski_tf.experiment.architectures import get_network
+from yosinski_tf.export import decoding as in_graph
 from yosinski_tf.export import saved_model
 from yosinski_tf.models import cohort, surgery
 from yosinski_tf.study.records import write_record
@@ -30,7 +31,9 @@ def _weights(num_classes):
     """Weights that predict different classes for different images."""
     random = np.random.default_rng(9)
     weights = {}
-    for layer, shape in NETWORK.kernel_shapes(32, num_classes).items():
+    shapes = NETWORK.weight_shapes(32, num_classes)
+    for layer in NETWORK.stage_names:
+        shape = shapes[f"{layer}/kernel"]
         scale = np.sqrt(2 / np.prod(shape[:-1]))
         weights[f"{layer}/kernel"] = random.normal(0, scale, shape).astype("f4")
         weights[f"{layer}/bias"] = random.normal(0, 0.1, shape[-1:]).astype("f4")
@@ -49,7 +52,7 @@ def _finished_run(runs, names=NAMES, **changes):
             "class_names": list(names),
             "mean_pixel": MEAN,
             "recipe": {"image_size": 36, "crop_size": 32, "precision": "bfloat16"},
-            "weights_sha256": surgery.digest(weights, NETWORK.layer_names),
+            "weights_sha256": surgery.digest(weights, NETWORK.stage_names),
             **changes,
         },
     )
@@ -112,7 +115,7 @@ def test_the_folder_describes_the_export(folder, runs):
     assert (description["image_size"], description["crop_size"]) == (36, 32)
     assert description["precision_in_training"] == "bfloat16"
     assert description["weights_sha256"] == surgery.digest(
-        _weights(5), NETWORK.layer_names
+        _weights(5), NETWORK.stage_names
     )
 
 
@@ -158,10 +161,62 @@ def test_files_of_several_sizes_and_kinds_in_one_batch(loaded):
     assert answer["predicted_class"].shape == (3,)
 
 
-def test_a_file_that_is_no_image(loaded):
+def test_a_file_that_is_no_image_is_named_by_its_place(loaded):
     classify = loaded.signatures["jpeg_bytes"]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="image"):
-        classify(jpeg=tf.constant([b"not an image"]))
+    good = _file(_photograph(36, 36), "PNG")
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=r"image 1 of the batch \(from 0\) is no image of a known kind: give a",
+    ):
+        classify(jpeg=tf.constant([good, b"not an image"]))
+
+
+def test_floats_answer_as_the_same_whole_numbers(loaded):
+    images = np.stack([_photograph(50, 40, seed) for seed in range(2)])
+    whole = loaded.signatures["serving_default"](images=tf.constant(images))
+    for pixels in (images + np.float32(0.4), images.astype(np.int32)):
+        answer = loaded.signatures["float_pixels"](pixels=np.minimum(pixels, 255))
+        np.testing.assert_array_equal(answer["logits"], whole["logits"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.float32(1 / 255), np.float64(-1), np.int32(2), np.float32(np.nan)]
+)
+def test_pixels_of_another_range_are_refused(loaded, wrong):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pixels needs finite"):
+        loaded.signatures["float_pixels"](pixels=_photograph(36, 36)[None] * wrong)
+
+
+def test_pixels_of_another_type_are_refused(loaded):
+    fractions = _photograph(36, 36)[None] / np.float32(255)
+    classify = loaded.signatures["serving_default"]
+    # TensorFlow itself casts NumPy arrays, before the model sees them.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="images needs uint8 pix"):
+        classify(images=fractions)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="uint8 tensor"):
+        classify(images=tf.constant(fractions))
+
+
+def test_photographs_are_turned_unless_an_earlier_version_trained(tmp_path, folder):
+    _finished_run(tmp_path)
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "dataset.json").write_text('{"fingerprint": "0"}')
+    earlier = saved_model.export(tmp_path, RUN, tmp_path / "model")
+    for place, turned in ((folder, True), (earlier, False)):
+        about = json.loads((place / "export.json").read_text())
+        assert about["photographs_turned_upright"] == turned
+        _check_turned(tf.saved_model.load(str(place)).signatures, turned)
+
+
+def _check_turned(signatures, turned):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # Upside down.
+    upright = _photograph(36, 36)
+    file = _file(upright[::-1, ::-1], "PNG", exif=exif)
+    seen = upright if turned else upright[::-1, ::-1]
+    answer = signatures["jpeg_bytes"](jpeg=tf.constant([file]))
+    expected = signatures["serving_default"](images=tf.constant(seen[None]))
+    np.testing.assert_array_equal(answer["logits"], expected["logits"])
 
 
 def test_weights_are_kept_by_layer_name(loaded):
@@ -204,7 +259,7 @@ def test_it_needs_neither_keras_nor_this_package(folder, tmp_path):
 @pytest.mark.parametrize("size", [(300, 400), (64, 64), (20, 31)])
 def test_warp_is_pillow_s_to_a_thousandth(size):
     image = _photograph(*size)
-    ours = saved_model.warp(tf.constant(image), 32).numpy().astype(int)
+    ours = in_graph.warp(tf.constant(image), 32).numpy().astype(int)
     pillow = decoding.warp(Image.fromarray(image), 32).astype(int)
     difference = np.abs(ours - pillow)
     assert difference.mean() < 2e-3
@@ -213,12 +268,12 @@ def test_warp_is_pillow_s_to_a_thousandth(size):
 
 def test_warp_leaves_images_of_the_size_as_they_are():
     image = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(saved_model.warp(tf.constant(image), 32), image)
+    np.testing.assert_array_equal(in_graph.warp(tf.constant(image), 32), image)
 
 
 def _difference(data, size=32):
     """Mean absolute difference to the pixels that training sees, of 255."""
-    ours = saved_model.decode(tf.constant(data), size).numpy().astype(int)
+    ours = in_graph.decode(tf.constant(data), size).numpy().astype(int)
     return np.abs(ours - decoding.decode_image(data, "file", size)).mean()
 
 

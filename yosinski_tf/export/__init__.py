@@ -1,5 +1,5 @@
-"""A finished run as a SavedModel.
+"""A finished run as a SavedModel or a `.keras` file.
 
-Comes in: a finished run. Goes out: a model that takes pixels or image files and needs
-only TensorFlow.
+Comes in: a finished run. Goes out: a model with its preprocessing inside that needs
+only TensorFlow, or only Keras.
 """

@@ -9,6 +9,11 @@ LABELS_NAME = "labels.txt"
 DESCRIPTION_NAME = "export.json"
 
 
+def beside(model: pathlib.Path) -> pathlib.Path:
+    """The description of an exported `.keras` file."""
+    return model.with_suffix(f".{DESCRIPTION_NAME}")
+
+
 def identity(record: Record) -> dict[str, object]:
     """The fields of an export's description that identify it."""
     return {
@@ -18,10 +23,32 @@ def identity(record: Record) -> dict[str, object]:
     }
 
 
+def describe(record: Record, **more: object) -> str:
+    """The text of an export's description, with `more` fields."""
+    fields = {
+        **identity(record),
+        "treatment": record.treatment,
+        "split": record.split,
+        "dataset": record.dataset,
+        "network": record.network,
+        "top1": record.top1,
+        "precision_in_training": record.recipe.get("precision", "float32"),
+        "image_size": record.recipe["image_size"],
+        "crop_size": record.recipe["crop_size"],
+        **more,
+    }
+    return json.dumps(fields, indent=1)
+
+
 def is_export_of(folder: pathlib.Path, record: Record) -> bool:
     """Whether a complete export of the same weights is in a folder."""
+    return describes(folder / DESCRIPTION_NAME, record)
+
+
+def describes(description: pathlib.Path, record: Record) -> bool:
+    """Whether a file is the description of an export of the same weights."""
     try:
-        found = json.loads((folder / DESCRIPTION_NAME).read_text("utf-8"))
+        found = json.loads(description.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and identity(record).items() <= found.items()

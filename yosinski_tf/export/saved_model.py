@@ -3,8 +3,6 @@
 The model contains the preprocessing: the pixels that `decoding` and `pipeline` make.
 """
 
-import functools
-import json
 import os
 import pathlib
 import shutil
@@ -12,24 +10,28 @@ import shutil
 import keras
 import tensorflow as tf
 
-from yosinski_tf.data.decoding import DRAFT_FACTOR
-from yosinski_tf.export import description
+from yosinski_tf.data.decoding import UPRIGHT_SINCE
+from yosinski_tf.export import decoding, description, pixel_checks, refusals
+from yosinski_tf.models import stage_models
 from yosinski_tf.models.cohort import build_network
-from yosinski_tf.study import finished_run, records
+from yosinski_tf.study import finished_run, image_source, records
 from yosinski_tf.system import errors, files
 
 
 def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     """Writes a run's network as a SavedModel, all of it or nothing.
 
-    It has two signatures:
+    It has three signatures:
 
-    * `serving_default` takes `images`, uint8 [batch, height, width, 3], RGB, of any
-      height and width.
-    * `jpeg_bytes` takes `jpeg`, string [batch], the contents of JPEG, PNG, GIF or
-      BMP files of any sizes.
+    * `serving_default` takes `images`, uint8 [batch, height, width, 3], RGB, 0..255,
+      of any height and width. `pixel_checks.check_uint8` refuses what it can.
+    * `float_pixels` takes `pixels`, float32 of that shape, 0..255. Others are
+      refused; fractions are rounded.
+    * `jpeg_bytes` takes `jpeg`, string [batch], the contents of JPEG, PNG, GIF,
+      BMP or WebP files of any sizes. It decodes them to the pixels of the training,
+      or refuses them, see `decoding`.
 
-    Both return `probabilities` and `logits`, float32 [batch, classes],
+    All return `probabilities` and `logits`, float32 [batch, classes],
     `predicted_class`, string [batch], and `class_names`, string [classes]. Outputs
     beyond the classes of the half are left out, and the probabilities of the others
     sum to 1.
@@ -50,10 +52,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     if description.is_export_of(out, record):
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise errors.UserError(
-            f"{out} holds something else than an export of {run_id}: move it away,"
-            " or export to another folder"
-        )
+        raise refusals.something_else(out, run_id)
     if keras.backend.backend() != "tensorflow":
         raise errors.UserError(
             "a SavedModel needs Keras on TensorFlow, found"
@@ -62,115 +61,47 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
         )
     size = record.recipe["crop_size"]
     model = build_network(run.network, run.weights, input_size=size, mean=run.mean)
-    module = _Classifier(model, record)
-    signatures = {"serving_default": module.images, "jpeg_bytes": module.files}
+    # Images read by an earlier version are as the camera stored them.
+    turned = image_source.decoding_version(runs) >= UPRIGHT_SINCE
+    module = _Classifier(model, record, turned)
+    signatures = {
+        "serving_default": module.images,
+        "float_pixels": module.floats,
+        "jpeg_bytes": module.files,
+    }
     temporary = files.temporary_beside(out)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         with files.room_for(out):
             temporary.mkdir(parents=True)
             tf.saved_model.save(module, str(temporary), signatures=signatures)
-            _describe(temporary, record)
+            _describe(temporary, record, turned)
             os.replace(temporary, out)
     except (OSError, tf.errors.OpError) as error:
         # Another process may have written the same export meanwhile.
         if not description.is_export_of(out, record):
-            reason = getattr(error, "strerror", None) or getattr(error, "message", "")
-            raise errors.UserError(
-                f"cannot write the export to {out} ({reason or type(error).__name__}):"
-                " name a writable folder on a disk with room"
-            ) from None
+            raise refusals.cannot_write(out, error) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return out
 
 
-def warp(images: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Resizes images to a square, ignoring their aspect ratio.
-
-    This is `decoding.warp` in TensorFlow: Lanczos with antialiasing, first along
-    the rows, then along the columns, rounded to whole numbers after each. On
-    ImageNet photographs (to 32 and 64 pixels) it differs from Pillow by at most 1
-    of 255, on average by at most 0.001. Pillow from version 13 resizes some tall
-    images along the columns first: there the average is up to 0.15 (64 pixels) or
-    0.3 (256 pixels).
-
-    Args:
-      images: uint8 [height, width, 3] or [batch, height, width, 3].
-      image_size: Height and width of the result.
-
-    Returns:
-      uint8, as `images` of the new size; the same pixels if that was their size.
-    """
-
-    def resize(pixels, height, width):
-        resized = tf.image.resize(
-            pixels, [height, width], tf.image.ResizeMethod.LANCZOS3, antialias=True
-        )
-        return tf.clip_by_value(tf.round(resized), 0, 255)
-
-    def resized():
-        rows = resize(images, tf.shape(images)[-3], image_size)
-        return tf.cast(resize(rows, image_size, image_size), tf.uint8)
-
-    same = tf.reduce_all(tf.shape(images)[-3:-1] == image_size)
-    result = tf.cond(same, lambda: images, resized)
-    return tf.ensure_shape(result, [*images.shape[:-3], image_size, image_size, 3])
-
-
-def decode(data: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Decodes one image file and warps it, as `decoding.decode_image` does.
-
-    JPEG files are decoded to the same pixels as by Pillow, at reduced size if they
-    are large; only `warp` differs.
-
-    Args:
-      data: string [], the content of a JPEG, PNG, GIF (first frame) or BMP file.
-      image_size: Height and width of the result.
-
-    Returns:
-      uint8 [image_size, image_size, 3], RGB.
-    """
-
-    def decode_jpeg(ratio):
-        return tf.io.decode_jpeg(
-            data, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
-        )
-
-    def jpeg():
-        smaller = tf.reduce_min(tf.io.extract_jpeg_shape(data)[:2])
-        scale = smaller // (image_size * DRAFT_FACTOR)
-        ratios = [
-            (scale >= ratio, functools.partial(decode_jpeg, ratio))
-            for ratio in (8, 4, 2)
-        ]
-        return tf.case(ratios, default=functools.partial(decode_jpeg, 1))
-
-    def other():
-        return tf.io.decode_image(data, channels=3, expand_animations=False)
-
-    pixels = tf.cond(tf.io.is_jpeg(data), jpeg, other)
-    return warp(tf.ensure_shape(pixels, [None, None, 3]), image_size)
-
-
 class _Classifier(tf.Module):
-    """The object to save: variables by layer name, and two functions.
+    """The object to save: variables by layer name, and three functions.
 
     The Keras model is not an attribute, so that only what it computes is saved.
     """
 
-    def __init__(self, model: keras.Model, record: records.Record):
-        super().__init__(name=record.network)
+    def __init__(self, model: keras.Model, record: records.Record, turned: bool):
+        super().__init__(name=model.name)
         recipe = record.recipe
         image_size, crop_size = recipe["image_size"], recipe["crop_size"]
         margin = (image_size - crop_size) // 2
         inside = slice(margin, margin + crop_size)
-        self.weights = {
-            f"{layer.name}/{variable.name}": variable.value
-            for layer in model.layers
-            for variable in layer.weights
-            if variable.name in ("kernel", "bias")
-        }
+        variables = stage_models.variables(model)
+        self.weights = {name: each.value for name, each in variables.items()}
+        # States of random generators, too, for dropout that is never turned off.
+        self.values = [each.value for each in model.variables]
 
         def answers(pixels):
             logits = model(pixels[:, inside, inside], training=False)
@@ -187,37 +118,35 @@ class _Classifier(tf.Module):
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")]
         )
         def images(images):
-            return answers(warp(images, image_size))
+            with tf.control_dependencies([pixel_checks.check_uint8(images)]):
+                return answers(decoding.warp(images, image_size))
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "pixels")]
+        )
+        def floats(pixels):
+            with tf.control_dependencies([pixel_checks.check_float(pixels)]):
+                whole = tf.cast(tf.round(pixels), tf.uint8)
+            return answers(decoding.warp(whole, image_size))
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "jpeg")])
         def files(jpeg):
-            pixels = tf.map_fn(
-                lambda data: decode(data, image_size),
-                jpeg,
-                fn_output_signature=tf.TensorSpec(
-                    [image_size, image_size, 3], tf.uint8
-                ),
-            )
-            return answers(pixels)
+            return answers(decoding.decode_files(jpeg, image_size, turned))
 
-        self.images, self.files = images, files
+        self.images, self.floats, self.files = images, floats, files
 
 
-def _describe(folder: pathlib.Path, record: records.Record) -> None:
-    fields = {
-        **description.identity(record),
-        "treatment": record.treatment,
-        "split": record.split,
-        "dataset": record.dataset,
-        "network": record.network,
-        "top1": record.top1,
-        "precision_in_training": record.recipe.get("precision", "float32"),
-        "image_size": record.recipe["image_size"],
-        "crop_size": record.recipe["crop_size"],
-        "signatures": {"serving_default": "images", "jpeg_bytes": "jpeg"},
-        "tensorflow": tf.__version__,
-    }
-    text = json.dumps(fields, indent=1)
+def _describe(folder: pathlib.Path, record: records.Record, turned: bool) -> None:
+    text = description.describe(
+        record,
+        signatures={
+            "serving_default": "images",
+            "float_pixels": "pixels",
+            "jpeg_bytes": "jpeg",
+        },
+        photographs_turned_upright=turned,
+        tensorflow=tf.__version__,
+    )
     (folder / description.DESCRIPTION_NAME).write_text(text)
     labels = "".join(f"{name}\n" for name in record.class_names)
     (folder / description.LABELS_NAME).write_text(labels, "utf-8")
