@@ -8,13 +8,25 @@ from typing import Any
 import numpy as np
 
 from yosinski_tf.data.store.format import Store, StoredPart, description
-from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.experiment.treatments import PAPER_STAGES, parse_treatment
 from yosinski_tf.results.network_result import NetworkResult
 from yosinski_tf.study.records import Record, write_record
 
+TEN_STAGES = ("stem", *(f"block{i}" for i in range(1, 9)), "head")
+"""The stages of a made-up Keras network, n = 1..9."""
+RESNET_MINI = {
+    "network": "resnet_mini",
+    "network_settings": {"name": "resnet_mini", "stages": list(TEN_STAGES)},
+}
+"""The fields of a record of this network."""
+
 
 def result(
-    treatment: str, top1: float, split: str = "random:0", seed: int = 0
+    treatment: str,
+    top1: float,
+    split: str = "random:0",
+    seed: int = 0,
+    stages: tuple[str, ...] = PAPER_STAGES,
 ) -> NetworkResult:
     """The result of a network whose ten best validations are 0.01 above its last."""
     parsed = parse_treatment(treatment)
@@ -28,14 +40,18 @@ def result(
         top1=top1,
         top1_mean_of_10_best=top1 + 0.01,
         run_id=f"{split}-{treatment}-s{seed}",
+        stages=stages,
     )
 
 
 def results(
-    top1: dict[str, float], split: str = "random:0", seed: int = 0
+    top1: dict[str, float],
+    split: str = "random:0",
+    seed: int = 0,
+    stages: tuple[str, ...] = PAPER_STAGES,
 ) -> list[NetworkResult]:
     """The results of several networks of one split and seed, by treatment."""
-    return [result(name, value, split, seed) for name, value in top1.items()]
+    return [result(name, value, split, seed, stages) for name, value in top1.items()]
 
 
 def curve(
@@ -67,7 +83,10 @@ def record(
         dataset="embedded",
         dataset_fingerprint="b" * 64,
         network="mini",
-        network_settings={"name": "mini", "layers": [{"name": "conv1"}]},
+        network_settings={
+            "name": "mini",
+            "layers": [{"name": name} for name in PAPER_STAGES],
+        },
         num_classes=2,
         class_names=["cat", "cup"],
         mean_pixel=[100.0, 110.0, 120.0],
@@ -121,6 +140,28 @@ def study() -> list[Record]:
     made.append(record("baseB", 0.5, "natural_manmade"))
     made += [record(f"A{n}B", 0.5 - 0.04 * n, "natural_manmade") for n in range(1, 8)]
     made += [record(f"R{n}B", 0.57 - 0.05 * n, "random:0") for n in range(1, 8)]
+    return made
+
+
+def given_study() -> list[Record]:
+    """Copies of P and random layers on all classes, of ten stages, with three seeds.
+
+    Fine-tuned, P gains 0.05 and 0.002 more for every n and seed; frozen, it gains 0.04
+    less 0.01 for every n; random layers lose 0.02 for every n.
+    """
+    made = []
+    for seed in range(3):
+        base = 0.5 + 0.01 * seed
+        made.append(record("baseW", base, "whole", seed, **RESNET_MINI))
+        for n in range(1, 10):
+            top1 = {
+                f"P{n}W": base + 0.04 - 0.01 * n,
+                f"P{n}W+": base + 0.05 + 0.002 * (n + seed),
+                f"R{n}W": base - 0.02 * n,
+            }
+            made += [
+                record(t, v, "whole", seed, **RESNET_MINI) for t, v in top1.items()
+            ]
     return made
 
 

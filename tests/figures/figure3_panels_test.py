@@ -1,11 +1,12 @@
 """What the panels of Figure 3 draw, read off their axes."""
 
 import pytest
-from fabricate import curve, result, results
+from fabricate import curve, given_study, result, results
 
 from yosinski_tf.figures import drawing, figure3_panels
 from yosinski_tf.figures.drawing import FigureData
 from yosinski_tf.results import published
+from yosinski_tf.results.network_result import finished_networks
 
 LAST = "top1"
 FAR = "natural_manmade"
@@ -48,6 +49,25 @@ def test_random_layers_of_one_kind_of_split_are_drawn():
         assert axes.get_legend().get_title().get_text() == title
         axes = _axes(figure3_panels.relative, made)
         assert [y for _, _, y in _marked(axes)] == [pytest.approx(difference)]
+
+
+def test_a_given_network_is_drawn_beside_random_layers():
+    made = finished_networks(given_study()).networks
+    axes = _axes(figure3_panels.relative, made)
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    frozen = lines["PnB: layers of the given P, frozen"]
+    assert list(frozen.get_xdata()) == list(range(10))
+    assert list(frozen.get_ydata()) == pytest.approx(
+        [0, *(4 - n for n in range(1, 10))]
+    )
+    assert "PnB+: layers of the given P, fine-tuned" in lines
+    assert "not run: AnB, random halves; AnB, natural and man-made" in lines
+    assert not any("P" in line for line in map(str, _legend(_all("AnB", 0.5, 0, FAR))))
+
+
+def _legend(made):
+    texts = _axes(figure3_panels.relative, made).get_legend().get_texts()
+    return [text.get_text() for text in texts]
 
 
 @pytest.mark.parametrize("theirs", [False, True])

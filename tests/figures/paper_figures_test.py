@@ -1,8 +1,10 @@
 """Figures 2 and 3 as pictures, and the panels of Figure 2."""
 
+import itertools
+
 import numpy as np
 import pytest
-from fabricate import curve, result, study
+from fabricate import TEN_STAGES, curve, given_study, result, results, study
 from PIL import Image
 
 from yosinski_tf.figures import drawing, figure2_panels, labels, paper_figures
@@ -106,13 +108,101 @@ def test_the_measure_alone_decides_the_bytes(tmp_path):
 
 
 def test_preserved_layers_have_a_style_of_their_own(tmp_path):
-    families = [f"{curve}~{k}" for curve in ("BnB", "AnB") for k in range(1, 7)]
+    families = [f"{curve}~{k}" for curve in ("BnB", "AnB", "PnB") for k in range(1, 7)]
     looks = [drawing.style_of(family) for family in [*STYLES, *families]]
     assert len({(look.color, look.marker, look.filled) for look in looks}) == len(looks)
     made = [result("baseB", 0.5), *(result(f"A{n}B~1", 0.4) for n in range(1, 7))]
     image = _figure2(made, tmp_path)
     assert _share(image, drawing.style_of("AnB~1").color) > 1e-3
     assert _share(image, STYLES["AnB"].color) == 0
+
+
+TWENTY = (*(f"conv{i // 4}_block{i % 4}_out" for i in range(19)), "predictions")
+
+
+def _names(axes):
+    return [label.get_text() for label in axes.get_xticklabels()]
+
+
+def test_the_names_of_the_stages_stand_on_the_axis():
+    with drawing.new_figure(7.8, 11) as figure:
+        top, bottom = figure.subplots(2, 1)
+        for axes in (top, bottom):
+            drawing.layer_axis(axes, TEN_STAGES)
+    names = "base,1 stem,2 block1,3 block2,4 block3,5 block4,6 block5,7 block6,8 block7"
+    assert _names(top) == [*names.split(","), "9 block8"]
+    assert top.get_xlabel() == "stage n at which network is chopped and retrained"
+    assert top.get_xlim() == (-0.45, 9.45)
+    assert top.get_xticklabels()[1].get_rotation() == 60
+    drawing.layer_axis(bottom, ["stem", "block_16_project_BatchNorm_add", "head"])
+    assert _names(bottom) == [
+        "base",
+        "1 stem",
+        "2 block\N{HORIZONTAL ELLIPSIS}atchNorm_add",
+    ]
+
+
+def test_the_papers_layers_are_numbers_on_the_axis():
+    with drawing.new_figure(7.8, 8.8) as figure:
+        axes = figure.subplots()
+        drawing.layer_axis(axes, FigureData([], TEN).stages)
+    assert _names(axes) == ["base", "1", "2", "3", "4", "5", "6", "7"]
+    assert axes.get_xlim() == (-0.45, 7.45)
+    assert axes.get_xlabel() == "layer n at which network is chopped and retrained"
+
+
+def test_twenty_names_do_not_overlap_each_other_or_the_legend():
+    made = results({"baseW": 0.5, "P19W": 0.4, "P18W+": 0.6}, "whole", stages=TWENTY)
+    with drawing.new_figure(7.8, 11.2) as figure:
+        axes = figure.subplots(2, 1)
+        figure2_panels.every_network(axes[0], FigureData(made, "top1"))
+    figure.draw_without_rendering()
+    names = axes[0].get_xticklabels()
+    assert len(names) == 20 and names[19].get_text() == "19 conv4_block2_out"
+    ends = [name.get_window_extent().x1 for name in names]
+    # At 60 degrees, lines are apart if their ends are by their height / sin 60.
+    height = names[0].get_fontsize() * figure.dpi / 72
+    assert min(b - a for a, b in itertools.pairwise(ends)) > height / 0.866
+    legend = axes[0].get_legend().get_window_extent()
+    assert legend.y1 < axes[0].xaxis.get_tightbbox().y0
+    assert legend.y0 > axes[1].get_window_extent().y1
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_figures_of_a_given_network_on_all_classes(draw, tmp_path):
+    made = finished_networks(given_study()).networks
+    image = _check(draw(FigureData(made, "top1"), tmp_path / "f.png"))
+    assert _share(image, STYLES["PnB"].color) > 1e-3
+    assert _share(image, STYLES["PnB+"].color) > 1e-3
+
+
+def test_a_given_network_has_a_reading_of_its_own():
+    made = finished_networks(given_study()).networks
+    with drawing.new_figure(7, 5) as figure:
+        axes = figure.subplots(2, 1)
+        data = FigureData(made, "top1")
+        figure2_panels.every_network(axes[0], data)
+        figure2_panels.interpretation(figure, axes[1], data)
+    explained = figure.get_supxlabel().splitlines()
+    assert explained == [
+        "1   a network trained from random values: the base",
+        "2   drop of the frozen layers of P, from co-adaptation or from specificity",
+        "3   fine-tuning recovers it",
+        "4   improved generalisation: layers of P, fine-tuned, beat random values",
+    ]
+    named = {text.get_text(): text.xy for text in axes[1].texts}
+    assert named["PnB"] == (1.0, pytest.approx(0.51 + 0.04 - 0.09))
+    assert named["PnB+"] == (1.0, pytest.approx(0.51 + 0.05 + 0.02))
+    legend = [text.get_text() for text in axes[0].get_legend().get_texts()]
+    assert legend == [STYLES[f].name for f in ("base", "PnB", "PnB+")]
+
+
+def test_copies_of_p_stand_apart_from_others():
+    families = ["BnB", "BnB+", "AnB", "AnB+", "PnB", "PnB+"]
+    places = sorted(drawing.offset_of(family, families) for family in families)
+    assert min(b - a for a, b in itertools.pairwise(places)) > 0.1
+    alone = [drawing.offset_of(f, ["base", "PnB", "PnB+"]) for f in ("PnB", "PnB+")]
+    assert alone == [-0.1, 0.1]
 
 
 @pytest.mark.parametrize(("frozen", "badges"), [(0.4, ["1", "2", "3"]), (0.55, ["1"])])

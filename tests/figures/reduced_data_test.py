@@ -31,6 +31,13 @@ def test_table_and_rows_show_every_network_by_both_measures():
     assert [row["treatment"] for row in reduced_data.rows(made)] == ["base", "R3W"]
 
 
+def test_copies_of_a_given_network_have_their_own_names():
+    treatments = ["P3W", "P3W+", "P3W~1", "R3W"]
+    made = [result(each, 0.5, "first:2") for each in treatments]
+    assert [row["treatment"] for row in reduced_data.rows(made)] == treatments
+    assert "| 2 | P3W+ | 0 | 51.00 | 50.00 |" in reduced_data.table(made)
+
+
 def test_without_seeds_there_is_no_column_for_them():
     made = [result("baseW", 0.5, "first:2", seed=4)]
     assert reduced_data.table(made, with_seed=False).splitlines()[0::2] == [

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from fabricate import record
+from fabricate import folder_of, given_study, record
 
 from yosinski_tf.report import page
 from yosinski_tf.report.first_layer import sheet
@@ -43,6 +43,7 @@ def test_the_page_holds_every_network(tmp_path):
     names = [network["id"] for network in curves["AnB"]["networks"]]
     assert names == ["random-0-A3B-s0", "random-1-A3B-s0"]
     assert [curve["look"] for curve in data["distant"]] == ["distant", "AnB"]
+    assert data["unit"] == "layers"
     text = path.read_text()
     assert "The best copy so far keeps the first 3 layers, fine-tuned: 52.0%" in text
     assert "http-equiv" not in text and "figure2.png)" not in text
@@ -84,6 +85,25 @@ def test_names_from_outside_are_text(tmp_path):
     )
     (network,) = data_of(path)["kinds"][0]["curves"][0]["networks"]
     assert network["split"] == 'file:"<b>' and '"<b>' not in text
+
+
+def test_the_page_has_the_stages_of_the_network_and_copies_of_p(tmp_path):
+    path = write_report(folder_of(tmp_path, given_study()), "top1").page
+    data = data_of(path)
+    assert [layer["text"] for layer in data["layers"]] == (
+        "base,1 stem,2 block1,3 block2,4 block3,5 block4,6 block5,7 block6,8 block7"
+        ",9 block8"
+    ).split(",")
+    assert data["unit"] == "stages"
+    (kind,) = data["kinds"]
+    curves = {curve["name"]: curve for curve in kind["curves"]}
+    assert (kind["key"], list(curves)) == ("whole", ["base", "PnB", "PnB+", "RnB"])
+    last = curves["PnB"]["relative"]["top1"][-1]
+    assert (last["n"], last["count"]) == (9, 3)
+    assert [last[end] for end in ("mean", "low", "high")] == pytest.approx([-5] * 3)
+    look = data["looks"]["PnB"]
+    assert (look["symbol"], look["filled"]) == ("triangle-right", True)
+    assert "Keep the first 9 stages of P (to block8), fine-tuned" in path.read_text()
 
 
 @pytest.mark.parametrize("treatments", [{"baseB": 0.5}, {"A3B": 0.4}])

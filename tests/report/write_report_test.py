@@ -1,13 +1,18 @@
 """The report of a study: files, facts, warnings and caveats."""
 
 import csv
+import json
 
+import numpy as np
 import pytest
 from commands import python
-from fabricate import folder_of, record, result, study
+from fabricate import RESNET_MINI, folder_of, given_study, record, result, study
 from refusals import assert_refused
 
+from yosinski_tf.experiment.keras_networks import KerasNetwork
+from yosinski_tf.experiment.stages import Stage
 from yosinski_tf.report import published_report, write_report
+from yosinski_tf.study import given_source, network_file
 
 LAST = "top1"
 
@@ -65,6 +70,64 @@ def test_report_of_a_study(tmp_path):
         assert phrase in text
     assert text.index("Results: last") < text.index("Results: mean of the ten")
     assert "WARNING" not in text
+
+
+def test_report_of_a_given_network(tmp_path):
+    paths = write_report.write_report(folder_of(tmp_path, given_study()), LAST)
+    folder = tmp_path / "report"
+    assert not (folder / "table1.csv").exists()
+    cell = {"splits": "whole", "n": "9", "component": "loss of P"}
+    (row,) = _rows(folder / "decomposition.csv", measure=LAST, **cell)
+    assert (row["mean_points"], row["pairs"], row["low"]) == ("5.0", "3", "5.0")
+    text = paths.summary.read_text()
+    for phrase in (
+        "- stages: 1 stem, 2 block1, 3 block2, 4 block3, 5 block4, 6 block5, 7 block6,"
+        " 8 block7, 9 block8, 10 head\n",
+        "| PnB | +3.00 ± 0.00 (3) | +2.00 ± 0.00 (3) |",
+        "| RnB | -2.00 ± 0.00 (3) | -4.00 ± 0.00 (3) |",
+        "| 9 | +5.00 [+5.00, +5.00], n = 3 | +7.00 [+6.50, +7.50], n = 3 |",
+        "cannot be told from its loss of specificity",
+        "The given network P was trained elsewhere",
+    ):
+        assert phrase in text
+    assert "Table 1" not in text and "Decomposition" not in text
+    assert "9.0 points" not in paths.answer
+    assert paths.answer.startswith(
+        "Keep the first 9 stages of P (to block8), fine-tuned: 58.0%, 7.0 points"
+    )
+
+
+def test_the_summary_says_which_network_was_given_and_how_pixels_are_scaled(tmp_path):
+    weights = {"stem/kernel": np.ones((3, 3, 3, 4), np.float32)}
+    source = given_source.make_source("file:trained.keras", weights)
+    made = [
+        record(
+            name,
+            0.5,
+            "whole",
+            network="resnet_mini",
+            network_settings={**RESNET_MINI["network_settings"], "pixels": "tf"},
+            source_sha256=source.sha256 if name == "P2W" else None,
+        )
+        for name in ("baseW", "P2W")
+    ]
+    digest = source.sha256[:12]
+    assert f"- source P: digest {digest}\n- pixels: tf\n" in _summary(tmp_path, made)
+    given_source.save(tmp_path, source)
+    text = _summary(tmp_path, made)
+    assert f"- source P: file:trained.keras, digest {digest}\n" in text
+
+
+def test_a_study_without_a_given_network_does_not_speak_of_it(tmp_path):
+    text = _summary(tmp_path, study())
+    assert "given network" not in text and "- stages" not in text
+    assert "- source" not in text and "- pixels" not in text
+
+
+def test_other_networks_are_not_compared_with_the_papers(tmp_path):
+    folder_of(tmp_path, [record("baseW", 0.5, "whole", **RESNET_MINI)])
+    words = "eight layers, conv1 to fc8, found 10 stages, stem to head: leave out"
+    assert_refused(words, published_report.write_comparison, tmp_path)
 
 
 def test_frozen_layers_that_may_have_changed_are_a_warning(tmp_path):
@@ -183,6 +246,52 @@ def test_a_study_of_reduced_data_alone(tmp_path):
     text = _summary(tmp_path, [record("baseW", 0.3, "first:25")])
     assert "| 25 | base | 0 | 31.00 | 30.00 |" in text
     assert "Table 1" not in text
+
+
+def test_copies_on_reduced_data_are_recommended(tmp_path):
+    records = [
+        record(name, top1 + 0.1 * (count == 10), f"first:{count}", **RESNET_MINI)
+        for count in (10, 2)
+        for name, top1 in {"baseW": 0.3, "P3W": 0.4, "P2W+": 0.35}.items()
+    ]
+    records.append(record("P5W", 0.6, "first:10", **RESNET_MINI))
+    paths = write_report.write_report(folder_of(tmp_path, records), LAST)
+    start = "The best copy so far keeps the first"
+    assert paths.answer.startswith(f"With 2 images of each class: {start} 3 stages of")
+    assert f" With 10 images of each class: {start} 5 stages of P" in paths.answer
+    assert "No recommendation" not in paths.answer
+    values = json.loads((tmp_path / "report" / "recommendation.json").read_text())
+    assert values["best"] is None
+    assert values["images_per_class"]["10"]["best"] == {"family": "PnB", "n": 5}
+
+
+def test_the_network_of_a_study_is_read_once(tmp_path, monkeypatch):
+    sizes = {"activations": 8, "activations_float32": 0, "largest": 8, "random": False}
+    bodies = tuple(
+        Stage(name, {}, (8,), multiply_accumulates=work, **sizes)
+        for name, work in (("stem", 1000), ("block", 100), ("head", 0))
+    )
+    network = KerasNetwork(
+        "small", 8, {"layers": []}, (), ("out", 0, 0), "scores", 8, bodies
+    )
+    network_file.write(tmp_path, network, {})
+    changes = {
+        "network": "small",
+        "network_settings": network.settings(),
+        "recipe": {"crop_size": 8},
+    }
+    top1 = {"baseW": 0.3, "P1W": 0.4, "P2W+": 0.5}
+    made = [record(name, v, "whole", **changes) for name, v in top1.items()]
+    reads, read = [], network_file.read
+
+    def counted(runs):
+        reads.append(runs)
+        return read(runs)
+
+    monkeypatch.setattr(network_file, "read", counted)
+    paths = write_report.write_report(folder_of(tmp_path, made), LAST)
+    assert "training then takes 1.9 times less arithmetic" in paths.answer
+    assert reads == [tmp_path]
 
 
 def test_reports_import_no_tensorflow():

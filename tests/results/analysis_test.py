@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from fabricate import record, result, results
+from fabricate import RESNET_MINI, TEN_STAGES, record, result, results
 
 from yosinski_tf.results import analysis, network_result
 from yosinski_tf.system.errors import UserError
@@ -83,6 +83,24 @@ def test_decomposition_looks_at_one_kind_of_split():
     assert far[3, "co-adaptation"].mean == pytest.approx(10)
 
 
+def test_what_can_be_told_of_a_given_network():
+    made = []
+    for seed, loss in enumerate((0.01, 0.02, 0.03)):
+        top1 = {"baseW": 0.5, "P9W": 0.5 - loss, "P9W+": 0.54, "R9W": 0.3}
+        made += results(top1, "whole", seed, TEN_STAGES)
+    parts = analysis.GIVEN_COMPONENTS
+    found = analysis.decomposition(made, LAST, "whole", parts)
+    assert {n for n, _ in found} == set(range(1, 10))
+    loss = found[9, "loss of P"]
+    assert (loss.mean, loss.n) == (pytest.approx(2), 3)
+    assert loss.low == pytest.approx(2 - 4.30265273 / math.sqrt(3))
+    assert found[9, "gain of P"].mean == pytest.approx(4)
+    assert found[9, "P over random"].mean == pytest.approx(18)
+    assert found[8, "loss of P"].n == 0
+    # No base network has P's classes, so the paper's components have no pair.
+    assert not any(p.n for p in analysis.decomposition(made, LAST, "whole").values())
+
+
 def test_interval_of_three_values_and_none_of_two():
     three = analysis.estimate([1.0, 2.0, 3.0])
     half = 4.30265273 / math.sqrt(3)  # t quantile of 0.975, 2 degrees of freedom
@@ -133,6 +151,19 @@ def test_only_networks_of_finished_runs_are_selected():
     assert (only.family, only.n, only.source_half) == ("AnB+", 3, "A")
     assert (only.top1, only.top1_mean_of_10_best) == (0.5, 0.51)
     assert selection.left_out == ("random-0-A4B-s0",)
+
+
+def test_results_know_the_stages_of_their_network():
+    made = [record(each, 0.5, "whole", **RESNET_MINI) for each in ("P9W+", "baseW")]
+    networks = network_result.finished_networks(made).networks
+    assert network_result.stages_of(networks) == TEN_STAGES
+    assert network_result.layers_of(networks) == range(1, 10)
+    assert network_result.families_of(networks) == ["base", "PnB+"]
+    (old,) = network_result.finished_networks(
+        [record("A3B", 0.5, network_settings={})]
+    ).networks
+    assert network_result.layers_of([old]) == range(1, 8)
+    assert network_result.layers_of([]) == range(1, 8)
 
 
 def test_one_network_twice_is_refused():

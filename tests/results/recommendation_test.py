@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fabricate import result
+from fabricate import TEN_STAGES, result, results
 
 from yosinski_tf.results.analysis import Estimate
 from yosinski_tf.results.recommendation import (
@@ -13,6 +13,7 @@ from yosinski_tf.results.recommendation import (
     pairs_needed,
     recommend,
     recommended_network,
+    reduced_recommendations,
     sentence,
     study_recommendation,
 )
@@ -101,6 +102,93 @@ def test_without_a_copy_and_its_base_there_is_nothing_to_recommend(treatments):
     networks = [result(each, 0.5) for each in treatments]
     assert study_recommendation(networks) == NOTHING
     assert "No recommendation yet" in sentence(NOTHING)
+
+
+def given(gains, split="whole", target="W", **others):
+    """A study of P with as many seeds as gains, all of P9 fine-tuned."""
+    made = []
+    for seed, gain in enumerate(gains):
+        top1 = {
+            f"base{target}": 0.5,
+            f"P9{target}+": 0.5 + gain,
+            f"P2{target}": 0.49,
+            f"R1{target}": 0.45,
+            **others,
+        }
+        made += results(top1, split, seed, TEN_STAGES)
+    return made
+
+
+def test_how_much_of_a_given_network_to_keep_for_all_classes():
+    # On halves, which have other networks too, nothing is gained.
+    halves = given((0.0, 0.0, 0.0), "random:0", "B", A1B=0.9)
+    found = study_recommendation(given((0.05, 0.06, 0.07)) + halves)
+    assert (found.best, found.frozen) == (Choice("PnB+", 9), Choice("PnB", 2))
+    assert found.gain.mean == pytest.approx(6)
+    assert sentence(found, TEN_STAGES) == (
+        "Keep the first 9 stages of P (to block8), fine-tuned: 56.0%, 6.0 points"
+        " (95% +3.5 to +8.5, 3 pairs) above training from scratch. Freezing the first"
+        " 2 stages of P (to block1) instead costs 7.0 points (95% +4.5 to +9.5)."
+    )
+
+
+def test_halves_decide_of_a_given_network_where_they_alone_have_an_interval():
+    halves = given((0.01, 0.01, 0.02), "random:0", "B")
+    found = study_recommendation(given((0.05,)) + halves)
+    assert (found.gain.n, found.gain.mean) == (3, pytest.approx(4 / 3))
+    assert study_recommendation(given((0.05,))).gain.n == 1
+
+
+def test_random_layers_can_beat_those_of_a_given_network():
+    found = study_recommendation(given((-0.1, -0.1, -0.1), R1W=0.55))
+    assert found.best == Choice("RnB", 1)
+    text = sentence(found, TEN_STAGES)
+    assert text.startswith("Keep the first stage (to stem), random and frozen: 55.0%")
+    # Random layers of other splits recommend nothing.
+    top1 = {"baseB": 0.5, "R1B": 0.9}
+    alone = [each for seed in range(3) for each in results(top1, seed=seed)]
+    assert study_recommendation(alone) == NOTHING
+    assert study_recommendation(alone + given((0.05,))).best == Choice("PnB+", 9)
+
+
+def test_to_freeze_is_to_freeze_layers_of_the_given_network():
+    found = study_recommendation(given((0.05, 0.06, 0.07), R1W=0.53))
+    assert (found.best, found.frozen) == (Choice("PnB+", 9), Choice("PnB", 2))
+
+
+def test_random_layers_of_more_pairs_take_no_copy_away():
+    networks = given((0.05,)) + results({"baseW": 0.5, "R1W": 0.4}, "whole", 1)
+    assert study_recommendation(networks).best == Choice("PnB+", 9)
+
+
+def test_training_from_scratch_can_beat_a_given_network():
+    found = study_recommendation(given((-0.05, -0.06, -0.07), R1W=0.3, P2W=0.3))
+    assert sentence(found, TEN_STAGES).startswith(
+        "Train from scratch: the best copy, the first 9 stages of P (to block8),"
+        " fine-tuned, reaches 44.0%, 6.0 points below it"
+    )
+
+
+def test_the_network_to_use_is_a_copy_of_the_given_one():
+    networks = given((0.05, 0.07, 0.06))
+    assert recommended_network(networks, "W").run_id == "whole-P9W+-s1"
+    assert recommended_network(networks, "B") is None
+
+
+def test_reduced_data_has_a_recommendation_for_each_number_of_images():
+    networks = given((0.01,) * 3, "first:20") + given((0.05,) * 3, "first:10", P2W=0.7)
+    # Without its base nothing can be said of a copy.
+    networks += [result("P1W", 0.9, "first:30", stages=TEN_STAGES)]
+    found = reduced_recommendations(networks)
+    assert {count: each.best for count, each in found.items()} == {
+        10: Choice("PnB", 2),
+        20: Choice("PnB+", 9),
+    }
+    assert found[20].gain.mean == pytest.approx(1)
+    assert study_recommendation(networks) == NOTHING
+    assert recommended_network(networks, "W").run_id == "first:20-P9W+-s0"
+    # Random layers alone are no copies.
+    assert not reduced_recommendations(results({"baseW": 0.5, "R1W": 0.6}, "first:2"))
 
 
 def test_pairs_needed():

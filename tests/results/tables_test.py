@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from fabricate import results
+from fabricate import TEN_STAGES, results
 
 from yosinski_tf.results import tables
 
@@ -28,6 +28,33 @@ def test_table_for_the_terminal():
         "",
         "differences to the own base in percentage points (number of networks)",
     ]
+
+
+def test_a_table_has_every_n_of_the_network():
+    top1 = {"baseW": 0.5, "P1W": 0.54, "P9W": 0.45, "P9W+": 0.56, "R2W": 0.4}
+    made = results(top1, "whole", stages=TEN_STAGES)
+    lines = tables.results_table(made, LAST).splitlines()[:6]
+    assert lines == [
+        "all classes (1), last validation",
+        "           base       n=1        n=2  n=3  n=4  n=5  n=6  n=7  n=8       n=9",
+        "base  50.0% (1)",
+        "PnB              +4.0 (1)          .    .    .    .    .    .    .  -5.0 (1)",
+        "PnB+                    .          .    .    .    .    .    .    .  +6.0 (1)",
+        "RnB                     .  -10.0 (1)    .    .    .    .    .    .         .",
+    ]
+    text = tables.family_markdown(made, LAST, relative=False)
+    assert text.splitlines()[0].endswith("| n = 8 | n = 9 |")
+    assert "| PnB+ |  |  |  |  |  |  |  |  |  | 56.00 (1) |" in text
+
+
+def test_the_parts_of_a_given_network_have_rows_in_the_csv():
+    rows = tables.decomposition_rows(results({"baseB": 0.5, "P1B": 0.53, "P1B+": 0.6}))
+    found = {
+        (row["n"], row["component"]): round(row["mean_points"], 6)
+        for row in rows
+        if row["pairs"] and row["measure"] == LAST
+    }
+    assert found == {(1, "loss of P"): -3.0, (1, "gain of P"): 10.0}
 
 
 def test_differences_that_round_to_zero_have_no_minus():

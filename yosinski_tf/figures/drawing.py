@@ -8,13 +8,16 @@ import contextlib
 import dataclasses
 import io
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib import transforms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results import network_result
 from yosinski_tf.results.analysis import differences_by_cell
 from yosinski_tf.results.network_result import Cell, NetworkResult, by_cell
@@ -59,6 +62,11 @@ class FigureData:
     def __post_init__(self):
         network_result.check_measure(self.measure)
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages of the networks, the study's if it has any."""
+        return network_result.stages_of(self.networks or self.published)
+
 
 @dataclasses.dataclass(frozen=True)
 class Style:
@@ -91,18 +99,24 @@ STYLES = {
     "BnB+": Style("BnB+: own layers, fine-tuned", "#56b4e9", "o", False),
     "AnB": Style("AnB: foreign layers, frozen", "#d55e00", "D", True),
     "AnB+": Style("AnB+: foreign layers, fine-tuned", "#e69f00", "D", False),
+    "PnB": Style("PnB: layers of the given P, frozen", "#1b7837", ">", True),
+    "PnB+": Style("PnB+: layers of the given P, fine-tuned", "#7fbf3f", ">", False),
     "RnB": Style("random layers, frozen", "#8c4a79", "s", True),
 }
 DISTANT_STYLE = Style("AnB, natural and man-made", "#009e73", "^", True)
 _PRESERVED = {
     "BnB": ("own layers, frozen; {} above kept", "#00305a"),
     "AnB": ("foreign layers, frozen; {} above kept", "#7a1f00"),
+    "PnB": ("layers of P, frozen; {} above kept", "#0b3d1a"),
 }
 _PRESERVED_MARKERS = "^vP*Xp"
 # Shifts along the x axis that keep the families of one n apart; preserved layers
-# stand outside the frozen copies that they belong to.
+# stand outside the frozen copies that they belong to. Copies of P stand beside these.
 _OFFSETS = {"base": 0.0, "BnB": -0.21, "BnB+": -0.07, "AnB": 0.07, "AnB+": 0.21}
-_PRESERVED_OFFSETS = {"BnB": -0.3, "AnB": 0.3}
+_PRESERVED_OFFSETS = {"BnB": -0.3, "AnB": 0.3, "PnB": -0.4}
+_GIVEN_OFFSETS = {"PnB": -0.35, "PnB+": 0.35}
+_GIVEN_ALONE = {"PnB": -0.1, "PnB+": 0.1}
+_LONGEST_NAME = 18
 
 
 def style_of(family: str) -> Style:
@@ -113,14 +127,19 @@ def style_of(family: str) -> Style:
     text, color = _PRESERVED[curve]
     layers = int(preserved)
     name = f"{family}: {text.format(layers)}"
-    return Style(name, color, _PRESERVED_MARKERS[layers - 1], layers == 1)
+    marker = _PRESERVED_MARKERS[(layers - 1) % len(_PRESERVED_MARKERS)]
+    return Style(name, color, marker, layers == 1)
 
 
-def offset_of(family: str) -> float:
-    """Shift of a family along the x axis of Figure 2, in layers."""
+def offset_of(family: str, beside: Collection[str] = tuple(_OFFSETS)) -> float:
+    """Shift of a family along the x axis of Figure 2, in layers.
+
+    `beside` are the families of the same axes.
+    """
     curve, _, preserved = family.partition("~")
     if not preserved:
-        return _OFFSETS[family]
+        alone = not {"BnB", "BnB+", "AnB", "AnB+"} & set(beside)
+        return (_OFFSETS | (_GIVEN_ALONE if alone else _GIVEN_OFFSETS))[family]
     return _PRESERVED_OFFSETS[curve] * (1 + 0.2 * min(int(preserved) - 1, 2))
 
 
@@ -180,13 +199,62 @@ def dashed(axes: Axes, curve: Curve, color: str, name: str | None = None) -> Non
     axes.plot(*line(curve), "--", linewidth=1.3, color=color, label=name)
 
 
-def layer_axis(axes: Axes, first: int = 0) -> None:
-    """Labels the x axis as the paper does, n from `first` to 7."""
-    axes.set_xlim(first - 0.45, 7.45)
-    names = ["base" if n == 0 else str(n) for n in range(first, 8)]
-    axes.set_xticks(range(first, 8), names)
-    axes.set_xlabel("layer n at which network is chopped and retrained")
+def layer_axis(
+    axes: Axes,
+    stages: Sequence[str],
+    label: str = "layer n at which network is chopped and retrained",
+) -> None:
+    """Labels the x axis as the paper does, from the base to the last n.
+
+    Other networks than the paper's have the names of their stages on it.
+    """
+    axes.set_xlim(-0.45, len(stages) - 0.55)
+    places = range(len(stages))
+    if is_papers(stages):
+        axes.set_xticks(places, ["base", *map(str, places[1:])])
+    else:
+        label = label.replace("layer", "stage")
+        names = [f"{n} {_shortened(name)}" for n, name in enumerate(stages, start=1)]
+        axes.set_xticks(
+            places,
+            ["base", *names[:-1]],
+            rotation=60,
+            ha="right",
+            rotation_mode="anchor",
+            fontsize=9 if len(stages) < 15 else 7.5,
+        )
+    axes.set_xlabel(label)
     axes.grid(False, axis="x")
+
+
+def room_for_names(stages: Sequence[str]) -> float:
+    """Height in inches that two axes of a figure need more for names of stages."""
+    return 0.0 if is_papers(stages) else 2.4
+
+
+def is_papers(stages: Sequence[str]) -> bool:
+    """Whether these are the eight layers of the paper's networks."""
+    return tuple(stages) == PAPER_STAGES
+
+
+def _shortened(name: str) -> str:
+    """A name with its middle left out if it is long; its end tells most."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:5]}\N{HORIZONTAL ELLIPSIS}{name[6 - _LONGEST_NAME :]}"
+
+
+def legend_below(axes: Axes, stages: Sequence[str], x: float, **options: Any) -> None:
+    """Puts the legend below the names of an x axis made by `layer_axis`."""
+    place: dict[str, Any] = {"bbox_to_anchor": (x, -0.16)}
+    if not is_papers(stages):
+        # The names take as many points in axes of any height.
+        figure = axes.figure
+        box = axes.xaxis.get_tightbbox()
+        below = (axes.bbox.y0 - box.y0) / figure.dpi + 0.1
+        down = transforms.ScaledTranslation(0, -below, figure.dpi_scale_trans)
+        place = {"bbox_to_anchor": (x, 0), "bbox_transform": axes.transAxes + down}
+    axes.legend(loc="upper center", ncols=2, **place, **options)
 
 
 def accuracy_axis(axes: Axes, measure: str) -> None:
@@ -194,10 +262,10 @@ def accuracy_axis(axes: Axes, measure: str) -> None:
     axes.set_ylabel(f"top-1 accuracy\n({network_result.MEASURE_NAMES[measure]})")
 
 
-def relative_axes(axes: Axes) -> None:
+def relative_axes(axes: Axes, stages: Sequence[str]) -> None:
     """Prepares a panel of differences to the own base, by n."""
     axes.axhline(0, color="#222222", linewidth=1)
-    layer_axis(axes)
+    layer_axis(axes, stages)
     axes.set_title("Relative to each network's own base")
     axes.set_ylabel("difference in top-1,\npercentage points")
 

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.figures import drawing, labels
 from yosinski_tf.figures.drawing import STYLES, Curve, FigureData, Means, style_of
-from yosinski_tf.results.network_result import NetworkResult, families_of, of_family
+from yosinski_tf.results.network_result import (
+    GIVEN,
+    NetworkResult,
+    families_of,
+    of_family,
+    with_given,
+)
 
 _CURVES = ("BnB", "BnB+", "AnB", "AnB+")
 _READING = {
@@ -18,6 +23,12 @@ _READING = {
     "4": "drop from specificity: foreign layers do worse than own ones",
     "5": "improved generalisation: foreign layers, fine-tuned, beat own ones",
 }
+_READING_OF_GIVEN = {
+    "1": _READING["1"],
+    "2": "drop of the frozen layers of P, from co-adaptation or from specificity",
+    "3": "fine-tuning recovers it",
+    "4": "improved generalisation: layers of P, fine-tuned, beat random values",
+}
 
 
 def _curves(networks: Sequence[NetworkResult]) -> list[str]:
@@ -25,12 +36,21 @@ def _curves(networks: Sequence[NetworkResult]) -> list[str]:
     return [f for f in families_of(networks) if f not in ("base", "RnB")]
 
 
+def _wanted(networks: Sequence[NetworkResult]) -> tuple[str, ...]:
+    """The curves that a study of this kind has when it is complete."""
+    if not with_given(networks):
+        return _CURVES
+    halves = any(of_family(networks, family) for family in _CURVES)
+    return (*_CURVES, *GIVEN) if halves else GIVEN
+
+
 def every_network(axes: Axes, data: FigureData) -> None:
     """Draws one marker per network, and the published means as dashed lines."""
+    families = families_of(data.networks)
     for family in ("base", *_curves(data.networks)):
         if own := of_family(data.networks, family):
             look = style_of(family)
-            style = {"size": 5.5, "offset": drawing.offset_of(family)}
+            style = {"size": 5.5, "offset": drawing.offset_of(family, families)}
             drawing.dots(axes, own, data.measure, look, name=look.name, **style)
     if not data.networks:
         missing = "no finished network on a random split yet"
@@ -41,19 +61,14 @@ def every_network(axes: Axes, data: FigureData) -> None:
             drawing.dashed(axes, curve, STYLES[family].color)
     if data.published:
         drawing.dashed(axes, {}, "k", "the paper's networks (means)")
-    drawing.layer_axis(axes)
+    drawing.layer_axis(axes, data.stages)
     axes.set_title("Every network")
     drawing.accuracy_axis(axes, data.measure)
-    if absent := [f for f in ("base", *_CURVES) if not of_family(data.networks, f)]:
+    wanted = ("base", *_wanted(data.networks))
+    if absent := [f for f in wanted if not of_family(data.networks, f)]:
         axes.plot([], [], " ", label=f"not run: {', '.join(absent)}")
     handles, _ = axes.get_legend_handles_labels()
-    axes.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.47, -0.16),
-        ncols=2,
-        columnspacing=2.5,
-    )
+    drawing.legend_below(axes, data.stages, 0.47, handles=handles, columnspacing=2.5)
 
 
 def _fill(axes: Axes, upper: Curve, lower: Curve, color: str) -> Curve:
@@ -68,17 +83,24 @@ def _fill(axes: Axes, upper: Curve, lower: Curve, color: str) -> Curve:
 
 
 def interpretation(figure: Figure, axes: Axes, data: FigureData) -> None:
-    """Draws means and shaded areas, and explains them as the paper does."""
+    """Draws means and shaded areas, and explains them as the paper does.
+
+    Of a study of a given network alone, it explains what can be told of that one.
+    """
     means = drawing.means_by_family(data.networks, data.measure)
-    axes.set_title("Means, and how the paper reads them")
+    given = _wanted(data.networks) == GIVEN
+    reader = "they may be read" if given else "the paper reads them"
+    axes.set_title(f"Means, and how {reader}")
     axes.set_ylabel("top-1 accuracy, mean")
-    drawing.layer_axis(axes)
+    drawing.layer_axis(axes, data.stages)
     if "base" not in means:
         drawing.write_in_empty_panel(axes, "no finished base network yet")
         return
     base = means["base"][0]
-    flat = dict.fromkeys(range(8), base)
+    flat = dict.fromkeys(range(len(data.stages)), base)
     gaps = {}
+    if given:
+        gaps = _gaps_of_given(axes, means, flat)
     if "BnB" in means:
         gaps["2"] = _fill(axes, flat, means["BnB"], "#cfe3f1")
     if "BnB" in means and "AnB" in means:
@@ -97,15 +119,40 @@ def interpretation(figure: Figure, axes: Axes, data: FigureData) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(top=max(high, base + 0.17 * (high - low)))
     ends = [(f, style_of(f).color, list(means[f].items())[-1]) for f in curves]
-    labels.label_ends(axes, [*ends, ("base", "#222222", (LAYERS[-1], base))])
-    placed = _badges(axes, means, gaps, base)
-    lines = [f"{number}   {_READING[number]}" for number in sorted(placed)]
+    labels.label_ends(axes, [*ends, ("base", "#222222", (max(flat), base))])
+    tops = _GIVEN_TOPS if given else _TOPS
+    placed = _badges(axes, means, gaps, flat, tops)
+    reading = _READING_OF_GIVEN if given else _READING
+    lines = [f"{number}   {reading[number]}" for number in sorted(placed)]
     figure.supxlabel("\n".join(lines), x=0.09, ha="left", fontsize=9.5, linespacing=1.5)
 
 
-def _badges(axes: Axes, means: Means, gaps: dict[str, Curve], base: float) -> list[str]:
+def _gaps_of_given(axes: Axes, means: Means, flat: Curve) -> dict[str, Curve]:
+    """Shades what frozen layers of P cost, and what they gain after fine-tuning."""
+    gaps = {}
+    if "PnB" in means:
+        gaps["2"] = _fill(axes, flat, means["PnB"], "#d5ead9")
+    if "PnB+" in means:
+        gaps["4"] = _fill(axes, means["PnB+"], flat, "#ecf5dc")
+    return gaps
+
+
+# By reading, the family above the gap that it marks (None for the base), and the family
+# that recovers.
+_TOPS = {"2": None, "4": "BnB", "5": "AnB+", "3": "BnB+"}
+_GIVEN_TOPS = {"2": None, "4": "PnB+", "3": "PnB+"}
+
+
+def _badges(
+    axes: Axes,
+    means: Means,
+    gaps: dict[str, Curve],
+    flat: Curve,
+    tops: dict[str, str | None],
+) -> list[str]:
     """Draws the numbers of the readings that are visible, and returns them."""
     low, high = axes.get_ylim()
+    base = flat[0]
     smallest = 0.045 * (high - low)
 
     def middles(number: str, top: Curve) -> list[tuple[float, float]]:
@@ -113,26 +160,20 @@ def _badges(axes: Axes, means: Means, gaps: dict[str, Curve], base: float) -> li
         widest = sorted(gaps.get(number, {}).items(), key=lambda item: -item[1])
         return [(n, top[n] - gap / 2) for n, gap in widest if gap > smallest]
 
-    flat = dict.fromkeys(range(8), base)
-    recovered = [(n, y) for n, y in means.get("BnB+", {}).items() if n > 0]
-    recovered.sort(key=lambda place: abs(place[0] - 4))
-    lost = middles("2", flat)
-    return labels.place_badges(
-        axes,
-        [
-            ("1", [(0, base + 0.09 * (high - low))]),
-            ("2", lost),
-            ("4", middles("4", means.get("BnB", {}))),
-            ("5", middles("5", means.get("AnB+", {}))),
-            # Fine-tuning recovers only what freezing has lost.
-            ("3", recovered if lost else []),
-        ],
-    )
+    places = {"1": [(0, base + 0.09 * (high - low))]}
+    for number, family in tops.items():
+        top = means.get(family, {}) if family else flat
+        places[number] = middles(number, top)
+    recovered = [(n, y) for n, y in means.get(tops["3"], {}).items() if n > 0]
+    recovered.sort(key=lambda place: abs(place[0] - len(flat) / 2))
+    # Fine-tuning recovers only what freezing has lost.
+    places["3"] = recovered if places["2"] else []
+    return labels.place_badges(axes, list(places.items()))
 
 
 def both_relative(axes: Axes, data: FigureData) -> None:
     """Draws the means of both studies relative to each network's own base."""
-    drawing.relative_axes(axes)
+    drawing.relative_axes(axes, data.stages)
     ends = []
     for networks, dashes in ((data.published, "--"), (data.networks, "-")):
         ours, curves = dashes == "-", _curves(networks)

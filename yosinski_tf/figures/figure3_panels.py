@@ -9,7 +9,13 @@ from matplotlib.lines import Line2D
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import DISTANT_STYLE, STYLES, FigureData, Style
 from yosinski_tf.results import analysis, network_result, tables
-from yosinski_tf.results.network_result import DISTANT, direction, of_family, of_kind
+from yosinski_tf.results.network_result import (
+    DISTANT,
+    GIVEN,
+    direction,
+    of_family,
+    of_kind,
+)
 
 # By direction; the mean of both has a colour of its own, `DISTANT_STYLE`.
 _LOOKS = {
@@ -22,8 +28,7 @@ def distant(axes: Axes, data: FigureData) -> None:
     """Draws AnB between natural and man-made classes, one line per direction."""
     axes.set_title("Natural and man-made classes")
     drawing.accuracy_axis(axes, data.measure)
-    drawing.layer_axis(axes)
-    axes.set_xlabel("layer n")
+    drawing.layer_axis(axes, data.stages, "layer n")
     ours, theirs = (
         [n for n in of_kind(side, DISTANT) if n.family in ("AnB", "base")]
         for side in (data.networks, data.published)
@@ -76,8 +81,7 @@ def _published_means(
 def random(axes: Axes, data: FigureData) -> None:
     """Draws RnB and the bases of the same halves."""
     axes.set_title("Random frozen layers")
-    drawing.layer_axis(axes)
-    axes.set_xlabel("layer n")
+    drawing.layer_axis(axes, data.stages, "layer n")
     look = STYLES["RnB"]
     ours, theirs = _with_bases(data.networks), _with_bases(data.published)
     _published_means(axes, theirs, "RnB", look, data.measure)
@@ -103,19 +107,29 @@ def _with_bases(
 def _curves(
     networks: Sequence[network_result.NetworkResult],
 ) -> list[tuple[Style, float, list[network_result.NetworkResult]]]:
-    """Style, shift along x, and networks of the curves of the lower panel."""
+    """Style, shift along x, and networks of the curves of the lower panel.
+
+    Curves of copies of P are among them only if there are any.
+    """
     near = Style("AnB, random halves", STYLES["AnB"].color, "D", True)
     copies = [n for n in networks if n.family in ("AnB", "base")]
+    given = of_kind(networks, network_result.given_kind(networks))
+    of_given = [
+        (STYLES[family], offset, [n for n in given if n.family in (family, "base")])
+        for family, offset in zip(GIVEN, (-0.11, 0.11), strict=True)
+        if of_family(given, family)
+    ]
     return [
         (near, -0.22, of_kind(copies, network_result.RANDOM)),
         (DISTANT_STYLE, 0.22, of_kind(copies, DISTANT)),
+        *of_given,
         (STYLES["RnB"], 0.0, _with_bases(networks)),
     ]
 
 
 def relative(axes: Axes, data: FigureData) -> None:
     """Draws the difference of each network to its own base, and the means."""
-    drawing.relative_axes(axes)
+    drawing.relative_axes(axes, data.stages)
     lowest, highest = [0.0], [0.0]
     absent = []
     for look, _, chosen in _curves(data.published):
@@ -153,7 +167,7 @@ def relative(axes: Axes, data: FigureData) -> None:
         drawing.dashed(axes, {}, "k", "the paper's networks (means)")
     if absent:
         axes.plot([], [], " ", label=f"not run: {'; '.join(absent)}")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=2)
+    drawing.legend_below(axes, data.stages, 0.45)
 
 
 def _limit(axes: Axes, lowest: float, highest: float, random_line: Line2D) -> None:

@@ -6,8 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
-from yosinski_tf.experiment.treatments import LAYERS
-
 
 def apart(values: Iterable[float], gap: float) -> list[float]:
     """Moves values by the least that leaves `gap` between neighbours."""
@@ -27,16 +25,17 @@ def apart(values: Iterable[float], gap: float) -> list[float]:
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[str, str, tuple[int, float]]]) -> None:
-    """Names lines at their ends: at the right edge for n = 7, else inside.
+    """Names lines at their ends: at the right edge for the last n, else inside.
 
     `ends` has for each line its name, its colour, and n and y of its end. The limits of
     the axes must be final.
     """
     low, high = axes.get_ylim()
+    final = max(axes.get_xticks())
     for last in sorted({end[0] for _, _, end in ends}):
         there = [each for each in ends if each[2][0] == last]
         heights = apart([y for _, _, (_, y) in there], gap=(high - low) * 0.055)
-        outside = last == LAYERS[-1]
+        outside = last == final
         for (text, color, _), height in zip(there, heights, strict=True):
             axes.annotate(
                 text,
@@ -66,11 +65,12 @@ def place_badges(
       The texts of the badges that were placed.
     """
     low, high = axes.get_ylim()
+    apart_x = 0.05 * (axes.get_xlim()[1] - axes.get_xlim()[0])
     taken: dict[str, tuple[float, float]] = {}
 
     def is_free(x: float, y: float) -> bool:
         return all(
-            abs(x - other_x) > 0.4 or abs(y - other_y) > 0.075 * (high - low)
+            abs(x - other_x) > apart_x or abs(y - other_y) > 0.075 * (high - low)
             for other_x, other_y in taken.values()
         )
 

@@ -7,14 +7,21 @@ import pathlib
 
 from yosinski_tf.figures import drawing, figure2_panels, figure3_panels
 from yosinski_tf.figures.drawing import FigureData
-from yosinski_tf.results.network_result import FROM_FILE, RANDOM, of_kind
+from yosinski_tf.results import tables
+from yosinski_tf.results.network_result import (
+    FROM_FILE,
+    RANDOM,
+    given_kind,
+    of_kind,
+    with_given,
+)
 
 
 def figure2(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Path:
     """Draws the paper's Figure 2: every treatment, on random splits.
 
     If the study has no network on a random split, its networks on splits read
-    from files are drawn instead.
+    from files are drawn instead, or those that copy a given network.
 
     The upper panel shows each network. The lower one shows means over networks,
     as in the paper, and marks what it calls co-adaptation, specificity and
@@ -23,13 +30,19 @@ def figure2(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
 
     `path` is the PNG to write, and `title` a heading in place of the usual one.
     """
-    chosen, halves = of_kind(data.networks, RANDOM), "random halves"
+    chosen, heading = of_kind(data.networks, RANDOM), "Transfer between random halves"
     if not chosen and (chosen := of_kind(data.networks, FROM_FILE)):
-        halves = "halves read from a file"
+        heading = "Transfer between halves read from a file"
+    if not chosen and with_given(data.networks):
+        kind = given_kind(data.networks)
+        chosen = of_kind(data.networks, kind)
+        heading = f"Transfer from a given network: {tables.kind_name(kind)}"
+    elif not chosen and not drawing.is_papers(data.stages):
+        chosen = data.networks
     data = FigureData(chosen, data.measure, of_kind(data.published, RANDOM))
-    with drawing.new_figure(7.8, 8.8) as figure:
+    with drawing.new_figure(7.8, 8.8 + drawing.room_for_names(data.stages)) as figure:
         top, bottom = figure.subplots(2, 1)
-        figure.suptitle(title or f"Transfer between {halves}", fontweight="bold")
+        figure.suptitle(title or heading, fontweight="bold")
         figure2_panels.every_network(top, data)
         if data.published:
             figure2_panels.both_relative(bottom, data)
@@ -46,7 +59,7 @@ def figure3(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
     base of each network. Markers are networks, lines their means. The arguments are
     those of `figure2`.
     """
-    with drawing.new_figure(7.8, 7.6) as figure:
+    with drawing.new_figure(7.8, 7.6 + drawing.room_for_names(data.stages)) as figure:
         panels = figure.subplot_mosaic([["distant", "random"], ["below", "below"]])
         figure.suptitle(
             title or "Distant classes, and random features", fontweight="bold"

@@ -44,7 +44,7 @@ def rows(
     return [
         {
             "examples_per_class": network.examples_per_class,
-            "treatment": "base" if network.family == "base" else f"R{network.n}W",
+            "treatment": "base" if network.family == "base" else network.treatment,
             **({"seed": network.seed} if with_seed else {}),
             **{measure: network.value(measure) for measure in MEASURES},
             "run_id": network.run_id,

@@ -9,21 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from yosinski_tf.models.surgery import read_weights
+from yosinski_tf.models.surgery import first_filters, read_weights
 from yosinski_tf.study.records import WEIGHTS_NAME, Record
 from yosinski_tf.system.errors import UserError
-
-
-def layer_names(record: Record) -> list[str]:
-    """Names of a network's layers with weights, as far as its record has them."""
-    layers = record.network_settings.get("layers", [])
-    return [str(each["name"]) for each in layers if "name" in each]
 
 
 def filter_sheets(
     runs: pathlib.Path, records: Sequence[Record]
 ) -> list[dict[str, str]]:
-    """The first layers of both bases of one split, and of a random network.
+    """The first layers of both bases of one split, of P, and of a random network.
 
     Returns:
       For each of them that has weights `image`, a PNG as a `data:` address, `alt`, the
@@ -39,15 +33,18 @@ def filter_sheets(
                 wanted.setdefault(caption, record)
         elif record.kind == "random":
             wanted.setdefault("random values, never trained", record)
+        elif record.kind == "given" and not record.fine_tuned:
+            wanted.setdefault("the given network P", record)
     found = []
     for caption, record in sorted(wanted.items()):
         try:
             weights = read_weights(runs / record.run_id / WEIGHTS_NAME)
-            kernel = weights[f"{layer_names(record)[0]}/kernel"]
-        except (UserError, KeyError, IndexError):
+        except UserError:
             continue
-        if kernel.ndim != 4 or kernel.shape[2] != 3:
+        filters = first_filters(weights)
+        if filters is None:
             continue
+        _, kernel = filters
         height, width, _, count = kernel.shape
         found.append(
             {

@@ -7,8 +7,15 @@ from typing import Any
 
 import jinja2
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results import network_result, tables
-from yosinski_tf.results.network_result import MEASURES, NetworkResult, of_kind
+from yosinski_tf.results.analysis import GIVEN_COMPONENTS
+from yosinski_tf.results.network_result import (
+    MEASURES,
+    NetworkResult,
+    of_kind,
+    stages_of,
+)
 from yosinski_tf.system.files import write_atomically
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
@@ -34,11 +41,17 @@ def section(networks: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
                 "relative": tables.family_markdown(chosen, measure, relative=True),
                 "absolute": tables.family_markdown(chosen, measure, relative=False),
                 "parts": tables.decomposition_markdown(networks, measure, kind),
+                "given": tables.decomposition_markdown(
+                    networks, measure, kind, GIVEN_COMPONENTS
+                ),
             }
             for kind in tables.kinds(networks)
             for chosen in [of_kind(networks, kind)]
         ],
-        "table1": tables.table1_markdown(networks, measure),
+        # Its ranges of layers are those of the paper's networks.
+        "table1": tables.table1_markdown(networks, measure)
+        if stages_of(networks) == PAPER_STAGES
+        else "",
     }
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import markdown as markdown_library
 from plotly.offline import get_plotlyjs
 
-from yosinski_tf.experiment.treatments import LAYERS
+from yosinski_tf.experiment.treatments import LAYERS, PAPER_STAGES
 from yosinski_tf.figures.drawing import DISTANT_STYLE, Style, offset_of, style_of
-from yosinski_tf.report.first_layer import filter_sheets, layer_names
+from yosinski_tf.report.first_layer import filter_sheets
 from yosinski_tf.report.markdown import render
 from yosinski_tf.results import tables
 from yosinski_tf.results.analysis import Estimate, estimate, relative_to_base
@@ -26,7 +26,7 @@ from yosinski_tf.results.network_result import (
     of_kind,
     random_layers_kind,
 )
-from yosinski_tf.study.records import Record
+from yosinski_tf.study.records import Record, stage_names
 from yosinski_tf.system.files import write_atomically
 
 PAGE_NAME = "index.html"
@@ -36,7 +36,14 @@ _SCRIPT = pathlib.Path(__file__).with_name("templates") / "page.js"
 _MOST_VALIDATIONS = 60
 # Matplotlib's signs, as Plotly calls them.
 _SYMBOLS = {"o": "circle", "D": "diamond", "s": "square", "^": "triangle-up"}
-_SYMBOLS |= {"v": "triangle-down", "P": "cross", "*": "star", "X": "x", "p": "pentagon"}
+_SYMBOLS |= {
+    ">": "triangle-right",
+    "v": "triangle-down",
+    "P": "cross",
+    "*": "star",
+    "X": "x",
+    "p": "pentagon",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +115,7 @@ def write_page(
         },
         has_distant=bool(distant),
         filters=filter_sheets(runs, records),
-        first_layer=next(iter(layer_names(records[0])), "the first layer"),
+        first_layer=next(iter(stage_names(records[0])), "the first layer"),
         tensorboard=f"tensorboard --logdir {shlex.quote(str(runs / 'tensorboard'))}",
         exports=[{"name": name, "href": f"../export/{name}"} for name in exports],
         export_command=f"yosinski-export --runs={shlex.quote(str(runs))} --run=RUN",
@@ -117,10 +124,11 @@ def write_page(
             {
                 "kinds": kinds,
                 "distant": distant,
-                "looks": {curve["look"]: _look(curve["look"]) for curve in curves},
+                "looks": _looks([curve["look"] for curve in curves]),
                 "measures": {each: MEASURE_NAMES[each] for each in MEASURES},
                 "measure": measure,
                 "layers": _layers(records),
+                "unit": _unit(records[0]),
             }
         ),
         plotly=get_plotlyjs(),
@@ -145,13 +153,16 @@ def _html(summary: str) -> str:
 
 
 def _layers(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Places on the axis: 0 for the base, then each layer that can be copied."""
-    names = layer_names(records[0])
-    copied = [
-        {"n": n, "text": f"{n} {names[n - 1]}" if n <= len(names) else str(n)}
-        for n in LAYERS
-    ]
+    """Places on the axis: 0 for the base, then each stage that can be copied."""
+    names = stage_names(records[0])[:-1]
+    copied = [{"n": n, "text": f"{n} {name}"} for n, name in enumerate(names, start=1)]
+    copied = copied or [{"n": n, "text": str(n)} for n in LAYERS]
     return [{"n": 0, "text": "base"}, *copied]
+
+
+def _unit(record: Record) -> str:
+    """What n counts: `layers` in the paper's networks, else `stages`."""
+    return "layers" if stage_names(record) in ((), PAPER_STAGES) else "stages"
 
 
 def _curves(runs, networks: Sequence[NetworkResult], of_run) -> list[dict[str, Any]]:
@@ -254,7 +265,11 @@ def _means(values, interval: bool) -> list[dict[str, Any]]:
     return found
 
 
-def _look(look: str) -> dict[str, Any]:
+def _looks(looks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {look: _look(look, looks) for look in looks}
+
+
+def _look(look: str, beside: Sequence[str]) -> dict[str, Any]:
     style: Style = DISTANT_STYLE if look == "distant" else style_of(look)
     near = look in ("distant", "RnB")
     return {
@@ -262,7 +277,7 @@ def _look(look: str) -> dict[str, Any]:
         "colour": "base" if look == "base" else style.color,
         "symbol": _SYMBOLS[style.marker],
         "filled": style.filled,
-        "offset": 0.0 if near else offset_of(look),
+        "offset": 0.0 if near else offset_of(look, beside),
     }
 
 

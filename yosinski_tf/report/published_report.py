@@ -2,9 +2,11 @@
 
 import pathlib
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.figures import drawing, reduced_data
 from yosinski_tf.report import markdown, write_report
 from yosinski_tf.results import analysis, comparison, network_result, published, tables
+from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import make_folder
 
 _TITLES = {
@@ -63,10 +65,18 @@ def write_comparison(
     The arguments are those of `write_report.write_report`.
 
     Raises:
-      UserError: If there is no record, or the measure is unknown.
+      UserError: If there is no record, the measure is unknown, or the networks have
+        other stages than the paper's.
     """
     ordered = markdown.chosen_first(measure)
     records, selection = write_report.read_study(runs)
+    stages = network_result.stages_of(selection.networks)
+    if stages != PAPER_STAGES:
+        raise UserError(
+            "a comparison with the paper needs networks of its eight layers, conv1 to"
+            f" fc8, found {len(stages)} stages, {stages[0]} to {stages[-1]}: leave out"
+            " --published"
+        )
     ours = network_result.without_reduced(selection.networks)
     theirs = published.networks()
     reduced = network_result.of_kind(selection.networks, network_result.REDUCED)

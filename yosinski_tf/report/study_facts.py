@@ -4,17 +4,24 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results import network_result
-from yosinski_tf.results.analysis import MIN_PAIRS, decomposition
-from yosinski_tf.study.records import Record
+from yosinski_tf.results.analysis import GIVEN_COMPONENTS, MIN_PAIRS, decomposition
+from yosinski_tf.study.given_source import Description
+from yosinski_tf.study.records import Record, stage_names
 
 _FEW_VALIDATIONS = 30
 
 
 def facts(
-    records: Sequence[Record], selection: network_result.Selection
+    records: Sequence[Record],
+    selection: network_result.Selection,
+    source: Description | None = None,
 ) -> list[tuple[str, str]]:
-    """Names and values of the settings and conditions of a study."""
+    """Names and values of the settings and conditions of a study.
+
+    `source` is the given network that the study folder has, if that is known.
+    """
     finished = [record for record in records if record.status == "finished"]
     dates = sorted(record.finished_at for record in records)
     validations = {len(record.history) for record in finished}
@@ -27,6 +34,9 @@ def facts(
         ("data set", _several(record.dataset for record in records)),
         ("halves", _images(records)),
         ("network", _several(record.network for record in records)),
+        ("stages", _stages(records[0])),
+        ("source P", _source(records, source)),
+        ("pixels", _pixels(records)),
         ("splits", _several(record.split for record in records)),
         ("seeds", _several(record.seed for record in records)),
         ("recipe", _recipe(records)),
@@ -37,6 +47,32 @@ def facts(
         ("finished", " to ".join(dict.fromkeys((dates[0], dates[-1])))),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _stages(record: Record) -> str:
+    """The stages by number, if they are not the paper's layers."""
+    names = stage_names(record)
+    if names in ((), PAPER_STAGES):
+        return ""
+    return ", ".join(f"{n} {name}" for n, name in enumerate(names, start=1))
+
+
+def _source(records: Iterable[Record], source: Description | None) -> str:
+    """How P was named, as far as that is known, and its digest."""
+    digests = {r.source_sha256 for r in records if r.source_sha256 is not None}
+    texts = []
+    for digest in sorted(digests):
+        text = f"digest {digest[:12]}"
+        if source is not None and source.sha256 == digest:
+            text = f"{source.spec}, {text}"
+        texts.append(text)
+    return "; ".join(texts)
+
+
+def _pixels(records: Iterable[Record]) -> str:
+    """What pixels are scaled to; those with eight layers have one way."""
+    settings = [record.network_settings for record in records]
+    return _several(str(each["pixels"]) for each in settings if "pixels" in each)
 
 
 def _frozen(finished: Sequence[Record]) -> str:
@@ -133,8 +169,11 @@ def caveats(
             " the ten highest includes early ones and favours networks that learn"
             " fast: look at the last validation too."
         )
-    parts = decomposition(networks, network_result.MEASURES[0])
-    pairs = min((p.n for p in parts.values() if p.n), default=MIN_PAIRS)
+    measure = network_result.MEASURES[0]
+    parts = [*decomposition(networks, measure).values()]
+    kind = network_result.given_kind(networks)
+    parts += decomposition(networks, measure, kind, GIVEN_COMPONENTS).values()
+    pairs = min((part.n for part in parts if part.n), default=MIN_PAIRS)
     if pairs < MIN_PAIRS:
         found.append(
             f"Some comparisons have {pairs} pair(s): an interval needs {MIN_PAIRS}."
@@ -144,6 +183,12 @@ def caveats(
             "Not every half has every treatment (yet), so plain means, as in the lower"
             " panel of Figure 2 and in two columns of Table 1, compare different"
             " halves. The paired tables do not."
+        )
+    if network_result.with_given(networks):
+        found.append(
+            "The given network P was trained elsewhere: on other images, other classes"
+            " and for another time than the bases. What PnB and PnB+ gain over the base"
+            " comes from all of these together."
         )
     own = network_result.bases(networks)
     if alone := [network.run_id for network in networks if network.unit not in own]:

@@ -8,15 +8,18 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from yosinski_tf.experiment.cohorts import multiply_accumulates
-from yosinski_tf.experiment.networks import Network
-from yosinski_tf.experiment.treatments import parse_treatment
+from yosinski_tf.experiment.stages import Network
+from yosinski_tf.experiment.treatments import PAPER_STAGES, parse_treatment
 from yosinski_tf.figures import drawing, paper_figures, reduced_data
 from yosinski_tf.report.markdown import chosen_first, section, write_markdown
 from yosinski_tf.report.page import StudyProgress, write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
 from yosinski_tf.results import network_result, recommendation, tables
+from yosinski_tf.study import given_source
+from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import Record, read_records, write_results
 from yosinski_tf.system import errors, files
 
@@ -95,14 +98,13 @@ def write_report(
         "summary.md.j2",
         measure=measure,
         warnings=warnings(records),
-        facts=facts(records, selection),
+        facts=facts(records, selection, given_source.read_description(runs)),
         sections=[section(networks, each) for each in ordered] if networks else [],
         reduced=reduced_data.table(reduced) if reduced else "",
         caveats=caveats(records, networks),
     )
-    found = recommendation.study_recommendation(networks, measure, _work(records))
-    answer = recommendation.sentence(found)
-    text = json.dumps(dataclasses.asdict(found), indent=1)
+    values, answer = _answer(selection.networks, measure, _work(runs, records))
+    text = json.dumps(values, indent=1)
     files.write_atomically(folder / "recommendation.json", text.encode())
     page = write_page(
         runs,
@@ -120,19 +122,49 @@ def write_report(
     )
 
 
-def _work(records: Sequence[Record]) -> dict[recommendation.Choice, int]:
+def _answer(
+    networks: Sequence[network_result.NetworkResult],
+    measure: str,
+    work: Mapping[recommendation.Choice, int],
+) -> tuple[dict[str, Any], str]:
+    """The recommendation of a study, as values and in sentences."""
+    found = recommendation.study_recommendation(networks, measure, work)
+    reduced = recommendation.reduced_recommendations(networks, measure, work)
+    stages = network_result.stages_of(networks)
+    sentences = [
+        f"With {count} images of each class: {recommendation.sentence(each, stages)}"
+        for count, each in reduced.items()
+    ]
+    if found.best is not None or not reduced:
+        sentences.insert(0, recommendation.sentence(found, stages))
+    values = dataclasses.asdict(found)
+    if reduced:
+        values["images_per_class"] = {
+            count: dataclasses.asdict(each) for count, each in reduced.items()
+        }
+    return values, " ".join(sentences)
+
+
+def _work(
+    runs: pathlib.Path, records: Sequence[Record]
+) -> dict[recommendation.Choice, int]:
     """Multiply-accumulates of a step on one image, alone, by what is copied.
 
     Nothing for records of a version that described networks in another way.
     """
     work = {}
+    networks: dict[str, Network] = {}  # By description; reading one takes a while.
     with contextlib.suppress(errors.UserError, KeyError):
         for record in records:
+            settings = record.network_settings
+            key = json.dumps(settings, sort_keys=True)
+            if key not in networks:
+                networks[key] = network_of(runs, settings)
             treatment = parse_treatment(record.treatment)
             work[recommendation.Choice(treatment.family, treatment.n)] = (
                 multiply_accumulates(
                     [treatment],
-                    Network.from_settings(record.network_settings),
+                    networks[key],
                     record.recipe["crop_size"],
                     record.num_classes,
                 )
@@ -177,8 +209,12 @@ def write_tables(
     reduced: Sequence[network_result.NetworkResult],
     with_seed: bool = True,
 ) -> None:
-    """Writes the tables as CSV; `with_seed` as in `reduced_data.rows`."""
-    tables.write_csv(folder / "table1.csv", tables.table1_rows(networks))
+    """Writes the tables as CSV; `with_seed` as in `reduced_data.rows`.
+
+    Table 1 of the paper is written for its eight layers only.
+    """
+    if network_result.stages_of(networks) == PAPER_STAGES:
+        tables.write_csv(folder / "table1.csv", tables.table1_rows(networks))
     tables.write_csv(folder / "decomposition.csv", tables.decomposition_rows(networks))
     if reduced:
         rows = reduced_data.rows(reduced, with_seed)

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 import scipy.special
 
-from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.results import network_result
 from yosinski_tf.results.network_result import Cell, NetworkResult, Unit, bases, by_cell
 
@@ -55,6 +54,12 @@ COMPONENTS = {
     "co-adaptation": ("base", "BnB"),
     "specificity": ("BnB", "AnB"),
     "gain": ("AnB+", "BnB+"),
+}
+# What can be said of a given network, which has no selffer networks.
+GIVEN_COMPONENTS = {
+    "loss of P": ("base", "PnB"),
+    "gain of P": ("PnB+", "base"),
+    "P over random": ("PnB", "RnB"),
 }
 COMPARISONS = ("AnB+ over base", "AnB+ over BnB+", "BnB+ over base")
 METHODS = ("layers", "networks", "own base")
@@ -119,7 +124,10 @@ def _paired(
 
 
 def decomposition(
-    networks: Sequence[NetworkResult], measure: str, splits: str = network_result.RANDOM
+    networks: Sequence[NetworkResult],
+    measure: str,
+    splits: str = network_result.RANDOM,
+    components: Mapping[str, tuple[str, str]] = COMPONENTS,
 ) -> dict[tuple[int, str], Estimate]:
     """Splits the effect of copying n layers into parts (paper, section 4.1).
 
@@ -127,18 +135,24 @@ def decomposition(
     - specificity: BnB - AnB, the additional cost of foreign classes;
     - gain: AnB+ - BnB+, the gain from foreign classes after fine-tuning.
 
+    For a given network P there are `GIVEN_COMPONENTS` instead:
+
+    - loss of P: base - PnB, the cost of co-adaptation and specificity together;
+    - gain of P: PnB+ - base, the gain over training from random values;
+    - P over random: PnB - RnB, what the frozen layers of P are worth.
+
     Each is a mean over pairs: units (split, target half, seed) that have both
     networks, on splits of one kind. With fewer than 3 pairs there is no interval.
 
     Returns:
-      Three components for each n = 1..7, by n and name, in percentage points; those
+      Three components for each n, by n and name, in percentage points; those
       without a pair have mean None.
     """
     chosen = network_result.of_kind(networks, splits)
     return {
         (n, name): estimate(_paired(chosen, measure, over, under, n).values())
-        for n in LAYERS
-        for name, (over, under) in COMPONENTS.items()
+        for n in network_result.layers_of(networks)
+        for name, (over, under) in components.items()
     }
 
 

@@ -8,8 +8,8 @@ seed does not look like an effect. Accuracies are shares, 0..1.
 import dataclasses
 from collections.abc import Iterable
 
-from yosinski_tf.experiment.treatments import parse_treatment
-from yosinski_tf.study.records import Record
+from yosinski_tf.experiment.treatments import PAPER_STAGES, parse_treatment
+from yosinski_tf.study.records import Record, stage_names
 from yosinski_tf.system.errors import UserError
 
 MEASURES = ("top1_mean_of_10_best", "top1")
@@ -17,7 +17,8 @@ MEASURE_NAMES = {
     "top1_mean_of_10_best": "mean of the ten highest validations",
     "top1": "last validation",
 }
-FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", "RnB")
+GIVEN = ("PnB", "PnB+")
+FAMILIES = ("base", "BnB", "BnB+", "AnB", "AnB+", *GIVEN, "RnB")
 RANDOM, DISTANT, WHOLE, REDUCED = "random", "natural_manmade", "whole", "first"
 FROM_FILE = "file"
 DIRECTIONS = ("natural", "man-made")
@@ -28,7 +29,10 @@ Cell = tuple[str, int]
 
 @dataclasses.dataclass(frozen=True)
 class NetworkResult:
-    """The result of one network: `family` as of its treatment, the rest as recorded."""
+    """The result of one network, as recorded.
+
+    `family` is that of its treatment, and `stages` are the names of its stages.
+    """
 
     split: str
     family: str
@@ -39,6 +43,7 @@ class NetworkResult:
     top1: float
     top1_mean_of_10_best: float
     run_id: str
+    stages: tuple[str, ...] = PAPER_STAGES
 
     @property
     def kind(self) -> str:
@@ -63,6 +68,13 @@ class NetworkResult:
     def cell(self) -> Cell:
         """Family and n: the cell of a table that it belongs to."""
         return (self.family, self.n)
+
+    @property
+    def treatment(self) -> str:
+        """Its treatment: `baseB`, `A3B+`, `P3W`, ..."""
+        if self.family == "base":
+            return f"base{self.target_half}"
+        return f"{self.source_half}{self.n}{self.target_half}{self.family[3:]}"
 
     def value(self, measure: str) -> float:
         """Its accuracy by one of `MEASURES`, 0..1."""
@@ -103,12 +115,14 @@ def finished_networks(records: Iterable[Record]) -> Selection:
         if record.status != "finished":
             left_out.append(record.run_id)
             continue
-        family = parse_treatment(record.treatment).family
-        # A record has all of these fields but `family`.
+        own = {
+            "family": parse_treatment(record.treatment).family,
+            "stages": stage_names(record) or PAPER_STAGES,
+        }
+        # A record has all of the other fields.
         names = (field.name for field in dataclasses.fields(NetworkResult))
-        network = NetworkResult(
-            **{name: getattr(record, name, family) for name in names}
-        )
+        rest = {name: getattr(record, name) for name in names if name not in own}
+        network = NetworkResult(**rest, **own)
         key = (network.unit, network.cell)
         if key in networks:
             raise UserError(
@@ -129,6 +143,19 @@ def by_cell(
     for network, value in zip(networks, values, strict=True):
         groups.setdefault(network.cell, []).append(value)
     return groups
+
+
+def stages_of(networks: Iterable[NetworkResult]) -> tuple[str, ...]:
+    """Names of the stages of some networks, of which all should have the same.
+
+    Those of the paper, if there is no network.
+    """
+    return max((n.stages for n in networks), key=len, default=PAPER_STAGES)
+
+
+def layers_of(networks: Iterable[NetworkResult]) -> range:
+    """The n of some networks: 1 to 7 in the paper."""
+    return range(1, len(stages_of(networks)))
 
 
 def families_of(networks: Iterable[NetworkResult]) -> list[str]:
@@ -156,7 +183,21 @@ def random_layers_kind(networks: Iterable[NetworkResult]) -> str:
     The paper's were trained on all classes. A study may have them only on random
     or on distant halves. Networks on splits of different kinds are never mixed.
     """
-    found = {network.kind for network in of_family(networks, "RnB")}
+    return _representing(of_family(networks, "RnB"))
+
+
+def given_kind(networks: Iterable[NetworkResult]) -> str:
+    """The kind of split whose copies of P represent a study, as above."""
+    return _representing(with_given(networks))
+
+
+def with_given(networks: Iterable[NetworkResult]) -> list[NetworkResult]:
+    """The copies of P."""
+    return [each for each in networks if each.family.partition("~")[0] in GIVEN]
+
+
+def _representing(networks: Iterable[NetworkResult]) -> str:
+    found = {network.kind for network in networks}
     known = [kind for kind in (WHOLE, RANDOM, DISTANT) if kind in found]
     return (known or sorted(found) or [WHOLE])[0]
 

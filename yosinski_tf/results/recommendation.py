@@ -11,16 +11,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.special
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results.analysis import MIN_PAIRS, Estimate, estimate
 from yosinski_tf.results.network_result import (
     DISTANT,
     FROM_FILE,
+    GIVEN,
     RANDOM,
+    REDUCED,
     WHOLE,
     NetworkResult,
     Unit,
     bases,
     of_kind,
+    with_given,
 )
 
 # A difference that needs more pairs than this is called none.
@@ -29,6 +33,8 @@ _MOST_PAIRS = 200
 _KINDS = (RANDOM, FROM_FILE, WHOLE, DISTANT)
 TRANSFERS = ("AnB", "AnB+")
 """Families to choose from: networks whose layers come from the other half."""
+OF_GIVEN = (*GIVEN, "RnB")
+"""Families to choose from where a network P is given: its layers, or random ones."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Choice:
     """What is done with the first n layers.
 
     Attributes:
-      family: `AnB`, `AnB+`, ...
-      n: Number of layers kept.
+      family: `AnB`, `AnB+`, `PnB`, ...
+      n: Number of layers kept, or of stages.
     """
 
     family: str
@@ -49,12 +55,23 @@ class Choice:
         return self.family.endswith("+")
 
     @property
-    def layers(self) -> str:
-        """The layers that are kept, for people."""
-        return "the first layer" if self.n == 1 else f"the first {self.n} layers"
+    def random(self) -> bool:
+        """Whether the layers that are kept have random values."""
+        return self.family == "RnB"
 
-    def __str__(self) -> str:
-        return f"{self.layers}, {'fine-tuned' if self.fine_tuned else 'frozen'}"
+    def layers(self, stages: Sequence[str] = PAPER_STAGES) -> str:
+        """The layers that are kept, for people, in a network of these stages."""
+        papers = tuple(stages) == PAPER_STAGES
+        what = "layer" if papers else "stage"
+        text = f"the first {what}" if self.n == 1 else f"the first {self.n} {what}s"
+        if self.family in GIVEN:
+            text += " of P"
+        return text if papers else f"{text} (to {stages[self.n - 1]})"
+
+    def told(self, stages: Sequence[str] = PAPER_STAGES) -> str:
+        """What is done, for people, in a network of these stages."""
+        done = "random and frozen" if self.random else "frozen"
+        return f"{self.layers(stages)}, {'fine-tuned' if self.fine_tuned else done}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,10 +127,9 @@ def recommend(
             having.setdefault(choice, set()).add(unit)
     if not having:
         return NOTHING
-    # Choices are compared in the same pairs: in as many as any choice has.
-    most = max(
-        having.values(), key=lambda u: (len(u), sum(u <= o for o in having.values()))
-    )
+    # Choices are compared in the same pairs: in as many as any copy has.
+    copies = [u for c, u in having.items() if not c.random] or [*having.values()]
+    most = max(copies, key=lambda u: (len(u), sum(u <= o for o in copies)))
     choices = sorted(
         (choice for choice, units in having.items() if most <= units),
         key=lambda choice: (choice.n, choice.fine_tuned),
@@ -128,7 +144,9 @@ def recommend(
     stated = _stated(values, homes)
     gain = estimate(list(stated - base))
     frozen, cost, speedup = None, Estimate(None, 0), None
-    kept = [i for i, choice in enumerate(choices) if not choice.fine_tuned]
+    kept = [
+        i for i, each in enumerate(choices) if not each.fine_tuned and not each.random
+    ]
     if kept and best.fine_tuned:
         frozen = choices[kept[int(values[:, kept].mean(0).argmax())]]
         cost = estimate(list(stated - _stated(values[:, kept], homes)))
@@ -171,16 +189,46 @@ def study_recommendation(
 ) -> Recommendation:
     """The recommendation of a study: by its random splits, if it has copies there.
 
+    Of a study of a given network P it says which layers of P to keep: by the whole set
+    of classes, or by halves if these alone have enough pairs for an interval.
+
     Args:
       networks: Networks of any splits.
       measure: One of `MEASURES`.
       work: As for `recommend`.
     """
-    for kind in _KINDS:
-        found = recommend(of_kind(networks, kind), TRANSFERS, measure, work)
-        if found.best is not None:
-            return found
-    return NOTHING
+    given = {network.kind for network in with_given(networks)}
+    whole_first = sorted(_KINDS, key=lambda kind: kind != WHOLE)
+    kinds = [kind for kind in whole_first if kind in given] or _KINDS
+    families = OF_GIVEN if given else TRANSFERS
+    each = (recommend(of_kind(networks, k), families, measure, work) for k in kinds)
+    found = [one for one in each if one.best is not None]
+    if given:
+        found.sort(key=lambda one: one.gain.low is None)
+    return found[0] if found else NOTHING
+
+
+def reduced_recommendations(
+    networks: Sequence[NetworkResult],
+    measure: str = "top1",
+    work: Mapping[Choice, float] | None = None,
+) -> dict[int, Recommendation]:
+    """Which layers of P to keep on reduced data, by training images per class, rising.
+
+    Without copies of P there is nothing to recommend: no base is of other classes. The
+    arguments are those of `study_recommendation`.
+    """
+    reduced = of_kind(networks, REDUCED)
+    if not with_given(reduced):
+        return {}
+    groups: dict[int, list[NetworkResult]] = {}
+    for network in reduced:
+        groups.setdefault(network.examples_per_class, []).append(network)
+    found = {
+        count: recommend(groups[count], OF_GIVEN, measure, work)
+        for count in sorted(groups)
+    }
+    return {count: each for count, each in found.items() if each.best is not None}
 
 
 def recommended_network(
@@ -188,6 +236,7 @@ def recommended_network(
 ) -> NetworkResult | None:
     """The network to use for the classes of a half, as `study_recommendation` says.
 
+    In a study of reduced data alone it is one of those with most images per class.
     Where training from scratch is recommended, or nothing, it is a base, if there is
     one. Of several splits it is on the first, of several seeds the most accurate.
 
@@ -200,6 +249,9 @@ def recommended_network(
       The network; None if none is trained on this half.
     """
     found = study_recommendation(networks, measure)
+    reduced = reduced_recommendations(networks, measure)
+    if found == NOTHING and reduced:
+        found = reduced[max(reduced)]
     cell = ("base", 0)
     if found.best and not (found.gain.high is not None and found.gain.high < 0):
         cell = (found.best.family, found.best.n)
@@ -207,9 +259,11 @@ def recommended_network(
     usable = [each for each in on_half if each.cell == cell] or on_half
 
     def place(network: NetworkResult) -> tuple:
-        # `random:10` comes after `random:2`.
+        # `random:10` comes after `random:2`, `first:10` before `first:2`.
         kind, split = network.kind, network.split
-        return (*_KINDS, kind).index(kind), len(split), split
+        reduced = kind == REDUCED
+        order = -network.examples_per_class if reduced else len(split)
+        return (*_KINDS, kind).index(kind), order, split
 
     first_split = min(usable, key=place).split if usable else ""
     first = [each for each in usable if each.split == first_split]
@@ -234,36 +288,37 @@ def pairs_needed(difference: Estimate) -> int | None:
     return None
 
 
-def sentence(found: Recommendation) -> str:
-    """The recommendation for people."""
+def sentence(found: Recommendation, stages: Sequence[str] = PAPER_STAGES) -> str:
+    """The recommendation for people, in a network of these stages."""
     if found.best is None:
         return (
             "No recommendation yet: it needs a copied network and the base of the"
             " same split, half and seed."
         )
     gain, accuracy = found.gain, f"{found.top1:.1%}"
+    best = found.best.told(stages)
     if gain.low is None:
         more = math.ceil((MIN_PAIRS - gain.n) / found.pairs_per_seed)
         text = (
-            f"The best copy so far keeps {found.best}: {accuracy}, {gain.mean:+.1f}"
+            f"The best copy so far keeps {best}: {accuracy}, {gain.mean:+.1f}"
             f" points to training from scratch, in {_pairs(gain.n)}. That is too few to"
             f" say how sure it is: train {_seeds(more)} more."
         )
     elif gain.low > 0:
         text = (
-            f"Keep {found.best}: {accuracy}, {gain.mean:.1f} points"
+            f"Keep {best}: {accuracy}, {gain.mean:.1f} points"
             f" ({_interval(gain)}, {_pairs(gain.n)}) above training from scratch."
         )
     elif gain.high < 0:
         text = (
-            f"Train from scratch: the best copy, {found.best}, reaches {accuracy},"
+            f"Train from scratch: the best copy, {best}, reaches {accuracy},"
             f" {-gain.mean:.1f} points below it ({_interval(gain)} to it,"
             f" {_pairs(gain.n)})."
         )
     else:
         text = (
             "No difference to training from scratch was seen. The best copy,"
-            f" {found.best}, reaches {accuracy}, {gain.mean:+.1f} points"
+            f" {best}, reaches {accuracy}, {gain.mean:+.1f} points"
             f" ({_interval(gain)}, {_pairs(gain.n)})."
         )
         if found.pairs_needed:
@@ -272,14 +327,16 @@ def sentence(found: Recommendation) -> str:
                 f" A difference of this size would show in about"
                 f" {found.pairs_needed} pairs: train {_seeds(more)} more."
             )
-    return text + _about_freezing(found)
+    return text + _about_freezing(found, stages)
 
 
-def _about_freezing(found: Recommendation) -> str:
+def _about_freezing(found: Recommendation, stages: Sequence[str]) -> str:
     if found.frozen is None or found.cost.mean is None:
         return ""
     cost = found.cost
-    text = f" Freezing {found.frozen.layers} instead costs {cost.mean:.1f} points"
+    text = (
+        f" Freezing {found.frozen.layers(stages)} instead costs {cost.mean:.1f} points"
+    )
     if cost.low is not None:
         text += f" ({_interval(cost)})"
         if cost.low <= 0 <= cost.high:

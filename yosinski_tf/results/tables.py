@@ -9,9 +9,13 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from yosinski_tf.experiment.treatments import LAYERS
 from yosinski_tf.results import analysis, network_result
-from yosinski_tf.results.network_result import MEASURE_NAMES, NetworkResult, families_of
+from yosinski_tf.results.network_result import (
+    MEASURE_NAMES,
+    NetworkResult,
+    families_of,
+    layers_of,
+)
 from yosinski_tf.results.published import PRINTED_TABLE_1
 from yosinski_tf.system.files import write_atomically
 
@@ -58,17 +62,18 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
     in brackets.
     """
     blocks = []
+    layers = layers_of(networks)
     for kind in kinds(networks):
         chosen = network_result.of_kind(networks, kind)
-        rows = [["", "base", *(f"n={n}" for n in LAYERS)]]
+        rows = [["", "base", *(f"n={n}" for n in layers)]]
         absolute = cells_of(chosen, measure, relative=False)
         relative = cells_of(chosen, measure, relative=True)
         for family in families_of(chosen):
             if family == "base":
                 base = absolute["base", 0]
-                cells = [f"{base.mean:.1f}% ({base.n})", *("" for _ in LAYERS)]
+                cells = [f"{base.mean:.1f}% ({base.n})", *("" for _ in layers)]
             else:
-                cells = ["", *(_short(relative.get((family, n))) for n in LAYERS)]
+                cells = ["", *(_short(relative.get((family, n))) for n in layers)]
             rows.append([family, *cells])
         splits = len({network.split for network in chosen})
         heading = f"{kind_name(kind)} ({splits}), {MEASURE_NAMES[measure]}"
@@ -103,7 +108,8 @@ def family_markdown(
     They are differences to the own base, or top-1 in per cent.
     """
     cells = cells_of(networks, measure, relative=relative)
-    numbers = LAYERS if relative else (0, *LAYERS)
+    layers = layers_of(networks)
+    numbers = layers if relative else (0, *layers)
     show = signed if relative else "{:.2f}".format
     rows = [["", *(f"n = {n}" if n else "base" for n in numbers)]]
     for family in families_of(networks):
@@ -135,11 +141,14 @@ def _with_interval(cell: analysis.Estimate, count: str, too_small: str) -> str:
 
 
 def decomposition_markdown(
-    networks: Sequence[NetworkResult], measure: str, kind: str
+    networks: Sequence[NetworkResult],
+    measure: str,
+    kind: str,
+    components: Mapping[str, tuple[str, str]] = analysis.COMPONENTS,
 ) -> str:
     """The decomposition of one kind of split, one row per n; empty without a pair."""
-    rows = [["n", *analysis.COMPONENTS], *([str(n)] for n in LAYERS)]
-    parts = _with_pairs(networks, measure, kind)
+    rows = [["n", *components], *([str(n)] for n in layers_of(networks))]
+    parts = _with_pairs(networks, measure, kind, components)
     for (n, _), part in parts.items():
         rows[n].append(_with_interval(part, f"n = {part.n}", TOO_SMALL))
     return markdown(rows) if parts else ""
@@ -157,15 +166,19 @@ def decomposition_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]
         }
         for measure in MEASURE_NAMES
         for kind in kinds(networks)
-        for (n, name), part in _with_pairs(networks, measure, kind).items()
+        for components in (analysis.COMPONENTS, analysis.GIVEN_COMPONENTS)
+        for (n, name), part in _with_pairs(networks, measure, kind, components).items()
     ]
 
 
 def _with_pairs(
-    networks: Sequence[NetworkResult], measure: str, kind: str
+    networks: Sequence[NetworkResult],
+    measure: str,
+    kind: str,
+    components: Mapping[str, tuple[str, str]],
 ) -> dict[tuple[int, str], analysis.Estimate]:
     """The components of a kind of split; none if none has a pair."""
-    parts = analysis.decomposition(networks, measure, kind)
+    parts = analysis.decomposition(networks, measure, kind, components)
     return parts if any(part.n for part in parts.values()) else {}
 
 

@@ -45,6 +45,16 @@
     ticktext: data.layers.map((layer) => layer.text),
     range: [-0.45, data.layers[data.layers.length - 1].n + 0.45],
   };
+  const overLayers = (left) => {
+    const made = layout("number of " + data.unit + " copied, n", left, layers);
+    if (data.unit === "stages") {
+      // Their names may be long and many: they are set steep, with the legend above.
+      Object.assign(made.xaxis, { tickangle: -60, automargin: true, tickfont: { size: 11 } });
+      Object.assign(made.legend, { y: 1.02, yanchor: "bottom" });
+      made.margin.t = 60;
+    }
+    return made;
+  };
 
   const hover = (network, measure) => {
     const lines = [network.id, "top-1 " + percent(network.value[measure])];
@@ -104,8 +114,9 @@
 
   const draw = (id, curves, relative) => {
     const place = byId(id);
+    if (data.unit === "stages") place.style.height = "600px";
     const left = relative ? "percentage points to the base" : "top-1, per cent";
-    Plotly.react(place, traces(curves, relative), layout("number of layers copied, n", left, layers), config);
+    Plotly.react(place, traces(curves, relative), overLayers(left), config);
     if (place.dataset.ready) return;
     place.dataset.ready = "yes";
     place.on("plotly_legendclick", (event) => {
