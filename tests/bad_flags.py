@@ -50,7 +50,22 @@ study --dropout=1 | --dropout | at least 0 and under 1 | found 1.0
 study --precision=half | --precision | auto, float32, bf | found 'half'
 study --mean=median | --mean | pixel, image | found median
 study --activation=tanh | needs one of relu, leaky_relu, elu | 'tanh'
-study --network=vgg | needs one of | mini | 'vgg'
+study --network=vgg | needs mini, caffenet, resnet_mini, keras:NAME | found 'vgg'
+study --network=VGG16 | found 'VGG16' | write keras:VGG16
+study --network=keras:VGG16(2) | an argument without its name | MobileNetV2(alpha=0.5)
+study --network=python:nets.py:small | found 'python:nets.py: | write python:nets:FUNC
+study --network=file:none.keras | needs a .keras file that can be | name another
+study --network=resnet_mini --widths=1,2 | --widths is for caffenet and mini | leave out
+study --stages=block | --stages is for networks of Keras | found --network=mini
+study --network=resnet_mini --pixels=bgr | --pixels needs one of mean, caffe | 'bgr'
+study --network=resnet_mini --norm_momentum=1 | at least 0 and under 1 | found 1.0
+study --network=mini --source=file:a.keras | its own network | leave out --network
+study --source=file:a.keras --pixels=mean | --pixels=mean is for networks
+study --source=model.keras | --source needs file:MODEL.keras | 'model.keras'
+study --source=file:none.keras | needs a .keras file that can be read | none.keras
+study --source=run:nowhere/base | no study folder at nowhere | --runs=DIR
+study --treatments=P3B | copies from a network | found no --source | name it
+study --calibrate_random | needs batch normalisation, found none in mini | leave it out
 study --distribution=wide | --distribution | one of none, mirrored, multi_worker \
     | found 'wide'
 study --devices=0 | --devices | a positive integer | found '0' | --help
@@ -72,19 +87,24 @@ study --seeds=one | --seeds | whole numbers | 'one' | such as
 study --seeds=-1 | --seeds | whole numbers | '-1' | such as 0,1
 study --seeds=4294967296 | --seeds | up to 4294967295 | '4294967296'
 study --seeds=0,0 | seed 0 is named twice | name it once
-study --rate_drops=late | --rate_drops | 1200 | 60% | found 'late'
+study --rate_drops=late | --rate_drops | 1200 | 10% | found 'late'
 study --rate_drops=9,5 | --rate_drops | rising steps | found (9, 5)
-study --rate_drops=nan% | --rate_drops | such as 60% | found 'nan%'
+study --rate_drops=nan% | --rate_drops | such as 10% | found 'nan%'
+study --optimizer=adam | --optimizer | one of sgd, adamw | found 'adam' | --help
+study --schedule=linear | --schedule | one of steps, cosine | found 'linear' | --help
+study --warmup=slowly | --warmup | 1200 | 10% | found 'slowly'
+study --warmup=-1 | --warmup | from 0 to under 12 steps | found -1
+study --warmup=100% | --warmup | from 0 to under 12 steps | found 12
 study --runs= | --runs needs a folder | found none
 study --stepz=5 | 'stepz' | mean: steps | --help
 study A3B | 'A3B' | start with -- | --help
 study --flagfile=nowhere.flags | nowhere.flags
-study --treatments=A3C | unknown treatment 'A3C' | give baseA | A3B | 1 to 7
+study --treatments=A3C | unknown treatment 'A3C' | give baseA | A3B | P3W
 study --treatments=a3b | unknown treatment 'a3b' | such as A3B
 study --treatments=R3B+ | 'R3B+' | R3B (or R3W) for random frozen
-study --treatments=A0B | 'A0B' copies 0 | give n from 1 to 7
-study --treatments=A8B | 'A8B' copies 8 | give n from 1 to 7
-study --treatments=A6B~2 | 'A6B~2' copies 8 | 7 together at most
+study --treatments=A0B | 'A0B' copies 0 | give n from 1 on
+study --treatments=A8B | mini has 8 stages | n from 1 to 7 | found A8B
+study --treatments=A6B~2 | 1 to 7 | found A6B~2, which copies 8
 study --treatments=A3B~0 | 'A3B~0' preserves 0 layers: leave out ~0
 study --treatments=A3B,A3B | 'A3B' is named twice | name it once
 study --treatments= | --treatments needs at least one | A3B,A3B+
@@ -107,7 +127,10 @@ study --network=caffenet --widths=2,4,4,4,4,8,8 | at least 39 x 39 | found 16 x 
 study --network=caffenet --image_size=64 --widths=2,4,4,5,4,8,8 | needs even numbers \
     | two groups | found [2, 4, 4, 5, 4]
 study --rate_drops=2000 | --rate_drops needs steps up to | --steps=12 | '2000' | give an
-study --rate_drops=150% | --rate_drops needs steps up to | --steps=12 | '150%' | 60%
+study --rate_drops=150% | --rate_drops needs steps up to | --steps=12 | '150%' | 10%
+study --warmup=13 | --warmup needs steps up to | --steps=12 | '13' | give an
+study --optimizer=adamw --precision=float16 | --precision=bfloat16 or float32 \
+    | found float16 | give one
 study --num_outputs=1 | --num_outputs needs at least | 2 | found 1
 study --split=first:2 --train_per_class=2 | first:2 takes | leave out --train_per_class
 study --split=first:2 | first:2 has no half | choose another split
@@ -142,6 +165,9 @@ study {data} --export=../x --treatments=baseA | --export needs best, best:A or \
 study {data} --export=best:B --treatments=baseA | --export needs best, best:A or \
     | 'best:B' | such as random-0_baseA_seed0
 export | --run names nothing to export | give the id of a run
+export --format=onnx | --format | one of saved_model, keras | found 'onnx' | --help
+export --format=keras --run=x --out=model.h5 | --format=keras needs a file that ends \
+    | found --out=model.h5 | name one
 """
 BENCHMARKS = """
 benchmark | needs what to measure | first word, one of input, train, study, found ''

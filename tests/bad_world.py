@@ -78,7 +78,7 @@ def finished_run(runs: pathlib.Path, treatment: str, **changes: object) -> Recor
             "network_settings": json.loads(json.dumps(NETWORK.settings())),
             "num_classes": OUTPUTS,
             **settings,
-            "weights_sha256": surgery.digest(found, NETWORK.layer_names),
+            "weights_sha256": surgery.digest(found, NETWORK.stage_names),
             **changes,
         },
     )

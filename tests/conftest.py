@@ -15,7 +15,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 LONG = (
     "binaries/end_to_end training/trainer binaries/stored_study training/jax_backend"
     " training/mixed_precision training/feature_cache training/distribution"
-    " training/resume binaries/bad_input models/loss_scaling binaries/job/auto_settings"
+    " training/resume training/keras_network training/keras_feature_cache"
+    " binaries/bad_input export/any_network export/saved_model"
+    " models/loss_scaling binaries/job/auto_settings"
     " training/divergence data/prepare/imagenet_tars binaries/prepare"
     " benchmarks/training_step scheduling/scheduler"
 ).split()

@@ -19,7 +19,7 @@ from yosinski_tf.data import decoding
 from yosinski_tf.data.prepare import filelist
 from yosinski_tf.data.sources import by_name
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.networks import EightLayers
 from yosinski_tf.experiment.paper_plans import named_plan
 from yosinski_tf.experiment.recipes import Recipe, parse_rate_drops
 from yosinski_tf.experiment.runs import make_runs
@@ -75,8 +75,8 @@ def path(tmp_path) -> pathlib.Path:
 
 @given(
     st.text()
-    | st.text("ABRWbase0123456789+~ \n³", max_size=7)
-    | st.from_regex(r"([ABRW]|base)[0-9]?[ABW]?\+?", fullmatch=True)
+    | st.text("ABPRWbase0123456789+~ \n³", max_size=7)
+    | st.from_regex(r"([ABPRW]|base)[0-9]{0,2}[ABW]?\+?", fullmatch=True)
 )
 @settings(max_examples=200)
 @example("A3B+")
@@ -86,7 +86,7 @@ def test_treatments(text):
     with refused():
         treatment = parse_treatment(text)
         assert str(treatment) == text
-        assert treatment.target in "ABW" and treatment.n in range(8)
+        assert treatment.target in "ABW" and treatment.n in range(1000)
 
 
 @given(
@@ -239,7 +239,8 @@ def test_networks(name, widths, dropout):
     with refused():
         network = get_network(name, widths=tuple(widths), dropout=dropout)
         assert (
-            Network.from_settings(json.loads(json.dumps(network.settings()))) == network
+            EightLayers.from_settings(json.loads(json.dumps(network.settings())))
+            == network
         )
 
 
@@ -258,8 +259,8 @@ def test_descriptions_of_networks(data):
     else:
         found[place] = odd
     with refused():
-        network = Network.from_settings(found)
-        assert Network.from_settings(network.settings()) == network
+        network = EightLayers.from_settings(found)
+        assert EightLayers.from_settings(network.settings()) == network
 
 
 @given(

@@ -45,8 +45,17 @@ UNSAFE_CALLS = set(
 )
 # What looks unsafe and is not: a function of ours that reads records, the C library's
 # allocator, called by its name, this program's own commands, started or imported by
-# name, and Keras' callback that calls a function.
+# name, and Keras' callback that calls a function; arrays of numbers in a file of our
+# own; Keras' layers, of descriptions that `check_objects` has read; modules that the
+# user names on the command line.
 KNOWN = {
+    "feature_batches": ["tf.numpy_function", "np.memmap"],
+    "keras_networks": ["user_modules.import_module"],
+    "fresh_layers": ["keras.saving.deserialize_keras_object"],
+    "keras_file": ["keras.models.load_model"],
+    "keras_graph": ["keras.saving.deserialize_keras_object"],
+    "user_function": ["import_module"],
+    "user_modules": ["importlib.import_module"],
     "stored_batches": ["import ctypes", "tf.numpy_function"],
     "target_half": ["subprocess.Popen"],
     "entry": ["importlib.import_module"],

@@ -29,7 +29,7 @@ def test_plain_keras_computes_the_same_network(name, size, settings):
     # So large that normalisation matters.
     weights["conv1/kernel"] *= 20
     plain = keras_baseline.build(network, size, 5)
-    for layer in network.layer_names:
+    for layer in network.stage_names:
         plain.get_layer(layer).set_weights(
             [weights[f"{layer}/kernel"], weights[f"{layer}/bias"]]
         )
@@ -60,8 +60,8 @@ def test_plain_keras_trains_from_the_same_weights(tmp_path, treatment, trained):
     # Validated at 4, 8 and 10 steps: the first period is not counted.
     assert len(keras_baseline.train(job, tmp_path / "source.npz", out)) == 2
     found = surgery.read_weights(out)
-    frozen = NETWORK.layer_names[: 8 - trained]
-    for name in NETWORK.layer_names[:3]:
+    frozen = NETWORK.stage_names[: 8 - trained]
+    for name in NETWORK.stage_names[:3]:
         same = np.array_equal(found[f"{name}/kernel"], weights[f"{name}/kernel"])
         near = np.allclose(found[f"{name}/kernel"], weights[f"{name}/kernel"], atol=0.1)
         assert near and same == (name in frozen)

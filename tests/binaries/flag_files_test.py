@@ -185,7 +185,8 @@ def test_the_work_of_the_quickstart(tmp_path):
 
 def test_dry_run_gives_the_order(tmp_path):
     done = dry_run("paper", f"--runs={tmp_path / 'r'}", f"--data_dir={tmp_path}")
-    rows = re.findall(r"^ *(\d+)  (\S+) +(\d+)  (.*)$", done.stdout, re.M)
+    cohorts = done.stdout.partition("networks  (after")[2]
+    rows = re.findall(r"^ *(\d+)  (\S+) +(\d+)  (.*)$", cohorts, re.M)
     by_id = {cohort: (int(place), rest) for place, cohort, _, rest in rows}
     assert sum(int(count) for _, _, count, _ in rows) == 158
     first, _ = by_id["random-1_A_seed0_first"]

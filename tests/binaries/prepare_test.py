@@ -1,5 +1,6 @@
 """yosinski-prepare as a user meets it: stopped, killed, on a full disk."""
 
+import dataclasses
 import os
 import resource
 import signal
@@ -14,7 +15,7 @@ from commands import ENVIRONMENT, run, start, succeed
 from PIL import Image
 from stores import content, draw, make
 
-from yosinski_tf.data.store.format import open_store
+from yosinski_tf.data.store.format import description, open_store
 
 FLAGS = ("--image_size=16", "--encoding=raw", "--shard_records=4", "--processes=2")
 
@@ -144,6 +145,11 @@ def test_verify(folder, tmp_path):
     store = make(f"folder:{folder}", tmp_path / "store")
     ended = succeed("prepare", f"--verify={store.folder}", "--processes=1")
     assert f"is whole: 27 images, {store.fingerprint}" in ended.stdout
+    assert "not turned upright" not in ended.stdout
+    earlier = dataclasses.replace(store, decoding_version=1)
+    (store.folder / "store.json").write_bytes(description(earlier))
+    ended = succeed("prepare", f"--verify={store.folder}", "--processes=1")
+    assert "is whole" in ended.stdout and "not turned upright" in ended.stdout
     path = store.shard_paths("validation")[1]
     path.write_bytes(path.read_bytes()[:50])
     ended = run("prepare", f"--verify={store.folder}", "--processes=1")

@@ -11,7 +11,7 @@ from yosinski_tf.benchmarks.table import Tables
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import stored_image_set
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.experiment.networks import Network
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine import threads
 from yosinski_tf.training.job import Job
 

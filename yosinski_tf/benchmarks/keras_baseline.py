@@ -14,14 +14,14 @@ import tensorflow as tf
 
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import half_view
-from yosinski_tf.experiment.networks import CaffeConv, Conv, Network
+from yosinski_tf.experiment.networks import CaffeConv, Conv, EightLayers
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine.threads import set_threads
 from yosinski_tf.models import surgery
 from yosinski_tf.training.job import Job
 
 
-def build(network: Network, input_size: int, num_classes: int) -> keras.Model:
+def build(network: EightLayers, input_size: int, num_classes: int) -> keras.Model:
     """A network of plain Keras layers; those with weights have the usual names.
 
     Returns:
@@ -128,7 +128,7 @@ def train(
     held_x = as_numbers(images.validation_images[held], *scaling)
 
     model = build(job.network, recipe.crop_size, len(classes))
-    names = job.network.layer_names
+    names = job.network.stage_names
     if source:
         weights = surgery.read_weights(source)
         for name in names[: treatment.copied_layers]:

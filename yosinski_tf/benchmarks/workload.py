@@ -12,10 +12,10 @@ import numpy as np
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.experiment.networks import Network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.experiment.treatments import parse_treatments
 from yosinski_tf.machine import threads
 from yosinski_tf.training.job import Job

@@ -1,4 +1,4 @@
-"""Exports a finished run as a TensorFlow SavedModel."""
+"""Exports a finished run as a TensorFlow SavedModel or a `.keras` file."""
 
 import os
 import pathlib
@@ -6,15 +6,17 @@ import pathlib
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, shared_flags
-from yosinski_tf.export.description import LABELS_NAME
+from yosinski_tf.export import description
 from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
-_SUMMARY = """yosinski-export: a finished run as a TensorFlow SavedModel.
+_SUMMARY = """yosinski-export: a finished run as a SavedModel or a .keras file.
 
-It takes images of any size, or JPEG files, and returns probabilities and class
-names. It needs only TensorFlow.
+A SavedModel takes images of any size, or JPEG files, and returns probabilities and
+class names. It needs only TensorFlow.
+A .keras file takes pixels of the size of the crop, 0..255, and returns probabilities.
+It needs only Keras.
 Example: yosinski-export --runs=runs/mine --run=random-0_A3B+_seed0"""
 
 
@@ -25,18 +27,44 @@ def _main() -> None:
             f" {FLAGS.runs}"
         )
     runs = pathlib.Path(FLAGS.runs)
-    out = pathlib.Path(FLAGS.out) if FLAGS.out else runs / "export" / FLAGS.run
+    as_keras = FLAGS.format == "keras"
+    usual = runs / "export" / f"{FLAGS.run}{'.keras' if as_keras else ''}"
+    out = pathlib.Path(FLAGS.out) if FLAGS.out else usual
+    if as_keras and out.suffix != ".keras":
+        raise UserError(
+            f"--format=keras needs a file that ends in .keras, found --out={FLAGS.out}:"
+            " name one"
+        )
     # Refuses a run before TensorFlow is loaded, which takes seconds.
     read_finished_run(runs, FLAGS.run)
-    # Only TensorFlow can write a SavedModel, whichever backend trained the network.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
+    if as_keras:
+        _keras_file(runs, out)
+    else:
+        _saved_model(runs, out)
+
+
+def _keras_file(runs: pathlib.Path, out: pathlib.Path) -> None:
+    from yosinski_tf.export import keras_model
+
+    file = keras_model.export(runs, FLAGS.run, out)
+    print(f"Keras model  {file}")
+    print(f"Classes      {description.beside(file)}\n")
+    print("import json, keras")
+    print(f"model = keras.models.load_model({str(file)!r})")
+    print(f"names = json.load(open({str(description.beside(file))!r}))['class_names']")
+    print("probabilities = model.predict(pixels)  # 0..255, [batch, height, width, 3]")
+
+
+def _saved_model(runs: pathlib.Path, out: pathlib.Path) -> None:
+    # Only TensorFlow can write a SavedModel, whichever backend trained the network.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     from yosinski_tf.export import saved_model
 
     folder = saved_model.export(runs, FLAGS.run, out)
     print(f"SavedModel  {folder}")
-    print(f"Classes     {folder / LABELS_NAME}\n")
+    print(f"Classes     {folder / description.LABELS_NAME}\n")
     print("import pathlib, tensorflow as tf")
     print(f"classify = tf.saved_model.load({str(folder)!r}).signatures['jpeg_bytes']")
     print(
@@ -50,7 +78,17 @@ def run() -> None:
     shared_flags.define_all()
     own = {
         "run": (None, "Id of the run, the name of its folder.", str),
-        "out": (None, "Folder to make (default: RUNS/export/RUN).", str),
+        "format": (
+            "saved_model",
+            "saved_model, or keras for a file that Keras alone can load.",
+            ["saved_model", "keras"],
+        ),
+        "out": (
+            None,
+            "Folder, or file ending in .keras, to make (default: RUNS/export/RUN, with"
+            " .keras).",
+            str,
+        ),
     }
     command_line.define(own)
     command_line.run(_main, _SUMMARY, [("What to export", ("runs", *own))])

@@ -8,6 +8,7 @@ from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line
 from yosinski_tf.binaries.job.shared_flags import DATA
+from yosinski_tf.data import decoding
 from yosinski_tf.data.prepare import disk_space, make_store, shards
 from yosinski_tf.data.prepare.beam_shards import beam_runner
 from yosinski_tf.data.prepare.verify import verify
@@ -132,6 +133,8 @@ def _tell(store: Store) -> None:
         print(f"left out     {len(store.skipped):,} images that cannot be read")
     for warning in store.warnings:
         print(f"warning      {warning}")
+    if store.decoding_version < decoding.UPRIGHT_SINCE:
+        print(f"note         {decoding.UNTURNED}")
     print(f"fingerprint  {store.fingerprint}")
 
 
@@ -154,6 +157,8 @@ def _verify() -> int:
         return 1
     store = open_store(folder)
     print(f"{folder} is whole: {store.num_images:,} images, {store.fingerprint}")
+    if store.decoding_version < decoding.UPRIGHT_SINCE:
+        print(f"Note: {decoding.UNTURNED}.")
     return 0
 
 

@@ -23,6 +23,7 @@ from yosinski_tf.export.description import is_export_of
 from yosinski_tf.results.network_result import NetworkResult
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.study.records import Record, records_by_id
+from yosinski_tf.study.settings import StudySettings
 from yosinski_tf.system import errors
 
 FLAGS = flags.FLAGS
@@ -32,9 +33,9 @@ _SUMMARY = """yosinski-study: train everything that a study lacks, then report.
 Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart"""
 
 
-def _parts() -> list[paper_plans.PlanPart]:
+def _parts(study: StudySettings) -> list[paper_plans.PlanPart]:
     if not FLAGS.plan:
-        return treatments_job.parts()
+        return treatments_job.parts(study)
     for flag in ("split", "treatments"):
         if FLAGS[flag].present:
             raise errors.UserError(
@@ -45,7 +46,8 @@ def _parts() -> list[paper_plans.PlanPart]:
 
 
 def _main() -> int:
-    plan = planning.make_plan(_parts(), options.from_flags(), with_bases=True)
+    wanted = options.from_flags()
+    plan = planning.make_plan(_parts(wanted.settings), wanted, with_bases=True)
     known = plan.done | {run.run_id for run in plan.wanted}
     # Checked now, not after days of training.
     halves = {run.treatment.target for run in plan.wanted}

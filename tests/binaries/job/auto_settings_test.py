@@ -6,6 +6,10 @@ import re
 import pytest
 from commands import TINY, draw_folder, refuse, succeed
 
+from yosinski_tf.binaries.job import auto_settings
+from yosinski_tf.machine import precision
+from yosinski_tf.machine.precision import PrecisionChoice
+
 SMI = "GPU-2b, 7.5, {free}, Tesla T4"
 
 
@@ -48,6 +52,14 @@ def test_auto_is_decided_once_for_a_folder(tmp_path, images, with_gpu):
     assert "Precision: float16 (as this folder was made with)." in again.stdout
     other = refuse("study", *shared, "--dry_run")
     assert "recipe.precision was 'float16', now 'float32'" in other
+
+
+def test_auto_is_no_format_that_the_optimizer_refuses(tmp_path, monkeypatch):
+    turing = PrecisionChoice("float16", "Tesla T4")
+    monkeypatch.setattr(precision, "here", lambda: turing)
+    assert auto_settings.number_format("auto", tmp_path, "sgd") == turing
+    found = auto_settings.number_format("auto", tmp_path, "adamw")
+    assert str(found) == "Precision: float32 (float16 is not for adamw)."
 
 
 def test_cohorts_are_as_large_as_the_memory_allows(tmp_path, images, with_gpu):

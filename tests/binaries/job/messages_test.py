@@ -37,7 +37,10 @@ class Flags(types.SimpleNamespace):
 def test_a_command_that_was_stopped_writes_no_results(tmp_path, monkeypatch, code):
     flags = Flags(plan="", treatments=["baseA"], split=["random:0"], with_bases=False)
     distribution = types.SimpleNamespace(follows=False)
-    given = types.SimpleNamespace(distribution=distribution)
+    study = types.SimpleNamespace(
+        network=types.SimpleNamespace(stage_names=("conv1", "fc8")), source=None
+    )
+    given = types.SimpleNamespace(distribution=distribution, settings=study)
     plan = types.SimpleNamespace(runs=tmp_path, wanted=(), options=given)
     monkeypatch.setattr(treatments_job, "FLAGS", flags)
     monkeypatch.setattr(options, "from_flags", lambda: given)

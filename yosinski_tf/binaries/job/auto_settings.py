@@ -14,13 +14,18 @@ from yosinski_tf.study import settings
 from yosinski_tf.study.settings import StudySettings
 
 
-def number_format(named: str, runs: pathlib.Path) -> precision.PrecisionChoice:
+def number_format(
+    named: str, runs: pathlib.Path, optimizer: str
+) -> precision.PrecisionChoice:
     """The number format that is named, or the folder's, or the machine's."""
     if named != AUTO:
         return precision.PrecisionChoice(named, "")
     if found := settings.noted_precision(runs):
         return precision.PrecisionChoice(found, "as this folder was made with")
-    return precision.here()
+    choice = precision.here()
+    if choice.precision == "float16" and optimizer != "sgd":
+        return precision.PrecisionChoice("float32", f"float16 is not for {optimizer}")
+    return choice
 
 
 def cohort_size(

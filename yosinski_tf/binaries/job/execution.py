@@ -163,6 +163,7 @@ def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:
         checkpoint_every=options.checkpoint_every,
         deterministic=options.deterministic,
         distribution=options.distribution,
+        source=plan.settings.source is not None,
         feature_cache=options.feature_cache,
     )
 

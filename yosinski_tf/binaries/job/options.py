@@ -1,17 +1,26 @@
 """The values of the flags of a command that trains, read once."""
 
 import dataclasses
+import math
 import pathlib
 
 from absl import flags
 
 from yosinski_tf.binaries.job import auto_settings, machine_flags, shared_flags
 from yosinski_tf.binaries.job.machine_flags import AUTO
+from yosinski_tf.experiment.keras_networks import KerasNetwork
+from yosinski_tf.experiment.recipes import Recipe
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine.precision import PrecisionChoice
+from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
+from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import clusters, save_clock
 
 FLAGS = flags.FLAGS
+
+# The share of its first statistics that batch normalisation may end with.
+_MOST_LEFT = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +47,7 @@ class JobOptions:
     deterministic: bool
     distribution: clusters.Distribution
     feature_cache: str
+    notes: tuple[str, ...] = ()
 
 
 def from_flags() -> JobOptions:
@@ -47,18 +57,28 @@ def from_flags() -> JobOptions:
       UserError: If a flag is wrong, or flags contradict each other.
     """
     runs = pathlib.Path(FLAGS.runs)
-    precision = auto_settings.number_format(FLAGS.precision, runs)
-    network = shared_flags.network()
+    precision = auto_settings.number_format(FLAGS.precision, runs, FLAGS.optimizer)
     recipe = shared_flags.recipe(precision.precision)
+    given = shared_flags.network(runs, recipe.crop_size)
+    network = given.network
     distribution = machine_flags.distribution()
     # Refuses a crop that is too small for the network.
-    network.kernel_shapes(recipe.crop_size, num_classes=2)
+    network.stages(recipe.crop_size, num_classes=2)
+    _check_normalisation(network, recipe, distribution.kind)
+    _check_mean(network, recipe, given.source)
     data = DataSource(FLAGS.dataset, recipe.image_size, FLAGS.data_dir, FLAGS.held_out)
     return JobOptions(
         runs=runs,
         settings=make_settings(
-            data, network, recipe, FLAGS.threads, FLAGS.train_per_class
+            data,
+            network,
+            recipe,
+            threads=FLAGS.threads,
+            train_per_class=FLAGS.train_per_class,
+            source=given.source,
+            network_request=given.request,
         ),
+        notes=(*given.notes, _slow_statistics(network, recipe)),
         precision=precision,
         seeds=tuple(shared_flags.whole_numbers("seeds", FLAGS.seeds)),
         processes=FLAGS.processes if distribution.kind == "none" else 1,
@@ -68,4 +88,59 @@ def from_flags() -> JobOptions:
         deterministic=FLAGS.deterministic,
         distribution=distribution,
         feature_cache=FLAGS.feature_cache,
+    )
+
+
+def _check_normalisation(network: Network, recipe: Recipe, distribution: str) -> None:
+    """Refuses what batch normalisation cannot do, and the mean that none subtracts."""
+    count = network.batch_norms(recipe.crop_size)
+    if count and distribution != "none":
+        raise UserError(
+            f"--distribution={distribution} needs a network without batch"
+            f" normalisation, which would see a part of each batch, found {count} in"
+            f" {network.name}: leave out --distribution"
+        )
+    if recipe.calibrate_random and not count:
+        raise UserError(
+            "--calibrate_random needs batch normalisation, found none in"
+            f" {network.name}: leave it out"
+        )
+
+
+def _check_mean(network: Network, recipe: Recipe, source: Source | None) -> None:
+    """Refuses a mean that no network subtracts, or another one than the source's."""
+    if network.pixels != "mean" and FLAGS.mean is not None:
+        raise UserError(
+            f"--mean is for --pixels=mean, found --pixels={network.pixels}, which"
+            " subtracts no mean of the data: leave out --mean"
+        )
+    if source is None or source.mean is None:
+        return
+    needed = "pixel" if source.mean.ndim == 1 else "image"
+    if recipe.mean != needed:
+        raise UserError(
+            f"--source={source.spec} was trained with --mean={needed}, found"
+            f" --mean={recipe.mean}: leave out --mean"
+        )
+    if needed == "image" and recipe.image_size != len(source.mean):
+        raise UserError(
+            f"--source={source.spec} was trained with --image_size={len(source.mean)},"
+            f" found {recipe.image_size}: leave out --image_size"
+        )
+
+
+def _slow_statistics(network: Network, recipe: Recipe) -> str:
+    """A warning if batch normalisation forgets its first statistics too slowly."""
+    if not isinstance(network, KerasNetwork):
+        return ""
+    momentum = network.slowest_momentum
+    left = momentum**recipe.steps
+    if left < _MOST_LEFT:
+        return ""
+    enough = min(0.9, math.floor(100 * _MOST_LEFT ** (1 / recipe.steps)) / 100)
+    return (
+        f"Warning: with a momentum of {momentum:g}, batch normalisation still holds"
+        f" {left:.0%} of its first statistics after {recipe.steps:,} steps, and"
+        f" validations are too low: give --norm_momentum={enough:g}, or more"
+        " --steps."
     )

@@ -22,6 +22,8 @@ def describe(plan: Plan, rate: float | None) -> str:
         f" {plan.data.num_images:,} images.",
         *plan.notes,
         "",
+        *_stages(plan),
+        "",
         *_cohorts(plan),
         "",
         _work(plan),
@@ -29,6 +31,37 @@ def describe(plan: Plan, rate: float | None) -> str:
         _disk(plan),
     ]
     return "\n".join(lines)
+
+
+def _stages(plan: Plan) -> list[str]:
+    """A table of the network's stages, for the classes of the first run."""
+    network, recipe = plan.settings.network, plan.settings.recipe
+    target = plan.wanted[0]
+    classes = len(target.split.classes(target.treatment.target))
+    rows = [("n", "stage", "output", "parameters", "MACs", "layers")]
+    for number, stage in enumerate(network.stages(recipe.crop_size, classes), start=1):
+        first, *others = stage.layers
+        layers = f"{first} .. {others[-1]}" if others else first
+        rows.append(
+            (
+                str(number),
+                stage.name,
+                " x ".join(map(str, stage.output_shape)),
+                f"{stage.parameters:,}",
+                f"{stage.multiply_accumulates:,}",
+                f"{len(stage.layers)}: {layers}" if others else layers,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [f"{network.name} in {len(rows) - 1} stages, n from 1 to {len(rows) - 2}:"]
+    for row in rows:
+        number, name, output, parameters, work, layers = (
+            cell.rjust(width) if place in (0, 3, 4) else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        line = f"{number:>4}  {name}  {output}  {parameters}  {work}  {layers}"
+        lines.append(line.rstrip())
+    return lines
 
 
 def _cohorts(plan: Plan) -> list[str]:
@@ -91,6 +124,7 @@ def _disk(plan: Plan) -> str:
         input_size=recipe.crop_size,
         image_bytes=0 if stored else plan.data.num_images * size * size * 3,
         processes=plan.processes,
+        moments=recipe.moments,
     )
     total = gigabytes(sum(found.values()))
     part = {name: gigabytes(count) for name, count in found.items()}

@@ -17,6 +17,7 @@ from yosinski_tf.experiment.cohorts import (
 from yosinski_tf.experiment.paper_plans import PlanPart
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import make_split
+from yosinski_tf.experiment.treatments import check_stages
 from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.records import records_by_id
@@ -114,6 +115,15 @@ def make_plan(
             f"{flag} needs at least one, found none: give some, such as {example}"
         )
     runs, settings = options.runs, options.settings
+    network = settings.network
+    treatments = [treatment for part in parts for treatment in part.treatments]
+    check_stages(treatments, network.name, len(network.stage_names))
+    given = next((t for t in treatments if t.source == "P"), None)
+    if given and settings.source is None:
+        raise UserError(
+            f"{given} copies from a network that is given, found no --source: name it,"
+            " such as --source=file:MODEL.keras or --source=run:RUNS/RUN_ID"
+        )
     made_with = check_folder(runs, settings)
     records = records_by_id(runs)
     data, note = folder.describe_images(runs, settings)
@@ -152,7 +162,9 @@ def make_plan(
         diverged=frozenset(i for i, r in done.items() if r.status != "finished"),
         failed=failed,
         cohorts=apart(cohorts, checkpoints.held(runs)),
-        notes=tuple(filter(None, (note, str(options.precision), limit))),
+        notes=tuple(
+            filter(None, (*options.notes, note, str(options.precision), limit))
+        ),
     )
 
 

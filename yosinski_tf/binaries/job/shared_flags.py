@@ -1,5 +1,6 @@
 """The flags that several commands share, and the values that they stand for."""
 
+import pathlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +9,14 @@ from absl import flags
 
 from yosinski_tf.binaries.job import command_line, machine_flags
 from yosinski_tf.data.sources import by_name
-from yosinski_tf.experiment import recipes
+from yosinski_tf.experiment import network_specs, recipes
 from yosinski_tf.experiment.architectures import NETWORKS, get_network, usual_images
-from yosinski_tf.experiment.networks import ACTIVATIONS, Network
+from yosinski_tf.experiment.keras_networks import PIXELS
+from yosinski_tf.experiment.networks import ACTIVATIONS
 from yosinski_tf.experiment.paper_plans import PLANS
-from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe, parse_rate_drops
+from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe
 from yosinski_tf.results.network_result import MEASURES
+from yosinski_tf.study import given_network
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -43,7 +46,28 @@ DATA = {
     ),
 }
 NETWORK = {
-    "network": ("mini", f"The network: {', '.join(sorted(NETWORKS))}."),
+    "network": (
+        "mini",
+        f"{', '.join(sorted(NETWORKS))}, resnet_mini, keras:NAME, file:MODEL.keras or"
+        " python:MODULE:FUNCTION (default: mini, or the source's).",
+    ),
+    "stages": (
+        "size",
+        "Where it is cut: size (of its maps), block, or names of layers.",
+    ),
+    "source": (
+        "",
+        "The network of P3B, P3W+, ...: file:MODEL.keras or run:RUNS/RUN_ID.",
+    ),
+    "pixels": (
+        "",
+        f"What it expects: {', '.join(PIXELS)} (default: guessed).",
+    ),
+    "norm_momentum": (
+        None,
+        "Momentum of all batch normalisations (default: the network's).",
+        float,
+    ),
     "activation": (None, f"{', '.join(ACTIVATIONS)} (default: the network's).", str),
     "lrn": (None, "Local response normalisation (default: the network's).", bool),
     "widths": (None, "Widths of conv1..fc7 (default: the network's).", list),
@@ -53,15 +77,32 @@ NETWORK = {
 RECIPE = {
     "steps": (Recipe.steps, "Optimizer steps."),
     "batch_size": (Recipe.batch_size, "Images per step."),
-    "learning_rate": (Recipe.learning_rate, "Learning rate at the start."),
+    "optimizer": (
+        Recipe.optimizer,
+        "sgd, the paper's, or adamw, with rates near 0.001.",
+        list(recipes.OPTIMIZERS),
+    ),
+    "learning_rate": (Recipe.learning_rate, "Learning rate, the highest."),
+    "schedule": (
+        Recipe.schedule,
+        "The rate falls in steps, as in the paper, or on a cosine to 0.",
+        list(recipes.SCHEDULES),
+    ),
+    "warmup": (
+        str(Recipe.warmup),
+        "Steps in which the rate rises, or a percentage of all, such as 5%.",
+    ),
     "rate_drops": (
         list(recipes.RATE_DROPS),
-        "When the learning rate drops: steps, or percentages of all steps.",
+        "Steps at which the rate drops, or percentages of all steps.",
     ),
     "drop_factor": (Recipe.drop_factor, "Factor of each drop of the learning rate."),
-    "momentum": (Recipe.momentum, "Share of the velocity kept."),
-    "weight_decay": (Recipe.weight_decay, "Weight decay (L2) of kernels."),
-    "bias_rate": (Recipe.bias_rate, "Factor of the learning rate for biases."),
+    "momentum": (Recipe.momentum, "Share of the velocity kept (adamw: beta 1)."),
+    "weight_decay": (
+        Recipe.weight_decay,
+        "Weight decay of kernels (sgd: L2; adamw: decoupled).",
+    ),
+    "bias_rate": (Recipe.bias_rate, "Factor of the learning rate for biases (sgd)."),
     "image_size": (
         None,
         "Side of images, pixels (default: 32; caffenet: 256; a store's own).",
@@ -84,6 +125,10 @@ RECIPE = {
         "Number format of layers; auto: a fast one on this machine.",
         [machine_flags.AUTO, *PRECISIONS],
     ),
+    "calibrate_random": (
+        Recipe.calibrate_random,
+        "Random features get the batch statistics of training images.",
+    ),
 }
 STUDY = {
     "plan": ("", f"Splits and treatments of the paper: {', '.join(PLANS)}."),
@@ -104,6 +149,8 @@ STUDY = {
         list(MEASURES),
     ),
 }
+# Those of `NETWORK` that describe a network of this project with eight layers.
+_OF_EIGHT_LAYERS = ("activation", "lrn", "widths", "dropout", "num_outputs")
 _LARGEST_NUMBER = 2**32 - 1
 
 
@@ -117,7 +164,8 @@ def define_all(treatments: Sequence[str] | None = None) -> None:
             "runs": ("runs", "The study folder: runs, report, TensorBoard, exports."),
             "treatments": (
                 treatments,
-                "What to train, such as A3B,A3B+; all: all that this command trains.",
+                "What to train, such as A3B,A3B+; AnB+ and A1B..A3B for several n; all:"
+                " all that this command trains.",
                 list,
             ),
             "seeds": (["0"], "Repetitions: one or more numbers."),
@@ -139,8 +187,10 @@ def recipe(number_format: str) -> Recipe:
     """
     values: dict[str, Any] = {name: FLAGS[name].value for name in RECIPE}
     values["precision"] = number_format
-    values["rate_drops"] = parse_rate_drops(values["rate_drops"], values["steps"])
-    usual, store = usual_images(FLAGS.network), by_name.open_stored(FLAGS.dataset)
+    steps = values["steps"]
+    values["rate_drops"] = recipes.parse_rate_drops(values["rate_drops"], steps)
+    values["warmup"] = recipes.parse_steps("warmup", values["warmup"], steps)
+    usual, store = _usual_images(), by_name.open_stored(FLAGS.dataset)
     own_size = store and store.image_size != usual["image_size"]
     if values["image_size"] is None and own_size:
         values["image_size"] = store.image_size
@@ -150,18 +200,86 @@ def recipe(number_format: str) -> Recipe:
     return Recipe(**{**values, **missing})
 
 
-def network() -> Network:
-    """The network that the flags describe.
+def network(runs: pathlib.Path, crop_size: int) -> given_network.Given:
+    """The network that the flags describe, and its source.
+
+    Args:
+      runs: The study folder, which may have both.
+      crop_size: Side of the crops that it sees, pixels.
 
     Raises:
-      UserError: If there is none of that name or a setting is out of range.
+      UserError: If there is none of that name, it cannot be used, or a setting is out
+        of range.
     """
-    given = {
-        name: FLAGS[name].value for name in NETWORK if FLAGS[name].value is not None
-    }
-    if "widths" in given:
-        given["widths"] = tuple(whole_numbers("widths", given["widths"]))
-    return get_network(given.pop("network"), **given)
+    name = _network_name()
+    given = {flag: FLAGS[flag].value for flag in _OF_EIGHT_LAYERS}
+    if name in NETWORKS:
+        if FLAGS.source:
+            raise UserError(
+                f"--source={FLAGS.source} brings its own network, found"
+                f" --network={name} too: leave out --network"
+            )
+        for flag in ("stages", "pixels", "norm_momentum"):
+            if FLAGS[flag].present:
+                raise UserError(
+                    f"--{flag} is for networks of Keras, found --network={name}:"
+                    f" leave out --{flag}, or name another network"
+                )
+        given = {flag: value for flag, value in given.items() if value is not None}
+        if "widths" in given:
+            given["widths"] = tuple(whole_numbers("widths", given["widths"]))
+        return given_network.Given(get_network(name, **given))
+    for flag, value in given.items():
+        if value is not None:
+            raise UserError(
+                f"--{flag} is for {' and '.join(sorted(NETWORKS))}, found"
+                f" {'--network=' + name if name else '--source'}: leave out --{flag}"
+            )
+    return given_network.resolve(runs, _request(name, crop_size))
+
+
+def _network_name() -> str:
+    """The spec of the network; empty for that of the source."""
+    if FLAGS.source and not FLAGS["network"].present:
+        return ""
+    return FLAGS.network
+
+
+def _request(name: str, crop_size: int) -> given_network.Request:
+    if name:
+        network_specs.parse_spec(name)
+    momentum = FLAGS.norm_momentum
+    if momentum is not None and not 0 <= momentum < 1:
+        raise UserError(
+            f"--norm_momentum needs at least 0 and under 1, found {momentum}"
+        )
+    if FLAGS.pixels == "mean" and FLAGS.source:
+        raise UserError(
+            "--pixels=mean is for networks that are trained here, found"
+            f" --source={FLAGS.source}: say what it expects, one of"
+            f" {', '.join(PIXELS[1:])}"
+        )
+    if FLAGS.pixels not in ("", *PIXELS):
+        raise UserError(
+            f"--pixels needs one of {', '.join(PIXELS)}, found {FLAGS.pixels!r}"
+        )
+    return given_network.Request(
+        network=name,
+        stages=FLAGS.stages,
+        source=FLAGS.source,
+        pixels=FLAGS.pixels,
+        input_size=crop_size,
+        norm_momentum=FLAGS.norm_momentum,
+    )
+
+
+def _usual_images() -> dict[str, Any]:
+    """The sides of images and crops, and the mean, of a recipe that names none."""
+    name = _network_name()
+    if name in NETWORKS:
+        return usual_images(name)
+    runs = pathlib.Path(FLAGS.runs)
+    return usual_images("mini") | given_network.own_images(runs, _request(name, 0))
 
 
 def whole_numbers(flag: str, texts: Sequence[str]) -> list[int]:

@@ -14,13 +14,21 @@ from yosinski_tf.binaries.job import (
     shared_flags,
 )
 from yosinski_tf.experiment import paper_plans
-from yosinski_tf.experiment.treatments import all_treatments, parse_treatments
+from yosinski_tf.experiment.splits import is_undivided
+from yosinski_tf.experiment.treatments import (
+    Treatment,
+    all_treatments,
+    given_treatments,
+    parse_treatments,
+)
 from yosinski_tf.study.records import records_by_id, write_results
+from yosinski_tf.study.settings import StudySettings
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
 _COMMANDS = {
     "base": "yosinski-base",
+    "given": "yosinski-transfer",
     "selffer": "yosinski-transfer",
     "transfer": "yosinski-transfer",
     "random": "yosinski-random",
@@ -52,16 +60,32 @@ def run(
     command_line.run(lambda: train(kinds), summary, groups(*extra))
 
 
-def parts(kinds: Collection[str] = tuple(_COMMANDS)) -> list[paper_plans.PlanPart]:
+def parts(
+    study: StudySettings, kinds: Collection[str] = tuple(_COMMANDS)
+) -> list[paper_plans.PlanPart]:
     """The treatments of `--treatments`, all of some kinds, on every `--split`.
+
+    All are those of the paper; if the study was given a network, those that copy from
+    it, on half B or on the whole set, with their controls.
 
     Raises:
       UserError: If a treatment is unknown or of another kind.
     """
-    if FLAGS.treatments == ["all"]:
-        treatments = tuple(t for t in all_treatments() if t.kind in kinds)
+    stages = len(study.network.stage_names)
+    if FLAGS.treatments != ["all"]:
+        treatments = parse_treatments(FLAGS.treatments or [], stages)
+    elif study.source is None:
+        treatments = _of_kinds(all_treatments(stage_count=stages), kinds)
     else:
-        treatments = parse_treatments(FLAGS.treatments or [])
+        return [
+            paper_plans.PlanPart(
+                split,
+                _of_kinds(
+                    given_treatments("W" if is_undivided(split) else "B", stages), kinds
+                ),
+            )
+            for split in FLAGS.split
+        ]
     for treatment in treatments:
         if treatment.kind not in kinds:
             raise UserError(
@@ -70,6 +94,12 @@ def parts(kinds: Collection[str] = tuple(_COMMANDS)) -> list[paper_plans.PlanPar
                 " or yosinski-study"
             )
     return [paper_plans.PlanPart(split, treatments) for split in FLAGS.split]
+
+
+def _of_kinds(
+    treatments: Iterable[Treatment], kinds: Collection[str]
+) -> tuple[Treatment, ...]:
+    return tuple(treatment for treatment in treatments if treatment.kind in kinds)
 
 
 def train(kinds: Collection[str]) -> int:
@@ -83,8 +113,9 @@ def train(kinds: Collection[str]) -> int:
             f"--plan={FLAGS.plan} is for yosinski-study, {command_line.program()}"
             " trains --treatments: add --plan= to leave it out"
         )
+    wanted = options.from_flags()
     plan = planning.make_plan(
-        parts(kinds), options.from_flags(), with_bases=FLAGS.with_bases
+        parts(wanted.settings, kinds), wanted, with_bases=FLAGS.with_bases
     )
     if missing := planning.missing_bases(plan):
         names = ",".join(dict.fromkeys(str(run.treatment) for run in missing))
