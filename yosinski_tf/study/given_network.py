@@ -90,16 +90,16 @@ def own_images(runs: pathlib.Path, request: Request) -> dict[str, object]:
             "--source needs file:MODEL.keras or run:RUNS/RUN_ID, found"
             f" {request.source!r}: name a file or a finished run"
         )
+    recipe: Mapping[str, object] = {}
+    text = request.network or request.source
     if request.source and _stored(runs, request) is not None:
+        # Empty if the making of the folder was interrupted.
         recipe = settings.noted_recipe(runs)
-    elif kind == "run":
+    if not recipe and kind == "run":
         recipe = _read_run(request).record.recipe
-    else:
-        text = request.network or request.source
-        side = None
-        if text.startswith("file:"):
-            side = keras_archive.input_side(network_specs.parse_spec(text).name)
-        recipe = {} if side is None else {"image_size": side, "crop_size": side}
+    elif not recipe and text.startswith("file:"):
+        side = keras_archive.input_side(network_specs.parse_spec(text).name)
+        recipe = {"image_size": side, "crop_size": side} if side else {}
     wanted = ("image_size", "crop_size", "mean")
     return {name: recipe[name] for name in wanted if name in recipe}
 
