@@ -132,6 +132,7 @@ def test_report_from_records_alone_gives_the_same_table(study):
     assert table and table in first.stdout
 
 
+@pytest.mark.slow
 def test_transfer_without_its_base_names_the_command_that_makes_it(tmp_path, images):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
@@ -149,6 +150,7 @@ def test_transfer_without_its_base_names_the_command_that_makes_it(tmp_path, ima
     assert "random-0_A2B_seed0: top-1 0." in done.stdout
 
 
+@pytest.mark.slow
 def test_caffenet_gets_the_papers_images_unless_told_otherwise(tmp_path, images):
     arguments = [f"--dataset=folder:{images}", "--network=caffenet", "--steps=3"]
     arguments += ["--batch_size=2", "--widths=2,2,2,2,2,4,4", "--num_outputs=7"]

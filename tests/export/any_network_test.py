@@ -42,13 +42,13 @@ QUICK = {
         *(32, "pixel"),
     ),
     # All three of its poolings reach over the border.
+    "resnet_mini": (functools.partial(read_network, RESNET, 32), 32, "image"),
+}
+SLOW = {
     "caffenet at 71": (
         functools.partial(get_network, "caffenet", widths=WIDTHS, num_outputs=7),
         *(71, "pixel"),
     ),
-    "resnet_mini": (functools.partial(read_network, RESNET, 32), 32, "image"),
-}
-SLOW = {
     "mini with ELU": (
         functools.partial(get_network, "mini", widths=WIDTHS, activation="elu"),
         *(31, "image"),

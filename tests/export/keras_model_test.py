@@ -164,6 +164,7 @@ def test_windows_that_keras_cannot_place_are_refused():
         )
 
 
+@pytest.mark.slow
 def test_the_command_exports_a_file(runs, tmp_path):
     out = tmp_path / "model.keras"
     arguments = f"--runs={runs}", f"--run={RUN}", f"--out={out}"

@@ -197,6 +197,7 @@ def test_pixels_of_another_type_are_refused(loaded):
         classify(images=tf.constant(fractions))
 
 
+@pytest.mark.slow
 def test_photographs_are_turned_unless_an_earlier_version_trained(tmp_path, folder):
     _finished_run(tmp_path)
     (tmp_path / "dataset").mkdir()

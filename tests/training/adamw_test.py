@@ -8,6 +8,7 @@ import tiny
 from yosinski_tf.training import trainer
 from yosinski_tf.training.save_clock import Interval
 
+pytestmark = pytest.mark.slow
 RECIPE = dataclasses.replace(
     tiny.RECIPE,
     optimizer="adamw",

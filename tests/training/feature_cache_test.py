@@ -71,6 +71,7 @@ def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, pla
     tiny.assert_same_runs(runs, plain, ["A7B"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [6, 8])
 def test_auto_changes_no_bit_on_any_processor(
     tmp_path, images, bases, monkeypatch, batch_size
@@ -91,7 +92,9 @@ def test_auto_changes_no_bit_on_any_processor(
 
 
 # Computing the outputs takes 28 batches of training images and one of validation.
-@pytest.mark.parametrize("answers, step", [(1, 0), (30, 100)])
+@pytest.mark.parametrize(
+    "answers, step", [(1, 0), pytest.param(30, 100, marks=pytest.mark.slow)]
+)
 def test_a_stopped_training_computes_them_again(tmp_path, images, answers, step):
     # Mirrored without crops: two views.
     recipe = dataclasses.replace(tiny.LONG_RECIPE, crop_size=18)

@@ -171,7 +171,7 @@ def end(precision):
 
 
 @pytest.mark.parametrize(
-    "precision", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+    "precision", [pytest.param(low, marks=pytest.mark.slow) for low in LOW]
 )
 def test_mixed_precision_ends_where_float32_does(precision):
     (exact, right), (loss, top1) = end("float32"), end(precision)

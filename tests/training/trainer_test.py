@@ -417,6 +417,7 @@ def test_the_mean_image_of_the_half_is_stored_with_the_weights(
 @pytest.mark.parametrize(
     "mean", ["pixel", pytest.param("image", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     recipe = dataclasses.replace(
         RECIPE, image_size=54, crop_size=45, mean=mean, learning_rate=1e-4
