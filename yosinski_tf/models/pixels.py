@@ -68,7 +68,7 @@ def guess_pixels(model: keras.Model, spec: NetworkSpec) -> tuple[str | None, str
       One of `keras_networks.PIXELS`, or None if nothing is known; and a phrase to
       print behind it.
     """
-    if spec.kind in ("mini", "caffenet", "resnet_mini"):
+    if spec.kind == "resnet_mini":
         return "mean", "as usual for a network of this project"
     if scaling := _scaling(model):
         return "own", f"the layer {scaling} scales them"

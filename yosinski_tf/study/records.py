@@ -41,8 +41,10 @@ class Record:
       num_classes: Classes of the target half; also the number of outputs, unless
         the network has a fixed one.
       class_names: Names of the classes in the order of the outputs.
-      mean_pixel: Mean of each channel over the half's training images, 0..255. The
-        input has it subtracted, or `mean_image.npy` if the recipe says so.
+      mean_pixel: Mean of each channel over the half's training images, 0..255, or
+        that of the run that was given as the source. The input has it subtracted, or
+        `mean_image.npy` if the recipe says so, unless a network of Keras scales its
+        pixels in another way.
       recipe: Everything about the training.
       seed: Seed of initial values, dropout and batches.
       steps: Optimizer steps; if the network diverged, the first step whose loss
