@@ -1,8 +1,11 @@
 """What the machine has."""
 
 import os
+import resource
 
-from yosinski_tf.machine import hardware
+import pytest
+
+from yosinski_tf.machine import cgroups, hardware
 
 
 def test_available_memory_is_less_than_the_machine_has():
@@ -10,13 +13,23 @@ def test_available_memory_is_less_than_the_machine_has():
     assert 0 < hardware.available_memory() < total
 
 
-def test_a_limit_of_the_container_counts(monkeypatch, tmp_path):
-    limits = [tmp_path / "none", tmp_path / "max", tmp_path / "limit"]
-    monkeypatch.setattr(hardware, "_CONTAINER_LIMITS", limits)
-    limits[1].write_text("max\n")
+def test_the_smallest_limit_counts(monkeypatch):
     without = hardware.available_memory()
-    limits[2].write_text("1000000\n")
-    assert hardware.available_memory() == 1_000_000 < without
+    for limit, found in ((None, None), (1_000_000, 1_000_000), (2**62, None)):
+        monkeypatch.setattr(cgroups, "available_memory", lambda limit=limit: limit)
+        # Other processes take and free memory meanwhile.
+        expected = without if found is None else found
+        assert hardware.available_memory() == pytest.approx(expected, rel=0.3)
+
+
+def test_ulimit_counts_less_the_addresses_taken(monkeypatch, tmp_path):
+    status = tmp_path / "status"
+    status.write_text("VmPeak:\t 9 kB\nVmSize:\t 2000 kB\n")
+    monkeypatch.setattr(hardware, "_STATUS", status)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (5_000_000, 8_000_000))
+    assert hardware.available_memory() == 2_952_000
+    status.write_text("VmSize:\t 7000 kB\n")
+    assert hardware.available_memory() == 0
 
 
 def test_the_processor_is_read_from_linux(monkeypatch, tmp_path):

@@ -1,22 +1,29 @@
 """What the operating system says about the machine: its processor and its memory."""
 
+import math
 import os
 import pathlib
 import platform
 
+from yosinski_tf.machine import cgroups
+
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 _MEMINFO = pathlib.Path("/proc/meminfo")
-_CONTAINER_LIMITS = (
-    pathlib.Path("/sys/fs/cgroup/memory.max"),
-    pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
+_STATUS = pathlib.Path("/proc/self/status")
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Processor cores that this process may use, at least one.
+
+    A quota of processor time counts as the nearest whole number of cores: half a core
+    more makes threads wait for a moment, half a core less leaves it idle.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        number = len(os.sched_getaffinity(0))
+    else:
+        number = os.cpu_count() or 1
+    quota = cgroups.cpu_quota()
+    return number if quota is None else max(1, min(number, math.floor(quota + 0.5)))
 
 
 def processor_name() -> str:
@@ -32,8 +39,9 @@ def processor_flags() -> frozenset[str]:
 def available_memory() -> int | None:
     """Bytes that a process may still take; None if unknown.
 
-    On Linux the smaller of the free memory (`MemAvailable`) and the container's
-    limit; elsewhere all memory of the machine.
+    On Linux the smallest of the free memory (`MemAvailable`), what the control groups
+    of this process leave (`cgroups.available_memory`), and what `ulimit -v` leaves of
+    its addresses, as some batch systems set it. Elsewhere all memory of the machine.
     """
     try:
         if kibibytes := _field(_MEMINFO, "MemAvailable"):
@@ -42,12 +50,22 @@ def available_memory() -> int | None:
             free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):  # Windows has no sysconf
         return None
-    for path in _CONTAINER_LIMITS:
-        try:
-            free = min(free, int(path.read_text()))
-        except (OSError, ValueError):  # no such limit, or the word `max`
-            continue
-    return free
+    limits = (cgroups.available_memory(), _addresses_left())
+    return min([free, *(limit for limit in limits if limit is not None)])
+
+
+def _addresses_left() -> int | None:
+    """Bytes of addresses that this process may still take; None without a limit."""
+    try:
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    except ImportError:  # Windows
+        return None
+    if limit == resource.RLIM_INFINITY:
+        return None
+    taken = _field(_STATUS, "VmSize")
+    return max(0, limit - int(taken.split()[0]) * 1024) if taken else limit
 
 
 def _field(path: pathlib.Path, name: str) -> str:
