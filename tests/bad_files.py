@@ -36,7 +36,10 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     halves("section twice", b"[A]\nant\n[A]\nbee\n", f"'[A]' in line 3: {give}")
     halves("one half", b"[A]\nant\nbee\n", f"has no class in half B: {give}")
     halves("empty half", b"[A]\n[B]\nant\nbee\n", f"has no class in half A: {give}")
-    halves("not UTF-8", b"[A]\nb\xe4r\n", f"is not UTF-8 text: {give}")
+    utf = "needs UTF-8 text, found the byte"
+    halves("not UTF-8", b"[A]\nb\xe4r\n", f"{utf} 0xe4 in line 2: save it as UTF-8")
+    zero = "[A]\nant".encode("utf-16-le")
+    halves("UTF-16 without a mark", zero, f"{utf} 0x00 in line 1: save it as UTF-8")
     halves("twice", b"[A]\nant\nant\n[B]\nbee", f"'ant' twice, in half A: {once}")
     halves("both", b"[A]\nant\nbee\n[B]\nbee", f"'bee' twice, in A and B: {once}")
     names = "names 1 classes that the data set does not have, '../bee'"
@@ -48,7 +51,9 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     halves("small half", b"[A]\nant\n[B]\nbee\ncat\ndog", two)
     unread = "give file:PATH"
     broken = place / "bytes.flags"
-    broken.write_bytes(b"\xff\xfe--steps=3\n")
+    broken.write_bytes(b"--steps=3\n--runs=\xe4\n")
+    own = place / "own.flags"
+    own.write_text(f"--steps=3\n--flagfile={own}\n")
     unknown = place / "unknown.flags"
     unknown.write_text("# A remark.\n--stepz=3\n")
 
@@ -60,7 +65,10 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     flag("no split file", f"--split=file:{place}/x", "No such file", unread)
     long = f"--split=file:{'x' * 300}"
     flag("split file of a long name", long, "File name too long", unread)
-    flag("flag file not UTF-8", f"--flagfile={broken}", "UTF-8 text", "another file")
+    broken_words = f"{broken} {utf} 0xe4 in line 2: save it as UTF-8"
+    flag("flag file not UTF-8", f"--flagfile={broken}", broken_words)
+    flag("flag file in itself", f"--flagfile={own}", "found itself", "remove the line")
+    flag("no flag file", "--flagfile=", "--flagfile needs a file, found none: name one")
     flag("flag file is a folder", f"--flagfile={place}", "Is a directory", str(place))
     flag("flag file of unknown flags", f"--flagfile={unknown}", "'stepz'", "--help")
     return found

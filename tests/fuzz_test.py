@@ -113,7 +113,10 @@ def test_splits(text):
     st.binary(max_size=60)
     | st.lists(
         st.sampled_from(
-            ["[A]", "[B]", "[ B ]", "# x", "ant", "b c #d", "../e", "[", ""]
+            [
+                *("[A]", "[B]", "[ B ]", "# x", "ant", "b c #d", "../e", "[", ""),
+                *('"[A]"', '"a #b" #c', '"', '"""', '"x" y"'),
+            ]
         )
         | st.text(max_size=6),
         max_size=9,
@@ -126,7 +129,9 @@ def test_files_of_two_halves(tmp_path, content):
     with refused():
         halves = read_halves(file)
         assert set(halves) == {"A", "B"} and all(halves.values())
-        lines = [f"[{half}]\n" + "\n".join(names) for half, names in halves.items()]
+        lines = []
+        for half, names in halves.items():
+            lines += [f"[{half}]", *(f'"{name}"' for name in names)]
         file.write_text("\n".join(lines), "utf-8")
         assert read_halves(file) == halves
     with refused():

@@ -179,6 +179,67 @@ def test_what_a_file_may_hold_besides_names(tmp_path):
     assert read_halves(path) == {"A": ["ant", "black bee"], "B": ["c#", "dog"]}
 
 
+def test_names_in_quotation_marks_may_be_anything(tmp_path):
+    path = tmp_path / "halves.txt"
+    path.write_text(
+        '[A]\n"#1" # first\n"[A]"\n"a #b"\n[B]\n"dog " \n""x""\n"y\nz" # "c"\n'
+    )
+    assert read_halves(path) == {
+        "A": ["#1", "[A]", "a #b"],
+        "B": ["dog ", '"x"', '"y', 'z"'],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[A]\n#1\ncat\n[B]\n[A]\ndog", """"#1" and ".A." in quotation marks"""),
+        ("[A]\n#1\ncat\n[B]\n'[A]'\ndog", 'have, .* .write "#1" with the'),
+        ('[A]\n#1\ncat\n[B]\n"[A]"\nDog ', 'write "#1" with the quotation marks'),
+        ('[A]\n"#1"\ncat\n[B]\n"[A]"', r"once .write \"dog \" with the quotation"),
+        ('[A]\n"#1"\nCat\n[B]\n"[A]"\n"dog "', "'Cat' may be 'cat'"),
+    ],
+)
+def test_what_is_wrong_with_a_name(tmp_path, text, words):
+    path = tmp_path / "halves.txt"
+    path.write_text(text)
+    assert_refused(words, make_split, f"file:{path}", ("#1", "[A]", "cat", "dog "))
+
+
+# As a Mac writes them, and as other systems do.
+NFD = ("A\u0308hre", "Cafe\u0301", "O\u0308l", "plain")
+NFC = ("\xc4hre", "Caf\xe9", "\xd6l", "plain")
+
+
+@pytest.mark.parametrize("names", [NFC, NFD])
+@pytest.mark.parametrize("written", [NFC, NFD])
+def test_accents_may_be_written_in_either_way(tmp_path, names, written):
+    path = tmp_path / "halves.txt"
+    path.write_text("[A]\n{}\n{}\n[B]\n{}\n{}\n".format(*written), "utf-8")
+    split = make_split(f"file:{path}", names)
+    assert split.half_a == (0, 1)
+    # The digest is that of the names in the data set: studies of before go on.
+    letters = {
+        NFC: rb'{"A":["\u00c4hre","Caf\u00e9"],"B":["\u00d6l","plain"]}',
+        NFD: rb'{"A":["A\u0308hre","Cafe\u0301"],"B":["O\u0308l","plain"]}',
+    }
+    assert split.digest == hashlib.sha256(letters[names]).hexdigest()
+    assert split.slug == f"file-halves-{split.digest[:6]}"
+
+
+def test_a_class_named_twice_in_other_accents(tmp_path):
+    path = tmp_path / "halves.txt"
+    path.write_text("[A]\nA\u0308hre\n\xc4hre\n[B]\nCaf\xe9\n", "utf-8")
+    assert_refused("'\xc4hre' twice, in half A", make_split, f"file:{path}", NFC)
+
+
+def test_classes_of_earlier_studies_that_differ_in_their_accents_alone(tmp_path):
+    path = tmp_path / "halves.txt"
+    path.write_text("[A]\nO\u0308l\nplain\n[B]\n\xd6l\nant\n", "utf-8")
+    split = make_split(f"file:{path}", ("O\u0308l", "ant", "plain", "\xd6l"))
+    assert (split.half_a, split.half_b) == ((0, 2), (1, 3))
+
+
 @pytest.mark.parametrize(
     "spec",
     ["", "random", "random:", "random:-1", "random:1.5", "random:x", "random:1 ",

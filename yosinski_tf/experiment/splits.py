@@ -11,16 +11,20 @@ import json
 import os
 import pathlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from yosinski_tf.experiment import ilsvrc
 from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.user_text import read_lines, same_name
 
 _RANDOM = re.compile(r"random:([0-9]{1,10})")
 _FIRST = re.compile(r"first:([0-9]{1,9})")
 _MAX_SEED = 2**32 - 1
+_COMMENT = re.compile(r"(?:^|\s)#")
+_QUOTED = re.compile(r'"(.+?)"(?:\s+#.*)?')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +160,8 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
 
     The form: a line `[A]`, the class names of half A one per line, a line
     `[B]`, the class names of half B. Space around names, blank lines, and
-    comments after `#` at the start of a line or ` #` in it are ignored.
+    comments after `#` at the start of a line or ` #` in it are ignored. In
+    quotation marks a name may be anything: `"#1"`, `"[A]"`, `"a #b"`, `"a "`.
 
     Returns:
       The names under `A` and `B` in the order of the file.
@@ -164,32 +169,23 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
     Raises:
       UserError: If the file is missing, is not text, or has another form.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _malformed(path, "is not UTF-8 text") from None
-    # ValueError: the path has a zero byte.
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(
-            f"cannot read split file {path} ({reason}): give file:PATH of"
-            " a text file with the class names of both halves"
-        ) from None
+    remedy = "give file:PATH of a text file with the class names of both halves"
     halves: dict[str, list[str]] = {}
     members = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
-        if not line:
+    for number, line in enumerate(read_lines(path, "split file", remedy), start=1):
+        quoted = _QUOTED.fullmatch(line)
+        name = quoted[1] if quoted else _COMMENT.split(line, maxsplit=1)[0].strip()
+        if not name:
             continue
-        if line.startswith("[") and line.endswith("]"):
-            half = line[1:-1].strip()
+        if not quoted and name.startswith("[") and name.endswith("]"):
+            half = name[1:-1].strip()
             if half not in ("A", "B") or half in halves:
-                raise _malformed(path, f"has {line!r} in line {number}")
+                raise _malformed(path, f"has {name!r} in line {number}")
             members = halves[half] = []
         elif members is None:
-            raise _malformed(path, f"has {line!r} in line {number} before any half")
+            raise _malformed(path, f"has {name!r} in line {number} before any half")
         else:
-            members.append(line)
+            members.append(name)
     for half in ("A", "B"):
         if not halves.get(half):
             raise _malformed(path, f"has no class in half {half}")
@@ -199,7 +195,8 @@ def read_halves(path: pathlib.Path) -> dict[str, list[str]]:
 def _malformed(path: pathlib.Path, problem: str) -> UserError:
     return UserError(
         f"split file {path} {problem}: give a line [A], its class names one per line,"
-        " then [B] and its names"
+        ' then [B] and its names, and put names such as "#1" and "[A]" in quotation'
+        " marks"
     )
 
 
@@ -249,28 +246,52 @@ def _family_half(
 
 def _file_half(path: str, names: Sequence[str]) -> Sequence[int]:
     halves = read_halves(pathlib.Path(os.path.expanduser(path)))
-    index = {name: i for i, name in enumerate(names)}
-    seen: dict[str, str] = {}
+    form = same_name
+    if len(set(map(form, names))) < len(names):
+        form = str  # Earlier versions took classes that differ in the form alone.
+    index = {form(name): i for i, name in enumerate(names)}
+    seen: dict[str, tuple[str, str]] = {}
     for half, members in halves.items():
         for name in members:
-            if name in seen:
-                places = f"half {half}" if seen[name] == half else "A and B"
+            key = form(name)
+            if key in seen:
+                places = f"half {half}" if seen[key][0] == half else "A and B"
                 raise UserError(
                     f"split file {path} names class {name!r} twice, in {places}:"
                     " name every class once"
                 )
-            seen[name] = half
-    if unknown := [name for name in seen if name not in index]:
+            seen[key] = (half, name)
+    unnamed = [name for name in names if form(name) not in seen]
+    if unknown := [name for key, (_, name) in seen.items() if key not in index]:
         raise UserError(
             f"split file {path} names {len(unknown)} classes that the data set does"
-            f" not have, {_some(unknown)}: its classes are {_some(names)}"
+            f" not have, {_some(unknown)}: its classes are"
+            f" {_some(names)}{_hint(unknown[0], unnamed)}"
         )
-    if missing := [name for name in names if name not in seen]:
+    if unnamed:
         raise UserError(
-            f"split file {path} puts {len(missing)} classes of the data set into"
-            f" neither half, {_some(missing)}: name every class once"
+            f"split file {path} puts {len(unnamed)} classes of the data set into"
+            f" neither half, {_some(unnamed)}: name every class"
+            f" once{_hint('', unnamed)}"
         )
-    return [index[name] for name in halves["A"]]
+    return [index[form(name)] for name in halves["A"]]
+
+
+def _hint(found: str, unnamed: Sequence[str]) -> str:
+    """What may be wrong with a split file that leaves out some classes."""
+    for name in unnamed:
+        bare = _COMMENT.split(name, maxsplit=1)[0].strip()
+        if name.startswith(("[", '"')) or name != bare:
+            return f' (write "{name}" with the quotation marks)'
+    for name in unnamed:
+        if _roughly(name) == _roughly(found):
+            return f" ({found!r} may be {name!r})"
+    return ""
+
+
+def _roughly(name: str) -> str:
+    """A name without case, spaces and typographic forms of letters."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _check_names(names: Sequence[str], smallest: int) -> None:

@@ -13,6 +13,7 @@ from yosinski_tf.data.sources import by_name, signature, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.study.settings import StudySettings, moved_from
 from yosinski_tf.system import errors, files
+from yosinski_tf.system.user_text import same_name
 
 IMAGES_FOLDER = "dataset"
 SOURCE_NAME = "source.json"
@@ -111,7 +112,13 @@ def check_alike(
         why = f"needs {needed}, found {found}"
         raise _not_the_same(runs, settings, before, why)
     if there.class_names != known.class_names:
-        raise _not_the_same(runs, settings, before, "its classes have other names")
+        why = "its classes have other names"
+        now, then = (
+            sorted(map(same_name, each.class_names)) for each in (there, known)
+        )
+        if now == then:
+            why = "the accents in its class names are written in another Unicode form"
+        raise _not_the_same(runs, settings, before, why)
 
 
 def note(

@@ -1,8 +1,11 @@
 """Lists of images are read in their order and checked line by line."""
 
+import os
+
 import pytest
 
 from yosinski_tf.data.prepare import filelist
+from yosinski_tf.data.prepare.list_source import list_source
 from yosinski_tf.system.errors import UserError
 
 
@@ -71,6 +74,72 @@ def test_names_of_classes(root):
     assert names == ("n01440764", "n01443537")
     (root / "synsets.txt").write_text("n01440764\n")
     assert_refused("needs 2 different names, .* found 1 lines", root)
+
+
+def test_lists_of_every_editor(root):
+    text = "n2/a.jpg 0\r\n\r\n n1/d.jpg 1 \r\n".encode("utf-16")
+    (root / "train.txt").write_bytes(text)
+    (root / "val.txt").write_bytes(b"\xef\xbb\xbfv1.jpg 0\rv2.jpg 1")
+    (root / "synsets.txt").write_bytes("Öl\r\n #1 \r\n".encode("utf-16"))
+    found = filelist.open_filelist(str(root))
+    assert found.parts["train"].file_names == ("n2/a.jpg", "n1/d.jpg")
+    assert found.class_names == ("Öl", "#1")
+
+
+def test_a_path_opens_the_file_however_its_accents_are_written(root):
+    on_disk = "o\u0308l/cafe\u0301.jpg"  # as a Mac writes it
+    (root / "o\u0308l").mkdir()
+    (root / on_disk).touch()
+    write(root, "\xf6l/caf\xe9.jpg 0\nn1/d.jpg 1\n", "v1.jpg 0\nv2.jpg 1\n")
+    train = filelist.open_filelist(str(root)).parts["train"]
+    assert train.file_names == (on_disk, "n1/d.jpg")
+    assert train.stamps[0, 0] == 0
+    more = f"\xf6l/caf\xe9.jpg 0\n{on_disk} 1\n"
+    write(root, more, "v1.jpg 0\nv2.jpg 1\n")
+    assert_refused("line 2 names .* like line 1", root)
+    # Both may be there: then each line names its own.
+    (root / "o\u0308l/caf\xe9.jpg").touch()
+    assert training_names(root) == ("o\u0308l/caf\xe9.jpg", on_disk)
+    write(root, "\xf6l/the\xe9.jpg 0\nn1/d.jpg 1\n", "v1.jpg 0\nv2.jpg 1\n")
+    assert_refused("which does not exist", root)
+
+
+def test_no_list_leads_out_by_another_way_to_write_it(root):
+    (root.parent / "up.jpg").touch()
+    (root / "o\u0308").symlink_to(root.parent)
+    write(root, "\xf6/up.jpg 0\nn1/d.jpg 1\n", "v1.jpg 0\nv2.jpg 1\n")
+    assert_refused("leads out of the list's folder through a link", root)
+
+
+def test_bytes_of_another_encoding_in_a_path(root):
+    (root / os.fsdecode(b"n2/b\xe4r.jpg")).touch()
+    (root / "train.txt").write_bytes(b"n2/b\xe4r.jpg 0\nn1/d.jpg 1\n")
+    assert training_names(root) == ("n2/b\udce4r.jpg", "n1/d.jpg")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("dog \nCaf\xe9\n", None),
+        ("Cafe\u0301\nCaf\xe9\n", "differ only in how 'Caf\xe9' is written"),
+    ],
+)
+def test_class_names_of_a_list(root, names, words):
+    (root / "synsets.txt").write_text(names, "utf-8")
+    if words is None:
+        found = list_source(f"filelist:{root}").class_names
+        assert found == ("dog", "Caf\xe9")
+    else:
+        with pytest.raises(UserError, match=words):
+            list_source(f"filelist:{root}")
+
+
+def test_a_store_takes_no_spaces_at_the_ends_of_names(root):
+    for name in ("n2", "n1"):
+        (root / name).rename(root / f"{name} ")
+    write(root, "n2 /a.jpg 0\nn1 /d.jpg 1\n", "v1.jpg 0\nv2.jpg 1\n")
+    with pytest.raises(UserError, match="found class 'n2 ' in filelist:.*: rename it"):
+        list_source(f"filelist:{root}")
 
 
 def test_links_within_the_folder_are_followed(root):

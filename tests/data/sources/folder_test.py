@@ -139,6 +139,51 @@ def test_held_out_leaves_an_image_on_each_side(tmp_path, fraction):
     assert data.train_labels.tolist() == data.validation_labels.tolist() == [0, 1]
 
 
+# As a Mac writes them, and as other systems do.
+NFD = ("A\u0308hre", "Cafe\u0301", "O\u0308l")
+NFC = ("\xc4hre", "Caf\xe9", "\xd6l")
+
+
+@pytest.mark.parametrize(("names", "first"), [(NFC, 1), (NFD, 0)])
+def test_names_stay_as_the_disk_has_them_and_so_does_their_order(
+    tmp_path, names, first
+):
+    data = load_folder(two_levels(tmp_path, classes=names))
+    assert data.class_names == (names[first], *sorted({*names} - {names[first]}))
+    assert data.train_images[0, 0, 0].tolist() == [10 * first, 0, 0]
+
+
+def test_training_and_validation_of_two_systems(tmp_path):
+    two_levels(tmp_path, classes=NFD)
+    for mac, other in zip(NFD, NFC, strict=True):
+        (tmp_path / "val" / mac).rename(tmp_path / "val" / other)
+    data = load_folder(tmp_path)
+    assert data.class_names == NFD
+    assert data.validation_images[:, 0, 0, 0].tolist() == [0, 10, 20]
+
+
+def test_held_out_images_of_a_class_named_by_a_mac(tmp_path):
+    data = load_folder(one_level(tmp_path, classes=NFD), held_out=0.2)
+    found = data.validation_images[:, 0, 0, 1].tolist()
+    # As they were when no names were compared.
+    assert found == [20, 80, 60, 180, 20, 80]
+
+
+def test_two_names_that_differ_in_their_accents_alone(tmp_path):
+    one_level(tmp_path, count=2, classes=("Caf\xe9", "Cafe\u0301", "ant"))
+    words = r"how 'Caf.*' is written in Unicode, 'Caf.*' and 'Caf.*': rename one"
+    assert_refused(words, tmp_path, held_out=0.5)
+
+
+def test_names_that_differ_in_case_or_spaces_are_other_classes(tmp_path):
+    two_levels(tmp_path)
+    (tmp_path / "val/ant").rename(tmp_path / "val/Ant")
+    assert_refused("found a folder 'ant' in .*/train but not in", tmp_path)
+    (tmp_path / "val/Ant").rename(tmp_path / "val/ant ")
+    (tmp_path / "train/ant").rename(tmp_path / "train/ant ")
+    assert load_folder(tmp_path).class_names == ("ant ", "bee")
+
+
 def test_a_class_may_be_called_train(tmp_path):
     one_level(tmp_path, classes=("car", "train"))
     assert load_folder(tmp_path, held_out=0.5).class_names == ("car", "train")

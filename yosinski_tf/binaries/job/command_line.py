@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from absl import app, flags
 
+from yosinski_tf.binaries.job import flag_files
 from yosinski_tf.system import errors, signals
 
 FLAGS = flags.FLAGS
@@ -84,11 +85,11 @@ def run(
             print(_help(summary, groups))
             sys.exit(0)
         try:
-            rest = FLAGS(argv)
+            rest = FLAGS(list(flag_files.expanded(argv)))
         except flags.Error as error:
             _fail(_explained(" ".join(str(error).split())))
-        except UnicodeDecodeError as error:
-            _fail(f"--flagfile needs UTF-8 text ({error}): give another file")
+        except errors.UserError as error:
+            _fail(str(error))
         _check_values()
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
@@ -119,9 +120,6 @@ def _check_values() -> None:
         value = FLAGS[name].value
         if isinstance(value, float) and not math.isfinite(value):
             _fail(f"--{name} needs a finite number, found {value}: give one")
-        # A flag file may hold a zero byte, a path may not.
-        if "\0" in "".join(value if isinstance(value, list) else str(value)):
-            _fail(f"--{name} needs text, found {value!r} with a zero byte: remove it")
     if "runs" in FLAGS and not FLAGS.runs:
         _fail("--runs needs a folder, found none: name one, such as --runs=runs/mine")
 

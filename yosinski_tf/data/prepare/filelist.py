@@ -7,13 +7,14 @@ index.
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from yosinski_tf.data.prepare.listing import Listing, list_files
 from yosinski_tf.data.store.format import PARTS
 from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.user_text import read_lines, same_name
 
 _DEFAULT_LISTS = ("train.txt", "val.txt")
 _CLASS_NAMES = "synsets.txt"
@@ -23,6 +24,7 @@ _FORM = (
 )
 # No data set has as many classes: such a number is not a label.
 _LABEL_LIMIT = 1_000_000
+_MISSING = "does not exist"
 
 
 def open_filelist(lists: str) -> Listing:
@@ -74,13 +76,7 @@ def _list_paths(lists: str) -> list[pathlib.Path]:
 
 
 def _read_text(path: pathlib.Path) -> list[str]:
-    try:
-        text = os.fsdecode(path.read_bytes()).removeprefix("\ufeff")
-        return [line.strip() for line in text.split("\n")]
-    except OSError as error:
-        raise UserError(
-            f"cannot read {path} ({error.strerror}): make it readable"
-        ) from None
+    return read_lines(path, "list", "make it readable", any_bytes=True)
 
 
 def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
@@ -94,6 +90,7 @@ def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
     def inside(place: str) -> bool:
         return os.path.commonpath([root, os.path.realpath(place)]) == root
 
+    names_in = functools.cache(_names_in)
     for number, line in enumerate(_read_text(path), 1):
         if not line:
             continue
@@ -105,7 +102,11 @@ def _read_list(path: pathlib.Path) -> list[tuple[str, int]]:
                 f" n01440764/n01440764_18.JPEG 0, found {line[:80]!r}: correct the line"
             )
         name = os.path.normpath(name) if ".." not in name.split("/") else name
-        if problem := _path_problem(root, name, inside):
+        problem = _path_problem(root, name, inside)
+        if problem == _MISSING:
+            name = _as_on_disk(root, name, names_in)
+            problem = _path_problem(root, name, inside)
+        if problem:
             raise UserError(
                 f"{where} needs a file below {path.parent}, found {name!r}, which"
                 f" {problem}: correct the line"
@@ -132,8 +133,30 @@ def _path_problem(root: str, name: str, inside: Callable[[str], bool]) -> str:
     if not inside(os.path.dirname(path)) or os.path.islink(path) and not inside(path):
         return "leads out of the list's folder through a link"
     if not os.path.isfile(path):
-        return "is not a file" if os.path.exists(path) else "does not exist"
+        return "is not a file" if os.path.exists(path) else _MISSING
     return ""
+
+
+def _as_on_disk(root: str, name: str, names_in: Callable[[str], Sequence[str]]) -> str:
+    """A path whose accents are written as on the disk, where a Mac may have made it.
+
+    A name stays as it is if none, or more than one, is the same.
+    """
+    found = ""
+    for part in name.split("/"):
+        if not os.path.lexists(os.path.join(root, found, part)):
+            there = names_in(os.path.join(root, found))
+            same = [each for each in there if same_name(each) == same_name(part)]
+            part = same[0] if len(same) == 1 else part
+        found = os.path.join(found, part)
+    return found
+
+
+def _names_in(folder: str) -> Sequence[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return ()
 
 
 def _class_names(

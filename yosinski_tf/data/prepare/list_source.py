@@ -58,6 +58,12 @@ def list_source(
     else:
         raise UserError(f"unknown source {spec!r}: give one of {KNOWN}")
     folder.check_class_names(spec, found.class_names)
+    if cut := [name for name in found.class_names if name != name.strip()]:
+        # TensorFlow Datasets cuts them off in the list of a store's labels.
+        raise UserError(
+            "names of classes need no spaces at their ends to be in a store, found"
+            f" class {cut[0]!r} in {spec}: rename it"
+        )
     for images in found.parts.values():
         for name in images.file_names:
             # They are the lines of the store's lists of file names.

@@ -10,6 +10,7 @@ import numpy as np
 
 from yosinski_tf.data import decoding
 from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.user_text import same_name
 
 _SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
 _FORM = (
@@ -127,8 +128,10 @@ def check_class_names(source: str, names: Iterable[str]) -> None:
 
     Raises:
       UserError: If a name has a line end, a control character or bytes other than
-        UTF-8, or is empty. The message names the source.
+        UTF-8, or is empty, or if two names differ only in how their accents are
+        written. The message names the source.
     """
+    seen: dict[str, str] = {}
     for name in names:
         if len(name.splitlines()) != 1 or any(
             unicodedata.category(letter) in ("Cc", "Cs") for letter in name
@@ -136,6 +139,13 @@ def check_class_names(source: str, names: Iterable[str]) -> None:
             raise UserError(
                 "names of classes need one line of UTF-8 text without control"
                 f" characters, found class {ascii(name)} in {source}: rename it"
+            )
+        other = seen.setdefault(same_name(name), name)
+        if other != name:
+            raise UserError(
+                "classes need different names, found two in"
+                f" {source} that differ only in how {name!r} is written in Unicode,"
+                f" {ascii(other)} and {ascii(name)}: rename one, or join them"
             )
 
 
@@ -150,11 +160,12 @@ def _two_levels(
                 f" {missing[0]!r} in {here} but not in {there} ({len(missing)} such):"
                 " add or remove its folder"
             )
-    names = tuple(sorted(folders[train]))
+    # Their order has always been that of the names as the training folder has them.
+    names = tuple(sorted(path.name for path in folders[train].values()))
     _check_class_count(train, names)
     parts = (
-        tuple(_image_files(folders[place][name], keep_empty) for name in names)
-        for place in (train, validation)
+        tuple(_image_files(found[same_name(name)], keep_empty) for name in names)
+        for found in folders.values()
     )
     return Folder(names, *parts)
 
@@ -163,7 +174,7 @@ def _one_level(
     root: pathlib.Path, held_out: float | None, seed: int, keep_empty: bool
 ) -> Folder:
     folders = _class_folders(root)
-    names = tuple(sorted(folders))
+    names = tuple(sorted(path.name for path in folders.values()))
     _check_class_count(root, names)
     if held_out is None:
         raise UserError(
@@ -177,10 +188,11 @@ def _one_level(
         )
     train, validation = [], []
     for name in names:
-        files = _image_files(folders[name], keep_empty)
+        folder = folders[same_name(name)]
+        files = _image_files(folder, keep_empty)
         if len(files) < 2:
             raise UserError(
-                f"class folder {folders[name]} needs an image for training and one for"
+                f"class folder {folder} needs an image for training and one for"
                 " validation, found one image: add another"
             )
         count = min(max(1, round(held_out * len(files))), len(files) - 1)
@@ -210,10 +222,13 @@ def _entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
 
 
 def _class_folders(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Class folders by name; files beside them, such as a README, are ignored."""
+    """Class folders by `same_name`, since a Mac writes accents in another way.
+
+    Files beside them, such as a README, are ignored.
+    """
     names = [entry.name for entry in _entries(folder) if os.path.isdir(entry.path)]
     check_class_names(str(folder), names)
-    return {name: folder / name for name in names}
+    return {same_name(name): folder / name for name in names}
 
 
 def _image_files(folder: pathlib.Path, keep_empty: bool) -> tuple[str, ...]:
