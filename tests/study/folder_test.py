@@ -410,6 +410,22 @@ def test_other_images_elsewhere_are_refused_naming_both_places(made, tmp_path):
     assert {path: path.read_bytes() for path in made.rglob("*.*")} == before
 
 
+def test_names_in_another_unicode_form_elsewhere_are_refused_as_such(tmp_path):
+    names = {"class0": "O\u0308l", "class1": "ant"}  # as a Mac writes them
+    draw_folder(tmp_path / "mac", 2)
+    for part in ("train", "val"):
+        for name, other in names.items():
+            (tmp_path / "mac" / part / name).rename(tmp_path / "mac" / part / other)
+    shutil.copytree(tmp_path / "mac", tmp_path / "other")
+    for part in ("train", "val"):
+        folder = tmp_path / "other" / part
+        (folder / "O\u0308l").rename(folder / "\xd6l")
+    runs = tmp_path / "runs"
+    _again(runs, tmp_path / "mac")
+    words = "the accents in its class names are written in another Unicode form"
+    assert_refused(words, _again, runs, tmp_path / "other")
+
+
 def test_a_folder_is_no_substitute_for_another_kind_of_source(made):
     with pytest.raises(UserError, match="dataset.spec was 'folder:.*, now 'embedded'"):
         check_folder(made, wanted(image_size=16))
