@@ -88,6 +88,8 @@ def _make_folder(plan: Plan) -> Threads:
     signed = image_source.sign(plan.settings)
     images = folder.load_images(plan.runs, plan.settings, signed, _show_reading)
     folder.check_images(images, records_by_id(plan.runs).values())
+    for warning in images.copies.warnings if images.copies else ():
+        print(f"Warning: {warning}", flush=True)
     check_train_per_class(images, plan.settings.train_per_class)
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
