@@ -160,6 +160,10 @@ def test_diverged_runs_are_counted_and_left_out(tmp_path):
     text = _summary(tmp_path, [record("baseB", 0.6), record("A3B", 0.5), diverged])
     assert "2 finished; 1 not finished and left out: random-0-A4B-s0" in text
     assert "1.23" not in text and "2.23" not in text
+    assert (
+        "WARNING: 1 of 3 networks diverged and have no result: train with a lower"
+        " --learning_rate, such as 0.0033 (it was 0.01), in another --runs folder."
+    ) in text
     assert len(_rows(tmp_path / "results.csv")) == 3
 
 

@@ -8,6 +8,7 @@ from yosinski_tf.data.copies import Copies
 from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results import network_result
 from yosinski_tf.results.analysis import GIVEN_COMPONENTS, MIN_PAIRS, decomposition
+from yosinski_tf.study import divergence
 from yosinski_tf.study.given_source import Description
 from yosinski_tf.study.records import Record, stage_names
 
@@ -122,6 +123,11 @@ def warnings(records: Sequence[Record], copies: Copies | None = None) -> list[st
     """
     found = copies.warnings if copies else []
     finished = [record for record in records if record.status == "finished"]
+    if diverged := [record for record in records if record.status == "diverged"]:
+        found.append(
+            f"{len(diverged)} of {len(records)} networks diverged and have no result:"
+            f" {divergence.advice(diverged[0].recipe)}."
+        )
     moved = [r.run_id for r in finished if not _kept_frozen(r)]
     if moved:
         found.append(
