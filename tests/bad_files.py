@@ -547,7 +547,10 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
             ("no study folder", "give --runs=DIR"),
         ),
         "export of what diverged": export(
-            "diverged", "status 'diverged'", "export a run that", status="diverged"
+            "diverged",
+            "status 'diverged'",
+            "a lower --learning_rate",
+            status="diverged",
         ),
         "export of none": Bad("export", (f"--runs={place}", "--run=x"), none),
         "export without weights": gone,

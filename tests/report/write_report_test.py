@@ -1,6 +1,7 @@
 """The report of a study: files, facts, warnings and caveats."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from commands import python
 from fabricate import RESNET_MINI, folder_of, given_study, record, result, study
 from refusals import assert_refused
 
+from yosinski_tf.data.copies import Copies
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.stages import Stage
 from yosinski_tf.report import published_report, write_report
@@ -158,6 +160,10 @@ def test_diverged_runs_are_counted_and_left_out(tmp_path):
     text = _summary(tmp_path, [record("baseB", 0.6), record("A3B", 0.5), diverged])
     assert "2 finished; 1 not finished and left out: random-0-A4B-s0" in text
     assert "1.23" not in text and "2.23" not in text
+    assert (
+        "WARNING: 1 of 3 networks diverged and have no result: train with a lower"
+        " --learning_rate, such as 0.0033 (it was 0.01), in another --runs folder."
+    ) in text
     assert len(_rows(tmp_path / "results.csv")) == 3
 
 
@@ -304,3 +310,19 @@ def test_reports_import_no_tensorflow():
         " if m in sys.modules])"
     )
     assert python(code, check=True).stdout == "[]\n"
+
+
+def test_copies_among_the_images_are_a_warning_of_the_report(tmp_path):
+    folder_of(tmp_path, study())
+    without = write_report.write_report(tmp_path, LAST)
+    assert "WARNING" not in without.summary.read_text()
+    counted = Copies(12, 400, ("val/ant/1.png", "train/ant/2.png"), 0, 900, ())
+    (tmp_path / "dataset").mkdir()
+    text = json.dumps({"copies": dataclasses.asdict(counted)})
+    (tmp_path / "dataset/dataset.json").write_text(text)
+    paths = write_report.write_report(tmp_path, LAST)
+    assert (
+        "> **WARNING: 12 of 400 validation images are also training images (for example"
+        " val/ant/1.png = train/ant/2.png): top-1 is too high: remove the copies.**"
+    ) in paths.summary.read_text()
+    assert "12 of 400 validation images are also training" in paths.page.read_text()

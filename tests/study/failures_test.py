@@ -73,7 +73,7 @@ def test_a_note_that_is_removed_while_it_is_read_is_skipped(
 
 def test_control_characters_of_a_note_are_escaped(tmp_path, capsys):
     noted(tmp_path, message="a\x1b[2Jb", failed_at="\x1b]0;x")
-    messages.tell_not_tried(["run"], [], failures.read(tmp_path))
+    messages.tell_not_tried(["run"], {}, failures.read(tmp_path))
     first, last = capsys.readouterr().err.splitlines()
     assert first == (r"Failed earlier (\x1b]0;x), not tried again: run: a\x1b[2Jb")
     assert last == "--retry_failed tries them again."

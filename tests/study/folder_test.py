@@ -30,6 +30,7 @@ from yosinski_tf.study.settings import (
     check_records,
     make_settings,
     moved_from,
+    noted_learning_rate,
     noted_precision,
 )
 from yosinski_tf.system.errors import UserError
@@ -114,6 +115,7 @@ def test_a_study_folder_is_made_once_and_its_images_are_read_once(
     assert json.loads((runs / "study.json").read_text()) == wanted().to_json()
     assert check_folder(runs, wanted()) == wanted()
     assert noted_precision(runs) == "float32"
+    assert noted_learning_rate(runs) == 0.005
 
 
 def test_a_data_set_is_described_without_reading_an_image(tmp_path, load, images):

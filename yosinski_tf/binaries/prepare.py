@@ -131,7 +131,7 @@ def _tell(store: Store) -> None:
         )
     if store.skipped:
         print(f"left out     {len(store.skipped):,} images that cannot be read")
-    for warning in store.warnings:
+    for warning in (*store.warnings, *(store.copies.warnings if store.copies else ())):
         print(f"warning      {warning}")
     if store.decoding_version < decoding.UPRIGHT_SINCE:
         print(f"note         {decoding.UNTURNED}")
@@ -145,6 +145,7 @@ def _verify() -> int:
         folder,
         processes=FLAGS.processes or cores(),
         report=lambda done, total: display.show("reading", done, total),
+        warn=_warn,
     )
     found = 0
     for found, problem in enumerate(problems, start=1):

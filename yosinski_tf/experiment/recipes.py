@@ -103,7 +103,7 @@ class Recipe:
     steps: int = 1500
     batch_size: int = 32
     optimizer: str = "sgd"
-    learning_rate: float = 0.015
+    learning_rate: float = 0.005
     schedule: str = "steps"
     warmup: int = 0
     rate_drops: tuple[int, ...] = parse_rate_drops(RATE_DROPS, 1500)

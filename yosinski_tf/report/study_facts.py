@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from yosinski_tf.data.copies import Copies
 from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results import network_result
 from yosinski_tf.results.analysis import GIVEN_COMPONENTS, MIN_PAIRS, decomposition
+from yosinski_tf.study import divergence
 from yosinski_tf.study.given_source import Description
 from yosinski_tf.study.records import Record, stage_names
 
@@ -114,10 +116,18 @@ def _several(values: Iterable[Any]) -> str:
     return ("; " if any("," in text for text in texts) else ", ").join(texts)
 
 
-def warnings(records: Sequence[Record]) -> list[str]:
-    """Reasons not to trust the numbers, one sentence each."""
-    found = []
+def warnings(records: Sequence[Record], copies: Copies | None = None) -> list[str]:
+    """Reasons not to trust the numbers, one sentence each.
+
+    `copies` are those among the images of the study, if they were counted.
+    """
+    found = copies.warnings if copies else []
     finished = [record for record in records if record.status == "finished"]
+    if diverged := [record for record in records if record.status == "diverged"]:
+        found.append(
+            f"{len(diverged)} of {len(records)} networks diverged and have no result:"
+            f" {divergence.advice(diverged[0].recipe)}."
+        )
     moved = [r.run_id for r in finished if not _kept_frozen(r)]
     if moved:
         found.append(

@@ -18,7 +18,7 @@ from yosinski_tf.report.markdown import chosen_first, section, write_markdown
 from yosinski_tf.report.page import StudyProgress, write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
 from yosinski_tf.results import network_result, recommendation, tables
-from yosinski_tf.study import given_source
+from yosinski_tf.study import given_source, image_source
 from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import Record, read_records, write_results
 from yosinski_tf.system import errors, files
@@ -85,6 +85,7 @@ def write_report(
     """
     ordered = chosen_first(measure)
     records, selection = read_study(runs)
+    told = warnings(records, image_source.copies(runs))
     networks = network_result.without_reduced(selection.networks)
     reduced = network_result.of_kind(selection.networks, network_result.REDUCED)
     folder, results = runs / REPORT_FOLDER, runs / "results.csv"
@@ -97,7 +98,7 @@ def write_report(
         folder / "summary.md",
         "summary.md.j2",
         measure=measure,
-        warnings=warnings(records),
+        warnings=told,
         facts=facts(records, selection, given_source.read_description(runs)),
         sections=[section(networks, each) for each in ordered] if networks else [],
         reduced=reduced_data.table(reduced) if reduced else "",
@@ -113,7 +114,7 @@ def write_report(
         networks=networks,
         measure=measure,
         answer=answer,
-        warnings=warnings(records),
+        warnings=told,
         summary=summary.read_text("utf-8"),
         progress=progress,
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from yosinski_tf.experiment.stages import Network
 from yosinski_tf.models import surgery
-from yosinski_tf.study import records
+from yosinski_tf.study import divergence, records
 from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import MEAN_NAME, RECORD_NAME, WEIGHTS_NAME, Record
 from yosinski_tf.system.errors import UserError
@@ -102,8 +102,7 @@ def _read_record(runs: pathlib.Path, run_id: str) -> Record:
     if record.status != "finished":
         raise UserError(
             f"the run {run_id} has the status {record.status!r} and no weights: export"
-            " a run that finished, or train this one again with a lower"
-            " --learning_rate"
+            f" a run that finished, or {divergence.advice(record.recipe)}"
         )
     return record
 

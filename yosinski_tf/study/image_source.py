@@ -9,6 +9,7 @@ import json
 import pathlib
 
 from yosinski_tf.data import decoding
+from yosinski_tf.data.copies import Copies
 from yosinski_tf.data.sources import by_name, signature, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.study.settings import StudySettings, moved_from
@@ -41,6 +42,11 @@ def decoding_version(runs: pathlib.Path) -> int:
     """
     found = study_copy.decoding_version(runs / IMAGES_FOLDER)
     return decoding.VERSION if found is None else found
+
+
+def copies(runs: pathlib.Path) -> Copies | None:
+    """Which of a study's images are the same; None if that is not known."""
+    return study_copy.copies(runs / IMAGES_FOLDER)
 
 
 def looks_known(

@@ -185,6 +185,12 @@ def noted_recipe(runs: pathlib.Path) -> dict[str, Any]:
         return {}  # `check_folder` tells the user what is wrong.
 
 
+def noted_learning_rate(runs: pathlib.Path) -> float | None:
+    """The learning rate that a study folder was made with; None if it names none."""
+    rate = noted_recipe(runs).get("learning_rate")
+    return rate if isinstance(rate, int | float) else None
+
+
 def noted_precision(runs: pathlib.Path) -> str | None:
     """The precision that a study folder was made with; None if it names none."""
     precision = noted_recipe(runs).get("precision")

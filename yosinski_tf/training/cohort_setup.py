@@ -20,7 +20,7 @@ from yosinski_tf.models import calibration, cohort, fresh_layers, surgery
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
 from yosinski_tf.models.place_in_batch import place_matters
-from yosinski_tf.study import given_source
+from yosinski_tf.study import divergence, given_source
 from yosinski_tf.study.finished_run import read_run_weights
 from yosinski_tf.study.records import RECORD_NAME, find_record, read_record
 from yosinski_tf.system import files
@@ -281,6 +281,6 @@ def _source_weights(job: Job, run: Run) -> surgery.Weights:
     if record.status != "finished":
         raise UserError(
             f"cannot copy layers from {base.run_id}, its status is {record.status}:"
-            f" delete the folder {job.runs / base.run_id} to train it again"
+            f" {divergence.advice(record.recipe)}"
         )
     return read_run_weights(job.runs, record, job.network, job.recipe.crop_size)

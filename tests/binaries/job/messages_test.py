@@ -87,6 +87,69 @@ def test_control_characters_of_a_failure_are_escaped(capsys):
     assert told == "Failed: a\\x1b[2Jb (not trained: run)\n"
 
 
+RATE = {"learning_rate": 0.015}
+ADVICE = (
+    "A loss or a weight was not finite: train with a lower --learning_rate, such as"
+    " 0.005 (it was 0.015), in another --runs folder.\n"
+)
+
+
+def made(treatment, status="diverged"):
+    return fabricate.record(treatment, 0.0, status=status, steps=58, recipe=RATE)
+
+
+def test_networks_that_diverge_are_listed_with_what_to_try(capsys):
+    records = [made("baseA"), made("baseB", "finished"), made("A3B")]
+    messages.tell_lost([], records)
+    assert capsys.readouterr().err == (
+        "Diverged at step 58: random-0-baseA-s0\n"
+        "Diverged at step 58: random-0-A3B-s0\n" + ADVICE
+    )
+    messages.tell_lost([], records[1:2])
+    assert capsys.readouterr().err == ""
+
+
+def test_networks_that_diverged_earlier_are_listed_with_what_to_try(capsys):
+    messages.tell_not_tried(["one", "other"], {"other": made("baseA")}, {})
+    told = capsys.readouterr().err
+    assert told == "Diverged at step 58: random-0-baseA-s0\n" + ADVICE
+
+
+@pytest.mark.parametrize(
+    "status, earlier, code",
+    [
+        ({"baseA": "diverged"}, (), 1),
+        ({"baseA": "diverged", "baseB": "diverged"}, ("baseA",), 1),
+        ({"baseA": "diverged", "baseB": "finished"}, (), 0),
+        ({"baseA": "diverged", "baseB": "finished"}, ("baseA",), 0),
+        ({"baseA": "finished"}, (), 0),
+    ],
+)
+def test_the_exit_code_is_1_if_all_networks_diverged(
+    monkeypatch, status, earlier, code
+):
+    records = {made(name).run_id: made(name, each) for name, each in status.items()}
+    plan = types.SimpleNamespace(
+        runs=pathlib.Path("runs"),
+        notes=(),
+        summary=str,
+        processes=1,
+        cohorts=(),
+        wanted=[types.SimpleNamespace(run_id=run_id) for run_id in records],
+        diverged={run_id: records[run_id] for run_id in map(_run_id, earlier)},
+        failed_earlier=0,
+    )
+    display = types.SimpleNamespace(finished=1, seconds=1.0)
+    monkeypatch.setattr(execution, "_display", lambda plan: display)
+    monkeypatch.setattr(execution, "records_by_id", lambda runs: records)
+    monkeypatch.setattr(execution.scheduler, "train_all", lambda *_, **options: [])
+    assert execution._train(plan, None, lambda event, display: None) == code
+
+
+def _run_id(treatment):
+    return made(treatment).run_id
+
+
 @pytest.mark.parametrize(
     ("number", "told"),
     [

@@ -122,6 +122,8 @@ def test_config_test_split_other_names_and_other_features(tmp_path):
     for spec in ("tfds:pets/small", "tfds:pets/small:1.2.0"):
         data = load_pets(tmp_path, spec)
         assert data.train_labels.tolist() == data.validation_labels.tolist() == [0, 1]
+        assert (data.copies.in_training, data.copies.num_validation) == (2, 2)
+        assert data.copies.training_example == ("0 of test", "0 of train")
 
 
 def test_greyscale_of_16_bits(tmp_path):

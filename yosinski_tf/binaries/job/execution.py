@@ -31,7 +31,8 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
 
     Returns:
       0 if everything is trained, 1 if something failed, now or earlier, or lacks
-      a base that did; 130 if Ctrl-C stopped it, 143 if SIGTERM did.
+      a base that did, or if all networks diverged; 130 if Ctrl-C stopped it, 143 if
+      SIGTERM did.
 
     Raises:
       UserError: If the data set cannot be used, the folder cannot be written to,
@@ -42,10 +43,15 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
         # A process that was killed after its last record leaves its checkpoints.
         checkpoints.discard(plan.runs)
     wanted = [run.run_id for run in plan.wanted]
-    messages.tell_not_tried(wanted, plan.diverged, plan.failed)
+    bases = [base.run_id for cohort in plan.cohorts for base in cohort.bases]
+    known = dict.fromkeys([*wanted, *bases])
+    messages.tell_not_tried(known, plan.diverged, plan.failed)
     if not plan.left:
         if plan.failed_earlier:
             print(f"Nothing is left to try in {plan.runs}.")
+            return 1
+        if plan.diverged.keys() >= set(wanted):
+            print(f"All {len(wanted)} networks in {plan.runs} have diverged.")
             return 1
         print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
         return 0
@@ -88,6 +94,8 @@ def _make_folder(plan: Plan) -> Threads:
     signed = image_source.sign(plan.settings)
     images = folder.load_images(plan.runs, plan.settings, signed, _show_reading)
     folder.check_images(images, records_by_id(plan.runs).values())
+    for warning in images.copies.warnings if images.copies else ():
+        print(f"Warning: {warning}", flush=True)
     check_train_per_class(images, plan.settings.train_per_class)
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     check_halves(images, halves, plan.processes)
@@ -144,10 +152,11 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
         report=report,
     )
     records = records_by_id(plan.runs)
-    wanted = [run.run_id for run in plan.wanted if run.run_id not in plan.diverged]
-    messages.tell_lost(lost, [records[i] for i in wanted if i in records])
+    wanted = [records[run.run_id] for run in plan.wanted if run.run_id in records]
+    messages.tell_lost(lost, [r for r in wanted if r.run_id not in plan.diverged])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
-    return 1 if lost or plan.failed_earlier else 0
+    usable = any(record.status == "finished" for record in wanted)
+    return 1 if lost or plan.failed_earlier or not usable else 0
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:

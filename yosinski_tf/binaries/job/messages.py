@@ -3,27 +3,29 @@
 import contextlib
 import pathlib
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from yosinski_tf.scheduling.events import Event
+from yosinski_tf.study import divergence
 from yosinski_tf.study.failures import Failure
 from yosinski_tf.study.records import Record
 from yosinski_tf.system import errors, files, locks
 
 
 def tell_not_tried(
-    wanted: Iterable[str], diverged: Collection[str], failed: Mapping[str, Failure]
+    wanted: Iterable[str],
+    diverged: Mapping[str, Record],
+    failed: Mapping[str, Failure],
 ) -> None:
     """Lists the wanted runs that failed or diverged earlier and are left alone."""
-    lines = []
-    for run_id in wanted:
-        if run_id in diverged:
-            lines.append(f"Diverged earlier, not tried again: {run_id}")
-        elif failure := failed.get(run_id):
-            lines.append(
-                f"Failed earlier ({failure.failed_at}), not tried again: {run_id}:"
-                f" {failure.message}"
-            )
+    wanted = list(wanted)
+    _tell_diverged(diverged[run_id] for run_id in wanted if run_id in diverged)
+    lines = [
+        f"Failed earlier ({failed[run_id].failed_at}), not tried again: {run_id}:"
+        f" {failed[run_id].message}"
+        for run_id in wanted
+        if run_id in failed
+    ]
     if lines:
         lines.append("--retry_failed tries them again.")
         print("\n".join(map(errors.one_line, lines)), file=sys.stderr)
@@ -36,9 +38,18 @@ def tell_lost(lost: Iterable[Event], records: Iterable[Record]) -> None:
         words = event.kind.words.capitalize()
         line = f"{words}: {event.message} (not trained: {names})"
         print(errors.one_line(line), file=sys.stderr)
+    _tell_diverged(record for record in records if record.status != "finished")
+
+
+def _tell_diverged(records: Iterable[Record]) -> None:
+    """Lists networks that diverged, and says what to try."""
+    record = None
     for record in records:
-        if record.status != "finished":
-            print(f"Diverged: {record.run_id}, see its record", file=sys.stderr)
+        print(f"Diverged at step {record.steps}: {record.run_id}", file=sys.stderr)
+    if record is not None:
+        # All have one recipe, that of the study folder.
+        advice = divergence.advice(record.recipe)
+        print(f"A loss or a weight was not finite: {advice}.", file=sys.stderr)
 
 
 def tell_waiting(busy: locks.Busy) -> None:

@@ -20,7 +20,7 @@ from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import check_stages
 from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
-from yosinski_tf.study.records import records_by_id
+from yosinski_tf.study.records import Record, records_by_id
 from yosinski_tf.study.settings import StudySettings, check_folder, check_records
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import checkpoints
@@ -35,7 +35,7 @@ class Plan:
       data: Classes and size of the data set.
       wanted: All runs; where the command adds missing bases, these too.
       done: Ids of the runs that have a record and are not trained again.
-      diverged: Ids of the runs in `done` that diverged.
+      diverged: Records of the runs in `done` that diverged, by run id.
       failed: Earlier failures of runs that are not trained again, by run id.
       cohorts: What is left to train.
       notes: What the program found or decided, in sentences for the user.
@@ -45,7 +45,7 @@ class Plan:
     data: Description
     wanted: tuple[Run, ...]
     done: frozenset[str]
-    diverged: frozenset[str]
+    diverged: dict[str, Record]
     failed: dict[str, failures.Failure]
     cohorts: tuple[Cohort, ...]
     notes: tuple[str, ...]
@@ -159,7 +159,7 @@ def make_plan(
         data=data,
         wanted=wanted,
         done=frozenset(done),
-        diverged=frozenset(i for i, r in done.items() if r.status != "finished"),
+        diverged={i: r for i, r in done.items() if r.status != "finished"},
         failed=failed,
         cohorts=apart(cohorts, checkpoints.held(runs)),
         notes=tuple(

@@ -17,6 +17,7 @@ from yosinski_tf.experiment.paper_plans import PLANS
 from yosinski_tf.experiment.recipes import MEANS, PRECISIONS, Recipe
 from yosinski_tf.results.network_result import MEASURES
 from yosinski_tf.study import given_network
+from yosinski_tf.study.settings import noted_learning_rate
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -82,7 +83,10 @@ RECIPE = {
         "sgd, the paper's, or adamw, with rates near 0.001.",
         list(recipes.OPTIMIZERS),
     ),
-    "learning_rate": (Recipe.learning_rate, "Learning rate, the highest."),
+    "learning_rate": (
+        Recipe.learning_rate,
+        "Learning rate, the highest; a study folder keeps its own.",
+    ),
     "schedule": (
         Recipe.schedule,
         "The rate falls in steps, as in the paper, or on a cosine to 0.",
@@ -187,6 +191,10 @@ def recipe(number_format: str) -> Recipe:
     """
     values: dict[str, Any] = {name: FLAGS[name].value for name in RECIPE}
     values["precision"] = number_format
+    noted = noted_learning_rate(pathlib.Path(FLAGS.runs))
+    if noted is not None and not FLAGS["learning_rate"].present:
+        # Of a folder of an earlier version, which had another default.
+        values["learning_rate"] = noted
     steps = values["steps"]
     values["rate_drops"] = recipes.parse_rate_drops(values["rate_drops"], steps)
     values["warmup"] = recipes.parse_steps("warmup", values["warmup"], steps)

@@ -1,6 +1,5 @@
 """Lists the images of every kind of source that a store can be prepared from."""
 
-import os
 import pathlib
 from collections.abc import Callable
 
@@ -78,10 +77,9 @@ def list_source(
 def _list_folder(spec: str, directory: str, held_out: float | None) -> listing.Listing:
     # An empty file is reported with the other damaged images.
     found = folder.open_folder(directory, held_out, keep_empty=True)
-    root = os.path.join(pathlib.Path(directory).expanduser(), "")
     parts = {}
     for part in PARTS:
-        paths, labels = found.files(part)
-        names = tuple(path.removeprefix(root) for path in paths)
-        parts[part] = listing.list_files(part, root, labels, names)
+        _, labels = found.files(part)
+        names = tuple(found.names(part))
+        parts[part] = listing.list_files(part, str(found.root), labels, names)
     return listing.Listing(spec, found.class_names, parts)

@@ -9,10 +9,11 @@ import dataclasses
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from yosinski_tf.data import copies
 from yosinski_tf.data.prepare import process_pool
 from yosinski_tf.data.prepare.shards import StoreSettings, decode
 from yosinski_tf.data.store import format, record_files, tf_example
@@ -38,9 +39,43 @@ class _Task:
     write_sums: bool
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Read:
+    """What a task found.
+
+    Attributes:
+      problems: A sentence for each problem.
+      digests: Digest of each image, 0 for those that cannot be read.
+    """
+
+    part: str
+    first_row: int
+    problems: list[str]
+    digests: np.ndarray
+
+
+def image_digests(store: format.Store) -> dict[str, np.ndarray]:
+    """Arrays for `problems_of` to fill."""
+    return {
+        name: np.zeros(part.num_images, copies.DIGEST)
+        for name, part in store.parts.items()
+    }
+
+
+def count_copies(
+    store: format.Store, digests: Mapping[str, np.ndarray]
+) -> copies.Copies:
+    """Compares the images of a store by the digests that `problems_of` filled in."""
+    parts = [(digests[part], np.asarray(store.labels(part))) for part in format.PARTS]
+    return copies.count_copies(
+        *parts, lambda part, index: store.file_names(part)[index]
+    )
+
+
 def problems_of(
     store: format.Store,
     *,
+    digests: Mapping[str, np.ndarray],
     write_sums: bool,
     processes: int,
     advance: Callable[[int], None] = lambda count: None,
@@ -49,6 +84,7 @@ def problems_of(
 
     Args:
       store: The store, with its files of labels, names and digests.
+      digests: Made by `image_digests`; gets the digest of every image.
       write_sums: Whether to write the files of pixel sums; otherwise the sums of
         classes are compared with the existing file.
       processes: Number of parallel processes.
@@ -73,14 +109,15 @@ def problems_of(
     # Raises here if the file is damaged, before the processes start.
     store.class_sums()
     locks = tuple(process_pool.context().Lock() for _ in range(_LOCKS))
-    for problems in process_pool.run_all(
+    for read in process_pool.run_all(
         _read_back,
         _tasks(store, processes, write_sums),
         processes=processes,
         advance=advance,
         extra=(locks,),
     ):
-        yield from problems
+        digests[read.part][read.first_row :][: len(read.digests)] = read.digests
+        yield from read.problems
 
 
 def _open_sums(task: _Task, name: str) -> np.ndarray:
@@ -129,8 +166,9 @@ def _read_back(
     advance: Callable[[int], None],
     stopped: Callable[[], bool],
     locks: tuple,
-) -> list[str]:
+) -> _Read:
     problems = []
+    digests = np.zeros(len(task.labels), copies.DIGEST)
     sums = _Sums(task, locks) if task.part == "train" else None
     previous, rank = -1, 0
     lost: list[tuple[int, str]] = []
@@ -150,7 +188,7 @@ def _read_back(
         if isinstance(record, record_files.DamagedFile):
             lost.append((row, str(record)))
         else:
-            pixels, problem = _check(task, row, record)
+            pixels, digests[row], problem = _check(task, row, record)
         if problem:
             where = f"{task.part} record {task.first_row + row}"
             problems.append(f"{where} ({task.file_names[row]}) {problem}")
@@ -159,7 +197,8 @@ def _read_back(
         advance(1)
     if sums:
         problems += sums.finish()
-    return problems + list(_lost(task, lost))
+    problems += _lost(task, lost)
+    return _Read(task.part, task.first_row, problems, digests)
 
 
 def _lost(task: _Task, lost: list[tuple[int, str]]) -> Iterator[str]:
@@ -178,8 +217,8 @@ def _lost(task: _Task, lost: list[tuple[int, str]]) -> Iterator[str]:
             )
 
 
-def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, str]:
-    """The pixels of a record, and what is wrong with it."""
+def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, int, str]:
+    """The pixels of a record, the digest of its image, and what is wrong with it."""
     problem = ""
     if hashlib.sha256(record).digest() != task.digests[row].tobytes():
         problem = "is not what was written: its SHA-256 differs"
@@ -188,13 +227,13 @@ def _check(task: _Task, row: int, record: bytes) -> tuple[np.ndarray | None, str
         label, name = example[format.LABEL], os.fsdecode(example[format.FILE_NAME])
         pixels = decode(example[format.IMAGE], StoreSettings.of(task.store))
     except (ValueError, KeyError, TypeError) as error:
-        return None, problem or f"cannot be decoded: {error}"
+        return None, 0, problem or f"cannot be decoded: {error}"
     if (label, name) != (int(task.labels[row]), task.file_names[row]):
         problem = problem or (
             f"needs label {task.labels[row]} and name {task.file_names[row]!r} by the"
             f" files beside it, found {label} and {name!r}"
         )
-    return pixels, problem
+    return pixels, copies.digest(example[format.IMAGE]), problem
 
 
 class _Sums:

@@ -77,15 +77,17 @@ def write(
 def complete(
     store: format.Store, *, processes: int, report: Callable[[int, int], None]
 ) -> None:
-    """Reads every record, sums the pixels, and writes the description.
+    """Reads every record, sums the pixels, counts copies, writes the description.
 
     Raises:
       UserError: If a record is not what was written.
       OSError: If something cannot be written.
     """
+    digests = read_back.image_digests(store)
     problems = list(
         read_back.problems_of(
             store,
+            digests=digests,
             write_sums=True,
             processes=processes,
             advance=counter(report, store.num_images),
@@ -107,7 +109,8 @@ def complete(
     for path in files:
         with open(path, "rb") as file:
             os.fsync(file.fileno())
-    store = dataclasses.replace(store, side_files=side)
+    copies = read_back.count_copies(store, digests)
+    store = dataclasses.replace(store, side_files=side, copies=copies)
     write_atomically(store.folder / format.DESCRIPTION_NAME, format.description(store))
     work_folder.sync_folder(store.folder)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -18,13 +18,15 @@ def verify(
     *,
     processes: int,
     report: Callable[[int, int], None] | None = None,
+    warn: Callable[[str], None] = lambda warning: None,
 ) -> Iterator[str]:
     """Reads every record and every other file of a store.
 
     Every record must be readable, have the SHA-256 that was stored when it was
     written, decode to an image of the right size and agree with the stored labels and
     names. The stored sum of every class must be the sum of its images. `report` is
-    called with the number of records read and the total.
+    called with the number of records read and the total, and `warn` with what a whole
+    store says about copies among its images.
 
     Yields:
       A sentence for each problem, with its place.
@@ -33,12 +35,29 @@ def verify(
       UserError: If it is not a store, or its description cannot be read.
     """
     store = open_store(folder)
+    digests = read_back.image_digests(store)
+    whole = True
+    for problem in _problems(store, digests, processes, report):
+        whole = False
+        yield problem
+    if whole:
+        for warning in read_back.count_copies(store, digests).warnings:
+            warn(warning)
+
+
+def _problems(
+    store: Store,
+    digests: Mapping[str, np.ndarray],
+    processes: int,
+    report: Callable[[int, int], None] | None,
+) -> Iterator[str]:
     yield from _files(store)
     yield from _shards(store)
     try:
         yield from _tables(store)
         yield from read_back.problems_of(
             store,
+            digests=digests,
             write_sums=False,
             processes=processes,
             advance=counter(report, store.num_images),

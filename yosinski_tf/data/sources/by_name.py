@@ -71,6 +71,9 @@ class _Embedded:
         advance(len(images))
         return images, getattr(self._drawn, f"{part}_labels")
 
+    def image_name(self, part: str, index: int) -> str:
+        return f"{index} of {part}"
+
 
 def open_stored(spec: str) -> Store | None:
     """Opens the store that a source names; None for a source of another kind.
@@ -152,6 +155,7 @@ def load(
         families=_families(names),
         train=source.read("train", image_size, advance),
         validation=source.read("validation", image_size, advance),
+        name_of=source.image_name,
     )
 
 

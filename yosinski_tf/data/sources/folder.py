@@ -27,11 +27,13 @@ class Folder:
       class_names: The class folders' names, sorted.
       train: Paths of the training images of each class, sorted by file name.
       validation: Paths of the validation images of each class.
+      root: The folder, DIR.
     """
 
     class_names: tuple[str, ...]
     train: tuple[tuple[str, ...], ...]
     validation: tuple[tuple[str, ...], ...]
+    root: pathlib.Path
 
     @property
     def num_images(self) -> int:
@@ -44,6 +46,14 @@ class Folder:
         counts = [len(paths) for paths in classes]
         labels = np.repeat(np.arange(len(classes), dtype=np.int32), counts)
         return [path for paths in classes for path in paths], labels
+
+    def names(self, part: str) -> list[str]:
+        """Paths of a part within the folder, in the order of `files`."""
+        return [os.path.relpath(path, self.root) for path in self.files(part)[0]]
+
+    def image_name(self, part: str, index: int) -> str:
+        """The path, within the folder, of an image of a part."""
+        return self.names(part)[index]
 
     def read(
         self, part: str, image_size: int, advance: Callable[[int], None]
@@ -109,7 +119,7 @@ def open_folder(
             f" {'both' if validation else 'neither'}: keep one, or give folder:{train}"
             " with --held_out=SHARE"
         )
-    return _two_levels(train, validation[0], keep_empty)
+    return _two_levels(root, validation[0], keep_empty)
 
 
 def visible_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
@@ -150,8 +160,9 @@ def check_class_names(source: str, names: Iterable[str]) -> None:
 
 
 def _two_levels(
-    train: pathlib.Path, validation: pathlib.Path, keep_empty: bool
+    root: pathlib.Path, validation: pathlib.Path, keep_empty: bool
 ) -> Folder:
+    train = root / "train"
     folders = {place: _class_folders(place) for place in (train, validation)}
     for here, there in ((train, validation), (validation, train)):
         if missing := sorted(folders[here].keys() - folders[there].keys()):
@@ -167,7 +178,7 @@ def _two_levels(
         tuple(_image_files(found[same_name(name)], keep_empty) for name in names)
         for found in folders.values()
     )
-    return Folder(names, *parts)
+    return Folder(names, *parts, root)
 
 
 def _one_level(
@@ -201,7 +212,7 @@ def _one_level(
         chosen = set(random.permutation(len(files))[:count].tolist())
         train.append(tuple(f for i, f in enumerate(files) if i not in chosen))
         validation.append(tuple(f for i, f in enumerate(files) if i in chosen))
-    return Folder(names, tuple(train), tuple(validation))
+    return Folder(names, tuple(train), tuple(validation), root)
 
 
 def _check_class_count(folder: pathlib.Path, names: tuple[str, ...]) -> None:

@@ -3,11 +3,12 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from yosinski_tf.data import decoding
+from yosinski_tf.data.copies import Copies, count_copies, digests_of
 from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
 
@@ -33,6 +34,8 @@ class ImageSet:
         bytes of all four arrays; for a store, the store's fingerprint.
       decoding_version: The version of `decoding` that read the images; 1 for a store
         or a copy that does not say so.
+      copies: Which images are the same; None for a store, or a copy of the data set,
+        of a version that did not count them.
     """
 
     name: str
@@ -44,6 +47,7 @@ class ImageSet:
     validation_labels: np.ndarray
     fingerprint: str
     decoding_version: int = 1
+    copies: Copies | None = None
 
 
 def make_image_set(
@@ -52,10 +56,12 @@ def make_image_set(
     families: Sequence[str] | None,
     train: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
+    name_of: Callable[[str, int], str] = lambda part, index: f"{index} of {part}",
 ) -> ImageSet:
     """Checks images and labels and combines them, without copying the images.
 
-    Each part is a pair of images, uint8 [N, S, S, 3], and integer labels [N].
+    Each part is a pair of images, uint8 [N, S, S, 3], and integer labels [N]. Messages
+    name an image by its part and its index as `name_of` does.
 
     Raises:
       UserError: As `check_labels`.
@@ -67,12 +73,17 @@ def make_image_set(
         arrays[f"{part}_labels"] = labels.astype(np.int32)
     for array in arrays.values():
         array.flags.writeable = False
+    digests = [
+        (digests_of(arrays[f"{part}_images"]), arrays[f"{part}_labels"])
+        for part in format.PARTS
+    ]
     return ImageSet(
         name=name,
         class_names=tuple(class_names),
         families=None if families is None else tuple(families),
         fingerprint=_fingerprint(class_names, list(arrays.values())),
         decoding_version=decoding.VERSION,
+        copies=count_copies(*digests, name_of),
         **arrays,
     )
 
@@ -95,6 +106,7 @@ def stored_image_set(store: format.Store) -> ImageSet:
         families=store.families,
         fingerprint=store.fingerprint,
         decoding_version=store.decoding_version,
+        copies=store.copies,
         **arrays,
     )
 

@@ -9,9 +9,11 @@ import json
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from yosinski_tf.data.copies import Copies
 from yosinski_tf.data.sources.image_set import ImageSet, stored_image_set
 from yosinski_tf.data.store import format, stored_images
 from yosinski_tf.system.errors import UserError
@@ -19,7 +21,7 @@ from yosinski_tf.system.files import make_folder, write_array, write_atomically
 
 _ARRAYS = [f"{part}_{what}" for part in format.PARTS for what in ("images", "labels")]
 _DESCRIPTION = "dataset.json"
-_STORE, _VERSION = "store", "decoding_version"
+_STORE, _VERSION, _COPIES = "store", "decoding_version", "copies"
 
 
 def save(folder: pathlib.Path, images: ImageSet) -> None:
@@ -31,7 +33,8 @@ def save(folder: pathlib.Path, images: ImageSet) -> None:
     for name in _ARRAYS:
         write_array(folder / f"{name}.npy", getattr(images, name))
     names = [f.name for f in dataclasses.fields(images) if f.name not in _ARRAYS]
-    text = json.dumps({name: getattr(images, name) for name in names}, indent=1)
+    values = {name: getattr(images, name) for name in names}
+    text = json.dumps({**values, _COPIES: _copies_of(images)}, indent=1)
     write_atomically(folder / _DESCRIPTION, text.encode())
 
 
@@ -51,6 +54,7 @@ def load(folder: pathlib.Path) -> ImageSet | None:
             return stored_image_set(store)
         for name in ("class_names", "families"):
             fields[name] = None if fields[name] is None else tuple(fields[name])
+        fields[_COPIES] = Copies.from_json(fields.get(_COPIES))
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in _ARRAYS
@@ -68,6 +72,15 @@ def decoding_version(folder: pathlib.Path) -> int | None:
         return None
     with _readable(folder):
         return int(json.loads((folder / _DESCRIPTION).read_text()).get(_VERSION, 1))
+
+
+def copies(folder: pathlib.Path) -> Copies | None:
+    """Which images of a data set are the same; None if that is not known."""
+    try:
+        fields = json.loads((folder / _DESCRIPTION).read_text())
+        return Copies.from_json(fields.get(_COPIES))
+    except format.DAMAGED_JSON:
+        return None  # A report does without; training says what is wrong.
 
 
 def holds(folder: pathlib.Path, images: ImageSet) -> bool:
@@ -101,12 +114,17 @@ def _readable(folder: pathlib.Path) -> Iterator[None]:
         ) from None
 
 
-def _pointer(images: ImageSet) -> dict[str, str | int]:
+def _copies_of(images: ImageSet) -> dict[str, Any] | None:
+    return images.copies and dataclasses.asdict(images.copies)
+
+
+def _pointer(images: ImageSet) -> dict[str, Any]:
     store = images.train_images.store
     return {
         _STORE: os.path.abspath(store.folder),
         "fingerprint": images.fingerprint,
         _VERSION: store.decoding_version,
+        _COPIES: _copies_of(images),
     }
 
 

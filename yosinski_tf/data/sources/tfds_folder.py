@@ -43,9 +43,9 @@ class TfdsFolder:
 
         def sources() -> Iterator[tuple[str, bytes]]:
             for encoded, label in self._examples(split):
-                name = f"{len(labels)} of {split} in tfds:{self.name}"
+                name = self.image_name(part, len(labels))
                 labels.append(label)
-                yield name, encoded
+                yield f"{name} in tfds:{self.name}", encoded
             if len(labels) != count:
                 raise self.damaged(split, f"{len(labels)} of {count} images")
 
@@ -55,6 +55,10 @@ class TfdsFolder:
     def split(self, part: str) -> str:
         """The TFDS split that holds a part."""
         return self.validation_split if part == "validation" else part
+
+    def image_name(self, part: str, index: int) -> str:
+        """The place of an image of a part."""
+        return f"{index} of {self.split(part)}"
 
     def _examples(self, split: str) -> Iterator[tuple[bytes, int]]:
         import tensorflow as tf

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from yosinski_tf.data.copies import Copies
 from yosinski_tf.system.errors import UserError
 
 FORMAT_VERSION = 1
@@ -82,6 +83,7 @@ class Store:
       prepared_at: Date and time, ISO 8601, UTC.
       decoding_version: The version of `data.decoding` that read the source. Stores
         that do not say so are of version 1: their photographs are not turned upright.
+      copies: Which images are the same; None for stores of versions that did not count.
     """
 
     folder: pathlib.Path
@@ -100,6 +102,7 @@ class Store:
     command: str
     prepared_at: str
     decoding_version: int = 1
+    copies: Copies | None = None
 
     @property
     def num_images(self) -> int:
@@ -240,6 +243,7 @@ def open_store(folder: str | pathlib.Path) -> Store:
 def _parsed(root: pathlib.Path, fields: dict[str, Any]) -> Store:
     for name in ("class_names", "families", "skipped", "warnings"):
         fields[name] = None if fields[name] is None else tuple(fields[name])
+    fields["copies"] = Copies.from_json(fields.get("copies"))
     parts = [
         StoredPart(**{**part, "shard_lengths": tuple(part["shard_lengths"])})
         for part in fields.pop("splits")
