@@ -12,8 +12,14 @@ from PIL import Image
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, images):
-    """A finished study of four kinds of treatment, and what it printed."""
+    """A finished study of four kinds of treatment, and what it printed.
+
+    Keras is set up as its user likes it for other work.
+    """
     runs = tmp_path_factory.mktemp("study") / "runs"
+    (runs.parent / "keras.json").write_text(
+        '{"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1}'
+    )
     arguments = [
         f"--runs={runs}",
         f"--dataset=folder:{images}",
@@ -22,7 +28,7 @@ def study(tmp_path_factory, images):
         "--export=best:B",
         *TINY,
     ]
-    done = succeed("study", *arguments)
+    done = succeed("study", *arguments, environment={"KERAS_HOME": str(runs.parent)})
     return runs, arguments, done
 
 

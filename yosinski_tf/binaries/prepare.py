@@ -13,6 +13,7 @@ from yosinski_tf.data.prepare import disk_space, make_store, shards
 from yosinski_tf.data.prepare.beam_shards import beam_runner
 from yosinski_tf.data.prepare.verify import verify
 from yosinski_tf.data.store.format import Store, open_store
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.machine.hardware import cores
 from yosinski_tf.scheduling.progress import ImageCount
 from yosinski_tf.system.errors import UserError
@@ -64,6 +65,9 @@ def _main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow, if it is loaded at all, would take the memory of a GPU.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    # It imports Keras, which has nothing to do here.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    keras_settings.check()
     logging.set_verbosity(logging.ERROR)
     try:
         return _verify() if FLAGS.verify else _prepare()
