@@ -25,6 +25,8 @@ from yosinski_tf.data.prepare.shards import (
     result_of,
 )
 from yosinski_tf.data.prepare.work_folder import WorkFolder
+from yosinski_tf.data.sources import folder
+from yosinski_tf.data.sources.source_spec import split_spec
 from yosinski_tf.data.store.format import Store, is_store, open_store, shard_name
 from yosinski_tf.system import errors, files
 
@@ -102,6 +104,9 @@ def make_store(
         store = _check_same(request, out)
         work.remove()
         return store
+    kind, place = split_spec(request.source)
+    if kind == "folder":
+        folder.check_outside(place, out, "--out")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise errors.UserError(
             f"--out needs a new folder or a store, found other files in {out}: give"
