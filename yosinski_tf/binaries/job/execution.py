@@ -31,7 +31,7 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
 
     Returns:
       0 if everything is trained, 1 if something failed, now or earlier, or lacks
-      a base that did; 130 if Ctrl-C stopped it, 143 if SIGTERM did.
+      a base that did; 130 if Ctrl-C stopped it, 143 if SIGTERM and 129 if SIGHUP.
 
     Raises:
       UserError: If the data set cannot be used, the folder cannot be written to,
