@@ -12,6 +12,10 @@ _CONTAINER_LIMITS = (
 )
 
 
+IMAGES_SHARE = 0.6
+"""The part of the free memory that images may take; the rest is for the network."""
+
+
 def cores() -> int:
     """Processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -208,6 +208,21 @@ def test_a_study_among_the_classes_is_not_to_be_removed(tmp_path, made, place):
     assert_refused(words, tmp_path / root, held_out=0.5 if root == "one" else None)
 
 
+def test_all_unreadable_images_of_both_parts_are_named(tmp_path):
+    two_levels(tmp_path)
+    for name in ("train/bee/1.png", "val/ant/0.png", "train/ant/2.png"):
+        (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(UserError, match="^3 images cannot be read") as raised:
+        load_folder(tmp_path)
+    start, end = f"cannot read image {tmp_path}/", " (it is not an image): replace it"
+    for line, name in zip(
+        raised.value.details,
+        ("train/ant/2.png", "train/bee/1.png", "val/ant/0.png"),
+        strict=True,
+    ):
+        assert line.startswith(f"{start}{name}{end}")
+
+
 def test_linked_class_folders_are_read(tmp_path):
     two_levels(tmp_path / "real")
     (tmp_path / "train").symlink_to(tmp_path / "real/train")
