@@ -103,7 +103,9 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     file("cut.webp", picture(form="WEBP", side=64)[:30], "cannot read image", replace)
     file("cut.tif", picture(form="TIFF", side=64)[:700], "cannot read image", replace)
     file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image", move)
-    file("enormous.png", enormous(), "exceeds limit", replace)
+    large = "1,000,000 x 1,000,000 pixels need 12000.0 GB of memory"
+    free = "60% of the free memory: make it smaller"
+    file("enormous.png", enormous(), large, free, replace)
     file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
     # All files but the last can be read.
     folder("of many kinds", _many_kinds, "train/dog/last.png", "it is not an image")
@@ -326,6 +328,8 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
         (f"--source=filelist:{twice}", out),
         *("train.txt line 2", "names 'train/ant/0.png' like line 1", "remove one"),
     )
+    inside = "where folders are taken for classes: give one such as --out=/"
+    prepare("into a class", (folder, f"--out={good}/train/ant/out"), "--out", inside)
     lone = f"--source=filelist:{twice}/train.txt"
     prepare(
         "one list", (lone, out), "needs 2 lists, found 1", "filelist:TRAIN.txt,VAL.txt"

@@ -139,6 +139,8 @@ study --dataset=embedded --held_out=0.2 | --held_out needs | found 'embedded' \
     | =0.2: leave it out
 study --dataset=embedded --data_dir=x | --data_dir needs | found 'embedded' \
     | =x: leave it out
+study {data} --runs={images}/train/runs | --runs needs a folder outside the images \
+    | where folders are taken for classes | give one such as --runs=/
 study {data} --data_dir=x | --data_dir needs | =x: leave it out
 study {data}/train --held_out=0 | between 0 and 1 | found 0.0: give | such as 0.2
 study {data}/train --held_out=1 | between 0 and 1 | found 1.0: give | such as 0.2
@@ -194,6 +196,7 @@ def flags(images: pathlib.Path) -> dict[str, Bad]:
         command, *words = (part.strip() for part in row.split(" | "))
         if command:
             filled = command.replace("{data}", f"--dataset=folder:{images}")
+            filled = filled.replace("{images}", str(images))
             binary, *arguments = filled.split()
             found[command] = Bad(binary, tuple(arguments), tuple(words))
     return found

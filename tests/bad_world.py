@@ -33,13 +33,13 @@ def picture(
 
 
 def enormous() -> bytes:
-    """A PNG file that claims to be 100,000 pixels wide and high."""
+    """A PNG file that claims to be a million pixels wide and high."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         ends = struct.pack(">I", zlib.crc32(name + data))
         return struct.pack(">I", len(data)) + name + data + ends
 
-    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", 1_000_000, 1_000_000, 8, 2, 0, 0, 0)
     data = chunk(b"IDAT", zlib.compress(bytes(1000)))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
 

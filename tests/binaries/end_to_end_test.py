@@ -12,8 +12,14 @@ from PIL import Image
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, images):
-    """A finished study of four kinds of treatment, and what it printed."""
+    """A finished study of four kinds of treatment, and what it printed.
+
+    Keras is set up as its user likes it for other work.
+    """
     runs = tmp_path_factory.mktemp("study") / "runs"
+    (runs.parent / "keras.json").write_text(
+        '{"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1}'
+    )
     arguments = [
         f"--runs={runs}",
         f"--dataset=folder:{images}",
@@ -22,7 +28,7 @@ def study(tmp_path_factory, images):
         "--export=best:B",
         *TINY,
     ]
-    done = succeed("study", *arguments)
+    done = succeed("study", *arguments, environment={"KERAS_HOME": str(runs.parent)})
     return runs, arguments, done
 
 
@@ -106,6 +112,7 @@ def test_dry_run_prints_the_plan_with_a_time_and_trains_nothing(study):
     wider = [a.replace("A3B+", "A3B+,A4B,A5B") for a in arguments]
     done = succeed("study", *wider, "--dry_run")
     assert "9 networks, 7 done, 2 to train in 1 cohorts." in done.stdout
+    assert " 54 images.\n" in done.stdout
     # Its bases are trained, so it waits for no cohort.
     assert "1  random-0_B_seed0_copies         2  A4B A5B\n" in done.stdout
     assert "at the rate measured so far (2 networks x 12 steps x 4" in done.stdout
@@ -120,6 +127,8 @@ def test_dry_run_of_a_new_study_writes_nothing(tmp_path, images):
         "study", "--dry_run", f"--runs={runs}", f"--dataset=folder:{images}", *TINY
     )
     assert "72 networks, 0 done, 72 to train in 4 cohorts." in done.stdout
+    unread = " 54 images. A dry run does not read them, so some may be unreadable.\n"
+    assert unread in done.stdout
     assert "(1, 2) B1B..B7B B1B+..B7B+ A1B..A7B A1B+..A7B+" in done.stdout
     assert "Time: unknown" in done.stdout
     assert not runs.exists()

@@ -36,7 +36,12 @@ def begin(runs: pathlib.Path, images: pathlib.Path) -> subprocess.Popen:
     return process
 
 
-@pytest.mark.slow  # about 30 s
+def _children(process: subprocess.Popen) -> list[int]:
+    place = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(child) for child in place.read_text().split()]
+
+
+@pytest.mark.slow  # about 40 s
 def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     tmp_path, images
 ):
@@ -57,10 +62,13 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 143
     process = begin(runs, images)
+    for each in (*_children(process), process.pid):
+        os.kill(each, signal.SIGHUP)
+    assert process.wait(timeout=30) == 129
+    process = begin(runs, images)
     # Its children are killed too, as when the machine stops.
-    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    for child in children.read_text().split():
-        os.kill(int(child), signal.SIGKILL)
+    for child in _children(process):
+        os.kill(child, signal.SIGKILL)
     process.kill()
     process.communicate()
     assert 0 < last_step(runs) < 3000
@@ -82,17 +90,19 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)]
 )
 def test_a_study_that_is_stopped_while_it_starts_up_ends_at_once(
     tmp_path, images, number, code
 ):
-    process = start("base", *arguments(images, tmp_path / "runs"))
+    command = arguments(images, tmp_path / "runs")
+    process = start("base", *command, start_new_session=True)
     # The first line says that the process of a cohort was started.
     assert "started random-0_B_seed0_first" in process.stderr.readline()
     # That process is importing TensorFlow now, or is about to.
     time.sleep(0.5)
-    process.send_signal(number)
+    # A terminal sends both to all of its processes.
+    os.killpg(process.pid, number)
     started = time.monotonic()
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - started < 10

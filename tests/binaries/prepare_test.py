@@ -54,14 +54,14 @@ def test_a_stopped_and_a_killed_preparation_go_on(large, tmp_path):
     out = tmp_path / "store"
     arguments = (f"--source=folder:{large}", f"--out={out}", *FLAGS)
     before = {}
-    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
+    for number in (signal.SIGHUP, signal.SIGKILL, signal.SIGINT):
         process = start("prepare", *arguments)
         deadline, wanted = time.monotonic() + 60, len(before) + 3
         while len(finished(out)) < wanted:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
-        if number == signal.SIGINT:
-            # A terminal sends Ctrl-C to all of its processes.
+        if number != signal.SIGKILL:
+            # A terminal sends Ctrl-C, and SIGHUP at its end, to all of its processes.
             for child in psutil.Process(process.pid).children(recursive=True):
                 child.send_signal(number)
         process.send_signal(number)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from yosinski_tf.data import decoding
+from yosinski_tf.data.unreadable import Unreadable
 from yosinski_tf.system.errors import UserError
 
 
@@ -86,6 +87,57 @@ def test_images_are_warped_and_antialiased():
 def test_an_image_of_the_right_size_is_not_changed():
     noise = np.random.RandomState(0).randint(0, 256, (8, 8, 3)).astype(np.uint8)
     np.testing.assert_array_equal(decode(Image.fromarray(noise), size=8), noise)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_photograph_of_200_megapixels_is_read():
+    pixels = decode(Image.new("L", (16320, 12240), 90), "JPEG", size=32)
+    assert np.unique(pixels).tolist() == [90]
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_free_memory_decides_how_large_an_image_may_be(monkeypatch):
+    image = Image.new("1", (5000, 5000), 1)
+    # 12 bytes a pixel are 0.3 GB.
+    monkeypatch.setattr(decoding, "available_memory", lambda: 501_000_000)
+    assert np.unique(decode(image)).tolist() == [255]
+    monkeypatch.setattr(decoding, "available_memory", lambda: 499_000_000)
+    words = (
+        r"its 5,000 x 5,000 pixels need 0.3 GB of memory, found 0.3 GB, 60% of the free"
+        r" memory: make it smaller\): replace"
+    )
+    with pytest.raises(UserError, match=words):
+        decode(image)
+
+
+def test_all_unreadable_images_are_named():
+    good = io.BytesIO()
+    Image.new("RGB", (9, 5)).save(good, "PNG")
+    sources = [(f"{k}.png", b"x" if k % 3 else good.getvalue()) for k in range(200)]
+    counts = []
+    with pytest.raises(Unreadable) as raised:
+        decoding.decode_all(sources, 200, 4, counts.append)
+    assert sum(counts) == 200
+    names = [name for name, _ in raised.value.images]
+    assert names == [f"{k}.png" for k in range(200) if k % 3]
+    assert len(raised.value.details) == 21
+    assert raised.value.details[0].startswith("cannot read image 1.png (it is not an")
+    assert raised.value.details[-1] == "... and 113 more"
+    assert str(raised.value) == (
+        "133 images cannot be read: replace or remove them, or make a store without"
+        " them with yosinski-prepare --skip_corrupt"
+    )
+
+
+def test_one_unreadable_image_is_told_of_in_one_sentence():
+    with pytest.raises(Unreadable) as raised:
+        decoding.decode_all([("a.png", b"x")], 1, 4, lambda count: None)
+    assert raised.value.details == ()
+    assert str(raised.value) == (
+        "cannot read image a.png (it is not an image): replace it with an image such as"
+        " JPEG or PNG, or remove it, or make a store without it with yosinski-prepare"
+        " --skip_corrupt"
+    )
 
 
 def test_a_large_photograph_decodes_almost_as_at_full_size():

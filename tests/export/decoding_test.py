@@ -4,6 +4,7 @@ import image_kinds
 import numpy as np
 import pytest
 import tensorflow as tf
+from bad_world import enormous
 from image_kinds import SIDE, picture, with_orientation
 from image_writers import save
 
@@ -112,6 +113,7 @@ def test_an_empty_batch(decode_files):
         (KINDS["bmp rgb"].content[:-1], "is damaged: replace it"),
         (KINDS["webp"].content[:60], "is damaged: replace it"),
         (b"\xff\xd8\xff" * 9, "is damaged: replace it"),
+        (enormous(), "has 536,870,912 pixels or more: make it smaller"),
     ],
 )
 def test_a_bad_file_is_named_by_its_place(decode_files, bad, reason):

@@ -79,13 +79,3 @@ def test_a_machine_without_a_driver_has_no_gpu(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert gpus.visible() == (T4,)
     assert precision.here().precision == "float16"
-
-
-def test_the_backend_is_the_one_that_keras_will_use(monkeypatch, tmp_path):
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert precision.keras_backend() == "tensorflow"
-    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
-    assert precision.keras_backend() == "jax"
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    assert precision.keras_backend() == "tensorflow"

@@ -13,6 +13,7 @@ from absl import flags, logging
 from yosinski_tf.benchmarks import cohort_growth, measuring, target_half, training_step
 from yosinski_tf.benchmarks.table import Tables, markdown
 from yosinski_tf.binaries.job import command_line
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 
@@ -120,6 +121,7 @@ def _main(word: str) -> None:
     """Measures, writes JSON and the plot, prints the tables."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.set_verbosity(logging.ERROR)
+    keras_settings.check()
     work = pathlib.Path(FLAGS.work_dir).expanduser().absolute()
     settings = {name: FLAGS[name].value for name in _FLAGS[word]}
     tables = _WORDS[word](work, settings)

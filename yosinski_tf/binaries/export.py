@@ -7,6 +7,7 @@ from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, shared_flags
 from yosinski_tf.export import description
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.system.errors import UserError
 
@@ -39,6 +40,10 @@ def _main() -> None:
     read_finished_run(runs, FLAGS.run)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
+    if not as_keras:
+        # Only TensorFlow can write a SavedModel, whichever backend trained the network.
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    keras_settings.check()
     if as_keras:
         _keras_file(runs, out)
     else:
@@ -58,8 +63,6 @@ def _keras_file(runs: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def _saved_model(runs: pathlib.Path, out: pathlib.Path) -> None:
-    # Only TensorFlow can write a SavedModel, whichever backend trained the network.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     from yosinski_tf.export import saved_model
 
     folder = saved_model.export(runs, FLAGS.run, out)

@@ -13,8 +13,9 @@ from yosinski_tf.data.prepare import disk_space, make_store, shards
 from yosinski_tf.data.prepare.beam_shards import beam_runner
 from yosinski_tf.data.prepare.verify import verify
 from yosinski_tf.data.store.format import Store, open_store
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.machine.hardware import cores
-from yosinski_tf.scheduling.progress import ImageCount
+from yosinski_tf.scheduling.progress import ImageCount, say
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -64,11 +65,14 @@ def _main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow, if it is loaded at all, would take the memory of a GPU.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    # It imports Keras, which has nothing to do here.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    keras_settings.check()
     logging.set_verbosity(logging.ERROR)
     try:
         return _verify() if FLAGS.verify else _prepare()
     except KeyboardInterrupt as stop:
-        print("\nStopped; the same command goes on from here.", file=sys.stderr)
+        say("\nStopped; the same command goes on from here.\n", sys.stderr)
         return command_line.stop_code(stop)
 
 
@@ -80,15 +84,7 @@ def _prepare() -> int:
     if FLAGS.beam_runner:
         runner = beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
     report = ImageCount().show
-    try:
-        store = make_store.make_store(request, report=report, warn=_warn, runner=runner)
-    except make_store.Unreadable as error:
-        for name, reason in error.images[:_SHOWN]:
-            print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
-        if len(error.images) > _SHOWN:
-            print(f"... and {len(error.images) - _SHOWN} more", file=sys.stderr)
-        raise
-    _tell(store)
+    _tell(make_store.make_store(request, report=report, warn=_warn, runner=runner))
     return 0
 
 

@@ -9,19 +9,25 @@ shrinks an image (antialiasing).
 
 import collections
 import concurrent.futures
+import contextlib
 import io
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from yosinski_tf.data.colours import to_rgb
 from yosinski_tf.data.orientation import orientation_of, upright
-from yosinski_tf.machine.hardware import cores
+from yosinski_tf.data.unreadable import unreadable
+from yosinski_tf.machine.hardware import IMAGES_SHARE, available_memory, cores
 from yosinski_tf.system.errors import UserError
+
+# Pillow's own limit is a number of pixels; here the free memory is, see `_room_for`.
+Image.MAX_IMAGE_PIXELS = None
 
 # Pixel formats only: for other formats Pillow may start programs (Ghostscript).
 _FORMATS = (
@@ -41,6 +47,11 @@ UNTURNED = (
 DRAFT_FACTOR = 3
 """Large JPEG files may be decoded at 1/2, 1/4 or 1/8 of their size, as long as that is
 at least this many times the final size; the filter does the rest."""
+# Of Pillow's image, the same in RGB, and the same turned upright.
+_PIXEL_BYTES = 12
+# Images that need more than this are decoded one at a time.
+_LARGE_BYTES = 2**28
+_ONE_LARGE = threading.Lock()
 # Images per task of a thread: enough to hide a task's overhead at 64 x 64 pixels.
 _BATCH = 64
 
@@ -60,8 +71,8 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
       uint8 [image_size, image_size, 3], RGB, 0..255.
 
     Raises:
-      UserError: If it is not an image, damaged, too large, or of a kind that cannot
-        be read faithfully.
+      UserError: If it is not an image, damaged, too large for the free memory, or of
+        a kind that cannot be read faithfully.
     """
     try:
         data = source
@@ -69,8 +80,9 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
             data = pathlib.Path(source).read_bytes()
         with _open(data) as image:
             image.draft(None, (image_size * DRAFT_FACTOR,) * 2)
-            rgb = to_rgb(image)
-            return _resized(upright(rgb, orientation_of(image)), image_size)
+            with _room_for(image):
+                rgb = to_rgb(image)
+                return _resized(upright(rgb, orientation_of(image)), image_size)
     except MemoryError:
         raise
     # Pillow's decoders raise errors of many types for damaged files.
@@ -127,13 +139,17 @@ def decode_all(
       uint8 [count, image_size, image_size, 3], in the order of the sources.
 
     Raises:
-      UserError: If an image cannot be read.
+      Unreadable: If images cannot be read, after all others are read.
     """
     images = np.empty((count, image_size, image_size, 3), np.uint8)
+    wrong: dict[int, tuple[str, str]] = {}
 
     def decode_batch(start: int, batch: list[tuple[str, bytes | str]]) -> int:
         for position, (name, source) in enumerate(batch, start):
-            images[position] = decode_image(source, name, image_size)
+            try:
+                images[position] = decode_image(source, name, image_size)
+            except UserError as error:
+                wrong[position] = name, str(error)
         return len(batch)
 
     workers = cores()
@@ -151,6 +167,8 @@ def decode_all(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    if wrong:
+        raise unreadable([wrong[position] for position in sorted(wrong)])
     return images
 
 
@@ -159,6 +177,29 @@ def _open(source: bytes | io.BufferedReader) -> Image.Image:
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     # A build of Pillow may lack some formats, and naming these would fail.
     return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+@contextlib.contextmanager
+def _room_for(image: Image.Image) -> Iterator[None]:
+    """Decodes a large image in a `with` block: alone, and if the memory suffices.
+
+    Raises:
+      UserError: If it needs more than `IMAGES_SHARE` of the free memory.
+    """
+    width, height = image.size
+    needed = width * height * _PIXEL_BYTES
+    if needed < _LARGE_BYTES:
+        yield
+        return
+    with _ONE_LARGE:
+        free = available_memory()
+        if free is not None and needed > IMAGES_SHARE * free:
+            raise UserError(
+                f"its {width:,} x {height:,} pixels need {needed / 1e9:.1f} GB of"
+                f" memory, found {IMAGES_SHARE * free / 1e9:.1f} GB,"
+                f" {IMAGES_SHARE:.0%} of the free memory: make it smaller"
+            )
+        yield
 
 
 def _resized(rgb: Image.Image, image_size: int) -> np.ndarray:

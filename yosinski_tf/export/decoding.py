@@ -19,6 +19,9 @@ _INSTEAD = (
 )
 _DAMAGED = "is damaged: replace it"
 _UNKNOWN = "is no image of a known kind: give a JPEG, PNG, GIF, BMP or WebP file"
+# TensorFlow decodes no larger PNG file.
+_PNG_PIXELS = 2**29
+_TOO_LARGE = f"has {_PNG_PIXELS:,} pixels or more: make it smaller"
 _REFUSED = {
     headers.TIFF: "is a TIFF file",
     headers.AVIF: "is an AVIF file",
@@ -117,7 +120,9 @@ def refusal(data: tf.Tensor) -> tf.Tensor:
             headers.jpeg_notes(file)[0] == 0,
             "is a JPEG file of a rare form (arithmetic, lossless or 12 bits)",
         ),
-        headers.PNG: lambda: tf.constant(""),
+        headers.PNG: lambda: tf.where(
+            headers.png_pixels(file) < _PNG_PIXELS, "", _TOO_LARGE
+        ),
         headers.GIF: lambda: unless(
             gif.fills_its_screen(file),
             "is a GIF file whose first frame does not fill it",

@@ -58,6 +58,13 @@ def jpeg_notes(file: FileBytes) -> tuple[tf.Tensor, tf.Tensor]:
     return unusual, exif
 
 
+def png_pixels(file: FileBytes) -> tf.Tensor:
+    """The number of pixels that a PNG file claims to have, float64 []."""
+    sides = file.number(tf.constant([16, 20]), 4, big=True)
+    # The product of two large sides has no place in an int64.
+    return tf.reduce_prod(tf.cast(sides, tf.float64))
+
+
 def png_exif(file: FileBytes) -> tf.Tensor:
     """The place of a PNG file's EXIF data, 0 if it has none."""
 

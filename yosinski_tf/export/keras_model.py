@@ -9,6 +9,7 @@ import keras
 
 from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.export import description, refusals
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import keras_archive
 from yosinski_tf.models.plain_network import plain_network
 from yosinski_tf.study.finished_run import read_finished_run
@@ -42,6 +43,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
     for path in (out, about):
         if path.exists() and not (ours and path == about):
             raise refusals.something_else(path, run_id)
+    keras_settings.set_up()
     model = plain_network(
         run.network,
         run.weights,

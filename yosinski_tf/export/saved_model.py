@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from yosinski_tf.data.decoding import UPRIGHT_SINCE
 from yosinski_tf.export import decoding, description, pixel_checks, refusals
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import stage_models
 from yosinski_tf.models.cohort import build_network
 from yosinski_tf.study import finished_run, image_source, records
@@ -59,6 +60,7 @@ def export(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> pathlib.Path:
             f" {keras.backend.backend()}: set KERAS_BACKEND=tensorflow (weights"
             " trained on any backend will do)"
         )
+    keras_settings.set_up()
     size = record.recipe["crop_size"]
     model = build_network(run.network, run.weights, input_size=size, mean=run.mean)
     # Images read by an earlier version are as the camera stored them.

@@ -12,6 +12,10 @@ _MEMINFO = pathlib.Path("/proc/meminfo")
 _STATUS = pathlib.Path("/proc/self/status")
 
 
+IMAGES_SHARE = 0.6
+"""The part of the free memory that images may take; the rest is for the network."""
+
+
 def cores() -> int:
     """Processor cores that this process may use, at least one.
 

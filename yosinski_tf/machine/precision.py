@@ -1,12 +1,9 @@
 """The number format that `--precision=auto` stands for on this machine."""
 
 import dataclasses
-import json
-import os
-import pathlib
 from collections.abc import Collection, Sequence
 
-from yosinski_tf.machine import gpus, hardware
+from yosinski_tf.machine import gpus, hardware, keras_settings
 
 # From these compute capabilities on, a GPU multiplies many times faster in the
 # format than in float32: Ampere has bfloat16; Volta and Turing have only float16.
@@ -35,7 +32,7 @@ class PrecisionChoice:
 
 def here() -> PrecisionChoice:
     """The choice for this machine and the current Keras backend."""
-    return choose(gpus.visible(), hardware.processor_flags(), keras_backend())
+    return choose(gpus.visible(), hardware.processor_flags(), keras_settings.backend())
 
 
 def choose(
@@ -62,15 +59,3 @@ def choose(
         reason = f"bfloat16 is not faster on a processor in {backend}"
         return PrecisionChoice("float32", reason)
     return PrecisionChoice("bfloat16", f"this processor has {found[0]}")
-
-
-def keras_backend() -> str:
-    """The backend that Keras will use, found the way Keras finds it."""
-    if backend := os.environ.get("KERAS_BACKEND"):
-        return backend
-    home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
-    try:
-        found = json.loads((pathlib.Path(home) / "keras.json").read_text())
-        return str(found["backend"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "tensorflow"

@@ -100,12 +100,9 @@ def start(
     context = multiprocessing.get_context("spawn")
     connection, theirs = context.Pipe(duplex=duplex)
     process = context.Process(target=body, args=(*arguments, theirs), daemon=True)
-    # Inherited: Ctrl-C is for the parent to handle.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    # They go to all processes of a terminal, and are for the parent to handle.
+    with signals.ignored(signal.SIGINT, signal.SIGHUP):
         process.start()
-    finally:
-        signal.signal(signal.SIGINT, previous)
     theirs.close()
     return process, connection
 

@@ -44,8 +44,8 @@ def train_all(
     Other processes may train the same study: this one waits for the cohorts that
     they hold, and trains them if the others end first. A cohort that fails is noted
     in the study folder and does not stop the others; networks that copy from a base
-    that failed or diverged are left out. After Ctrl-C or SIGTERM all processes save
-    their cohorts and end.
+    that failed or diverged are left out. After Ctrl-C, SIGTERM or SIGHUP all
+    processes save their cohorts and end.
 
     Args:
       cohorts: What to train, in order of preference.
@@ -58,7 +58,7 @@ def train_all(
 
     Raises:
       KeyboardInterrupt: After Ctrl-C.
-      Terminated: After SIGTERM.
+      Terminated: After SIGTERM or SIGHUP.
       DiskFull: If the disk is full; all processes have been stopped.
       Deserted: If another worker of a multi-worker training did not come.
       UserError: If a record in the study folder is broken.
@@ -125,14 +125,10 @@ def train_all(
 def _stop(running: Sequence[CohortProcess], report: Callable[[Event], None]) -> None:
     """Stops all processes, lets them save, and reports their last events."""
     # A second signal must not interrupt this while they are saving.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
+    with signals.ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         for child in running:
             child.process.terminate()
         # All have ended before the first report, which may fail.
         for event in [child.last_event() for child in running]:
             with contextlib.suppress(OSError):
                 report(event)
-    finally:
-        signal.signal(signal.SIGINT, previous)

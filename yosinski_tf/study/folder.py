@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.sources import by_name, study_copy
+from yosinski_tf.data.sources import by_name, folder, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
+from yosinski_tf.data.sources.source_spec import split_spec
 from yosinski_tf.experiment import ilsvrc, splits
 from yosinski_tf.machine.threads import Threads
 from yosinski_tf.study import given_source, image_source, network_file
@@ -73,8 +74,12 @@ def describe_images(
       photographs were not turned upright.
 
     Raises:
-      UserError: If there is no such data set and it is not ImageNet.
+      UserError: If there is no such data set and it is not ImageNet, or the study
+        folder would lie among its classes.
     """
+    kind, place = split_spec(settings.data_as_named.spec)
+    if kind == "folder":
+        folder.check_outside(place, runs, "--runs")
     if (stored := _copy_of_images(runs, settings)) is not None:
         image_source.check_alike(runs, settings, description_of(stored))
         return description_of(stored), _unturned_note(settings, stored)
@@ -148,12 +153,12 @@ def make_study_folder(
         make_folder(runs)
         with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
             made_with = check_folder(runs, settings)
-            folder = runs / IMAGES_FOLDER
+            copy = runs / IMAGES_FOLDER
             stored = _copy_of_images(runs, settings)
             if stored is not None:
                 image_source.check_same(runs, settings, stored, images)
-            elif made_with is None or not study_copy.holds(folder, images):
-                study_copy.save(folder, images)
+            elif made_with is None or not study_copy.holds(copy, images):
+                study_copy.save(copy, images)
             image_source.note(runs, settings, signed, new=made_with is None)
             if made_with is not None:
                 return made_with

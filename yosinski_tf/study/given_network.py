@@ -13,6 +13,7 @@ import numpy as np
 from yosinski_tf.experiment import network_specs
 from yosinski_tf.experiment.keras_networks import PIXELS, KerasNetwork
 from yosinski_tf.experiment.stages import Network
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import keras_archive
 from yosinski_tf.study import finished_run, given_source, network_file, settings
 from yosinski_tf.study.given_source import Source
@@ -206,6 +207,7 @@ def _read(
     from yosinski_tf.models.network_reading import describe, network_weights
     from yosinski_tf.models.pixels import guess_pixels
 
+    keras_settings.set_up()
     path = request.source.partition(":")[2]
     text = request.network or f"file:{path}"
     spec = network_specs.parse_spec(text)

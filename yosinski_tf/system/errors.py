@@ -1,14 +1,20 @@
 """The exception for a mistake of the user, as opposed to one in the code."""
 
+from collections.abc import Iterable
+
 
 class UserError(ValueError):
     """Bad input, explained in one sentence: what is needed, what was found, what to do.
 
     The binaries print the message without a stack trace and exit with 2.
+
+    Attributes:
+      details: Lines to print before the message.
     """
 
-    def __init__(self, message: str):
+    def __init__(self, message: str, details: Iterable[str] = ()):
         super().__init__(one_line(message))
+        self.details = tuple(one_line(line) for line in details)
 
 
 def in_brief(error: BaseException, most: int = 300) -> str:

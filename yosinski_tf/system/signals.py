@@ -1,15 +1,47 @@
-"""SIGTERM: how the process that the user started and training processes end."""
+"""Signals: how the process that the user started and training processes end.
 
+SIGTERM comes from batch systems, SIGHUP when the terminal is gone, as after a lost
+connection. `nohup` has a command ignore SIGHUP, and it goes on ignoring it.
+"""
+
+import contextlib
 import signal
+from collections.abc import Iterator
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, as batch systems send it: like Ctrl-C, with an exit code of its own."""
+    """SIGTERM or SIGHUP: like Ctrl-C, with an exit code of its own.
+
+    Attributes:
+      number: The signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM):
+        super().__init__()
+        self.number = number
 
 
 def terminate(number: int, frame: object) -> None:
-    """The handler of SIGTERM in the process that the user started."""
-    raise Terminated
+    """The handler of both in the process that the user started."""
+    raise Terminated(number)
+
+
+def listen() -> None:
+    """Has this process end by `Terminated`, from SIGTERM and SIGHUP."""
+    signal.signal(signal.SIGTERM, terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, terminate)
+
+
+@contextlib.contextmanager
+def ignored(*numbers: int) -> Iterator[None]:
+    """A `with` block that ignores signals; processes started in it always do."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class StopRequest:

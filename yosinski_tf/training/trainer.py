@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from yosinski_tf.data.batches import stored_batches
 from yosinski_tf.experiment.cohorts import multiply_accumulates
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import cohort, feature_rule, optimizers
 from yosinski_tf.study.records import Record, write_record
 from yosinski_tf.training import checkpoints, clusters, distribution, history, stopwatch
@@ -50,6 +51,7 @@ def train(
       UserError: If a base network or the data set is missing, or a store of images
         cannot be read.
     """
+    keras_settings.set_up()
     if keras.backend.backend() != "tensorflow":
         # TensorFlow would take the memory of GPUs on which JAX computes.
         tf.config.set_visible_devices([], "GPU")

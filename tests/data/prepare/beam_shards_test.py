@@ -5,9 +5,10 @@ from commands import run
 from stores import content, make, request
 
 from yosinski_tf.data.prepare.beam_shards import beam_runner
-from yosinski_tf.data.prepare.make_store import Unreadable, make_store
+from yosinski_tf.data.prepare.make_store import make_store
 from yosinski_tf.data.store import record_files
 from yosinski_tf.data.store.format import open_store
+from yosinski_tf.data.unreadable import Unreadable
 from yosinski_tf.system.errors import UserError
 
 beam = pytest.importorskip("apache_beam", reason="needs the extra beam")

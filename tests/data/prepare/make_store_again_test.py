@@ -8,9 +8,10 @@ from PIL import Image
 from stores import content, draw, make, pixels, request
 
 from yosinski_tf.data.prepare import disk_space, tfds_metadata
-from yosinski_tf.data.prepare.make_store import Unreadable, make_store
+from yosinski_tf.data.prepare.make_store import make_store
 from yosinski_tf.data.prepare.shards import make_shard
 from yosinski_tf.data.store.format import open_store
+from yosinski_tf.data.unreadable import Unreadable
 from yosinski_tf.system.errors import UserError
 
 

@@ -1,14 +1,17 @@
 """Data sets in folders with one folder per class."""
 
+import os
+import pathlib
 import tarfile
 
 import numpy as np
 import pytest
+import refusals
 from commands import python
 from PIL import Image
 from places import TINY_IMAGENET
 
-from yosinski_tf.data.sources import memory_check
+from yosinski_tf.data.sources import folder, memory_check
 from yosinski_tf.data.sources.by_name import load
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment import ilsvrc
@@ -194,6 +197,75 @@ def test_other_files_are_found_before_any_image_is_read(tmp_path):
     (tmp_path / "train/ant/0.png").write_bytes(b"damaged")
     (tmp_path / "val/bee/notes.txt").write_text("notes")
     assert_refused("bee/notes.txt, which is not an image: m", tmp_path)
+
+
+@pytest.mark.parametrize("levels", [one_level, two_levels])
+@pytest.mark.parametrize("made", ["runs", "runs/mine", "ant/runs", "../link/runs", ""])
+def test_nothing_is_made_among_the_classes(tmp_path, monkeypatch, levels, made):
+    root = levels(tmp_path / "data")
+    part = root / "train" if levels is two_levels else root
+    (part.parent / "link").symlink_to(part / "bee")
+    words = f"--runs needs a folder outside the images of folder:{root}, found"
+    place = part / made
+    refusals.assert_refused(words, folder.check_outside, str(root), place, "--runs")
+    monkeypatch.chdir(part)
+    refusals.assert_refused(
+        "taken for classes: give one such as --out=/",
+        *(folder.check_outside, os.path.relpath(root), pathlib.Path(made), "--out"),
+    )
+
+
+def test_a_linked_class_is_a_place_of_images_too(tmp_path):
+    one_level(tmp_path / "data")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data/cow").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data/runs").symlink_to(tmp_path / "nowhere")
+    for made in (tmp_path / "elsewhere/runs", tmp_path / "data/runs"):
+        refusals.assert_refused(
+            "outside", folder.check_outside, str(tmp_path / "data"), made, "--runs"
+        )
+
+
+def test_a_study_may_stand_where_no_class_is_looked_for(tmp_path, monkeypatch):
+    two_levels(tmp_path / "two")
+    one_level(tmp_path / "one")
+    monkeypatch.chdir(tmp_path)
+    for directory, made in (
+        ("two", "two/runs"),
+        ("one", "one/.runs"),
+        ("one", "one/ant/.runs"),
+        ("one", "runs"),
+        ("one", "one-runs"),
+        ("nowhere", "nowhere/runs"),
+    ):
+        folder.check_outside(directory, pathlib.Path(made), "--runs")
+
+
+@pytest.mark.parametrize("made", ["study.json", "mine/study.json", "store.json"])
+@pytest.mark.parametrize("place", ["one/runs", "two/train/x", "two/train/bee/x"])
+def test_a_study_among_the_classes_is_not_to_be_removed(tmp_path, made, place):
+    one_level(tmp_path / "one")
+    two_levels(tmp_path / "two")
+    (tmp_path / place / made).parent.mkdir(parents=True)
+    (tmp_path / place / made).touch()
+    root, _, name = place.partition("/")
+    words = f"{name}(/mine)?, which holds a study or a store: move it out of there"
+    assert_refused(words, tmp_path / root, held_out=0.5 if root == "one" else None)
+
+
+def test_all_unreadable_images_of_both_parts_are_named(tmp_path):
+    two_levels(tmp_path)
+    for name in ("train/bee/1.png", "val/ant/0.png", "train/ant/2.png"):
+        (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(UserError, match="^3 images cannot be read") as raised:
+        load_folder(tmp_path)
+    start, end = f"cannot read image {tmp_path}/", " (it is not an image): replace it"
+    for line, name in zip(
+        raised.value.details,
+        ("train/ant/2.png", "train/bee/1.png", "val/ant/0.png"),
+        strict=True,
+    ):
+        assert line.startswith(f"{start}{name}{end}")
 
 
 def test_linked_class_folders_are_read(tmp_path):

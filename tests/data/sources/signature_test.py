@@ -29,6 +29,14 @@ def test_the_same_files_have_the_same_signature_by_any_path(data, monkeypatch):
     assert sign("folder:data") == first
 
 
+def test_a_study_beside_the_images_is_no_part_of_them(data):
+    first = sign(f"folder:{data}")
+    (data / "runs/mine/dataset").mkdir(parents=True)
+    (data / "runs/mine/study.json").touch()
+    (data / "runs/mine/results.csv").write_text("more and more")
+    assert sign(f"folder:{data}") == first
+
+
 def _touch(path):
     os.utime(path, (1, 1))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from absl import app, flags
 
 from yosinski_tf.binaries.job import flag_files
+from yosinski_tf.scheduling.progress import say
 from yosinski_tf.system import errors, signals
 
 FLAGS = flags.FLAGS
@@ -24,8 +25,8 @@ _DEFINE = {
 # The flags that `define` defines belong to the module that calls it.
 flags.disclaim_key_flags()
 
-# The exit codes after Ctrl-C and after SIGTERM.
-STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+# The exit codes after Ctrl-C, after SIGTERM and after SIGHUP.
+STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
 
 
 def define(table: Mapping[str, tuple]) -> None:
@@ -96,10 +97,12 @@ def run(
         return rest
 
     def guarded(unused):
-        signal.signal(signal.SIGTERM, signals.terminate)
+        signals.listen()
         try:
             sys.exit(main() or 0)
         except errors.UserError as error:
+            for line in error.details:
+                print(line, file=sys.stderr)
             _fail(str(error))
         except OSError as error:
             place = error.filename if error.filename2 is None else error.filename2
@@ -108,7 +111,7 @@ def run(
                 " be read and written; correct or move it, or name another"
             )
         except KeyboardInterrupt as stop:
-            print(f"{program()}: stopped", file=sys.stderr)
+            say(f"{program()}: stopped\n", sys.stderr)
             sys.exit(stop_code(stop))
 
     app.run(guarded, flags_parser=parse)
@@ -138,7 +141,7 @@ def _explained(message: str) -> str:
 
 def stop_code(stop: KeyboardInterrupt) -> int:
     """The exit code that names, as in shells, the signal that ended the process."""
-    return STOPPED[1] if isinstance(stop, signals.Terminated) else STOPPED[0]
+    return 128 + getattr(stop, "number", signal.SIGINT)
 
 
 def _fail(message: str):

@@ -32,7 +32,7 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
     Returns:
       0 if everything is trained, 1 if something failed, now or earlier, or lacks
       a base that did, or if all networks diverged; 130 if Ctrl-C stopped it, 143 if
-      SIGTERM did.
+      SIGTERM did, 129 if SIGHUP.
 
     Raises:
       UserError: If the data set cannot be used, the folder cannot be written to,

@@ -4,7 +4,7 @@ import os
 
 from absl import flags
 
-from yosinski_tf.machine.precision import keras_backend
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import clusters
@@ -113,7 +113,7 @@ def distribution() -> clusters.Distribution:
     if kind == "mirrored":
         clusters.check_batch(FLAGS.batch_size, devices or 1)
         return clusters.Distribution(kind, devices)
-    if (backend := keras_backend()) != "tensorflow":
+    if (backend := keras_settings.backend()) != "tensorflow":
         raise UserError(
             "--distribution=multi_worker needs TensorFlow, found"
             f" KERAS_BACKEND={backend}: leave it out, or use --distribution=mirrored on"

@@ -11,6 +11,7 @@ from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.stages import Network
+from yosinski_tf.machine import keras_settings
 from yosinski_tf.machine.precision import PrecisionChoice
 from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
@@ -54,8 +55,10 @@ def from_flags() -> JobOptions:
     """Reads the flags.
 
     Raises:
-      UserError: If a flag is wrong, or flags contradict each other.
+      UserError: If a flag is wrong, flags contradict each other, or Keras has settings
+        that it or this project cannot use.
     """
+    keras_settings.check()
     runs = pathlib.Path(FLAGS.runs)
     precision = auto_settings.number_format(FLAGS.precision, runs, FLAGS.optimizer)
     recipe = shared_flags.recipe(precision.precision)

@@ -6,6 +6,7 @@ from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.study import forecast
 from yosinski_tf.study.forecast import gigabytes
 from yosinski_tf.study.records import records_by_id
+from yosinski_tf.study.settings import SETTINGS_NAME
 
 
 def describe(plan: Plan, rate: float | None) -> str:
@@ -19,7 +20,7 @@ def describe(plan: Plan, rate: float | None) -> str:
         f"{plan.summary()}.",
         f"Splits: {', '.join(splits)}.",
         f"Data: {plan.data.name}, {len(plan.data.class_names):,} classes,"
-        f" {plan.data.num_images:,} images.",
+        f" {plan.data.num_images:,} images.{_not_read(plan)}",
         *plan.notes,
         "",
         *_stages(plan),
@@ -31,6 +32,14 @@ def describe(plan: Plan, rate: float | None) -> str:
         _disk(plan),
     ]
     return "\n".join(lines)
+
+
+def _not_read(plan: Plan) -> str:
+    """Says that images of files were counted only; empty if they were read earlier."""
+    drawn = plan.settings.data.kind == "embedded"
+    if drawn or plan.data.stored or (plan.runs / SETTINGS_NAME).exists():
+        return ""
+    return " A dry run does not read them, so some may be unreadable."
 
 
 def _stages(plan: Plan) -> list[str]:

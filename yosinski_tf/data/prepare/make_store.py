@@ -25,7 +25,10 @@ from yosinski_tf.data.prepare.shards import (
     result_of,
 )
 from yosinski_tf.data.prepare.work_folder import WorkFolder
+from yosinski_tf.data.sources import folder
+from yosinski_tf.data.sources.source_spec import split_spec
 from yosinski_tf.data.store.format import Store, is_store, open_store, shard_name
+from yosinski_tf.data.unreadable import Unreadable
 from yosinski_tf.system import errors, files
 
 _MOST_RECORDS, _LEAST_RECORDS, _FILES = 4096, 256, 16
@@ -64,14 +67,6 @@ class StoreRequest:
     command: str
 
 
-class Unreadable(errors.UserError):
-    """Some images cannot be read; `images` has the name and the reason of each."""
-
-    def __init__(self, message: str, images: list[tuple[str, str]]):
-        super().__init__(message)
-        self.images = images
-
-
 def make_store(
     request: StoreRequest,
     *,
@@ -107,6 +102,9 @@ def make_store(
             f"--out needs a new folder or a store, found other files in {out}: give"
             " another --out, or remove them"
         )
+    kind, place = split_spec(request.source)
+    if kind == "folder":
+        folder.check_outside(place, out, "--out")
     try:
         with work.locked():
             return _make(request, work, report, warn, runner)

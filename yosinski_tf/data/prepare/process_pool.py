@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from yosinski_tf.system import signals
 from yosinski_tf.system.errors import UserError
 
 _POLL_SECONDS = 0.5
@@ -64,12 +65,12 @@ def context():
 class _Pool:
     def __init__(self, function: Callable[..., Any], processes: int, extra: tuple):
         made = context()
-        self._done = made.Value("q", 0)
-        self._stop = made.Value("b", 0, lock=False)
         self._workers = {}
-        # The children inherit that they ignore Ctrl-C, which the parent handles.
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
+        # They go to all processes of a terminal, and are for the parent to handle.
+        with signals.ignored(signal.SIGINT, signal.SIGHUP):
+            # Python starts a process of its own for the first of these.
+            self._done = made.Value("q", 0)
+            self._stop = made.Value("b", 0, lock=False)
             for _ in range(processes):
                 ours, theirs = made.Pipe()
                 shared = (theirs, self._done, self._stop, os.getpid())
@@ -79,8 +80,6 @@ class _Pool:
                 process.start()
                 theirs.close()
                 self._workers[ours] = process
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     def run(self, tasks: Iterator[Any], advance: Callable[[int], None]):
         reported, busy = 0, set()

@@ -15,7 +15,8 @@ from yosinski_tf.data import counting, decoding
 from yosinski_tf.data.embedded import embedded_images
 from yosinski_tf.data.sources import folder, image_set, memory_check, tfds_folder
 from yosinski_tf.data.sources.source_spec import check_option, split_spec
-from yosinski_tf.data.store.format import Store, open_store
+from yosinski_tf.data.store.format import PARTS, Store, open_store
+from yosinski_tf.data.unreadable import Unreadable, unreadable
 from yosinski_tf.system.errors import UserError
 
 KNOWN = (
@@ -136,6 +137,7 @@ def load(
       progress: Called with the number of images done and the total.
 
     Raises:
+      Unreadable: If images cannot be read, after all others are read.
       UserError: If the source is unknown, missing, incomplete, damaged, too large
         for the memory, or a store of another image size.
     """
@@ -149,13 +151,20 @@ def load(
     memory_check.check_memory(source.num_images, image_size)
     advance = counting.counter(progress, source.num_images)
     names = source.class_names
+    parts, wrong = {}, []
+    for part in PARTS:
+        try:
+            parts[part] = source.read(part, image_size, advance)
+        except Unreadable as error:
+            wrong += error.images
+    if wrong:
+        raise unreadable(wrong)
     return image_set.make_image_set(
         name=spec,
         class_names=names,
         families=_families(names),
-        train=source.read("train", image_size, advance),
-        validation=source.read("validation", image_size, advance),
         name_of=source.image_name,
+        **parts,
     )
 
 

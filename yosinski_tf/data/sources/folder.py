@@ -13,6 +13,8 @@ from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.user_text import same_name
 
 _SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
+# Files by which folders that commands made are known: of a study and of a store.
+_MADE = ("study.json", "store.json")
 _FORM = (
     "give DIR with DIR/train/CLASS/* and DIR/val/CLASS/*, or DIR with DIR/CLASS/* and"
     " --held_out=SHARE"
@@ -104,9 +106,8 @@ def open_folder(
     root = pathlib.Path(os.path.expanduser(directory))
     if not directory or not root.is_dir():
         raise UserError(f"no folder {directory!r}: {_FORM}")
-    validation = [root / n for n in ("val", "validation") if (root / n).is_dir()]
-    train = root / "train"
-    if not train.is_dir() or not (validation or _class_folders(train)):
+    train, *validation = _parts(root)
+    if train == root:
         return _one_level(root, held_out, held_out_seed, keep_empty)
     if held_out is not None:
         raise UserError(
@@ -120,6 +121,36 @@ def open_folder(
             " with --held_out=SHARE"
         )
     return _two_levels(root, validation[0], keep_empty)
+
+
+def check_outside(directory: str, made: pathlib.Path, flag: str) -> None:
+    """Refuses to make a folder where those of classes and their images are looked for.
+
+    It would be taken for a class the next time. Hidden folders are not looked at, and
+    a tree that is not there is not refused.
+
+    Args:
+      directory: DIR, as for `open_folder`.
+      made: The folder that is to be made, or that an earlier version made.
+      flag: The flag that names it.
+
+    Raises:
+      UserError: If it lies in a place of class folders, or in a class folder.
+    """
+    root = pathlib.Path(os.path.expanduser(directory))
+    if not directory or not root.is_dir():
+        return
+    for part in _parts(root):
+        for place in (part, *_class_folders(part).values()):
+            if _is_seen_in(place, made):
+                raise _inside(root, made, flag)
+
+
+def holds_something_made(folder: pathlib.Path) -> bool:
+    """Whether a folder is, or directly holds, a study folder or a store."""
+    return _is_made(folder) or any(
+        True for name in _MADE for _ in folder.glob(f"*/{name}")
+    )
 
 
 def visible_entries(folder: pathlib.Path) -> list[os.DirEntry[str]]:
@@ -159,6 +190,52 @@ def check_class_names(source: str, names: Iterable[str]) -> None:
             )
 
 
+def _parts(root: pathlib.Path) -> list[pathlib.Path]:
+    """The places of class folders: train, val and validation, or the root alone."""
+    validation = [root / n for n in ("val", "validation") if (root / n).is_dir()]
+    train = root / "train"
+    if not train.is_dir() or not (validation or _class_folders(train)):
+        return [root]
+    return [train, *validation]
+
+
+def _is_seen_in(place: pathlib.Path, made: pathlib.Path) -> bool:
+    """Whether a folder lies in a place, itself or by a link, and is not hidden."""
+    real = os.path.realpath(place)
+    home, name = os.path.split(os.path.abspath(made))
+    for path in (os.path.realpath(made), os.path.join(os.path.realpath(home), name)):
+        if os.path.commonpath([real, path]) == real:
+            within = pathlib.Path(os.path.relpath(path, real)).parts
+            return not any(name.startswith(".") for name in within)
+    return False
+
+
+def _inside(root: pathlib.Path, made: pathlib.Path, flag: str) -> UserError:
+    name = os.path.basename(os.path.abspath(made))
+    outside = root.resolve().parent / name
+    if outside == root.resolve():
+        outside = root.resolve().parent / "NAME"
+    advice = f"give one such as {flag}={outside}"
+    if holds_something_made(made):
+        advice = f"move it, for example to {outside}, and give {flag}={outside}"
+    return UserError(
+        f"{flag} needs a folder outside the images of folder:{root}, found {made},"
+        f" where folders are taken for classes: {advice}"
+    )
+
+
+def _is_made(folder: pathlib.Path) -> bool:
+    return any((folder / name).is_file() for name in _MADE)
+
+
+def _misplaced(folder: pathlib.Path) -> UserError:
+    """The error for what an earlier version, or another command, made there."""
+    return UserError(
+        f"class folders need images only, found {folder}, which holds a study or a"
+        " store: move it out of there"
+    )
+
+
 def _two_levels(
     root: pathlib.Path, validation: pathlib.Path, keep_empty: bool
 ) -> Folder:
@@ -166,6 +243,8 @@ def _two_levels(
     folders = {place: _class_folders(place) for place in (train, validation)}
     for here, there in ((train, validation), (validation, train)):
         if missing := sorted(folders[here].keys() - folders[there].keys()):
+            if holds_something_made(here / missing[0]):
+                raise _misplaced(here / missing[0])
             raise UserError(
                 "training and validation need the same classes, found a folder"
                 f" {missing[0]!r} in {here} but not in {there} ({len(missing)} such):"
@@ -249,6 +328,8 @@ def _image_files(folder: pathlib.Path, keep_empty: bool) -> tuple[str, ...]:
         problem = ""
         # os.path instead of the entry's methods, which raise for a loop of links.
         if os.path.isdir(entry.path):
+            if holds_something_made(pathlib.Path(entry.path)):
+                raise _misplaced(pathlib.Path(entry.path))
             problem = "is a folder"
         elif not os.path.isfile(entry.path):
             problem = "is not a file, or a link to nothing"
@@ -257,6 +338,8 @@ def _image_files(folder: pathlib.Path, keep_empty: bool) -> tuple[str, ...]:
         elif not decoding.looks_like_image(entry.path):
             problem = "is not an image"
         if problem:
+            if _is_made(folder):
+                raise _misplaced(folder)
             raise UserError(
                 f"class folders need images only, found {entry.path}, which {problem}:"
                 " move or remove it"

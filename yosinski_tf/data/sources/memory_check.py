@@ -6,11 +6,8 @@ import numpy as np
 
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.data.store.stored_images import StoredImages
-from yosinski_tf.machine.hardware import available_memory
+from yosinski_tf.machine.hardware import IMAGES_SHARE, available_memory
 from yosinski_tf.system.errors import UserError
-
-# The rest of the free memory is for the network and its batches.
-SHARE = 0.6
 
 
 def check_memory(num_images: int, image_size: int) -> None:
@@ -63,9 +60,10 @@ def check_halves(
 
 
 def _check(what: str, needed: int, available: int | None, remedy: str) -> None:
-    if available is not None and needed > SHARE * available:
+    room = None if available is None else IMAGES_SHARE * available
+    if room is not None and needed > room:
         raise UserError(
-            f"{what} {needed / 1e9:.2f} GB of memory, found"
-            f" {SHARE * available / 1e9:.2f} GB ({SHARE:.0%} of the free"
-            f" {available / 1e9:.2f} GB): {remedy} or a machine with more memory"
+            f"{what} {needed / 1e9:.2f} GB of memory, found {room / 1e9:.2f} GB"
+            f" ({IMAGES_SHARE:.0%} of the free {available / 1e9:.2f} GB): {remedy} or a"
+            " machine with more memory"
         )

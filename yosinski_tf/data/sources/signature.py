@@ -48,7 +48,9 @@ def _files(root: pathlib.Path, within: str = "", depth: int = 1) -> Iterator[str
     for entry in folder.visible_entries(root):
         name = f"{within}{entry.name}"
         if os.path.isdir(entry.path):
-            if depth < _DEPTH:
+            # A study beside DIR/train changes, and is no part of the images.
+            made = depth == 1 and folder.holds_something_made(pathlib.Path(entry.path))
+            if depth < _DEPTH and not made:
                 yield from _files(pathlib.Path(entry.path), f"{name}/", depth + 1)
         elif os.path.isfile(entry.path):
             state = os.stat(entry.path)

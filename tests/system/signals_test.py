@@ -1,0 +1,45 @@
+"""SIGTERM and SIGHUP stop the process that the user started, unless it ignores them."""
+
+import signal
+
+import pytest
+from commands import python
+
+_LISTENING = """
+import os, signal, subprocess, sys
+from yosinski_tf.system import signals
+signal.signal(signal.SIGHUP, signal.SIG_{before})
+signals.listen()
+try:
+    os.kill(os.getpid(), {number})
+except signals.Terminated as stop:
+    sys.exit(128 + stop.number)
+sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "before", "code"),
+    [
+        (signal.SIGTERM, "DFL", 143),
+        (signal.SIGTERM, "IGN", 143),
+        (signal.SIGHUP, "DFL", 129),
+        # As nohup starts it.
+        (signal.SIGHUP, "IGN", 5),
+    ],
+)
+def test_a_command_that_listens(number, before, code):
+    done = python(_LISTENING.format(before=before, number=int(number)))
+    assert done.returncode == code, done.stderr
+
+
+def test_what_is_started_while_signals_are_ignored_ignores_them():
+    done = python(
+        "import signal, subprocess, sys\n"
+        "from yosinski_tf.system import signals\n"
+        "kill = 'import os, signal; os.kill(os.getpid(), signal.SIGHUP)'\n"
+        "with signals.ignored(signal.SIGINT, signal.SIGHUP):\n"
+        "    print(subprocess.call([sys.executable, '-c', kill]))\n"
+        "print(subprocess.call([sys.executable, '-c', kill]))\n"
+    )
+    assert done.stdout == "0\n-1\n", done.stderr
