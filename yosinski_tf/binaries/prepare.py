@@ -1,5 +1,6 @@
 """Makes a store of images, once for all halves and studies; verifies one."""
 
+import functools
 import os
 import pathlib
 import sys
@@ -68,7 +69,7 @@ def _main() -> int:
     try:
         return _verify() if FLAGS.verify else _prepare()
     except KeyboardInterrupt as stop:
-        print("\nStopped; the same command goes on from here.", file=sys.stderr)
+        print("Stopped; the same command goes on from here.", file=sys.stderr)
         return command_line.stop_code(stop)
 
 
@@ -79,9 +80,15 @@ def _prepare() -> int:
     runner = None
     if FLAGS.beam_runner:
         runner = beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
-    report = ImageCount().show
+    program = command_line.program()
     try:
-        store = make_store.make_store(request, report=report, warn=_warn, runner=runner)
+        with ImageCount() as count:
+            store = make_store.make_store(
+                request,
+                report=count.show,
+                warn=lambda warning: count.tell(f"{program}: warning: {warning}"),
+                runner=runner,
+            )
     except make_store.Unreadable as error:
         for name, reason in error.images[:_SHOWN]:
             print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
@@ -115,10 +122,6 @@ def _request() -> make_store.StoreRequest:
     )
 
 
-def _warn(warning: str) -> None:
-    print(f"{command_line.program()}: warning: {warning}", file=sys.stderr)
-
-
 def _tell(store: Store) -> None:
     files = (path for path in store.folder.rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in files)
@@ -140,16 +143,17 @@ def _tell(store: Store) -> None:
 
 def _verify() -> int:
     folder = pathlib.Path(FLAGS.verify).expanduser()
-    display = ImageCount()
-    problems = verify(
-        folder,
-        processes=FLAGS.processes or cores(),
-        report=lambda done, total: display.show("reading", done, total),
-    )
     found = 0
-    for found, problem in enumerate(problems, start=1):
-        if found <= _SHOWN:
-            print(f"{folder}: {problem}")
+    with ImageCount() as count:
+        problems = verify(
+            folder,
+            processes=FLAGS.processes or cores(),
+            report=functools.partial(count.show, "reading"),
+        )
+        for found, problem in enumerate(problems, start=1):
+            if found <= _SHOWN:
+                count.clear()
+                print(f"{folder}: {problem}")
     if found > _SHOWN:
         print(f"... and {found - _SHOWN:,} more")
     if found:
