@@ -157,7 +157,8 @@ def test_verify(folder, tmp_path):
     # In a terminal, so wide that nothing continues in the next row.
     code, rows = terminals.run("prepare", *flags, columns=1000)
     assert code == 1
-    count = next(place for place, row in enumerate(rows) if "images/s" in row)
-    assert f"{store.folder}: {path.name} needs 3 records, found 0" in rows[:count]
-    assert rows[count].startswith("reading 27/27 images, ")
+    assert f"{store.folder}: {path.name} needs 3 records, found 0" in rows
+    # Found while images are counted: it begins in a row of its own.
+    assert any(" cannot be read: " in row for row in rows)
+    assert all(row.startswith((f"{store.folder}", "reading 27/27 ")) for row in rows)
     assert f"{store.folder} is damaged: " in rows[-1]
