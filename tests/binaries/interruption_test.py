@@ -3,11 +3,13 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
+import terminals
 from commands import TINY, last_step, start, succeed
 
 RUN = "random-0_baseB_seed0"
@@ -87,6 +89,34 @@ def test_a_study_that_is_stopped_twice_and_killed_ends_as_if_it_were_not(
     assert first["weights_sha256"] == second["weights_sha256"]
     weights = [(folder / RUN / "weights.npz").read_bytes() for folder in (runs, whole)]
     assert weights[0] == weights[1]
+
+
+@pytest.mark.slow  # about 30 s
+def test_in_a_terminal_nothing_is_left_of_the_progress(tmp_path, images):
+    flags = [f"--runs={tmp_path / 'runs'}", f"--dataset=folder:{images}", *TINY]
+    flags += ["--treatments=baseA,baseB", "--processes=2"]
+    stop = {"columns": 100, "ctrl_c": "time left"}
+    code, rows = terminals.run("base", *flags, "--steps=3000", **stop)
+    assert code == 130
+    assert rows[-1] == "Stopped; the same command goes on from here."
+    assert not any("time left" in row or "^C" in row for row in rows)
+    shutil.rmtree(tmp_path / "runs")
+    code, rows = terminals.run("base", *flags, columns=60)
+    assert code == 0
+    assert not any("time left" in row for row in rows)
+    (trained,) = (place for place, row in enumerate(rows) if "Trained" in row)
+    assert rows[trained].startswith("Trained 2 networks in ")
+    assert ": 1 network" in rows[trained - 1]
+
+
+@pytest.mark.slow  # about 15 s
+def test_a_study_whose_reader_has_gone_is_trained_and_reported(tmp_path, images):
+    flags = [f"--runs={tmp_path / 'runs'}", f"--dataset=folder:{images}", *TINY]
+    process = start("study", *flags, "--treatments=baseB")
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert (tmp_path / "runs/report/index.html").exists()
 
 
 @pytest.mark.parametrize(

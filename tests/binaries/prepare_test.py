@@ -11,6 +11,7 @@ import time
 import numpy as np
 import psutil
 import pytest
+import terminals
 from commands import ENVIRONMENT, run, start, succeed
 from PIL import Image
 from stores import content, draw, make
@@ -152,7 +153,12 @@ def test_verify(folder, tmp_path):
     assert "is whole" in ended.stdout and "not turned upright" in ended.stdout
     path = store.shard_paths("validation")[1]
     path.write_bytes(path.read_bytes()[:50])
-    ended = run("prepare", f"--verify={store.folder}", "--processes=1")
-    assert ended.returncode == 1
-    assert f"{store.folder}: {path.name} needs 3 records, found 0" in ended.stdout
-    assert f"{store.folder} is damaged: " in ended.stdout.splitlines()[-1]
+    flags = (f"--verify={store.folder}", "--processes=1")
+    # In a terminal, so wide that nothing continues in the next row.
+    code, rows = terminals.run("prepare", *flags, columns=1000)
+    assert code == 1
+    assert f"{store.folder}: {path.name} needs 3 records, found 0" in rows
+    # Found while images are counted: it begins in a row of its own.
+    assert any(" cannot be read: " in row for row in rows)
+    assert all(row.startswith((f"{store.folder}", "reading 27/27 ")) for row in rows)
+    assert f"{store.folder} is damaged: " in rows[-1]

@@ -1,16 +1,18 @@
-"""The line in the terminal that says what is running."""
+"""The lines in the terminal that say what is running."""
 
+import contextlib
 import io
-import os
+import signal
 
 import pytest
+from terminals import Terminal
 from waiting import Clock
 
 from yosinski_tf.experiment.cohorts import make_cohorts
 from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatments
-from yosinski_tf.scheduling import progress
+from yosinski_tf.scheduling import progress, status_lines
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display, duration
 from yosinski_tf.training.job import Progress
@@ -26,11 +28,6 @@ ONE, TWO = make_cohorts(
     )
 )
 COSTS = {ONE.cohort_id: 100.0, TWO.cohort_id: 300.0}
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 class Shown(Display):
@@ -52,13 +49,17 @@ class Shown(Display):
 
     @property
     def last_line(self):
-        return self.text.rsplit("\x1b[K", 1)[-1]
+        return self.stream.shown[-1]
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(status_lines, "time", clock)
+    # As on a machine that builds and tests, whose logs are plain.
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
     return clock
 
 
@@ -107,20 +108,134 @@ def test_without_a_terminal_there_are_few_and_plain_lines(clock):
     assert sum("time left" in line for line in lines) == 3
 
 
-def test_a_terminal_shows_what_is_running_and_its_rate(clock):
+def test_a_terminal_shows_a_line_for_each_cohort_and_the_time_left(clock):
     display = Shown(stream=Terminal())
     display.take(EventKind.STARTED, ONE)
-    starting = "random-0_A_seed0_first starting"
-    assert display.last_line == f"{starting} | time left unknown yet"
     display.take(EventKind.STARTED, TWO)
     clock.now += 5
     display.step(TWO, 10, rate=1000.0)
-    assert starting in display.last_line
-    # Two networks see each image.
-    rate = "random-0_B_seed0_first step 10/100 2,000 network-images/s"
-    assert rate in display.last_line
+    started = [
+        "[    0s] started random-0_A_seed0_first: 1 network",
+        "[    0s] started random-0_B_seed0_first: 2 networks",
+    ]
+    assert display.stream.shown == [
+        *started,
+        "random-0_A_seed0_first starting",
+        # Two networks see each image.
+        "random-0_B_seed0_first step 10/100 2,000 network-images/s",
+        "time left unknown yet",
+    ]
+    clock.now += 5
     display.take(EventKind.FINISHED, TWO)
-    assert "random-0_B" not in display.last_line
+    assert display.stream.shown == [
+        *started,
+        "[   10s] finished random-0_B_seed0_first: 2 networks",
+        "random-0_A_seed0_first starting",
+        "time left 2s",
+    ]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 57, 80, 200])
+def test_lines_are_cut_to_the_width_of_the_terminal(columns):
+    display = Shown(stream=Terminal(columns))
+    for number in range(1, 60):
+        display.step(TWO, number, rate=1000.0)
+    rate = "random-0_B_seed0_first step 59/100 2,000 network-images/s"
+    assert display.stream.shown == [rate[:columns], "time left 0s"]
+
+
+def test_lines_follow_the_terminal_when_its_size_changes():
+    display = Shown(stream=Terminal(80))
+    display.step(TWO, 10, rate=1000.0)
+    for columns in (30, 100):
+        display.stream.seek(0)
+        display.stream.truncate()
+        display.stream.resize(columns)
+        display.step(TWO, 50, rate=1000.0)
+        rate = "random-0_B_seed0_first step 50/100 2,000 network-images/s"
+        assert display.stream.shown == [rate[:columns], "time left 0s"]
+    # Of more lines than rows, the last ones are shown.
+    display.stream.resize(80, 4)
+    display.step(ONE, 50)
+    assert display.stream.shown[-2:] == [
+        "random-0_A_seed0_first step 50/100 64 network-images/s",
+        "time left 0s",
+    ]
+
+
+def test_what_a_terminal_says_of_itself_wins_over_variables(monkeypatch):
+    for name, value in {
+        "COLUMNS": "300",
+        "FORCE_COLOR": "1",
+        "TTY_COMPATIBLE": "0",
+        "TTY_INTERACTIVE": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    display = Shown(stream=Terminal(20))
+    display.step(TWO, 10)
+    display.step(TWO, 10)
+    assert display.stream.shown == ["random-0_B_seed0_fir", "time left unknown ye"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("TERM", "dumb"), ("TERM", "unknown"), ("CI", "true")]
+)
+def test_terminals_that_cannot_redraw_get_plain_lines(
+    clock, monkeypatch, variable, value
+):
+    monkeypatch.setenv(variable, value)
+    display = Shown(stream=Terminal())
+    display.take(EventKind.STARTED, TWO)
+    display.step(TWO, 10)
+    clock.now += 30
+    display.step(TWO, 50)
+    assert display.text == (
+        "[    0s] started random-0_B_seed0_first: 2 networks\n"
+        "random-0_B_seed0_first step 50/100 128 network-images/s | time left 1m02s\n"
+    )
+
+
+def test_notes_stand_whole_above_the_lines():
+    note = "see " + "/long/path" * 10 + " [bold]:smile:\x1b[2J"
+    display = Shown(stream=Terminal(40))
+    display.step(TWO, 10)
+    display.tell(note)
+    # As wide as the terminal makes it: a copy of it is one line.
+    assert "see " + "/long/path" * 10 + " [bold]:smile:\\x1b[2J\n" in display.text
+    assert display.stream.shown[-2:] == [
+        "random-0_B_seed0_first step 10/100 128 n",
+        "time left unknown yet",
+    ]
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, ValueError])
+def test_at_the_end_the_lines_are_gone(error):
+    stream = Terminal(20)
+    with contextlib.suppress(error or ()), Shown(stream=stream) as display:
+        display.step(TWO, 10)
+        # The terminal writes this when the user presses Ctrl-C.
+        stream.write("^C")
+        if error:
+            raise error
+    print("Trained 2 networks", file=stream)
+    assert [row for row in stream.shown if row] == ["Trained 2 networks"]
+    assert stream.shown[0] == "Trained 2 networks"
+
+
+def test_ctrl_c_waits_until_the_lines_are_drawn():
+    class Interrupting(Terminal):
+        def write(self, text):
+            signal.raise_signal(signal.SIGINT)
+            return super().write(text)
+
+    stream = Interrupting()
+    display = Shown(stream=stream)
+    with pytest.raises(KeyboardInterrupt):
+        display.step(TWO, 10)
+    assert stream.shown == [
+        "random-0_B_seed0_first step 10/100 128 network-images/s",
+        "time left unknown yet",
+    ]
 
 
 def test_the_time_left_follows_the_work_done(clock):
@@ -178,19 +293,6 @@ def test_finished_networks_are_counted_and_failures_explained():
     assert f"failed random-0_A_seed0_first: {message}" in display.text
 
 
-def test_a_reader_that_has_gone_is_ignored():
-    read, write = os.pipe()
-    os.close(read)
-    with open(write, "w") as stream:
-        display = Shown(stream=stream)
-        display.take(EventKind.STARTED, ONE)
-        display.take(EventKind.FINISHED, TWO)
-        progress.say("Stopped.\n", stream)
-        # Nothing is left that could fail when the stream is closed.
-        stream.flush()
-    assert display.finished == 2
-
-
 def test_images_are_counted_with_rate_and_time_left(clock):
     stream = io.StringIO()
     count = progress.ImageCount(stream)
@@ -210,3 +312,30 @@ def test_images_are_counted_with_rate_and_time_left(clock):
         "preparing 9,000/9,000 images, 200 images/s",
         "checking 0/9,000 images",
     ]
+
+
+def test_a_count_of_images_ends_as_a_line_of_its_own(clock):
+    stream = Terminal(30)
+    with progress.ImageCount(stream) as count:
+        count.show("preparing", 0, 9000)
+        clock.now += 10
+        count.show("preparing", 4500, 9000)
+        assert stream.shown == ["preparing 4,500/9,000 images, "]
+        count.tell("warning: grey")
+        count.show("preparing", 9000, 9000)
+        count.show("checking", 0, 9000)
+    print("Store", file=stream)
+    assert "".join(stream.shown) == (
+        "warning: greypreparing 9,000/9,000 images, 900 images/sStore"
+    )
+
+
+def test_a_short_task_may_be_left_out_of_a_log(clock):
+    stream = io.StringIO()
+    count = progress.ImageCount(stream, long_only=True)
+    for seconds, done in ((0, 0), (10, 2000), (31, 3100), (40, 9000)):
+        clock.now = 1000.0 + seconds
+        count.show("reading", done, 9000)
+    assert stream.getvalue() == (
+        "reading 3,100/9,000 images, 100 images/s, time left 59s\n"
+    )

@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from yosinski_tf.scheduling.progress import say
 from yosinski_tf.system.errors import UserError
 
 # What one measurement found, by name, such as `images/s`.
@@ -140,4 +139,4 @@ def peak_memory() -> int:
 
 def tell(text: str) -> None:
     """Writes a line about progress to standard error."""
-    say(f"{text}\n", sys.stderr)
+    print(text, file=sys.stderr, flush=True)

@@ -13,7 +13,9 @@ from absl import flags, logging
 from yosinski_tf.benchmarks import cohort_growth, measuring, target_half, training_step
 from yosinski_tf.benchmarks.table import Tables, markdown
 from yosinski_tf.binaries.job import command_line
+from yosinski_tf.binaries.job.help_text import wrapped
 from yosinski_tf.machine import keras_settings
+from yosinski_tf.system import streams
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import write_atomically
 
@@ -151,18 +153,20 @@ def _main(word: str) -> None:
 def run() -> None:
     """Entry point."""
     word = next(iter(sys.argv[1:]), "")
-    if word in ("--help", "-h"):
-        for measure in _WORDS.values():
-            print(f"{inspect.getdoc(measure)}\n")
-        print(f"The first word says what to measure: {', '.join(_WORDS)}.")
-        sys.exit(0)
-    if word not in _WORDS:
-        print(
-            "yosinski-benchmark: needs what to measure as the first word, one of"
-            f" {', '.join(_WORDS)}, found {word!r}: see --help",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+    with streams.lasting(command_line.program()):
+        if word in ("--help", "-h"):
+            for measure in _WORDS.values():
+                print(f"{wrapped(inspect.getdoc(measure))}\n")
+            words = ", ".join(_WORDS)
+            print(wrapped(f"The first word says what to measure: {words}."))
+            sys.exit(0)
+        if word not in _WORDS:
+            print(
+                "yosinski-benchmark: needs what to measure as the first word, one of"
+                f" {', '.join(_WORDS)}, found {word!r}: see --help",
+                file=sys.stderr,
+            )
+            sys.exit(2)
     # The word becomes part of the name, in messages and in the command line.
     sys.argv[:2] = [f"yosinski-benchmark {word}"]
     table = {**_FLAGS[word], "work_dir": _WORK_DIR}

@@ -1,5 +1,6 @@
 """Makes a store of images, once for all halves and studies; verifies one."""
 
+import functools
 import os
 import pathlib
 import sys
@@ -15,7 +16,7 @@ from yosinski_tf.data.prepare.verify import verify
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.machine.hardware import cores
-from yosinski_tf.scheduling.progress import ImageCount, say
+from yosinski_tf.scheduling.progress import ImageCount
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -72,7 +73,7 @@ def _main() -> int:
     try:
         return _verify() if FLAGS.verify else _prepare()
     except KeyboardInterrupt as stop:
-        say("\nStopped; the same command goes on from here.\n", sys.stderr)
+        print("Stopped; the same command goes on from here.", file=sys.stderr)
         return command_line.stop_code(stop)
 
 
@@ -83,8 +84,14 @@ def _prepare() -> int:
     runner = None
     if FLAGS.beam_runner:
         runner = beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
-    report = ImageCount().show
-    _tell(make_store.make_store(request, report=report, warn=_warn, runner=runner))
+    with ImageCount() as count:
+        store = make_store.make_store(
+            request,
+            report=count.show,
+            warn=lambda warning: count.tell(_warning(warning)),
+            runner=runner,
+        )
+    _tell(store)
     return 0
 
 
@@ -111,8 +118,8 @@ def _request() -> make_store.StoreRequest:
     )
 
 
-def _warn(warning: str) -> None:
-    print(f"{command_line.program()}: warning: {warning}", file=sys.stderr)
+def _warning(text: str) -> str:
+    return f"{command_line.program()}: warning: {text}"
 
 
 def _tell(store: Store) -> None:
@@ -136,17 +143,18 @@ def _tell(store: Store) -> None:
 
 def _verify() -> int:
     folder = pathlib.Path(FLAGS.verify).expanduser()
-    display = ImageCount()
-    problems = verify(
-        folder,
-        processes=FLAGS.processes or cores(),
-        report=lambda done, total: display.show("reading", done, total),
-        warn=_warn,
-    )
     found = 0
-    for found, problem in enumerate(problems, start=1):
-        if found <= _SHOWN:
-            print(f"{folder}: {problem}")
+    with ImageCount() as count:
+        problems = verify(
+            folder,
+            processes=FLAGS.processes or cores(),
+            report=functools.partial(count.show, "reading"),
+            warn=lambda warning: count.tell(_warning(warning)),
+        )
+        for found, problem in enumerate(problems, start=1):
+            if found <= _SHOWN:
+                count.clear()
+                print(f"{folder}: {problem}")
     if found > _SHOWN:
         print(f"... and {found - _SHOWN:,} more")
     if found:

@@ -22,6 +22,7 @@ from yosinski_tf.experiment import paper_plans
 from yosinski_tf.export.description import is_export_of
 from yosinski_tf.results.network_result import NetworkResult
 from yosinski_tf.scheduling import cohort_process
+from yosinski_tf.study import commands
 from yosinski_tf.study.records import Record, records_by_id
 from yosinski_tf.study.settings import StudySettings
 from yosinski_tf.system import errors
@@ -83,7 +84,7 @@ def _report(plan: planning.Plan) -> None:
     networks = selection.networks
     print(f"\n{write_report.results_table(networks, FLAGS.measure)}")
     show_paths(paths)
-    print(f"TensorBoard  tensorboard --logdir {plan.runs / 'tensorboard'}")
+    print(f"TensorBoard  {commands.tensorboard(plan.runs)}")
     if FLAGS.export:
         by_id = {record.run_id: record for record in records}
         print(f"SavedModel   {_export(plan.runs, by_id, _run_to_export(networks))}")
@@ -130,7 +131,7 @@ def _export(
         if process.exitcode:
             raise errors.UserError(
                 f"the export of {wanted} failed with code {process.exitcode}: try"
-                f" yosinski-export --runs={runs} --run={wanted}"
+                f" {commands.export(runs, wanted)}"
             )
     return folder
 

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import pathlib
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from yosinski_tf.results.network_result import (
     of_kind,
     random_layers_kind,
 )
+from yosinski_tf.study import commands
 from yosinski_tf.study.records import Record, stage_names
 from yosinski_tf.system.files import write_atomically
 
@@ -116,9 +116,9 @@ def write_page(
         has_distant=bool(distant),
         filters=filter_sheets(runs, records),
         first_layer=next(iter(stage_names(records[0])), "the first layer"),
-        tensorboard=f"tensorboard --logdir {shlex.quote(str(runs / 'tensorboard'))}",
+        tensorboard=commands.tensorboard(runs),
         exports=[{"name": name, "href": f"../export/{name}"} for name in exports],
-        export_command=f"yosinski-export --runs={shlex.quote(str(runs))} --run=RUN",
+        export_command=commands.export(runs, "RUN"),
         summary=_html(summary),
         data=_json(
             {

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ def read_study(runs: pathlib.Path) -> tuple[list[Record], network_result.Selecti
     if not records:
         raise errors.UserError(
             f"a report needs at least one {runs}/<run id>/record.json, found none:"
-            f" run a study with --runs={runs} first"
+            f" run a study with {shlex.quote(f'--runs={runs}')} first"
         )
     return records, network_result.finished_networks(records)
 

@@ -1,22 +1,21 @@
-"""One line in the terminal: what is running, its rate and the time left."""
+"""What is running, its rate and the time left, in status lines."""
 
 import contextlib
-import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import TextIO
 
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
-from yosinski_tf.system.errors import one_line
+from yosinski_tf.scheduling.status_lines import StatusLines
 
-_PLAIN_EVERY = 30.0
+_REDRAW_SECONDS = 0.2
 
 
-class Display:
-    """Shows events on a line that is redrawn; without a terminal, on few plain lines.
+class Display(contextlib.AbstractContextManager):
+    """Shows events: a line for each cohort that runs, and one with the time left.
 
-    Each cohort has a cost, its work in any unit, and takes so many steps.
+    Each cohort has a cost, its work in any unit, and takes so many steps. At the end of
+    a `with` block the lines disappear.
 
     Attributes:
       finished: Networks trained by this process so far.
@@ -26,7 +25,7 @@ class Display:
         self, costs: Mapping[str, float], steps: int, stream: TextIO | None = None
     ):
         """Starts the clock; writes to standard error if `stream` is None."""
-        self._stream = stream or sys.stderr
+        self._lines = StatusLines(stream)
         self._steps = steps
         self._cost = dict(costs)
         self._done = dict.fromkeys(self._cost, 0.0)
@@ -36,8 +35,10 @@ class Display:
         self._started = time.monotonic()
         # When the first steps were taken: starting up is not counted.
         self._training: float | None = None
-        self._drawn = 0.0
         self.finished = 0
+
+    def __exit__(self, *unused) -> None:
+        self._lines.clear()
 
     @property
     def seconds(self) -> float:
@@ -81,28 +82,30 @@ class Display:
                 # Neither work that is left nor work that this process did.
                 self._cost.pop(name, None)
             networks = f"{count} network" + "s" * (count > 1)
-            self.tell(one_line(f"{kind.words} {name}: {event.message or networks}"))
-        terminal = self._stream.isatty()
-        if not terminal and self.seconds - self._drawn < _PLAIN_EVERY:
-            return
-        self._drawn = self.seconds
-        text = " | ".join([*self._rates.values(), f"time left {self.left}"])
-        say(f"\r\x1b[K{text}" if terminal else f"{text}\n", self._stream)
+            self.tell(f"{kind.words} {name}: {event.message or networks}")
+        self._lines.show([*self._rates.values(), f"time left {self.left}"])
 
     def tell(self, text: str) -> None:
-        """Shows a line of its own."""
-        start = "\r\x1b[K" if self._stream.isatty() else ""
-        say(f"{start}[{duration(self.seconds):>6}] {text}\n", self._stream)
+        """Shows a line of its own, which stays."""
+        self._lines.tell(f"[{duration(self.seconds):>6}] {text}")
 
 
-class ImageCount:
+class ImageCount(contextlib.AbstractContextManager):
     """Shows on one line how many images are done, their rate and the time left."""
 
-    def __init__(self, stream: TextIO | None = None):
-        """Writes to a stream; standard error if None."""
-        self._stream = stream or sys.stderr
+    def __init__(self, stream: TextIO | None = None, long_only: bool = False):
+        """Writes nothing yet.
+
+        Args:
+          stream: Where to write; standard error if None.
+          long_only: Whether tasks under half a minute are left out of a log.
+        """
+        self._lines, self._long_only = StatusLines(stream), long_only
         self._what, self._first = "", 0
         self._started = self._drawn = 0.0
+
+    def __exit__(self, *unused) -> None:
+        self.clear()
 
     def show(self, what: str, done: int, total: int) -> None:
         """Shows how many of all images a task, such as `preparing`, has done.
@@ -113,9 +116,7 @@ class ImageCount:
         begins, ends = what != self._what, done >= total
         if begins:
             self._what, self._first, self._started = what, done, now
-        terminal = self._stream.isatty()
-        pause = 0.2 if terminal else _PLAIN_EVERY
-        if not (begins or ends) and now - self._drawn < pause:
+        if not (begins or ends) and now - self._drawn < _REDRAW_SECONDS:
             return
         self._drawn = now
         text = f"{what} {done:,}/{total:,} images"
@@ -124,24 +125,19 @@ class ImageCount:
             rate = new / seconds
             left = "" if ends else f", time left {duration((total - done) / rate)}"
             text += f", {rate:,.0f} images/s{left}"
-        line = f"\r\x1b[K{text}" + "\n" * ends if terminal else f"{text}\n"
-        say(line, self._stream)
+        if ends and self._lines.redraws:
+            self.tell(text)
+        else:
+            self._lines.show([text], (begins or ends) and not self._long_only)
 
+    def tell(self, text: str) -> None:
+        """Shows a line of its own, which stays, in place of the count."""
+        self.clear()
+        self._lines.tell(text)
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Writes and flushes text; a reader that has gone is ignored.
-
-    Ctrl-C also ends the `tee` at the other end of a pipe, and users close terminals.
-    Writes to standard output if `stream` is None.
-    """
-    stream = stream or sys.stdout
-    try:
-        stream.write(text)
-        stream.flush()
-    except OSError:
-        # Otherwise the rest of the buffer would fail when Python exits.
-        with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
+    def clear(self) -> None:
+        """Removes the count until it is shown again; others may write now."""
+        self._lines.clear()
 
 
 def duration(seconds: float) -> str:

@@ -28,8 +28,13 @@ def finish(live, runs, treatment, display):
 
 
 @pytest.fixture
-def display():
-    return Display({COHORT.cohort_id: 1.0}, 100, io.StringIO())
+def stream():
+    return io.StringIO()
+
+
+@pytest.fixture
+def display(stream):
+    return Display({COHORT.cohort_id: 1.0}, 100, stream)
 
 
 def banner(runs):
@@ -63,9 +68,9 @@ def test_a_complete_study_needs_no_last_word(tmp_path, display):
     assert "still running" in banner(tmp_path)[0]
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_once(tmp_path, display):
+def test_a_folder_that_cannot_be_written_to_is_told_once(tmp_path, display, stream):
     (tmp_path / "report").write_text("a file in the way")
-    told = display._stream.getvalue
+    told = stream.getvalue
     with LiveReport(tmp_path, "top1", WANTED) as live:
         for _ in range(2):
             finish(live, tmp_path, "baseB", display)

@@ -153,6 +153,9 @@ def test_not_prepared(tmp_path, monkeypatch):
         f" mnist --data_dir={tmp_path}`"
     )
     assert_refused(message, tmp_path, "tfds:mnist")
+    place = tmp_path / "my data; sets"
+    command = f"tfds build mnist '--data_dir={place}'"
+    assert_refused(f"prepare it with `{command}`", place, "tfds:mnist")
     words = "--imports=yosinski_tf.data.embedded.tfds_builder`"
     assert_refused(words, tmp_path, "tfds:yosinski_embedded")
     for name in ("pets/large", "pets:2.0.0", "kaggle:pets", "no such name"):

@@ -5,14 +5,13 @@ import re
 import shlex
 import signal
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from absl import app, flags
 
 from yosinski_tf.binaries.job import flag_files
-from yosinski_tf.scheduling.progress import say
-from yosinski_tf.system import errors, signals
+from yosinski_tf.binaries.job.help_text import help_text
+from yosinski_tf.system import errors, signals, streams
 
 FLAGS = flags.FLAGS
 _DEFINE = {
@@ -57,7 +56,7 @@ def command_for(program: str, treatments: str) -> str:
     kept: list[str] = []
     given = iter(sys.argv[1:])
     for argument in given:
-        name = argument.lstrip("-")
+        name = argument.lstrip("-") if argument.startswith("-") else ""
         if name == "treatments":
             next(given, None)
         elif not name.startswith(("treatments=", "with_bases", "nowith_bases")):
@@ -83,7 +82,7 @@ def run(
 
     def parse(argv):
         if "--help" in argv or "-h" in argv:
-            print(_help(summary, groups))
+            print(help_text(summary, groups))
             sys.exit(0)
         try:
             rest = FLAGS(list(flag_files.expanded(argv)))
@@ -105,16 +104,28 @@ def run(
                 print(line, file=sys.stderr)
             _fail(str(error))
         except OSError as error:
-            place = error.filename if error.filename2 is None else error.filename2
-            _fail(
-                f"cannot use {place} ({error.strerror or error}): needs a path that can"
-                " be read and written; correct or move it, or name another"
-            )
+            _fail(_refused(error))
         except KeyboardInterrupt as stop:
-            say(f"{program()}: stopped\n", sys.stderr)
+            print(f"{program()}: stopped", file=sys.stderr)
             sys.exit(stop_code(stop))
 
-    app.run(guarded, flags_parser=parse)
+    with streams.lasting(program()):
+        app.run(guarded, flags_parser=parse)
+
+
+def _refused(error: OSError) -> str:
+    """What the system has refused, and what to do."""
+    reason = error.strerror or error
+    place = error.filename if error.filename2 is None else error.filename2
+    if place is None:
+        return (
+            f"needs memory, processes and open files, found that the system refuses"
+            f" them ({reason}): make room, then start the same command again"
+        )
+    return (
+        f"cannot use {place} ({reason}): needs a path that can be read and written;"
+        " correct or move it, or name another"
+    )
 
 
 def _check_values() -> None:
@@ -147,23 +158,3 @@ def stop_code(stop: KeyboardInterrupt) -> int:
 def _fail(message: str):
     print(f"{program()}: {errors.one_line(message)}", file=sys.stderr)
     sys.exit(2)
-
-
-def _help(summary: str, groups: Sequence[tuple[str, Iterable[str]]]) -> str:
-    lines = [summary.strip(), ""]
-    for title, names in groups:
-        lines.append(f"{title}:")
-        for name in names:
-            flag = FLAGS[name]
-            default = flag.default
-            if isinstance(default, list):
-                default = ",".join(default)
-            lines += textwrap.wrap(
-                flag.help if default in (None, "") else f"{flag.help} [{default}]",
-                width=96,
-                initial_indent=f"  --{name:<19}",
-                subsequent_indent=" " * 23,
-            )
-        lines.append("")
-    lines.append("Any flag may stand in a file, one to a line: --flagfile=FILE.")
-    return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Trains what a plan lacks, as one process, as the chief or as another worker."""
 
 import contextlib
-import sys
+import functools
 from collections.abc import Callable
 
 from yosinski_tf.binaries.job import command_line, messages
@@ -12,7 +12,7 @@ from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
 from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
 from yosinski_tf.scheduling.events import Event
-from yosinski_tf.scheduling.progress import Display, duration, say
+from yosinski_tf.scheduling.progress import Display, ImageCount, duration
 from yosinski_tf.study import failures, finished_run, folder, image_source
 from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
 from yosinski_tf.study.settings import check_folder
@@ -69,7 +69,7 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
                 _forget_failures(plan)
             return _train(plan, threads, watch)
     except KeyboardInterrupt as stop:
-        say("Stopped; the same command goes on from here.\n")
+        print("Stopped; the same command goes on from here.", flush=True)
         return command_line.stop_code(stop)
 
 
@@ -92,7 +92,9 @@ def _make_folder(plan: Plan) -> Threads:
     Reading takes long, so it comes after all other checks.
     """
     signed = image_source.sign(plan.settings)
-    images = folder.load_images(plan.runs, plan.settings, signed, _show_reading)
+    with ImageCount(long_only=True) as count:
+        show = functools.partial(count.show, "reading")
+        images = folder.load_images(plan.runs, plan.settings, signed, show)
     folder.check_images(images, records_by_id(plan.runs).values())
     for warning in images.copies.warnings if images.copies else ():
         print(f"Warning: {warning}", flush=True)
@@ -118,12 +120,6 @@ def _make_folder(plan: Plan) -> Threads:
     return made_with.threads
 
 
-def _show_reading(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\rreading images {done}/{total}", end=end, file=sys.stderr)
-
-
 def _forget_failures(plan: Plan) -> None:
     """Removes what earlier failures left, unless another process trains the run."""
     for run in (run for cohort in plan.cohorts for run in cohort.runs):
@@ -138,19 +134,19 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     for sentence in plan.notes:
         print(sentence)
     print(f"{plan.summary()}, {plan.processes} at a time.", flush=True)
-    display = _display(plan)
+    with _display(plan) as display:
 
-    def report(event: Event) -> None:
-        display.show(event)
-        watch(event, display)
+        def report(event: Event) -> None:
+            display.show(event)
+            watch(event, display)
 
-    lost = scheduler.train_all(
-        plan.cohorts,
-        lambda cohort: _job(plan, cohort, threads),
-        runs=plan.runs,
-        processes=plan.processes,
-        report=report,
-    )
+        lost = scheduler.train_all(
+            plan.cohorts,
+            lambda cohort: _job(plan, cohort, threads),
+            runs=plan.runs,
+            processes=plan.processes,
+            report=report,
+        )
     records = records_by_id(plan.runs)
     wanted = [records[run.run_id] for run in plan.wanted if run.run_id in records]
     messages.tell_lost(lost, [r for r in wanted if r.run_id not in plan.diverged])
@@ -202,16 +198,14 @@ def _follow(plan: Plan) -> int:
         cohort = Cohort(call.cohort, tuple(known[name] for name in call.runs))
         return _job(plan, cohort, made_with.threads)
 
-    display = _display(plan)
-    end = multi_worker.follow(
-        make_job,
-        runs=plan.runs,
-        rank=rank,
-        report=display.show,
-        waiting=lambda note: print(
-            f"Worker {rank}: {note}", file=sys.stderr, flush=True
-        ),
-    )
+    with _display(plan) as display:
+        end = multi_worker.follow(
+            make_job,
+            runs=plan.runs,
+            rank=rank,
+            report=display.show,
+            waiting=lambda note: display.tell(f"Worker {rank}: {note}"),
+        )
     took = f"took part in training {display.finished} networks"
     print(f"Worker {rank}: {took}; the chief has {end}.")
     return 0 if end == "finished" else 1

@@ -1,6 +1,7 @@
 """Images of a prepared TensorFlow Datasets data set; nothing is downloaded."""
 
 import dataclasses
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -138,13 +139,13 @@ def _builder(name: str, data_dir: str | None) -> Any:
             )
     except (tfds.core.DatasetNotFoundError, ValueError, OSError) as error:
         place = data_dir or tfds.core.constants.DATA_DIR
-        command = f"tfds build {name.partition(':')[0]} --data_dir={place}"
+        command = ["tfds", "build", name.partition(":")[0], f"--data_dir={place}"]
         if name.startswith("yosinski_embedded"):
-            command += " --imports=yosinski_tf.data.embedded.tfds_builder"
+            command.append("--imports=yosinski_tf.data.embedded.tfds_builder")
         raise UserError(
             f"no prepared data set {name!r} under {place}: prepare it with"
-            f" `{command}`, or give the folder in which it was prepared as --data_dir"
-            f" ({type(error).__name__})"
+            f" `{shlex.join(command)}`, or give the folder in which it was prepared as"
+            f" --data_dir ({type(error).__name__})"
         ) from None
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -152,9 +153,9 @@ class Store:
 
     def damaged(self, what: str) -> UserError:
         """The error to raise where a file of the store is not as it was written."""
+        command = shlex.join(["yosinski-prepare", f"--verify={self.folder}"])
         return UserError(
-            f"store {self.folder} is damaged, {what}: see yosinski-prepare"
-            f" --verify={self.folder}, then {_REMEDY}"
+            f"store {self.folder} is damaged, {what}: see {command}, then {_REMEDY}"
         )
 
     def _sums(self, name: str, count: int) -> np.ndarray:
