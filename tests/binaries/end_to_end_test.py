@@ -136,6 +136,15 @@ def test_dry_run_of_a_new_study_writes_nothing(tmp_path, images):
     assert not runs.exists()
 
 
+def test_dry_run_of_one_kind_trains_nothing(tmp_path, images):
+    runs = tmp_path / "runs"
+    done = succeed(
+        "base", "--dry_run", f"--runs={runs}", f"--dataset=folder:{images}", *TINY
+    )
+    assert "2 networks, 0 done, 2 to train in 2 cohorts." in done.stdout
+    assert not runs.exists()
+
+
 def test_report_from_records_alone_gives_the_same_table(study):
     runs, _, first = study
     done = succeed("report", f"--runs={runs}")

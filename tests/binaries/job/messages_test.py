@@ -1,5 +1,6 @@
 """How commands end: what they print and write, and under which lock."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -35,7 +36,13 @@ class Flags(types.SimpleNamespace):
 
 @pytest.mark.parametrize("code", command_line.STOPPED)
 def test_a_command_that_was_stopped_writes_no_results(tmp_path, monkeypatch, code):
-    flags = Flags(plan="", treatments=["baseA"], split=["random:0"], with_bases=False)
+    flags = Flags(
+        plan="",
+        treatments=["baseA"],
+        split=["random:0"],
+        with_bases=False,
+        dry_run=False,
+    )
     distribution = types.SimpleNamespace(follows=False)
     study = types.SimpleNamespace(
         network=types.SimpleNamespace(stage_names=("conv1", "fc8")), source=None
@@ -139,7 +146,7 @@ def test_the_exit_code_is_1_if_all_networks_diverged(
         diverged={run_id: records[run_id] for run_id in map(_run_id, earlier)},
         failed_earlier=0,
     )
-    display = types.SimpleNamespace(finished=1, seconds=1.0)
+    display = contextlib.nullcontext(types.SimpleNamespace(finished=1, seconds=1.0))
     monkeypatch.setattr(execution, "_display", lambda plan: display)
     monkeypatch.setattr(execution, "records_by_id", lambda runs: records)
     monkeypatch.setattr(execution.scheduler, "train_all", lambda *_, **options: [])

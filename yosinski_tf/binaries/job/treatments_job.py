@@ -10,6 +10,7 @@ from yosinski_tf.binaries.job import (
     machine_flags,
     messages,
     options,
+    plan_text,
     planning,
     shared_flags,
 )
@@ -57,7 +58,7 @@ def run(
     `treatments` is what it trains by default, `extra` are flags for its help.
     """
     shared_flags.define_all(treatments)
-    command_line.run(lambda: train(kinds), summary, groups(*extra))
+    command_line.run(lambda: train(kinds), summary, groups("dry_run", "rate", *extra))
 
 
 def parts(
@@ -124,6 +125,9 @@ def train(kinds: Collection[str]) -> int:
             f"the base network {missing[0].run_id} is missing in {plan.runs}: train"
             f" it with `{command}`, or add --with_bases"
         )
+    if FLAGS.dry_run:
+        print(plan_text.describe(plan, FLAGS.rate))
+        return 0
     code = execution.execute(plan)
     stopped = code in command_line.STOPPED or plan.options.distribution.follows
     if stopped or not plan.runs.is_dir():
