@@ -41,6 +41,7 @@ KERAS_ONLY = (
     "models.loss_scaling",
     "models.network_reading",
     "models.network_building",
+    "models.onednn",
     "models.optimizers",
     "models.pixel_scaling",
     "models.pixels",

@@ -32,7 +32,7 @@ def resnet(dropout=0.2, stochastic_depth=0.2):
         (16, 16, 3),
         10,
         blocks=1,
-        width=4,
+        width=8,
         dropout=dropout,
         stochastic_depth=stochastic_depth,
     )

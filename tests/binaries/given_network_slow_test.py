@@ -23,7 +23,7 @@ def test_from_a_file_to_an_export(tmp_path):
     images = commands.draw_folder(tmp_path / "images", 4)
     model, runs = tmp_path / "model.keras", tmp_path / "runs"
     keras.utils.set_random_seed(1)
-    resnet_mini((16, 16, 3), 7, blocks=1, width=4).save(model)
+    resnet_mini((16, 16, 3), 7, blocks=1, width=8).save(model)
     command = (
         "--flagfile=flags/my_network.flags",
         f"--source=file:{model}",

@@ -22,7 +22,7 @@ from yosinski_tf.models.plain_network import plain_network
 from yosinski_tf.study.finished_run import read_finished_run
 
 WIDTHS = (4, 8, 8, 8, 8, 12, 8)
-RESNET = "resnet_mini(width=4,blocks=1,dropout=0.3,stochastic_depth=0.4)"
+RESNET = "resnet_mini(width=8,blocks=1,dropout=0.3,stochastic_depth=0.4)"
 MEAN = [100.5, 110.25, 120.0]
 
 

@@ -26,7 +26,7 @@ from yosinski_tf.study.given_network import Request, resolve
 from yosinski_tf.study.settings import DataSource, check_folder, make_settings
 from yosinski_tf.training import cohort_setup, trainer
 
-RESNET = resnet_mini((16, 16, 3), 7, blocks=1, width=4)
+RESNET = resnet_mini((16, 16, 3), 7, blocks=1, width=8)
 MODULE = """
 import keras
 from keras import layers
@@ -143,7 +143,7 @@ def test_in_its_own_process_it_is_read_the_same(tmp_path, trained, monkeypatch):
     # Keras builds there as here, whatever its user likes.
     (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}')
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    network = "resnet_mini(blocks=1,width=4)"
+    network = "resnet_mini(blocks=1,width=8)"
     given = resolve(tmp_path / "runs", request(network, f"file:{trained}"))
     tiny.assert_same(variables_of(trained), dict(given.source.weights))
 

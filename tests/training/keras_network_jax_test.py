@@ -14,7 +14,7 @@ pytestmark = [
         reason="needs JAX: pip install 'yosinski_tf[jax]'",
     ),
 ]
-NETWORK = "resnet_mini(blocks=1,width=4,dropout=0.4,stochastic_depth=0.5)"
+NETWORK = "resnet_mini(blocks=1,width=8,dropout=0.4,stochastic_depth=0.5)"
 # With larger steps, differences of rounding would grow.
 FLAGS = (
     *("--image_size=16", "--stages=block", "--steps=6", "--batch_size=6"),

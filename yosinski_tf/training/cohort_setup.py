@@ -16,7 +16,7 @@ from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.networks import EightLayers
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine.hardware import available_memory
-from yosinski_tf.models import calibration, cohort, fresh_layers, surgery
+from yosinski_tf.models import calibration, cohort, fresh_layers, onednn, surgery
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
 from yosinski_tf.models.place_in_batch import place_matters
@@ -63,7 +63,7 @@ def set_up(job: Job) -> CohortSetup:
 
     Raises:
       UserError: If the data set or a base network is missing, or is not what its
-        record says.
+        record says, or TensorFlow cannot train the network here.
     """
     images = study_copy.load(job.images)
     if images is None:
@@ -181,7 +181,7 @@ def _model(
             trunk = f"{run.split.digest} {half} {run.seed}"
             sources[trunk] = run.treatment.source
         members.append(Member(str(run.treatment), trunk, frozen, _identity(run)))
-    return cohort.build_cohort(
+    model = cohort.build_cohort(
         job.network,
         members,
         input_size=job.recipe.crop_size,
@@ -191,6 +191,10 @@ def _model(
         kept={t: in_training[s] for t, s in sources.items()},
         kept_in_validation={t: in_validation[s] for t, s in sources.items()},
     )
+    for head in model.graph.heads.values():
+        for block in head.values():
+            onednn.check_gradients(block.layers)
+    return model
 
 
 def _mean(
