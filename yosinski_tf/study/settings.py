@@ -191,6 +191,11 @@ def noted_learning_rate(runs: pathlib.Path) -> float | None:
     return rate if isinstance(rate, int | float) else None
 
 
+def noted_train_per_class(runs: pathlib.Path) -> int | None:
+    """Training images of each class that a study folder uses; None for all."""
+    return read_fields(runs / SETTINGS_NAME, _Stored, _REMEDY).get("train_per_class")
+
+
 def noted_precision(runs: pathlib.Path) -> str | None:
     """The precision that a study folder was made with; None if it names none."""
     precision = noted_recipe(runs).get("precision")

@@ -1,0 +1,91 @@
+"""The networks of a study that belong together: one target half, split and seed.
+
+As in the paper, B is the half that networks are trained on, and A the other one,
+whichever they were called in the study; `direction` says which.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from yosinski_tf.experiment.treatments import Treatment, parse_treatment
+from yosinski_tf.study.records import Record
+
+_OTHER = {"A": "B", "B": "A", "W": "W"}
+_Key = tuple[str, str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """Finished networks that were trained on one half, and the bases beside them.
+
+    Attributes:
+      split: Name of the split.
+      target: The half of the study that takes the part of B: `A`, `B` or `W`.
+      seed: Their seed.
+      networks: Records of the networks on this half, by treatment; may be empty.
+      base: The base of this half; None if it is missing.
+      other: The base of the other half; None if it is missing, or there is none.
+      second: The base of this half with another seed; None without one.
+    """
+
+    split: str
+    target: str
+    seed: int
+    networks: Mapping[str, Record]
+    base: Record | None
+    other: Record | None
+    second: Record | None
+
+    @property
+    def direction(self) -> str:
+        """The half of the study that is A, and the one that is B: `AB` or `BA`."""
+        return f"{_OTHER[self.target]}{self.target}"
+
+    @property
+    def record(self) -> Record:
+        """Some record, for what all have in common."""
+        return self.base or self.other or next(iter(self.networks.values()))
+
+    @property
+    def slug(self) -> str:
+        """A name for files."""
+        return f"{self.record.run_id.partition('_')[0]}_{self.direction}_{self.seed}"
+
+    def copies(self, *, fine_tuned: bool) -> dict[Treatment, Record]:
+        """The networks with copied layers: those fine-tuned, or those frozen."""
+        found = {parse_treatment(name): each for name, each in self.networks.items()}
+        return {
+            treatment: record
+            for treatment, record in found.items()
+            if treatment.source and treatment.fine_tuned == fine_tuned
+        }
+
+
+def units_of(records: Iterable[Record]) -> list[Unit]:
+    """Groups finished runs by split, target half and seed.
+
+    There is one for each half for which, or for whose counterpart, a base is finished.
+    Networks on reduced data (`first:N`) are left out.
+    """
+    groups: dict[_Key, dict[str, Record]] = {}
+    for record in records:
+        if record.status == "finished" and not record.split.startswith("first:"):
+            key = (record.split, record.target_half, record.seed)
+            groups.setdefault(key, {})[record.treatment] = record
+    bases = {
+        key: found[f"base{key[1]}"]
+        for key, found in groups.items()
+        if f"base{key[1]}" in found
+    }
+    keys = {(split, _OTHER[half], seed) for split, half, seed in bases} | groups.keys()
+    return [_unit(key, groups.get(key, {}), bases) for key in sorted(keys)]
+
+
+def _unit(key: _Key, networks: dict[str, Record], bases: dict[_Key, Record]) -> Unit:
+    split, target, seed = key
+    other = bases.get((split, _OTHER[target], seed)) if target != "W" else None
+    seeds = [each for name, half, each in bases if (name, half) == key[:2]]
+    # The next seed, or the first one for the last.
+    following = sorted((each <= seed, each) for each in seeds if each != seed)
+    second = bases[(split, target, following[0][1])] if following else None
+    return Unit(split, target, seed, networks, bases.get(key), other, second)
