@@ -13,7 +13,9 @@ import tiny_keras
 from tiny import record_of, weights_of
 from tiny_keras import STATISTICS, below
 
-from yosinski_tf.training import trainer
+from yosinski_tf.study import finished_run, network_file
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.training import cohort_setup, trainer
 from yosinski_tf.training.save_clock import Interval
 
 # Of the stages of P2B~1, two are frozen and the third is copied and trained.
@@ -92,6 +94,25 @@ def test_random_frozen_stages_keep_the_values_that_were_drawn(study):
             assert (values == first[kind]).all(), name
     record = record_of(study, "R2B")
     assert record.frozen_sha256_before == record.frozen_sha256_after
+
+
+def test_the_initial_weights_of_a_finished_run_are_drawn_again(
+    study, images, monkeypatch
+):
+    setup = cohort_setup.set_up(job_of(study, images, ["P2B+"]))
+    before = setup.model.weights("P2B+")
+    network_file.write(study, tiny_keras.resnet(), {})
+    run = finished_run.read_finished_run(study, tiny.make_run("P2B+").run_id)
+    again = finished_run.initial_weights(run)
+    copied = below(tiny_keras.resnet(), 2, before)
+    assert again.keys() == before.keys() - copied.keys()
+    tiny.assert_same(again, {name: before[name] for name in again})
+    redrawn = finished_run.redrawn_weights(run, seed=1)
+    assert redrawn.keys() == before.keys()
+    assert not np.array_equal(redrawn["fc/kernel"], again["fc/kernel"])
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(UserError, match="needs the backend tensorflow, found jax: set"):
+        finished_run.initial_weights(run)
 
 
 @pytest.mark.parametrize("name, frozen, copied", [("P2B+", 0, 2), ("P2B~1", 2, 3)])

@@ -22,7 +22,7 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.treatments import all_treatments, parse_treatment
 from yosinski_tf.export import saved_model
 from yosinski_tf.models import surgery, training_model
-from yosinski_tf.study import records
+from yosinski_tf.study import finished_run, records
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import cohort_setup, stopwatch, trainer
 from yosinski_tf.training.job import Job, Stopped
@@ -103,6 +103,25 @@ def test_training_changes_all_layers_but_frozen_ones(study, treatment):
     record = record_of(study, str(treatment))
     digest = surgery.digest(source, frozen)
     assert record.frozen_sha256_before == record.frozen_sha256_after == digest
+
+
+@pytest.mark.parametrize("treatment, copied", [("baseA", 0), ("A3B", 3), ("R7B", 7)])
+def test_the_initial_weights_of_a_finished_run_are_drawn_again(
+    study, images, treatment, copied
+):
+    setup = cohort_setup.set_up(make_job(study, images, [treatment]))
+    before = setup.model.weights(treatment)
+    run = finished_run.read_finished_run(study, tiny.make_run(treatment).run_id)
+    again = finished_run.initial_weights(run)
+    assert {name.split("/")[0] for name in again} == {*LAYERS[copied:]}
+    tiny.assert_same(again, {name: before[name] for name in again})
+    assert not np.array_equal(again["fc8/kernel"], run.weights["fc8/kernel"])
+    one, same, other = (finished_run.redrawn_weights(run, n) for n in (0, 0, 1))
+    tiny.assert_same(one, same)
+    kernels = [f"{layer}/kernel" for layer in LAYERS]
+    for drawn in (before, run.weights, other):
+        assert not any(np.array_equal(one[name], drawn[name]) for name in kernels)
+    assert [v.shape for v in one.values()] == [v.shape for v in run.weights.values()]
 
 
 @pytest.mark.parametrize("treatment", FINE_TUNED)

@@ -9,8 +9,11 @@ import pathlib
 
 import numpy as np
 
+from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.stages import Network
+from yosinski_tf.experiment.treatments import parse_treatment
 from yosinski_tf.models import surgery
+from yosinski_tf.models.fresh_weights import fresh_weights, run_identity
 from yosinski_tf.study import divergence, records
 from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import MEAN_NAME, RECORD_NAME, WEIGHTS_NAME, Record
@@ -60,6 +63,30 @@ def read_finished_run(runs: pathlib.Path, run_id: str) -> FinishedRun:
     return FinishedRun(record, network, weights, _mean(runs / run_id, record))
 
 
+def initial_weights(run: FinishedRun) -> surgery.Weights:
+    """The random weights that a run started from, bit for bit: they are not stored.
+
+    Returns:
+      Those of the layers that it did not copy: of a base, of all layers.
+
+    Raises:
+      UserError: If Keras drew them with another backend, whose numbers differ.
+    """
+    treatment = parse_treatment(run.record.treatment)
+    copied = run.network.layers_below(treatment.copied_layers)
+    weights = _drawn(run, run.record.treatment)
+    return {k: v for k, v in weights.items() if k.split("/")[0] not in copied}
+
+
+def redrawn_weights(run: FinishedRun, seed: int) -> surgery.Weights:
+    """Weights of all layers as this run could have started from, drawn by a seed.
+
+    Raises:
+      UserError: See `initial_weights`.
+    """
+    return _drawn(run, f"{run.record.treatment} redrawn {seed}")
+
+
 def read_run_weights(
     runs: pathlib.Path, record: Record, network: Network, input_size: int
 ) -> surgery.Weights:
@@ -88,6 +115,23 @@ def read_run_weights(
                 f" {needed.get(name)}, found {found.get(name)}: {_REMEDY}"
             )
     return weights
+
+
+def _drawn(run: FinishedRun, name: str) -> surgery.Weights:
+    record = run.record
+    if isinstance(run.network, KerasNetwork):
+        # Imported late for processes that have no Keras.
+        import keras
+
+        if keras.backend.backend() != record.backend:
+            raise UserError(
+                f"drawing the initial weights of {record.run_id} again needs the"
+                f" backend {record.backend}, found {keras.backend.backend()}: set"
+                f" KERAS_BACKEND={record.backend}"
+            )
+    identity = run_identity(record.split_digest, name, record.seed)
+    crop_size = record.recipe["crop_size"]
+    return fresh_weights(run.network, crop_size, record.num_classes, identity)
 
 
 def _read_record(runs: pathlib.Path, run_id: str) -> Record:

@@ -12,13 +12,12 @@ import numpy as np
 from yosinski_tf.data.batches import pipeline
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
-from yosinski_tf.experiment.keras_networks import KerasNetwork
-from yosinski_tf.experiment.networks import EightLayers
 from yosinski_tf.experiment.runs import Run
 from yosinski_tf.machine.hardware import available_memory
-from yosinski_tf.models import calibration, cohort, fresh_layers, onednn, surgery
+from yosinski_tf.models import calibration, cohort, onednn, surgery
 from yosinski_tf.models.cohort_graph import Member
 from yosinski_tf.models.feature_rule import KeptFeatures, choose_all
+from yosinski_tf.models.fresh_weights import fresh_weights, run_identity
 from yosinski_tf.models.place_in_batch import place_matters
 from yosinski_tf.study import divergence, given_source
 from yosinski_tf.study.finished_run import read_run_weights
@@ -261,22 +260,19 @@ def _sample(job: Job, train_images: pipeline.HalfImages) -> Iterable[np.ndarray]
 
 
 def _identity(run: Run) -> str:
-    return f"{run.split.digest} {run.treatment} {run.seed}"
+    return run_identity(run.split.digest, str(run.treatment), run.seed)
 
 
 def _random_weights(job: Job, identity: str) -> surgery.Weights:
     classes = len(_classes(job))
-    if isinstance(job.network, KerasNetwork):
-        return fresh_layers.initial_weights(job.network, classes, identity)
-    assert isinstance(job.network, EightLayers)
-    return surgery.initial_weights(job.network, job.recipe.crop_size, classes, identity)
+    return fresh_weights(job.network, job.recipe.crop_size, classes, identity)
 
 
 def _source_weights(job: Job, run: Run) -> surgery.Weights:
     base = run.base
     if base is None:
         # All R treatments of a cohort share one random network.
-        return _random_weights(job, f"{run.split.digest} random {run.seed}")
+        return _random_weights(job, run_identity(run.split.digest, "random", run.seed))
     record = find_record(job.runs, base.run_id)
     if record is None:
         raise UserError(
