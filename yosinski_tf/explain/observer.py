@@ -86,8 +86,7 @@ def _flat(value: keras.KerasTensor) -> keras.KerasTensor:
     step = 1
     while (
         step < max(places)
-        and channels * math.prod(-(-side // step) for side in places)
-        > MOST_DIMENSIONS
+        and channels * math.prod(-(-side // step) for side in places) > MOST_DIMENSIONS
     ):
         step += 1
     if step > 1:
