@@ -69,8 +69,16 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
                 _forget_failures(plan)
             return _train(plan, threads, watch)
     except KeyboardInterrupt as stop:
-        print("Stopped; the same command goes on from here.", flush=True)
+        print(_stopped(plan), flush=True)
         return command_line.stop_code(stop)
+
+
+def _stopped(plan: Plan) -> str:
+    """What to say of a study that was stopped."""
+    kept = {*records_by_id(plan.runs)}.union(*checkpoints.held(plan.runs))
+    if kept.isdisjoint(run.run_id for run in plan.wanted):
+        return "Stopped before anything was saved; the same command starts again."
+    return "Stopped; the same command goes on from here."
 
 
 def _check_bases(plan: Plan) -> None:
