@@ -380,7 +380,7 @@ def test_beside_a_network_the_source_is_named_and_gives_the_size(tmp_path, train
     asked = request("keras:MobileNetV2(alpha=0.35)", f"file:{trained}")
     found = given_network.own_images(tmp_path, asked)
     assert found == {"image_size": 16, "crop_size": 16}
-    asked = dataclasses.replace(asked, network="resnet_mini(blocks=1,width=4)")
+    asked = dataclasses.replace(asked, network="resnet_mini(blocks=1,width=8)")
     assert_refused(
         f"network file:{trained} needs images of 16 x 16, found 12 x 12: give"
         " --image_size=16 and leave out --crop_size",
@@ -388,8 +388,8 @@ def test_beside_a_network_the_source_is_named_and_gives_the_size(tmp_path, train
         tmp_path,
         dataclasses.replace(asked, input_size=12),
     )
-    other = dataclasses.replace(asked, network="resnet_mini(blocks=2,width=4)")
-    words = rf"found \[3, 3, 4, 8\] in file:{trained}: name the network that the"
+    other = dataclasses.replace(asked, network="resnet_mini(blocks=2,width=8)")
+    words = rf"found \[3, 3, 8, 16\] in file:{trained}: name the network that the"
     assert_refused(words, resolve, tmp_path, other)
 
 

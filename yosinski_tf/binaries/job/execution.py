@@ -159,8 +159,8 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     wanted = [records[run.run_id] for run in plan.wanted if run.run_id in records]
     messages.tell_lost(lost, [r for r in wanted if r.run_id not in plan.diverged])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
-    usable = any(record.status == "finished" for record in wanted)
-    return 1 if lost or plan.failed_earlier or not usable else 0
+    nothing_usable = wanted and all(r.status == "diverged" for r in wanted)
+    return 1 if lost or plan.failed_earlier or nothing_usable else 0
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:
