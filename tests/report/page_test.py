@@ -9,6 +9,7 @@ import pytest
 from fabricate import folder_of, given_study, record
 
 from yosinski_tf.report import page
+from yosinski_tf.report.answer import Answer
 from yosinski_tf.report.first_layer import sheet
 from yosinski_tf.report.write_report import write_report
 from yosinski_tf.study.records import write_record
@@ -58,7 +59,7 @@ def test_a_study_that_runs_says_how_far_it_is(tmp_path):
         records=[record("baseB", 0.5)],
         networks=[],
         measure="top1",
-        answer="",
+        answer=Answer(""),
         warnings=[],
         summary=made.summary.read_text(),
         progress=page.StudyProgress(3, 9, "3 of 9 networks, 2 min left"),
@@ -97,8 +98,8 @@ def test_the_page_has_the_stages_of_the_network_and_copies_of_p(tmp_path):
     assert data["unit"] == "stages"
     (kind,) = data["kinds"]
     curves = {curve["name"]: curve for curve in kind["curves"]}
-    assert (kind["key"], list(curves)) == ("whole", ["base", "PnB", "PnB+", "RnB"])
-    last = curves["PnB"]["relative"]["top1"][-1]
+    assert (kind["key"], list(curves)) == ("whole", ["baseW", "PnW", "PnW+", "RnW"])
+    last = curves["PnW"]["relative"]["top1"][-1]
     assert (last["n"], last["count"]) == (9, 3)
     assert [last[end] for end in ("mean", "low", "high")] == pytest.approx([-5] * 3)
     look = data["looks"]["PnB"]
@@ -133,6 +134,33 @@ def test_filters_are_scaled_one_by_one():
     assert (drawn[:, 0] == 255).all()
 
 
+def test_filters_are_those_of_the_layer_that_is_named(tmp_path):
+    stages = ["expanded_conv_project", "block_2", "head"]
+    settings = {"name": "file:m.keras", "stages": stages}
+    made = record("baseW", 0.5, "whole", network="m", network_settings=settings)
+    folder_of(tmp_path, [made])
+    kernels = {
+        "Conv1/kernel": (3, 3, 3, 16),
+        "expanded_conv_project/kernel": (1, 1, 16, 8),
+    }
+    weights = {name: np.ones(shape, np.float32) for name, shape in kernels.items()}
+    np.savez(tmp_path / made.run_id / "weights.npz", **weights)
+    text = write_report(tmp_path, "top1").page.read_text()
+    assert "Each square is one filter of Conv1, its weights" in text
+    assert "16 filters of 3 x 3 pixels, base on all classes of whole" in text
+
+
+def test_the_names_in_legends_are_those_of_the_halves_or_of_all_classes(tmp_path):
+    made = [record(name, 0.5) for name in ("baseB", "A3B")]
+    made += [record(name, 0.4, "whole") for name in ("baseW", "R3W")]
+    kinds = data_of(write_report(folder_of(tmp_path, made), "top1").page)["kinds"]
+    names = {kind["key"]: [c["legend"] for c in kind["curves"]] for kind in kinds}
+    assert names == {
+        "random": ["base: trained from random values", "AnB: foreign layers, frozen"],
+        "whole": ["baseW: trained from random values", "random layers, frozen"],
+    }
+
+
 @pytest.fixture(scope="module")
 def browser():
     if not shutil.which("chromium") or not shutil.which("chromedriver"):
@@ -164,6 +192,24 @@ def test_a_browser_draws_the_curves_and_a_click_hides_one(tmp_path, browser):
     assert [entry for entry in browser.get_log("browser")] == []
     shown = browser.execute_script("return document.title")
     assert "transferable" in shown
+
+
+def test_a_browser_dots_lines_over_layers_that_were_not_measured(tmp_path, browser):
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    treatments = {"baseB": 0.5, "B1B": 0.5, "B2B": 0.4, "A1B": 0.5, "A3B": 0.4996}
+    path = write_report(write_study(tmp_path, treatments), "top1").page
+    browser.get(path.as_uri())
+    WebDriverWait(browser, 30).until(lambda d: drawn(d, "figure2"))
+    traces = browser.execute_script(
+        "return document.getElementById('figure2').data.map(t => [t.name, t.x,"
+        " t.line && t.line.dash, t.hovertemplate])"
+    )
+    dotted = [(name, x) for name, x, dash, _ in traces if dash == "dot"]
+    (curve,) = [t for t in traces if t[0].startswith("AnB:")]
+    assert dotted == [("AnB", [1.07, 3.07, None])]
+    assert curve[1] == [1.07, None, 3.07]
+    assert "0.0 points, mean of 1" in curve[3][2] and "-0.0" not in curve[3][2]
 
 
 def drawn(browser, figure):

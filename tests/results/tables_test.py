@@ -36,15 +36,15 @@ def test_a_table_has_every_n_of_the_network():
     lines = tables.results_table(made, LAST).splitlines()[:6]
     assert lines == [
         "all classes (1), last validation",
-        "           base       n=1        n=2  n=3  n=4  n=5  n=6  n=7  n=8       n=9",
-        "base  50.0% (1)",
-        "PnB              +4.0 (1)          .    .    .    .    .    .    .  -5.0 (1)",
-        "PnB+                    .          .    .    .    .    .    .    .  +6.0 (1)",
-        "RnB                     .  -10.0 (1)    .    .    .    .    .    .         .",
+        "            base       n=1        n=2  n=3  n=4  n=5  n=6  n=7  n=8       n=9",
+        "baseW  50.0% (1)",
+        "PnW               +4.0 (1)          .    .    .    .    .    .    .  -5.0 (1)",
+        "PnW+                     .          .    .    .    .    .    .    .  +6.0 (1)",
+        "RnW                      .  -10.0 (1)    .    .    .    .    .    .         .",
     ]
     text = tables.family_markdown(made, LAST, relative=False)
     assert text.splitlines()[0].endswith("| n = 8 | n = 9 |")
-    assert "| PnB+ |  |  |  |  |  |  |  |  |  | 56.00 (1) |" in text
+    assert "| PnW+ |  |  |  |  |  |  |  |  |  | 56.00 (1) |" in text
 
 
 def test_the_parts_of_a_given_network_have_rows_in_the_csv():
