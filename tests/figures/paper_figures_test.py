@@ -8,6 +8,7 @@ from fabricate import TEN_STAGES, curve, given_study, result, results, study
 from matplotlib.collections import LineCollection
 from PIL import Image
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.figures import drawing, figure2_panels, labels, paper_figures
 from yosinski_tf.figures.drawing import STYLES, FigureData
 from yosinski_tf.results import published
@@ -295,6 +296,18 @@ def test_notes_are_numbered_without_a_gap_and_stages_not_measured_are_dotted():
     assert np.isnan(solid[1]) and [solid[0], solid[2]] == [0, 4]
 
 
+def test_a_curve_of_a_given_network_that_was_not_asked_for_is_not_missed():
+    with drawing.new_figure(7, 5) as figure:
+        axes = figure.subplots()
+        made = _given({"baseW": 0.4, "P4W+": 0.6})
+        figure2_panels.every_network(axes, FigureData(made, "top1"))
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == [
+        "baseW: trained from random values",
+        "PnW+: layers of the given P, fine-tuned",
+    ]
+
+
 def test_halves_have_the_same_rule_for_stages_that_were_not_measured():
     made = [result("baseB", 0.5), result("A1B", 0.45), result("A3B", 0.4)]
     explained, axes = _interpreted(made)
@@ -386,3 +399,13 @@ def test_a_given_network_without_random_layers_has_no_figure3(tmp_path):
     path = tmp_path / "f.png"
     assert paper_figures.figure3(FigureData(made, "top1"), path) is None
     assert not path.exists()
+
+
+@pytest.mark.parametrize("stages", [PAPER_STAGES, TEN_STAGES])
+def test_figure2_of_all_classes_speaks_of_no_halves(stages, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "save", lambda figure, path: figure)
+    made = results({"baseW": 0.5, "R2W": 0.4}, "whole", stages=stages)
+    figure = paper_figures.figure2(FigureData(made, "top1"), tmp_path / "f.png")
+    assert figure.get_suptitle() == "All classes"
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert texts == ["baseW: trained from random values"]

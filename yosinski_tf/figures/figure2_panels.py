@@ -40,7 +40,9 @@ def _curves(networks: Sequence[NetworkResult]) -> list[str]:
 def _wanted(networks: Sequence[NetworkResult]) -> tuple[str, ...]:
     """The curves that a study of this kind has when it is complete."""
     if not with_given(networks):
-        return _CURVES
+        # Nothing is copied from half to half for all classes.
+        whole = {network.target_half for network in networks} == {"W"}
+        return () if whole else _CURVES
     halves = any(of_family(networks, family) for family in _CURVES)
     return (*_CURVES, *GIVEN) if halves else GIVEN
 
@@ -67,7 +69,9 @@ def every_network(axes: Axes, data: FigureData) -> None:
     axes.set_title("Every network")
     drawing.accuracy_axis(axes, data.measure)
     wanted = ("base", *_wanted(data.networks))
-    if absent := [f for f in wanted if not of_family(data.networks, f)]:
+    absent = [f for f in wanted if not of_family(data.networks, f)]
+    # Of a given network, a study need not have both.
+    if absent := [family for family in absent if family not in GIVEN]:
         absent = [shown_name(family, data.networks) for family in absent]
         axes.plot([], [], " ", label=f"not run: {', '.join(absent)}")
     handles, _ = axes.get_legend_handles_labels()

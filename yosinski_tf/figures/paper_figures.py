@@ -11,6 +11,7 @@ from yosinski_tf.results import tables
 from yosinski_tf.results.network_result import (
     FROM_FILE,
     RANDOM,
+    WHOLE,
     given_kind,
     of_kind,
     with_given,
@@ -21,7 +22,8 @@ def figure2(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
     """Draws the paper's Figure 2: every treatment, on random splits.
 
     If the study has no network on a random split, its networks on splits read
-    from files are drawn instead, or those that copy a given network.
+    from files are drawn instead, or those that copy a given network, or the others;
+    of the paper's layers only those on all classes.
 
     The upper panel shows each network. The lower one shows means over networks,
     as in the paper, and marks what it calls co-adaptation, specificity and
@@ -37,8 +39,11 @@ def figure2(data: FigureData, path: pathlib.Path, title: str = "") -> pathlib.Pa
         kind = given_kind(data.networks)
         chosen = of_kind(data.networks, kind)
         heading = f"Transfer from a given network: {tables.kind_name(kind)}"
-    elif not chosen and not drawing.is_papers(data.stages):
-        chosen = data.networks
+    elif not chosen:
+        papers = drawing.is_papers(data.stages)
+        chosen = of_kind(data.networks, WHOLE) if papers else data.networks
+        if kinds := tables.kinds(chosen):
+            heading = ", ".join(map(tables.kind_name, kinds)).capitalize()
     data = FigureData(chosen, data.measure, of_kind(data.published, RANDOM))
     with drawing.new_figure(7.8, 8.8 + drawing.room_for_names(data.stages)) as figure:
         top, bottom = figure.subplots(2, 1)
