@@ -113,7 +113,8 @@ study --split=halves | 'halves' | give random:SEED
 study --split=random:4294967296 | from 0 to 4294967295, found 4294967296
 study --split=random:0,random:0 | split 'random-0' is named twice \
     | name it once
-study --split=first:0 --treatments=baseW | at least 1 training image of each | found first:0
+study --split=first:0 --treatments=baseW | at least 1 training image of each \
+    | found first:0
 study --train_per_class=0 | --train_per_class | a positive integer | found '0'
 study --split=natural_manmade | needs ILSVRC WordNet ids | found 'ant' | give file:PATH
 study --plan=paper | --plan needs one of released | found 'paper'
