@@ -113,7 +113,8 @@ study --split=halves | 'halves' | give random:SEED
 study --split=random:4294967296 | from 0 to 4294967295, found 4294967296
 study --split=random:0,random:0 | split 'random-0' is named twice \
     | name it once
-study --split=first:0 | at least 1 training image of each | found first:0
+study --split=first:0 --treatments=baseW | at least 1 training image of each \
+    | found first:0
 study --train_per_class=0 | --train_per_class | a positive integer | found '0'
 study --split=natural_manmade | needs ILSVRC WordNet ids | found 'ant' | give file:PATH
 study --plan=paper | --plan needs one of released | found 'paper'
@@ -132,8 +133,9 @@ study --warmup=13 | --warmup needs steps up to | --steps=12 | '13' | give an
 study --optimizer=adamw --precision=float16 | --precision=bfloat16 or float32 \
     | found float16 | give one
 study --num_outputs=1 | --num_outputs needs at least | 2 | found 1
-study --split=first:2 --train_per_class=2 | first:2 takes | leave out --train_per_class
-study --split=first:2 | first:2 has no half | choose another split
+study --split=first:2 --train_per_class=2 --treatments=baseW \
+    | first:2 takes | leave out --train_per_class
+study --split=first:2 | first:2 has no half | found baseA: give baseW | choose another
 study {data} --held_out=0.2 | --held_out=0.2 needs a folder without a | give folder
 study --dataset=embedded --held_out=0.2 | --held_out needs | found 'embedded' \
     | =0.2: leave it out
@@ -166,7 +168,8 @@ study {data} --export=../x --treatments=baseA | --export needs best, best:A or \
     | '../x' | such as random-0_baseA_seed0
 study {data} --export=best:B --treatments=baseA | --export needs best, best:A or \
     | 'best:B' | such as random-0_baseA_seed0
-export | --run names nothing to export | give the id of a run
+export | --run names nothing to export | give best, or the id of a run
+export --run=best:C | --run needs best, best:A, best:B, | found 'best:C' | give one
 export --format=onnx | --format | one of saved_model, keras | found 'onnx' | --help
 export --format=keras --run=x --out=model.h5 | --format=keras needs a file that ends \
     | found --out=model.h5 | name one

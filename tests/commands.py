@@ -58,10 +58,18 @@ def start(
             stderr=err,
             text=True,
             env={**ENVIRONMENT, **environment},
-            # Tests in the background ignore Ctrl-C; the commands they start must not.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=listen,
             **options,
         )
+
+
+def listen() -> None:
+    """Makes a new process end by Ctrl-C and SIGHUP, which its parent may ignore.
+
+    Tests do so in the background, or under `nohup`.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def run(binary: str, *arguments: str, **options: Any) -> Completed:

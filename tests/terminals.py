@@ -6,13 +6,12 @@ import io
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
 import termios
 
-from commands import ENVIRONMENT
+from commands import ENVIRONMENT, listen
 
 # Colours and the cursor's look are no text either, but nothing may use them.
 _PARTS = re.compile(r"\x1b\[(?P<count>\d*)(?P<code>[AK])|(?P<char>[^\x1b])", re.DOTALL)
@@ -83,8 +82,7 @@ def run(
 
 def _own_the_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # Tests in the background ignore Ctrl-C; the commands they start must not.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    listen()
 
 
 def set_size(terminal: int, columns: int, rows: int = 24) -> None:

@@ -35,6 +35,8 @@ def test_from_a_file_to_an_export(tmp_path):
     plan = commands.run("study", *command, "--dry_run")
     assert plan.returncode == 0, plan.stderr
     assert "file:model.keras in 4 stages, n from 1 to 3:" in plan.stdout
+    assert "  6: block3_conv1 .. block3_conv2_bn, cut at pool\n" in plan.stdout
+    assert "until training has begun, which shows the time left" in plan.stdout
     assert "10 networks, 0 done, 10 to train in" in plan.stdout
     done = commands.run("study", *command)
     assert done.returncode == 0, done.stderr
@@ -53,6 +55,10 @@ def test_from_a_file_to_an_export(tmp_path):
     assert "cannot be told from" in (runs / "report/summary.md").read_text()
     (exported,) = (runs / "export").iterdir()
     assert (exported / "labels.txt").exists()
+    best = commands.run("export", f"--runs={runs}", "--run=best", "--format=keras")
+    assert best.returncode == 0, best.stderr
+    assert best.stdout.startswith(f"Best         {exported.name}: of what the report")
+    assert (runs / "export" / f"{exported.name}.keras").is_file()
     # The study has its copy: the file is not needed any more.
     model.unlink()
     again = commands.run("study", *command)

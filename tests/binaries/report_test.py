@@ -42,6 +42,10 @@ def test_a_study_beside_the_papers_networks(tmp_path, reduced):
     done = succeed("report", *arguments, cwd=tmp_path)
     assert done.stderr == ""
     assert "| random splits | AnB | 7 | 45.0 (2) | 54.2 (8) | -9.2 |" in done.stdout
+    assert "- Each network was validated on 4,000 images: one image is" in done.stdout
+    use = "To use random-0-A7B+-s0 for the classes of half B:\n"
+    command = "yosinski-export --runs=runs --run=random-0-A7B+-s0\n"
+    assert use + command in done.stdout
     table1 = (tmp_path / "runs" / "report" / "summary.md").read_text()
     assert "| AnB+ over BnB+ | 1-7 | +2.00 (14 networks) | +2.00 (14" in table1
     drawn = ["", "comparison_"]

@@ -9,6 +9,7 @@ from yosinski_tf.experiment.treatments import (
     Treatment,
     all_treatments,
     brief,
+    check_halves,
     check_stages,
     parse_treatment,
     parse_treatments,
@@ -131,6 +132,28 @@ def test_the_last_stage_is_never_copied():
     ):
         treatments = parse_treatments(texts.split())
         assert_refused(words, check_stages, treatments, "resnet_mini", 10)
+
+
+@pytest.mark.parametrize(
+    "treatment, has_source, advice",
+    [
+        ("A3B", True, "half B, found A3B: give P3W for all classes, or choose another"),
+        ("B3A+", True, r"half A, found B3A\+: give P3W\+ for all"),
+        ("A3B~1", True, "found A3B~1: give P3W~1 for all"),
+        ("P2B", True, "found P2B: give P2W for all"),
+        ("R4A", False, "half A, found R4A: give R4W for all"),
+        ("baseB", False, "found baseB: give baseW for all"),
+        ("A3B", False, "found A3B: give baseW for all classes, or P3W with a network"),
+    ],
+)
+def test_a_split_without_halves_names_the_treatment_of_all_classes(
+    treatment, has_source, advice
+):
+    asked = parse_treatments(["baseW", treatment])
+    check_halves(asked[:1], "whole", has_source=has_source)
+    words = f"^split whole has no {advice}" if "half" in advice else advice
+    refused = {"has_source": has_source}
+    assert_refused(words, check_halves, asked, "whole", **refused)
 
 
 def test_every_preserving_treatment_is_printed_back():

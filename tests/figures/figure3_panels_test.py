@@ -55,13 +55,13 @@ def test_a_given_network_is_drawn_beside_random_layers():
     made = finished_networks(given_study()).networks
     axes = _axes(figure3_panels.relative, made)
     lines = {line.get_label(): line for line in axes.get_lines()}
-    frozen = lines["PnB: layers of the given P, frozen"]
+    frozen = lines["PnW: layers of the given P, frozen"]
     assert list(frozen.get_xdata()) == list(range(10))
     assert list(frozen.get_ydata()) == pytest.approx(
         [0, *(4 - n for n in range(1, 10))]
     )
-    assert "PnB+: layers of the given P, fine-tuned" in lines
-    assert "not run: AnB, random halves; AnB, natural and man-made" in lines
+    assert "PnW+: layers of the given P, fine-tuned" in lines
+    assert not any("AnB" in name for name in lines)
     assert not any("P" in line for line in map(str, _legend(_all("AnB", 0.5, 0, FAR))))
 
 

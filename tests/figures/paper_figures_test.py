@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 from fabricate import TEN_STAGES, curve, given_study, result, results, study
+from matplotlib.collections import LineCollection
 from PIL import Image
 
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.figures import drawing, figure2_panels, labels, paper_figures
 from yosinski_tf.figures.drawing import STYLES, FigureData
 from yosinski_tf.results import published
@@ -88,8 +90,13 @@ def test_figure2_shows_splits_from_files_only_without_random_ones(tmp_path):
 )
 def test_what_a_study_lacks_is_left_out(draw, made, tmp_path):
     path = tmp_path / "f.png"
-    assert draw(FigureData(made, TEN), path) == path
-    assert Image.open(path).size[0] > 700
+    drawn = draw(FigureData(made, TEN), path)
+    assert drawn == (path if path.exists() else None)
+    # Figure 3 has distant classes and random layers only.
+    far = any(each.kind == "natural_manmade" or each.family == "RnB" for each in made)
+    assert (drawn is not None) == (draw is paper_figures.figure2 or far)
+    if drawn:
+        assert Image.open(path).size[0] > 700
     draw(FigureData(made, TEN, published.networks()), path)
 
 
@@ -189,12 +196,18 @@ def test_a_given_network_has_a_reading_of_its_own():
         "2   drop of the frozen layers of P, from co-adaptation or from specificity",
         "3   fine-tuning recovers it",
         "4   improved generalisation: layers of P, fine-tuned, beat random values",
+        "Bars are 95% intervals of the difference to the base.",
     ]
     named = {text.get_text(): text.xy for text in axes[1].texts}
-    assert named["PnB"] == (1.0, pytest.approx(0.51 + 0.04 - 0.09))
-    assert named["PnB+"] == (1.0, pytest.approx(0.51 + 0.05 + 0.02))
+    assert named["PnW"] == (1.0, pytest.approx(0.51 + 0.04 - 0.09))
+    assert named["PnW+"] == (1.0, pytest.approx(0.51 + 0.05 + 0.02))
+    assert "baseW" in named and not any("B" in name for name in named)
     legend = [text.get_text() for text in axes[0].get_legend().get_texts()]
-    assert legend == [STYLES[f].name for f in ("base", "PnB", "PnB+")]
+    assert legend == [
+        "baseW: trained from random values",
+        "PnW: layers of the given P, frozen",
+        "PnW+: layers of the given P, fine-tuned",
+    ]
 
 
 def test_copies_of_p_stand_apart_from_others():
@@ -242,3 +255,157 @@ def test_lines_are_named_at_their_ends():
         assert named["AnB"] == (1.0, pytest.approx(ends[0]))
         assert named["AnB~1"] == (6, pytest.approx(ends[1]))
         assert named["AnB~2"] == (5, pytest.approx(ends[2]))
+
+
+def _given(top1):
+    """Three seeds of a study of P on all classes, by treatment."""
+    return [
+        each
+        for seed in range(3)
+        for each in results(
+            {name: value + 0.01 * seed for name, value in top1.items()},
+            "whole",
+            seed,
+            TEN_STAGES,
+        )
+    ]
+
+
+def _interpreted(made):
+    with drawing.new_figure(7, 5) as figure:
+        axes = figure.subplots()
+        figure2_panels.interpretation(figure, axes, FigureData(made, "top1"))
+    return figure.get_supxlabel().splitlines(), axes
+
+
+def test_notes_are_numbered_without_a_gap_and_stages_not_measured_are_dotted():
+    explained, axes = _interpreted(_given({"baseW": 0.4, "P4W+": 0.6}))
+    assert explained == [
+        "1   a network trained from random values: the base",
+        "2   improved generalisation: layers of P, fine-tuned, beat random values",
+        "Lines are dotted over stages that were not measured.",
+        "Bars are 95% intervals of the difference to the base.",
+    ]
+    texts = [text.get_text() for text in axes.texts]
+    assert sorted(text for text in texts if text.isdigit()) == ["1", "2"]
+    color = STYLES["PnB+"].color
+    lines = [line for line in axes.get_lines() if line.get_color() == color]
+    dotted = [line for line in lines if line.get_linestyle() not in ("-", "None")]
+    assert [list(line.get_xdata())[:2] for line in dotted] == [[0, 4]]
+    solid = [x for line in lines if line not in dotted for x in line.get_xdata()]
+    assert np.isnan(solid[1]) and [solid[0], solid[2]] == [0, 4]
+
+
+def test_a_curve_of_a_given_network_that_was_not_asked_for_is_not_missed():
+    with drawing.new_figure(7, 5) as figure:
+        axes = figure.subplots()
+        made = _given({"baseW": 0.4, "P4W+": 0.6})
+        figure2_panels.every_network(axes, FigureData(made, "top1"))
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == [
+        "baseW: trained from random values",
+        "PnW+: layers of the given P, fine-tuned",
+    ]
+
+
+def test_halves_have_the_same_rule_for_stages_that_were_not_measured():
+    made = [result("baseB", 0.5), result("A1B", 0.45), result("A3B", 0.4)]
+    explained, axes = _interpreted(made)
+    assert explained[-1] == "Lines are dotted over stages that were not measured."
+    (dotted,) = [
+        line
+        for line in axes.get_lines()
+        if line.get_color() == STYLES["AnB"].color
+        and line.get_linestyle() not in ("-", "None")
+    ]
+    assert list(dotted.get_xdata())[:2] == [1, 3]
+    explained, _ = _interpreted([result("baseB", 0.5), *curve("A{}B", 0.45)])
+    assert not any("dotted" in line for line in explained)
+
+
+def test_the_means_of_a_given_network_have_the_interval_of_their_difference():
+    made = _given({"baseW": 0.4, "P1W": 0.5})
+    made += results({"baseW": 0.4, "P1W": 0.54}, "whole", 3, TEN_STAGES)
+    # Differences of 10, 10, 10 and 14 points: t(3) = 3.182, and 2 / sqrt(4) = 1.
+    _, axes = _interpreted(made)
+    (bar,) = [each.get_segments()[0] for each in axes.collections if _is_bar(each)]
+    assert bar[:, 0].tolist() == [1, 1]
+    mean = (0.5 + 0.51 + 0.52 + 0.54) / 4
+    assert bar[:, 1] == pytest.approx([mean - 0.03182, mean + 0.03182], abs=1e-4)
+    _, axes = _interpreted(made[:4])
+    assert not any(map(_is_bar, axes.collections))
+
+
+def _is_bar(collection):
+    return isinstance(collection, LineCollection) and bool(collection.get_segments())
+
+
+BELOW = "Relative to each network's own base"
+
+
+def _figure3(made, monkeypatch, tmp_path):
+    monkeypatch.setattr(drawing, "save", lambda figure, path: figure)
+    figure = paper_figures.figure3(FigureData(made, "top1"), tmp_path / "f.png")
+    figure.draw_without_rendering()
+    return figure
+
+
+@pytest.mark.parametrize(
+    ("kinds", "titles"),
+    [
+        ("P R", ["Random frozen layers", BELOW]),
+        (
+            "far",
+            ["Natural and man-made classes", BELOW],
+        ),
+        (
+            "halves far R P",
+            [
+                "Natural and man-made classes",
+                "Random frozen layers",
+                BELOW,
+            ],
+        ),
+        ("base", ["Natural and man-made classes"]),
+    ],
+)
+def test_figure3_has_the_panels_of_the_study_side_by_side(
+    kinds, titles, tmp_path, monkeypatch
+):
+    far, given = "natural_manmade", finished_networks(given_study()).networks
+    parts = {
+        "P": [each for each in given if each.family != "RnB"],
+        "R": [each for each in given if each.family in ("RnB", "base")],
+        "far": [result("baseB", 0.5, far), *curve("A{}B", 0.4, -0.02, far)],
+        "halves": [result("baseB", 0.5), *curve("A{}B", 0.4, -0.01)],
+        "base": [result("baseB", 0.5, far)],
+    }
+    made = {each.run_id: each for kind in kinds.split() for each in parts[kind]}
+    figure = _figure3([*made.values()], monkeypatch, tmp_path)
+    drawn = [axes.get_title(loc="left") for axes in figure.axes]
+    assert drawn == titles
+    width, height = figure.get_size_inches() * figure.dpi
+    boxes = [axes._left_title.get_window_extent() for axes in figure.axes]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    legends = [axes.get_legend().get_window_extent() for axes in figure.axes]
+    for box in [*boxes, *legends]:
+        assert 0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert not any("not run" in text for text in texts)
+
+
+def test_a_given_network_without_random_layers_has_no_figure3(tmp_path):
+    made = _given({"baseW": 0.4, "P4W+": 0.6})
+    path = tmp_path / "f.png"
+    assert paper_figures.figure3(FigureData(made, "top1"), path) is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("stages", [PAPER_STAGES, TEN_STAGES])
+def test_figure2_of_all_classes_speaks_of_no_halves(stages, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "save", lambda figure, path: figure)
+    made = results({"baseW": 0.5, "R2W": 0.4}, "whole", stages=stages)
+    figure = paper_figures.figure2(FigureData(made, "top1"), tmp_path / "f.png")
+    assert figure.get_suptitle() == "All classes"
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert texts == ["baseW: trained from random values"]

@@ -134,6 +134,23 @@ def test_what_is_not_of_keras_is_refused(tmp_path, layer, words):
     assert_refused(words, keras_file.load, path)
 
 
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.classifier = keras.layers.Dense(2)
+
+    def call(self, inputs):
+        return self.classifier(keras.ops.mean(inputs, (1, 2)))
+
+
+def test_a_subclassed_model_needs_no_registration_but_a_graph(tmp_path):
+    model, path = Subclassed(), str(tmp_path / "a.keras")
+    model(np.zeros((1, 6, 6, 3)))
+    model.save(path)
+    words = "^needs a graph of layers, found a.keras with Subclassed, a .* copy the"
+    assert_refused(words, keras_file.load, path)
+
+
 def test_a_registered_name_that_is_not_registered_here(tmp_path):
     def change(config):
         config["config"]["layers"][1]["registered_name"] = "other>Registered"

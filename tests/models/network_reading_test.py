@@ -76,9 +76,26 @@ def test_the_stages_of_mobilenet_by_size():
         "global_average_pooling2d",
     ]
     assert len(stages(model, "block")) == 33
-    # It has more cuts than fit into a message, so the blocks are listed.
-    with pytest.raises(UserError, match="give some of Conv1_relu, expanded_conv_dep"):
-        stages(model, "nothing")
+    # It has more cuts and blocks than fit into a message.
+    with pytest.raises(UserError) as raised:
+        stages(model, "block_3_ad")
+    assert str(raised.value) == (
+        "--stages needs layers of network test through whose output everything passes,"
+        " found 'block_3_ad', which it does not have (did you mean block_3_pad"
+        " or block_13_pad?): give some of expanded_conv_project_BN, block_2_add,"
+        " block_5_add, block_12_add, global_average_pooling2d, or names that"
+        " --stages=block prints"
+    )
+    # As the plan calls them; the first and the last are layers too.
+    named = "expanded_conv_project,block_2,block_12,Conv_1"
+    assert ends(model, named) == [
+        "expanded_conv_project",
+        "block_2_add",
+        "block_12_add",
+        "Conv_1",
+    ]
+    # `--stages=block` shows it.
+    assert ends(model, "block_4, block_2_add") == ["block_2_add", "block_4_add"]
 
 
 def test_a_network_of_one_size_has_a_stage_per_block_but_eight_at_most():
@@ -134,6 +151,16 @@ def test_named_layers_end_the_stages():
     assert last.weights["logits/kernel"] == (24, 5)
 
 
+def two_names():
+    """A chain whose stages have other names by size than by block."""
+    x = image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(2, 3, 2, "same", name="a_b_c")(x)
+    x = layers.Conv2D(2, 3, 2, "same", name="a_d")(x)
+    x = layers.Conv2D(2, 3, 1, "same", name="a_b_d")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(image, layers.Dense(2)(x))
+
+
 @pytest.mark.parametrize(
     "make, names, message",
     [
@@ -148,9 +175,27 @@ def test_named_layers_end_the_stages():
             vgg,
             "fc1,fc9",
             "--stages needs layers of network test through whose output everything"
-            " passes, found 'fc9', which it does not have: give some of block1_conv1,"
-            " block1_conv2, block1_pool, block2_conv1, block2_conv2, block2_pool,"
-            " block3_conv1, block3_conv2, block3_pool, flatten, fc1, dropout, fc2",
+            " passes, found 'fc9', which it does not have (did you mean fc2 or fc1?):"
+            " give some of block1_conv1, block1_pool, block2_conv1, block2_pool,"
+            " block3_conv1, flatten, dropout, fc2, or names that --stages=block prints",
+        ),
+        (
+            resnet,
+            "Block1,block3",
+            "found 'Block1', which it does not have (did you mean block1 or block4?):",
+        ),
+        (resnet, "sizes", "found 'sizes', which it does not have (did you mean size?)"),
+        (
+            vgg,
+            "block1,fc1,predictions",
+            "--stages needs layers before the classifier, which is a stage in any case,"
+            " found 'predictions': leave this name out",
+        ),
+        (
+            two_names,
+            "d",
+            "--stages needs names of one cut each, found 'd', which names pool and a_d:"
+            " give one of these",
         ),
         (
             vgg,
@@ -163,7 +208,7 @@ def test_named_layers_end_the_stages():
 def test_a_name_that_is_no_cut_is_refused(make, names, message):
     with pytest.raises(UserError) as raised:
         describe(make(), name="test", stages=names)
-    assert str(raised.value) == message
+    assert message in str(raised.value)
 
 
 class Subclassed(keras.Model):
@@ -306,7 +351,9 @@ def test_a_model_for_images_of_any_size_takes_the_size_that_is_given():
     assert network.bodies[0].output_shape == (7, 7, 2)
     assert network.digest == describe(any_size((15, 15, 3)), name="test").digest
     assert len(network_weights(model, network)) == 4
-    with pytest.raises(UserError, match="was built for 15 x 15 images, found 8 x 8"):
+    with pytest.raises(
+        UserError, match="needs images of 15 x 15, found 8 x 8: give --im"
+    ):
         describe(any_size((15, 15, 3)), name="test", input_size=8)
 
 

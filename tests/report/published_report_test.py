@@ -28,7 +28,7 @@ def test_published_report(tmp_path):
         " 20 released networks already give the printed decimals."
     ) in words
     assert "AnB+ gains 0.95 points and BnB+ 0.98" in words
-    assert "+2.97 [+2.68, +3.27], n = 4" in text
+    assert "+2.97 [+2.68, +3.27], 4 pairs" in text
     assert text.count("| AnB+ over base | 1-7 |") == 2
     assert text.index("ten highest validations\n\n###") < text.index("Results: last")
     assert "| 250 | base | 38.43 | 38.33 |" in text

@@ -2,9 +2,11 @@
 
 import dataclasses
 
-from fabricate import TEN_STAGES, results
+import pytest
+from fabricate import TEN_STAGES, result, results
 
 from yosinski_tf.results import tables
+from yosinski_tf.results.network_result import families_of, shown_name
 
 LAST = "top1"
 
@@ -36,15 +38,30 @@ def test_a_table_has_every_n_of_the_network():
     lines = tables.results_table(made, LAST).splitlines()[:6]
     assert lines == [
         "all classes (1), last validation",
-        "           base       n=1        n=2  n=3  n=4  n=5  n=6  n=7  n=8       n=9",
-        "base  50.0% (1)",
-        "PnB              +4.0 (1)          .    .    .    .    .    .    .  -5.0 (1)",
-        "PnB+                    .          .    .    .    .    .    .    .  +6.0 (1)",
-        "RnB                     .  -10.0 (1)    .    .    .    .    .    .         .",
+        "            base       n=1        n=2  n=3  n=4  n=5  n=6  n=7  n=8       n=9",
+        "baseW  50.0% (1)",
+        "PnW               +4.0 (1)          .    .    .    .    .    .    .  -5.0 (1)",
+        "PnW+                     .          .    .    .    .    .    .    .  +6.0 (1)",
+        "RnW                      .  -10.0 (1)    .    .    .    .    .    .         .",
     ]
     text = tables.family_markdown(made, LAST, relative=False)
     assert text.splitlines()[0].endswith("| n = 8 | n = 9 |")
-    assert "| PnB+ |  |  |  |  |  |  |  |  |  | 56.00 (1) |" in text
+    assert "| PnW+ |  |  |  |  |  |  |  |  |  | 56.00 (1) |" in text
+
+
+@pytest.mark.parametrize(
+    ("treatments", "names"),
+    [
+        ("baseW P3W P3W+ R3W P3W~2", "baseW PnW PnW~2 PnW+ RnW"),
+        ("baseB A3B P3B+", "base AnB PnB+"),
+        ("baseA P3A", "base PnB"),
+        ("baseW R3W baseB", "base RnB"),
+    ],
+)
+def test_families_have_the_names_that_a_user_types(treatments, names):
+    made = [result(name, 0.5) for name in treatments.split()]
+    shown = [shown_name(family, made) for family in families_of(made)]
+    assert shown == names.split()
 
 
 def test_the_parts_of_a_given_network_have_rows_in_the_csv():

@@ -249,7 +249,7 @@ def test_another_cut_is_refused(tmp_path, trained, images):
     [
         (
             "block1,blok2",
-            "found 'blok2', .*: give some of stem_conv, .*block1, .*block2, .*block3",
+            r"found 'blok2', .* \(did you mean block2 or .*\?\): give some of stem_",
         ),
         ("block1,block2_conv1", "found block2_conv1, around which .*: give block2_add"),
     ],
@@ -344,3 +344,61 @@ def test_a_copied_run_is_not_read_again(tmp_path, run, images):
     assert again.network == given.network
     assert again.source.sha256 == given.source.sha256
     assert_refused("found --stages too", resolve, runs, request(source=asked.source))
+
+
+def saved(path, *layers):
+    """The path of a sequential model of these layers."""
+    keras.Sequential(layers).save(path)
+    return path
+
+
+CONV = keras.layers.Conv2D(4, 3, 2)
+
+
+@pytest.mark.parametrize(
+    "layers, words",
+    [
+        (
+            [keras.Input((16, 16, 3)), CONV, keras.layers.GlobalMaxPooling2D()],
+            "network file:m.keras ends without a classifier, found conv2d",
+        ),
+        (
+            [CONV, keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(2)],
+            "network file:m.keras needs the shape of its input, found a Sequential",
+        ),
+    ],
+)
+def test_a_network_that_cannot_be_used_is_refused_before_its_pixels_are_asked_for(
+    tmp_path, layers, words
+):
+    path = saved(tmp_path / "m.keras", *layers)
+    asked = request(source=f"file:{path}", pixels="")
+    assert_refused(words, resolve, tmp_path / "runs", asked)
+
+
+def test_beside_a_network_the_source_is_named_and_gives_the_size(tmp_path, trained):
+    asked = request("keras:MobileNetV2(alpha=0.35)", f"file:{trained}")
+    found = given_network.own_images(tmp_path, asked)
+    assert found == {"image_size": 16, "crop_size": 16}
+    asked = dataclasses.replace(asked, network="resnet_mini(blocks=1,width=8)")
+    assert_refused(
+        f"network file:{trained} needs images of 16 x 16, found 12 x 12: give"
+        " --image_size=16 and leave out --crop_size",
+        resolve,
+        tmp_path,
+        dataclasses.replace(asked, input_size=12),
+    )
+    other = dataclasses.replace(asked, network="resnet_mini(blocks=2,width=8)")
+    words = rf"found \[3, 3, 8, 16\] in file:{trained}: name the network that the"
+    assert_refused(words, resolve, tmp_path, other)
+
+
+def test_a_layer_with_the_name_of_a_stage_that_ends_elsewhere_is_told(tmp_path):
+    network = "keras:MobileNetV2(alpha=0.35)"
+    asked = Request(network, "Conv_1,block_2", "", "tf", 32)
+    given = resolve(tmp_path, asked)
+    assert given.network.stage_names == ("block_2_add", "Conv_1", "predictions")
+    assert [note for note in given.notes if "cut" in note] == [
+        "Note: Conv_1 is cut behind the layer of this name; the stage that"
+        " --stages=block calls so ends at global_average_pooling2d."
+    ]

@@ -33,13 +33,30 @@ def test_a_command_that_listens(number, before, code):
     assert done.returncode == code, done.stderr
 
 
-def test_what_is_started_while_signals_are_ignored_ignores_them():
+def test_what_is_started_ignores_the_signals_that_are_left_to_its_parent():
     done = python(
         "import signal, subprocess, sys\n"
         "from yosinski_tf.system import signals\n"
         "kill = 'import os, signal; os.kill(os.getpid(), signal.SIGHUP)'\n"
-        "with signals.ignored(signal.SIGINT, signal.SIGHUP):\n"
+        "with signals.left_to_parent():\n"
         "    print(subprocess.call([sys.executable, '-c', kill]))\n"
         "print(subprocess.call([sys.executable, '-c', kill]))\n"
     )
     assert done.stdout == "0\n-1\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_what_is_left_to_the_parent_waits_for_the_end_of_the_start(name):
+    done = python(
+        "import os, signal, sys\n"
+        "from yosinski_tf.system import signals\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signals.listen()\n"
+        "try:\n"
+        "    with signals.left_to_parent():\n"
+        "        os.kill(os.getpid(), signal.NAME)\n"
+        "        print('started')\n"
+        "except KeyboardInterrupt as stop:\n"
+        "    print('stopped', getattr(stop, 'number', 2))\n".replace("NAME", name)
+    )
+    assert done.stdout == f"started\nstopped {getattr(signal, name):d}\n", done.stderr

@@ -53,6 +53,7 @@ def test_a_network_that_starts_too_large_diverges_alone(
         trainer.train(tiny.make_job(tmp_path, images, ["B3B"]))
 
 
+@pytest.mark.slow
 def test_a_network_that_diverges_later_is_diverged_after_every_restart(
     tmp_path, images, without
 ):

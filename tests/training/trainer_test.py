@@ -480,6 +480,7 @@ def test_a_narrow_caffenet_through_record_and_export(tmp_path, images, mean):
     assert (logits.argmax(1) == labels).mean() >= record.top1 - 1e-6
 
 
+@pytest.mark.slow
 def test_an_export_subtracts_the_mean_image_of_the_training(
     tmp_path, images, less_a_mean_image
 ):

@@ -5,10 +5,12 @@ import pathlib
 
 from absl import flags, logging
 
-from yosinski_tf.binaries.job import command_line, shared_flags
+from yosinski_tf.binaries.job import best_run, command_line, shared_flags
 from yosinski_tf.export import description
 from yosinski_tf.machine import keras_settings
+from yosinski_tf.results.network_result import finished_networks
 from yosinski_tf.study.finished_run import read_finished_run
+from yosinski_tf.study.records import read_records
 from yosinski_tf.system.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -24,20 +26,22 @@ Example: yosinski-export --runs=runs/mine --run=random-0_A3B+_seed0"""
 def _main() -> None:
     if not FLAGS.run:
         raise UserError(
-            "--run names nothing to export: give the id of a run, a folder in"
+            "--run names nothing to export: give best, or the id of a run, a folder in"
             f" {FLAGS.runs}"
         )
     runs = pathlib.Path(FLAGS.runs)
     as_keras = FLAGS.format == "keras"
-    usual = runs / "export" / f"{FLAGS.run}{'.keras' if as_keras else ''}"
-    out = pathlib.Path(FLAGS.out) if FLAGS.out else usual
-    if as_keras and out.suffix != ".keras":
+    out = pathlib.Path(FLAGS.out or "")
+    if FLAGS.out and as_keras and out.suffix != ".keras":
         raise UserError(
             f"--format=keras needs a file that ends in .keras, found --out={FLAGS.out}:"
             " name one"
         )
+    run_id = _run_id(runs)
     # Refuses a run before TensorFlow is loaded, which takes seconds.
-    read_finished_run(runs, FLAGS.run)
+    read_finished_run(runs, run_id)
+    if not FLAGS.out:
+        out = runs / "export" / f"{run_id}{'.keras' if as_keras else ''}"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.set_verbosity(logging.WARNING)
     if not as_keras:
@@ -45,15 +49,28 @@ def _main() -> None:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     keras_settings.check()
     if as_keras:
-        _keras_file(runs, out)
+        _keras_file(runs, run_id, out)
     else:
-        _saved_model(runs, out)
+        _saved_model(runs, run_id, out)
 
 
-def _keras_file(runs: pathlib.Path, out: pathlib.Path) -> None:
+def _run_id(runs: pathlib.Path) -> str:
+    """The id of the run that `--run` names or that the study recommends."""
+    if FLAGS.run in best_run.NAMES:
+        networks = finished_networks(read_records(runs)).networks
+        return best_run.find("run", FLAGS.run, networks, FLAGS.measure)
+    if FLAGS.run.startswith("best"):
+        raise UserError(
+            f"--run needs {', '.join(best_run.NAMES)} or the id of a run, found"
+            f" {FLAGS.run!r}: give one"
+        )
+    return FLAGS.run
+
+
+def _keras_file(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> None:
     from yosinski_tf.export import keras_model
 
-    file = keras_model.export(runs, FLAGS.run, out)
+    file = keras_model.export(runs, run_id, out)
     print(f"Keras model  {file}")
     print(f"Classes      {description.beside(file)}\n")
     print("import json, keras")
@@ -62,10 +79,10 @@ def _keras_file(runs: pathlib.Path, out: pathlib.Path) -> None:
     print("probabilities = model.predict(pixels)  # 0..255, [batch, height, width, 3]")
 
 
-def _saved_model(runs: pathlib.Path, out: pathlib.Path) -> None:
+def _saved_model(runs: pathlib.Path, run_id: str, out: pathlib.Path) -> None:
     from yosinski_tf.export import saved_model
 
-    folder = saved_model.export(runs, FLAGS.run, out)
+    folder = saved_model.export(runs, run_id, out)
     print(f"SavedModel  {folder}")
     print(f"Classes     {folder / description.LABELS_NAME}\n")
     print("import pathlib, tensorflow as tf")
@@ -80,7 +97,12 @@ def run() -> None:
     """Entry point."""
     shared_flags.define_all()
     own = {
-        "run": (None, "Id of the run, the name of its folder.", str),
+        "run": (
+            None,
+            "Id of the run, the name of its folder; or best, the one that the report"
+            " recommends (best:A for the classes of half A).",
+            str,
+        ),
         "format": (
             "saved_model",
             "saved_model, or keras for a file that Keras alone can load.",
@@ -94,7 +116,7 @@ def run() -> None:
         ),
     }
     command_line.define(own)
-    command_line.run(_main, _SUMMARY, [("What to export", ("runs", *own))])
+    command_line.run(_main, _SUMMARY, [("What to export", ("runs", *own, "measure"))])
 
 
 if __name__ == "__main__":

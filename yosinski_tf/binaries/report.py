@@ -47,13 +47,17 @@ def _main() -> int:
 def show_paths(paths: write_report.ReportPaths, table: str = "results") -> None:
     """Prints where the files of a report are; `table` says what the CSV file is."""
     if paths.answer:
-        print(f"\n{paths.answer}")
+        print(f"\n{paths.answer.text}")
+        for limit in paths.answer.limits:
+            print(f"- {limit}")
+        for use in paths.answer.uses:
+            print(f"\nTo use {use.run_id} for {use.classes}:\n{use.command}")
     print(f"\nsummary  {paths.summary}")
     if paths.page:
         print(f"page     {paths.page}")
-    print(f"figures  {paths.figure2}\n         {paths.figure3}")
-    if paths.reduced_data:
-        print(f"         {paths.reduced_data}")
+    print(f"figures  {paths.figure2}")
+    for figure in filter(None, (paths.figure3, paths.reduced_data)):
+        print(f"         {figure}")
     if paths.table:
         print(f"{table:7}  {paths.table}")
 

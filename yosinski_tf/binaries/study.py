@@ -3,11 +3,12 @@
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from absl import flags
 
 from yosinski_tf.binaries.job import (
+    best_run,
     command_line,
     execution,
     live_report,
@@ -20,7 +21,6 @@ from yosinski_tf.binaries.job import (
 from yosinski_tf.binaries.job.shared_flags import STUDY, define_all
 from yosinski_tf.experiment import paper_plans
 from yosinski_tf.export.description import is_export_of
-from yosinski_tf.results.network_result import NetworkResult
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.study import commands
 from yosinski_tf.study.records import Record, records_by_id
@@ -28,7 +28,6 @@ from yosinski_tf.study.settings import StudySettings
 from yosinski_tf.system import errors
 
 FLAGS = flags.FLAGS
-_BEST = ("best", "best:A", "best:B", "best:W")
 _SUMMARY = """yosinski-study: train everything that a study lacks, then report.
 
 Example: yosinski-study --flagfile=flags/quickstart.flags --runs=runs/quickstart"""
@@ -52,7 +51,7 @@ def _main() -> int:
     known = plan.done | {run.run_id for run in plan.wanted}
     # Checked now, not after days of training.
     halves = {run.treatment.target for run in plan.wanted}
-    best = [each for each in _BEST if each == "best" or each[-1] in halves]
+    best = [each for each in best_run.NAMES if each == "best" or each[-1] in halves]
     if FLAGS.export not in ("", *best, *known):
         raise errors.UserError(
             f"--export needs {', '.join(best)} or the id of a run of the"
@@ -87,26 +86,13 @@ def _report(plan: planning.Plan) -> None:
     print(f"TensorBoard  {commands.tensorboard(plan.runs)}")
     if FLAGS.export:
         by_id = {record.run_id: record for record in records}
-        print(f"SavedModel   {_export(plan.runs, by_id, _run_to_export(networks))}")
+        wanted = FLAGS.export
+        if wanted in best_run.NAMES:
+            wanted = best_run.find("export", wanted, networks, FLAGS.measure)
+        print(f"SavedModel   {_export(plan.runs, by_id, wanted)}")
         with messages.reporting(plan.runs):
             # Again, since the page links to the exports.
             write_report.write_report(plan.runs, FLAGS.measure)
-
-
-def _run_to_export(networks: Sequence[NetworkResult]) -> str:
-    """The id of the run that `--export` names or that the study recommends."""
-    from yosinski_tf.results.recommendation import recommended_network
-
-    if FLAGS.export not in _BEST:
-        return FLAGS.export
-    for half in FLAGS.export.partition(":")[2] or "BWA":
-        found = recommended_network(networks, half, FLAGS.measure)
-        if found is not None:
-            return found.run_id
-    raise errors.UserError(
-        f"--export={FLAGS.export} needs a finished network of that half, found none:"
-        " see the report"
-    )
 
 
 def _export(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from yosinski_tf.experiment.stages import Network, Stage
+from yosinski_tf.experiment.stages import Network, Stage, of_another_size
 from yosinski_tf.system import user_modules
 from yosinski_tf.system.errors import UserError
 
@@ -63,11 +63,7 @@ class KerasNetwork(Network):
 
     def stages(self, input_size: int, num_classes: int) -> tuple[Stage, ...]:
         if input_size != self.input_size:
-            raise UserError(
-                f"network {self.name} was built for {self.input_size} x"
-                f" {self.input_size} images, found {input_size} x {input_size}: give"
-                f" --crop_size={self.input_size}"
-            )
+            raise of_another_size(f"network {self.name}", self.input_size, input_size)
         *below, last = self.bodies
         kernel = (self.classifier_inputs, num_classes)
         weights = {

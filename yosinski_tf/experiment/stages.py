@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from yosinski_tf.system.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
@@ -48,6 +50,17 @@ class Stage:
     def layers(self) -> tuple[str, ...]:
         """Names of the layers with weights."""
         return tuple(dict.fromkeys(name.split("/")[0] for name in self.weights))
+
+
+def of_another_size(what: str, side: int, found: int) -> UserError:
+    """What to say if images have another side, in pixels, than something needs."""
+    advice = f"give --image_size={side} and leave out --crop_size"
+    if found > side:
+        # Crops of this side fit into the images.
+        advice = f"give --crop_size={side}"
+    return UserError(
+        f"{what} needs images of {side} x {side}, found {found} x {found}: {advice}"
+    )
 
 
 class Network(abc.ABC):

@@ -202,6 +202,34 @@ def _parse_range(text: str) -> list[Treatment]:
     return [dataclasses.replace(first, n=n) for n in range(first.n, last.n + 1)]
 
 
+def check_halves(
+    treatments: Iterable[Treatment], split_name: str, *, has_source: bool
+) -> None:
+    """Checks that treatments are of all classes, for a split without halves.
+
+    Args:
+      treatments: What is to be trained.
+      split_name: Name of the split.
+      has_source: Whether a network P is given.
+
+    Raises:
+      UserError: If one of them needs a half.
+    """
+    for treatment in treatments:
+        if treatment.target == "W":
+            continue
+        whole = dataclasses.replace(treatment, target="W")
+        if treatment.copied_from_base:
+            whole = dataclasses.replace(whole, source="P")
+        advice = f"give {whole} for all classes"
+        if whole.source == "P" and not has_source:
+            advice = "give baseW for all classes, or P3W with a network as --source"
+        raise UserError(
+            f"split {split_name} has no half {treatment.target}, found {treatment}:"
+            f" {advice}, or choose another split, such as random:0"
+        )
+
+
 def check_named_once(what: str, names: Sequence[str | int]) -> None:
     """Raises a UserError if a name is in a list twice."""
     for name in names:

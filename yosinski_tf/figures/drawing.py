@@ -7,8 +7,9 @@ form of colour blindness; the shape and the filling of markers differ too.
 import contextlib
 import dataclasses
 import io
+import itertools
 import pathlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -16,10 +17,11 @@ import numpy as np
 from matplotlib import transforms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.results import network_result
-from yosinski_tf.results.analysis import differences_by_cell
+from yosinski_tf.results.analysis import differences_by_cell, estimate
 from yosinski_tf.results.network_result import Cell, NetworkResult, by_cell
 from yosinski_tf.system.files import make_folder, write_atomically
 
@@ -117,6 +119,8 @@ _PRESERVED_OFFSETS = {"BnB": -0.3, "AnB": 0.3, "PnB": -0.4}
 _GIVEN_OFFSETS = {"PnB": -0.35, "PnB+": 0.35}
 _GIVEN_ALONE = {"PnB": -0.1, "PnB+": 0.1}
 _LONGEST_NAME = 18
+# For stages that were not measured; dashes are the paper's networks.
+_DOTS = (0, (1, 1.5))
 
 
 def style_of(family: str) -> Style:
@@ -129,6 +133,14 @@ def style_of(family: str) -> Style:
     name = f"{family}: {text.format(layers)}"
     marker = _PRESERVED_MARKERS[(layers - 1) % len(_PRESERVED_MARKERS)]
     return Style(name, color, marker, layers == 1)
+
+
+def legend_name(family: str, networks: Sequence[NetworkResult]) -> str:
+    """The name of a family in a legend, with `shown_name` of these networks."""
+    name = style_of(family).name
+    if not name.startswith(f"{family}:"):
+        return name
+    return network_result.shown_name(family, networks) + name[len(family) :]
 
 
 def offset_of(family: str, beside: Collection[str] = tuple(_OFFSETS)) -> float:
@@ -192,6 +204,29 @@ def dots(
         label=name,
         **look.marks(size),
     )
+
+
+def joined(axes: Axes, curve: Curve, **options: Any) -> Line2D:
+    """Draws a mean by n: a line, dotted over stages that were not measured.
+
+    `options` are those of `Axes.plot`.
+    """
+    solid, dotted = [], []
+    for first, second in itertools.pairwise([*curve.items(), None]):
+        solid.append(first)
+        if second and second[0] > first[0] + 1:
+            solid.append((np.nan, np.nan))
+            dotted += [first, second, (np.nan, np.nan)]
+    (drawn,) = axes.plot(*zip(*solid, strict=True), **options)
+    if dotted:
+        thin = {"color": drawn.get_color(), "linewidth": 1.2, "linestyle": _DOTS}
+        axes.plot(*zip(*dotted, strict=True), **thin)
+    return drawn
+
+
+def has_gaps(curves: Iterable[Curve]) -> bool:
+    """Whether one of some curves passes over stages that were not measured."""
+    return any(b > a + 1 for curve in curves for a, b in itertools.pairwise(curve))
 
 
 def dashed(axes: Axes, curve: Curve, color: str, name: str | None = None) -> None:
@@ -297,6 +332,27 @@ def _means(groups: Mapping[Cell, Sequence[float]]) -> Means:
     for (family, n), values in groups.items():
         means.setdefault(family, {})[n] = float(np.mean(values))
     return {family: dict(sorted(curve.items())) for family, curve in means.items()}
+
+
+def intervals(axes: Axes, data: FigureData, family: str, curve: Curve) -> bool:
+    """Draws 95% intervals of the paired difference to the base, about its mean.
+
+    Returns:
+      Whether there is one; it takes three pairs.
+    """
+    groups = differences_by_cell(data.networks, data.measure)
+    found = {n: estimate(groups.get((family, n), [])) for n in curve if n}
+    half = {n: (e.high - e.mean) / 100 for n, e in found.items() if e.high is not None}
+    axes.errorbar(
+        list(half),
+        [curve[n] for n in half],
+        list(half.values()),
+        fmt="none",
+        ecolor=style_of(family).color,
+        elinewidth=1,
+        capsize=3,
+    )
+    return bool(half)
 
 
 def line(curve: Curve) -> tuple[list[int], list[float]]:

@@ -12,6 +12,7 @@ from yosinski_tf.results.network_result import (
     NetworkResult,
     families_of,
     of_family,
+    shown_name,
     with_given,
 )
 
@@ -39,7 +40,9 @@ def _curves(networks: Sequence[NetworkResult]) -> list[str]:
 def _wanted(networks: Sequence[NetworkResult]) -> tuple[str, ...]:
     """The curves that a study of this kind has when it is complete."""
     if not with_given(networks):
-        return _CURVES
+        # Nothing is copied from half to half for all classes.
+        whole = {network.target_half for network in networks} == {"W"}
+        return () if whole else _CURVES
     halves = any(of_family(networks, family) for family in _CURVES)
     return (*_CURVES, *GIVEN) if halves else GIVEN
 
@@ -51,7 +54,8 @@ def every_network(axes: Axes, data: FigureData) -> None:
         if own := of_family(data.networks, family):
             look = style_of(family)
             style = {"size": 5.5, "offset": drawing.offset_of(family, families)}
-            drawing.dots(axes, own, data.measure, look, name=look.name, **style)
+            name = drawing.legend_name(family, own)
+            drawing.dots(axes, own, data.measure, look, name=name, **style)
     if not data.networks:
         missing = "no finished network on a random split yet"
         drawing.write_in_empty_panel(axes, missing)
@@ -65,7 +69,10 @@ def every_network(axes: Axes, data: FigureData) -> None:
     axes.set_title("Every network")
     drawing.accuracy_axis(axes, data.measure)
     wanted = ("base", *_wanted(data.networks))
-    if absent := [f for f in wanted if not of_family(data.networks, f)]:
+    absent = [f for f in wanted if not of_family(data.networks, f)]
+    # Of a given network, a study need not have both.
+    if absent := [family for family in absent if family not in GIVEN]:
+        absent = [shown_name(family, data.networks) for family in absent]
         axes.plot([], [], " ", label=f"not run: {', '.join(absent)}")
     handles, _ = axes.get_legend_handles_labels()
     drawing.legend_below(axes, data.stages, 0.47, handles=handles, columnspacing=2.5)
@@ -111,19 +118,37 @@ def interpretation(figure: Figure, axes: Axes, data: FigureData) -> None:
         gaps["5"] = _fill(axes, means["AnB+"], floor, "#faecc8")
     axes.axhline(base, color="#222222", linewidth=1, linestyle=":")
     curves = _curves(data.networks)
+    notes = []
+    if drawing.has_gaps(means[family] for family in curves):
+        notes.append("Lines are dotted over stages that were not measured.")
+    # Those of the four curves of halves would hide each other.
+    if given and any([drawing.intervals(axes, data, f, means[f]) for f in curves]):
+        notes.append("Bars are 95% intervals of the difference to the base.")
     for family in curves:
         marks = style_of(family).marks(5)
-        axes.plot(*drawing.line(means[family]), linewidth=1.8, **marks)
+        drawing.joined(axes, means[family], linewidth=1.8, **marks)
     axes.plot([0], [base], **STYLES["base"].marks(7))
     axes.margins(y=0.12)
     low, high = axes.get_ylim()
     axes.set_ylim(top=max(high, base + 0.17 * (high - low)))
-    ends = [(f, style_of(f).color, list(means[f].items())[-1]) for f in curves]
-    labels.label_ends(axes, [*ends, ("base", "#222222", (max(flat), base))])
+    ends = [
+        (
+            shown_name(family, of_family(data.networks, family)),
+            style_of(family).color,
+            list(means[family].items())[-1],
+        )
+        for family in curves
+    ]
+    name = shown_name("base", of_family(data.networks, "base"))
+    labels.label_ends(axes, [*ends, (name, "#222222", (max(flat), base))])
     tops = _GIVEN_TOPS if given else _TOPS
-    placed = _badges(axes, means, gaps, flat, tops)
+    places = _places(axes, means, gaps, flat, tops)
     reading = _READING_OF_GIVEN if given else _READING
-    lines = [f"{number}   {reading[number]}" for number in sorted(placed)]
+    lines = []
+    for number, sign in enumerate(sorted(places), start=1):
+        labels.badge(axes, str(number), places[sign])
+        lines.append(f"{number}   {reading[sign]}")
+    lines += notes
     figure.supxlabel("\n".join(lines), x=0.09, ha="left", fontsize=9.5, linespacing=1.5)
 
 
@@ -143,14 +168,14 @@ _TOPS = {"2": None, "4": "BnB", "5": "AnB+", "3": "BnB+"}
 _GIVEN_TOPS = {"2": None, "4": "PnB+", "3": "PnB+"}
 
 
-def _badges(
+def _places(
     axes: Axes,
     means: Means,
     gaps: dict[str, Curve],
     flat: Curve,
     tops: dict[str, str | None],
-) -> list[str]:
-    """Draws the numbers of the readings that are visible, and returns them."""
+) -> dict[str, tuple[float, float]]:
+    """Where the readings that are visible are marked, by reading."""
     low, high = axes.get_ylim()
     base = flat[0]
     smallest = 0.045 * (high - low)
@@ -168,25 +193,29 @@ def _badges(
     recovered.sort(key=lambda place: abs(place[0] - len(flat) / 2))
     # Fine-tuning recovers only what freezing has lost.
     places["3"] = recovered if places["2"] else []
-    return labels.place_badges(axes, list(places.items()))
+    return labels.free_places(axes, list(places.items()))
 
 
 def both_relative(axes: Axes, data: FigureData) -> None:
     """Draws the means of both studies relative to each network's own base."""
     drawing.relative_axes(axes, data.stages)
+    for family, curve in _relative(data.published, data.measure):
+        drawing.dashed(axes, curve, style_of(family).color)
     ends = []
-    for networks, dashes in ((data.published, "--"), (data.networks, "-")):
-        ours, curves = dashes == "-", _curves(networks)
-        for family, curve in drawing.relative_means(networks, data.measure).items():
-            if family not in curves:
-                continue
-            look = style_of(family)
-            marks = look.marks(5) if ours else {"color": look.color}
-            axes.plot(*drawing.line(curve), linestyle=dashes, linewidth=1.6, **marks)
-            if ours:
-                ends.append((family, look.color, list(curve.items())[-1]))
+    for family, curve in _relative(data.networks, data.measure):
+        look = style_of(family)
+        drawing.joined(axes, curve, linewidth=1.6, **look.marks(5))
+        ends.append((family, look.color, list(curve.items())[-1]))
     axes.plot([], [], "k-", label="this study")
     axes.plot([], [], "k--", label="the paper's networks")
     axes.margins(y=0.1)
     labels.label_ends(axes, ends)
     axes.legend(loc="best").set_zorder(1.5)
+
+
+def _relative(
+    networks: Sequence[NetworkResult], measure: str
+) -> list[tuple[str, Curve]]:
+    curves = _curves(networks)
+    means = drawing.relative_means(networks, measure)
+    return [(family, curve) for family, curve in means.items() if family in curves]

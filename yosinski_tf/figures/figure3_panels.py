@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -22,6 +23,22 @@ _LOOKS = {
     "natural": Style("", "#56c4a2", "^", True),
     "man-made": Style("", "#00523c", "v", True),
 }
+
+
+def has_distant(data: FigureData) -> bool:
+    """Whether there is a network for `distant`."""
+    return bool(of_kind([*data.networks, *data.published], DISTANT))
+
+
+def has_random(data: FigureData) -> bool:
+    """Whether there is a network for `random`."""
+    return bool(of_family([*data.networks, *data.published], "RnB"))
+
+
+def has_relative(data: FigureData) -> bool:
+    """Whether there is a network with its own base for `relative`."""
+    curves = [*_curves(data.networks), *_curves(data.published)]
+    return any(analysis.relative_to_base(each, data.measure) for _, _, each in curves)
 
 
 def distant(axes: Axes, data: FigureData) -> None:
@@ -44,7 +61,7 @@ def distant(axes: Axes, data: FigureData) -> None:
             curve = curves.get("AnB") or curves["base"]
             source = "man-made" if target == "natural" else "natural"
             name = f"{source} to {target}" if copies else f"{target}: base only"
-            axes.plot(*drawing.line(curve), linewidth=1.6, color=look.color)
+            drawing.joined(axes, curve, linewidth=1.6, color=look.color)
             drawing.dots(axes, copies, data.measure, look, name=name)
             hollow = dataclasses.replace(look, filled=False)
             name = None if copies else name
@@ -53,10 +70,7 @@ def distant(axes: Axes, data: FigureData) -> None:
 
 
 def _finish(axes: Axes, ours: bool, theirs: bool, title: str | None = None) -> None:
-    """Adds the legend and limits of a panel, or says that it has no data."""
-    if not ours and not theirs:
-        drawing.write_in_empty_panel(axes, "not run yet")
-        return
+    """Adds the legend and limits of a panel."""
     if theirs:
         name = "the paper's" if ours else "the paper's; not run here yet"
         drawing.dashed(axes, {}, "k", name)
@@ -87,7 +101,7 @@ def random(axes: Axes, data: FigureData) -> None:
     _published_means(axes, theirs, "RnB", look, data.measure)
     if ours:
         curve = drawing.means_by_family(ours, data.measure)["RnB"]
-        axes.plot(*drawing.line(curve), linewidth=1.6, color=look.color)
+        drawing.joined(axes, curve, linewidth=1.6, color=look.color)
         for family, name in (("RnB", "random layers"), ("base", "base")):
             chosen = of_family(ours, family)
             drawing.dots(axes, chosen, data.measure, STYLES[family], name=name)
@@ -115,7 +129,14 @@ def _curves(
     copies = [n for n in networks if n.family in ("AnB", "base")]
     given = of_kind(networks, network_result.given_kind(networks))
     of_given = [
-        (STYLES[family], offset, [n for n in given if n.family in (family, "base")])
+        (
+            dataclasses.replace(
+                STYLES[family],
+                name=drawing.legend_name(family, of_family(given, family)),
+            ),
+            offset,
+            [n for n in given if n.family in (family, "base")],
+        )
         for family, offset in zip(GIVEN, (-0.11, 0.11), strict=True)
         if of_family(given, family)
     ]
@@ -131,7 +152,6 @@ def relative(axes: Axes, data: FigureData) -> None:
     """Draws the difference of each network to its own base, and the means."""
     drawing.relative_axes(axes, data.stages)
     lowest, highest = [0.0], [0.0]
-    absent = []
     for look, _, chosen in _curves(data.published):
         for curve in drawing.relative_means(chosen, data.measure).values():
             drawing.dashed(axes, curve, look.color)
@@ -142,7 +162,6 @@ def relative(axes: Axes, data: FigureData) -> None:
     for look, offset, chosen in _curves(data.networks):
         differences = analysis.relative_to_base(chosen, data.measure)
         if not differences:
-            absent.append(look.name)
             continue
         networks = [difference.network for difference in differences]
         values = [difference.value for difference in differences]
@@ -153,8 +172,8 @@ def relative(axes: Axes, data: FigureData) -> None:
                 network.n + offset + shift, value, linestyle="none", **own.marks(3.2)
             )
         (curve,) = drawing.relative_means(chosen, data.measure).values()
-        (drawn,) = axes.plot(
-            *drawing.line(curve), linewidth=1.6, label=look.name, color=look.color
+        drawn = drawing.joined(
+            axes, curve, linewidth=1.6, label=look.name, color=look.color
         )
         highest += values
         if look is STYLES["RnB"]:
@@ -165,14 +184,12 @@ def relative(axes: Axes, data: FigureData) -> None:
         _limit(axes, min(lowest), max(highest), random_line)
     if data.published:
         drawing.dashed(axes, {}, "k", "the paper's networks (means)")
-    if absent:
-        axes.plot([], [], " ", label=f"not run: {'; '.join(absent)}")
     drawing.legend_below(axes, data.stages, 0.45)
 
 
 def _limit(axes: Axes, lowest: float, highest: float, random_line: Line2D) -> None:
     """Limits the y axis to the AnB curves if random layers fall far below them."""
-    deepest = min(random_line.get_ydata())
+    deepest = np.nanmin(random_line.get_ydata())
     if lowest < 0 and deepest < 2.0 * lowest:
         axes.set_ylim(1.25 * lowest, max(1.0, 1.15 * highest, -0.05 * lowest))
         name = random_line.get_label()

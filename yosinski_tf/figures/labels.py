@@ -53,16 +53,16 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, str, tuple[int, float]]]) -
             )
 
 
-def place_badges(
+def free_places(
     axes: Axes, badges: Sequence[tuple[str, Sequence[tuple[float, float]]]]
-) -> list[str]:
-    """Draws numbered badges, each at the first of its places that is free.
+) -> dict[str, tuple[float, float]]:
+    """Finds for each badge the first of its places that is free.
 
     `badges` has for each its text and its places (x, y), best first. The limits of the
     axes must be final.
 
     Returns:
-      The texts of the badges that were placed.
+      The places of the badges that have one, by text.
     """
     low, high = axes.get_ylim()
     apart_x = 0.05 * (axes.get_xlim()[1] - axes.get_xlim()[0])
@@ -79,18 +79,22 @@ def place_badges(
         if place is None:
             continue
         taken[text] = place
-        axes.annotate(
-            text,
-            place,
-            ha="center",
-            va="center",
-            fontsize=9,
-            fontweight="bold",
-            zorder=10,
-            bbox={
-                "boxstyle": "circle,pad=0.25",
-                "facecolor": "white",
-                "edgecolor": "#222222",
-            },
-        )
-    return list(taken)
+    return taken
+
+
+def badge(axes: Axes, text: str, place: tuple[float, float]) -> None:
+    """Draws a text in a circle."""
+    axes.annotate(
+        text,
+        place,
+        ha="center",
+        va="center",
+        fontsize=9,
+        fontweight="bold",
+        zorder=10,
+        bbox={
+            "boxstyle": "circle,pad=0.25",
+            "facecolor": "white",
+            "edgecolor": "#222222",
+        },
+    )

@@ -13,6 +13,8 @@ from yosinski_tf.experiment.keras_networks import Tensor
 from yosinski_tf.models.graph_config import Node, is_default_name
 from yosinski_tf.system.errors import UserError
 
+# How a network is cut if no cuts are named.
+GROUPINGS = ("size", "block")
 # Most stages of a network whose maps have one size, such as a vision transformer.
 MOST_STAGES = 8
 # Maps that differ by less than this factor in their number of places have one size.
@@ -28,8 +30,6 @@ ATTACHED = (
 # A block of so many layers, with so large a share of all, is no network to cut.
 _TIED_LAYERS = 20
 _TIED_SHARE = 0.9
-# So many cuts are named in a message.
-_LISTED = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def pieces(body: Body) -> list[Piece]:
     for node in body.nodes:
         for tensor in node.inputs:
             uses[tensor] = uses.get(tensor, 0) + 1
-    spans = _spans(body)
+    spans = spans_of_calls(body)
     outputs: dict[tuple[str, int], list[Tensor]] = {}
     for tensor in uses:
         outputs.setdefault(tensor[:2], []).append(tensor)
@@ -88,7 +88,7 @@ def pieces(body: Body) -> list[Piece]:
     return result
 
 
-def _spans(body: Body) -> list[tuple[int, int]]:
+def spans_of_calls(body: Body) -> list[tuple[int, int]]:
     """Positions before the first and behind the last call of layers called again."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
@@ -155,8 +155,8 @@ def group(body: Body, stages: str, name: str) -> list[Tensor]:
     """The ends of all stages but the last, which is the classifier's.
 
     Args:
-      stages: `size` for a stage per size of the maps, `block` for one per block, or the
-        names of layers whose outputs end the stages, parted by commas.
+      stages: One of `GROUPINGS`: `size` for a stage per size of the maps, `block` for
+        one per block.
       name: Name of the network in messages.
 
     Raises:
@@ -166,8 +166,6 @@ def group(body: Body, stages: str, name: str) -> list[Tensor]:
     _check_blocks(body, found, name)
     if stages == "block":
         return [block.end for block in found]
-    if stages != "size":
-        return _named(body, [each.strip() for each in stages.split(",")], name)
     by_size = _by_size(found, [_places(body, block) for block in found])
     maps = [number for number, (places, _) in enumerate(by_size) if places]
     if len(maps) < 2:
@@ -229,61 +227,3 @@ def _thinned(ends: Sequence[Tensor]) -> list[Tensor]:
     """
     step = math.ceil(len(ends) / (MOST_STAGES - 1))
     return list(ends[::-1][::step][::-1])
-
-
-def _named(body: Body, names: Sequence[str], name: str) -> list[Tensor]:
-    cuts = pieces(body)
-    ends = {piece.end[0]: number for number, piece in enumerate(cuts)}
-    for wanted in names:
-        if wanted not in ends:
-            raise UserError(_no_cut(body, wanted, name))
-    numbers = sorted({ends[wanted] for wanted in names})
-    for begin, number in zip([-1, *numbers], numbers, strict=False):
-        inside = [
-            node for piece in cuts[begin + 1 : number + 1] for node in piece.nodes
-        ]
-        if not any(node.layer in body.weighted for node in inside):
-            raise UserError(
-                f"--stages needs a layer with weights in every stage, found none in the"
-                f" one that ends at {cuts[number].end[0]}: leave this name out"
-            )
-    return [cuts[number].end for number in numbers]
-
-
-def _no_cut(body: Body, wanted: str, name: str) -> str:
-    """Why the output of a layer is no cut."""
-    positions = [place for place, node in enumerate(body.nodes) if node.layer == wanted]
-    if not positions:
-        ends = [piece.end[0] for piece in pieces(body)]
-        if len(ends) > _LISTED:
-            ends = [block.end[0] for block in blocks(body)]
-        return (
-            f"--stages needs layers of network {name} through whose output everything"
-            f" passes, found {wanted!r}, which it does not have: give some of"
-            f" {', '.join(ends)}"
-        )
-    behind = {(wanted, body.nodes[positions[-1]].call)}
-    for node in body.nodes[positions[-1] + 1 :]:
-        sources = {tensor[:2] for tensor in node.inputs}
-        if sources & behind:
-            behind.add((node.layer, node.call))
-            if not sources <= behind:
-                return (
-                    f"--stages needs layers through whose output everything passes,"
-                    f" found {wanted}, around which a connection runs to {node.layer}:"
-                    f" give {node.layer} or a layer behind it"
-                )
-    place = positions[-1]
-    shared = next(
-        (
-            body.nodes[first].layer
-            for first, last in _spans(body)
-            if first < place + 1 < last
-        ),
-        None,
-    )
-    found = f", but {shared} is called on both sides" if shared else ""
-    return (
-        f"--stages needs layers through whose output everything passes, found"
-        f" {wanted}{found}: end the stage elsewhere"
-    )

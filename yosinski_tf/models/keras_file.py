@@ -47,6 +47,7 @@ def load(path: str) -> keras.Model:
     config = keras_archive.read_config(path)
     # Losses and metrics of the user's own do no harm: they are not built.
     config.pop("compile_config", None)
+    _check_graph(os.path.basename(path), config)
     check_objects(os.path.basename(path), config)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
@@ -55,6 +56,17 @@ def load(path: str) -> keras.Model:
         # Keras puts whole descriptions in front of the reason.
         reason = in_brief(error, most=10**6).split("Exception encountered: ")[-1]
         raise keras_archive.damaged(path, f"Keras says {reason:.300}") from None
+
+
+def _check_graph(file: str, config: dict[str, Any]) -> None:
+    """Refuses a model whose class is unknown and whose description has no layers."""
+    if "layers" not in config["config"] and not _is_known(config):
+        raise UserError(
+            f"needs a graph of layers, found {file} with {config.get('class_name')}, a"
+            " subclassed model whose layers are called in its own code: write it with"
+            " keras.Input and keras.Model(inputs, outputs), copy the weights and save"
+            " that"
+        )
 
 
 def check_objects(file: str, config: Any) -> None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from yosinski_tf.experiment.keras_networks import Tensor
+from yosinski_tf.experiment.stages import of_another_size
 from yosinski_tf.models import graph_config
 from yosinski_tf.models.graph_config import Config
 from yosinski_tf.models.layer_variables import is_random, named_variables
@@ -165,10 +166,7 @@ def _input_size(model: keras.Model, name: str, input_size: int | None) -> int:
             " build it with an input shape, such as (224, 224, 3)"
         )
     if None not in (side, input_size) and side != input_size:
-        raise UserError(
-            f"network {name} was built for {side} x {side} images, found {input_size}"
-            f" x {input_size}: build it for the size that is used"
-        )
+        raise of_another_size(f"network {name}", side, input_size)
     return side or input_size
 
 

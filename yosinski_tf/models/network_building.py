@@ -5,6 +5,7 @@ import inspect
 import keras
 
 from yosinski_tf.experiment.network_specs import NetworkSpec, parse_spec
+from yosinski_tf.experiment.stages import of_another_size
 from yosinski_tf.models import applications, keras_archive, keras_file, user_function
 from yosinski_tf.models.resnet_mini import resnet_mini
 from yosinski_tf.system.errors import UserError
@@ -38,10 +39,7 @@ def build(spec: str, input_size: int, num_classes: int) -> keras.Model:
 def _load(spec: NetworkSpec, input_size: int) -> keras.Model:
     side = keras_archive.input_side(spec.name)
     if side not in (None, input_size):
-        raise UserError(
-            f"{spec} needs images of {side} x {side}, found {input_size} x"
-            f" {input_size}: give --crop_size={side}"
-        )
+        raise of_another_size(str(spec), side, input_size)
     return keras_file.load(spec.name)
 
 

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from yosinski_tf.experiment.keras_networks import KerasNetwork, Tensor
-from yosinski_tf.models import cuts, graph_config, keras_file
+from yosinski_tf.models import cuts, graph_config, keras_file, named_cuts
 from yosinski_tf.models.graph_config import Node
 from yosinski_tf.models.keras_graph import Graph, read_graph
-from yosinski_tf.models.stage_names import stage_names
+from yosinski_tf.models.stage_names import names_of_cuts
 from yosinski_tf.models.stage_sizes import count_stage
 from yosinski_tf.system.errors import UserError
 
@@ -30,7 +30,8 @@ def describe(
     Args:
       model: A functional or sequential model from an image to class scores.
       name: Its name on the command line.
-      stages: Which cuts, see `cuts.group`.
+      stages: Which cuts: one of `cuts.GROUPINGS`, or names with commas, see
+        `named_cuts.find`.
       pixels: See `KerasNetwork`.
       modules: Modules that register its layers.
       input_size: Side of the images, pixels, for a model that takes images of any size.
@@ -53,10 +54,15 @@ def describe(
     (end,) = graph_config.endpoints(config["output_layers"])
     shapes = {**graph_config.shapes(config), end: shapes[features]}
     body = cuts.Body(nodes, image, end, shapes, weights)
-    ends = cuts.group(body, stages, name)
+    if stages in cuts.GROUPINGS:
+        ends = cuts.group(body, stages, name)
+        names = names_of_cuts(body, ends, classifier)
+    else:
+        wanted = [each.strip() for each in stages.split(",")]
+        ends = named_cuts.find(body, wanted, name, classifier)
+        names = (*(end[0] for end in ends), classifier)
     layers = {layer["name"]: layer for layer in config["layers"]}
     parts = _parts(body, ends)
-    names = _names(body, ends, classifier, stages)
     bodies = tuple(
         count_stage(stage, part, output, layers, shapes, weights, graph.random)
         for stage, part, output in zip(names, parts, [*ends, end], strict=True)
@@ -75,8 +81,15 @@ def describe(
     )
 
 
-def network_weights(model: keras.Model, network: KerasNetwork) -> dict[str, np.ndarray]:
+def network_weights(
+    model: keras.Model, network: KerasNetwork, name: str = ""
+) -> dict[str, np.ndarray]:
     """The weights of the model that a network describes, without the classifier's.
+
+    Args:
+      model: The model, with the layers of the network.
+      network: The network.
+      name: Name of the model in messages, if it is not that of the network.
 
     Returns:
       float32 arrays by `layer/variable`.
@@ -84,7 +97,8 @@ def network_weights(model: keras.Model, network: KerasNetwork) -> dict[str, np.n
     Raises:
       UserError: If the model has other layers than the network.
     """
-    graph = read_graph(model, network.name, network.input_size)
+    name = name or network.name
+    graph = read_graph(model, name, network.input_size)
     _check_normalisation(graph, network)
     weights: dict[str, np.ndarray] = {}
     for stage in network.bodies:
@@ -94,8 +108,8 @@ def network_weights(model: keras.Model, network: KerasNetwork) -> dict[str, np.n
                 raise UserError(
                     f"network {network.name} needs a model with {key} of"
                     f" {list(shape)}, found"
-                    f" {'none' if found is None else list(found.shape)}: name the"
-                    " network that the source was made from, or leave out --network"
+                    f" {'none' if found is None else list(found.shape)} in {name}: name"
+                    " the network that the source was made from, or leave out --network"
                 )
             values = keras.ops.convert_to_numpy(found.value)
             weights[key] = np.asarray(values, np.float32)
@@ -184,16 +198,3 @@ def _parts(body: cuts.Body, ends: Sequence[Tensor]) -> list[list[Node]]:
         if piece.end in ends:
             parts.append([])
     return parts
-
-
-def _names(
-    body: cuts.Body, ends: Sequence[Tensor], classifier: str, stages: str
-) -> tuple[str, ...]:
-    if stages not in ("size", "block"):
-        return (*(end[0] for end in ends), classifier)
-    found: list[list[list[str]]] = [[]]
-    for block in cuts.blocks(body):
-        found[-1].append(cuts.telling_layers(body, block))
-        if block.end in ends:
-            found.append([])
-    return stage_names(found[:-1], [end[0] for end in ends], classifier)

@@ -3,6 +3,21 @@
 import os.path
 from collections.abc import Sequence
 
+from yosinski_tf.experiment.keras_networks import Tensor
+from yosinski_tf.models import cuts
+
+
+def names_of_cuts(
+    body: cuts.Body, ends: Sequence[Tensor], classifier: str
+) -> tuple[str, ...]:
+    """Unique names of the stages that end at some blocks, see `stage_names`."""
+    found: list[list[list[str]]] = [[]]
+    for block in cuts.blocks(body):
+        found[-1].append(cuts.telling_layers(body, block))
+        if block.end in ends:
+            found.append([])
+    return stage_names(found[:-1], [end[0] for end in ends], classifier)
+
 
 def stage_names(
     stages: Sequence[Sequence[Sequence[str]]], ends: Sequence[str], classifier: str

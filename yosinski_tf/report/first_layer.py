@@ -21,7 +21,7 @@ def filter_sheets(
 
     Returns:
       For each of them that has weights `image`, a PNG as a `data:` address, `alt`, the
-      picture in words, and `caption`, which network it is of.
+      picture in words, `caption`, which network it is of, and `layer`.
     """
     wanted: dict[str, Record] = {}
     finished = [record for record in records if record.status == "finished"]
@@ -29,7 +29,9 @@ def filter_sheets(
         if record.kind == "base":
             same = [r for r in wanted.values() if r.split != record.split]
             if not same:
-                caption = f"base on half {record.target_half} of {record.split}"
+                whole = record.target_half == "W"
+                on = "all classes" if whole else f"half {record.target_half}"
+                caption = f"base on {on} of {record.split}"
                 wanted.setdefault(caption, record)
         elif record.kind == "random":
             wanted.setdefault("random values, never trained", record)
@@ -44,13 +46,14 @@ def filter_sheets(
         filters = first_filters(weights)
         if filters is None:
             continue
-        _, kernel = filters
+        layer, kernel = filters
         height, width, _, count = kernel.shape
         found.append(
             {
                 "image": _address(sheet(kernel)),
                 "alt": f"{count} filters of {height} x {width} pixels, {caption}",
                 "caption": caption,
+                "layer": layer,
             }
         )
     return found

@@ -41,6 +41,10 @@ def section(networks: Sequence[NetworkResult], measure: str) -> dict[str, Any]:
                 "relative": tables.family_markdown(chosen, measure, relative=True),
                 "absolute": tables.family_markdown(chosen, measure, relative=False),
                 "parts": tables.decomposition_markdown(networks, measure, kind),
+                "given_names": [
+                    network_result.shown_name(family, chosen)
+                    for family in ("base", "PnB", "PnB+", "RnB")
+                ],
                 "given": tables.decomposition_markdown(
                     networks, measure, kind, GIVEN_COMPONENTS
                 ),

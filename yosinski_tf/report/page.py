@@ -10,7 +10,9 @@ import markdown as markdown_library
 from plotly.offline import get_plotlyjs
 
 from yosinski_tf.experiment.treatments import LAYERS, PAPER_STAGES
+from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import DISTANT_STYLE, Style, offset_of, style_of
+from yosinski_tf.report.answer import Answer
 from yosinski_tf.report.first_layer import filter_sheets
 from yosinski_tf.report.markdown import render
 from yosinski_tf.results import tables
@@ -22,8 +24,10 @@ from yosinski_tf.results.network_result import (
     RANDOM,
     NetworkResult,
     families_of,
+    of_family,
     of_kind,
     random_layers_kind,
+    shown_name,
 )
 from yosinski_tf.study import commands
 from yosinski_tf.study.records import Record, stage_names
@@ -70,7 +74,7 @@ def write_page(
     records: Sequence[Record],
     networks: Sequence[NetworkResult],
     measure: str,
-    answer: str,
+    answer: Answer,
     warnings: Sequence[str],
     summary: str,
     progress: StudyProgress | None = None,
@@ -83,7 +87,7 @@ def write_page(
       records: The study's records.
       networks: Its finished networks, none on reduced data.
       measure: The measure that is shown first.
-      answer: The recommendation.
+      answer: The recommendation, and the networks to use.
       warnings: What makes the numbers untrustworthy.
       summary: The report in Markdown.
       progress: How far the study is; None if it is complete, as far as one knows.
@@ -113,12 +117,11 @@ def write_page(
             "figure2": _label(kinds[0]["curves"], measure),
             "figure3": _label(distant, measure),
         },
-        has_distant=bool(distant),
+        distant_title=_distant_title(distant),
+        has_figure3=(folder / "figure3.png").exists(),
         filters=filter_sheets(runs, records),
-        first_layer=next(iter(stage_names(records[0])), "the first layer"),
         tensorboard=commands.tensorboard(runs),
         exports=[{"name": name, "href": f"../export/{name}"} for name in exports],
-        export_command=commands.export(runs, "RUN"),
         summary=_html(summary),
         data=_json(
             {
@@ -166,35 +169,49 @@ def _unit(record: Record) -> str:
 
 
 def _curves(runs, networks: Sequence[NetworkResult], of_run) -> list[dict[str, Any]]:
-    return [
-        _curve(runs, family, family, family, networks, of_run)
-        for family in families_of(networks)
-    ]
+    curves = []
+    for family in families_of(networks):
+        own = of_family(networks, family)
+        name, legend = shown_name(family, own), drawing.legend_name(family, own)
+        curves.append(_curve(runs, name, legend, family, family, networks, of_run))
+    return curves
 
 
 def _distant(runs, networks: Sequence[NetworkResult], of_run) -> list[dict[str, Any]]:
     """AnB between distant and between random halves, and random layers."""
     wanted = (
-        ("AnB, distant halves", "distant", "AnB", of_kind(networks, DISTANT)),
-        ("AnB, random halves", "AnB", "AnB", of_kind(networks, RANDOM)),
-        (
-            "random layers",
-            "RnB",
-            "RnB",
-            of_kind(networks, random_layers_kind(networks)),
-        ),
+        ("AnB, distant halves", DISTANT_STYLE, "distant", DISTANT),
+        ("AnB, random halves", style_of("AnB"), "AnB", RANDOM),
+        ("random layers", style_of("RnB"), "RnB", random_layers_kind(networks)),
     )
     found = [
-        _curve(runs, name, look, family, chosen, of_run)
-        for name, look, family, chosen in wanted
+        _curve(
+            runs,
+            name,
+            style.name,
+            look,
+            "RnB" if look == "RnB" else "AnB",
+            of_kind(networks, kind),
+            of_run,
+        )
+        for name, style, look, kind in wanted
     ]
     found = [curve for curve in found if curve["networks"]]
     return found if any(curve["look"] != "AnB" for curve in found) else []
 
 
+def _distant_title(curves: Sequence[dict[str, Any]]) -> str:
+    looks = {curve["look"] for curve in curves}
+    names = {"distant": "Distant classes", "RnB": "Random layers"}
+    return " and ".join(
+        name for look, name in names.items() if look in looks
+    ).capitalize()
+
+
 def _curve(
     runs: pathlib.Path,
     name: str,
+    legend: str,
     look: str,
     family: str,
     networks: Sequence[NetworkResult],
@@ -208,6 +225,7 @@ def _curve(
     }
     return {
         "name": name,
+        "legend": legend,
         "look": look,
         "networks": [_network(runs, each, differences, of_run) for each in chosen],
         "relative": {
@@ -273,7 +291,6 @@ def _look(look: str, beside: Sequence[str]) -> dict[str, Any]:
     style: Style = DISTANT_STYLE if look == "distant" else style_of(look)
     near = look in ("distant", "RnB")
     return {
-        "name": style.name,
         "colour": "base" if look == "base" else style.color,
         "symbol": _SYMBOLS[style.marker],
         "filled": style.filled,
@@ -287,7 +304,9 @@ def _label(curves: Sequence[dict[str, Any]], measure: str) -> str:
     for curve in curves:
         means = curve["relative"][measure]
         if means:
-            ends = ", ".join(f"{m['mean']:+.1f} at n = {m['n']}" for m in means)
+            ends = ", ".join(
+                f"{tables.signed(m['mean'], 1)} at n = {m['n']}" for m in means
+            )
             parts.append(f"{curve['name']}: {ends}")
     told = "; ".join(parts) or "no network beside bases yet"
     return f"Difference to the base in percentage points. {told}."

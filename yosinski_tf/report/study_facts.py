@@ -34,7 +34,7 @@ def facts(
     found = [
         ("networks", networks),
         ("data set", _several(record.dataset for record in records)),
-        ("halves", _images(records)),
+        ("images", _images(records)),
         ("network", _several(record.network for record in records)),
         ("stages", _stages(records[0])),
         ("source P", _source(records, source)),
@@ -171,6 +171,17 @@ def caveats(
 ) -> list[str]:
     """Limits of the tables of this study, one or two sentences each."""
     found = []
+    if network_result.of_family(networks, "AnB+"):
+        found.append(
+            "The layers of AnB+ are trained twice, those of the base once. Part of the"
+            " gain of AnB+ over the base comes from that and not from foreign classes."
+            " BnB+ is trained twice too, so look at AnB+ over BnB+."
+        )
+    if len({(network.split, network.target_half) for network in networks}) > 1:
+        found.append(
+            "The intervals treat pairs as independent, but two halves of one split, and"
+            " two seeds of one half, share data: the intervals are a little too narrow."
+        )
     validations = [len(r.history) for r in records if r.status == "finished"]
     fewest = min(validations, default=_FEW_VALIDATIONS)
     if fewest < _FEW_VALIDATIONS:
@@ -194,11 +205,13 @@ def caveats(
             " panel of Figure 2 and in two columns of Table 1, compare different"
             " halves. The paired tables do not."
         )
-    if network_result.with_given(networks):
+    if copies := network_result.with_given(networks):
+        families = network_result.families_of(copies)
+        names = [network_result.shown_name(family, copies) for family in families]
         found.append(
             "The given network P was trained elsewhere: on other images, other classes"
-            " and for another time than the bases. What PnB and PnB+ gain over the base"
-            " comes from all of these together."
+            f" and for another time than the bases. What {' and '.join(names)} gain"
+            " over the base comes from all of these together."
         )
     own = network_result.bases(networks)
     if alone := [network.run_id for network in networks if network.unit not in own]:

@@ -3,24 +3,20 @@
 A study may be unfinished: the report leaves out what is missing, and says so.
 """
 
-import contextlib
 import dataclasses
 import json
 import pathlib
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from yosinski_tf.experiment.cohorts import multiply_accumulates
-from yosinski_tf.experiment.stages import Network
-from yosinski_tf.experiment.treatments import PAPER_STAGES, parse_treatment
+from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.figures import drawing, paper_figures, reduced_data
-from yosinski_tf.report.markdown import chosen_first, section, write_markdown
+from yosinski_tf.report.answer import Answer, study_answer
+from yosinski_tf.report.markdown import chosen_first, render, section, write_markdown
 from yosinski_tf.report.page import StudyProgress, write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
-from yosinski_tf.results import network_result, recommendation, tables
+from yosinski_tf.results import network_result, tables
 from yosinski_tf.study import given_source, image_source
-from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import Record, read_records, write_results
 from yosinski_tf.system import errors, files
 
@@ -34,22 +30,22 @@ class ReportPaths:
     Attributes:
       summary: All tables, in Markdown.
       figure2: PNG of the paper's Figure 2.
-      figure3: PNG of the paper's Figure 3.
+      figure3: PNG of the paper's Figure 3; None without networks for it.
       reduced_data: PNG of accuracy against images per class; None without
         networks on reduced data.
       table: CSV with one row per run of a study, or per treatment of a
         comparison; None for the published networks.
       page: The report of a study as a page; None for other reports.
-      answer: The recommendation, in sentences; empty for other reports.
+      answer: The recommendation of a study; None for other reports.
     """
 
     summary: pathlib.Path
     figure2: pathlib.Path
-    figure3: pathlib.Path
+    figure3: pathlib.Path | None
     reduced_data: pathlib.Path | None
     table: pathlib.Path | None
     page: pathlib.Path | None = None
-    answer: str = ""
+    answer: Answer | None = None
 
 
 def read_study(runs: pathlib.Path) -> tuple[list[Record], network_result.Selection]:
@@ -95,18 +91,20 @@ def write_report(
     write_tables(folder, networks, reduced)
     data = (drawing.FigureData(side, measure) for side in (networks, reduced))
     figures = write_figures(folder, *data)
+    answer = study_answer(runs, records, selection.networks, measure)
+    told_in_full = {
+        "measure": measure,
+        "warnings": told,
+        "facts": facts(records, selection, given_source.read_description(runs)),
+        "figure3": figures["figure3"] is not None,
+        "sections": [section(networks, each) for each in ordered] if networks else [],
+        "reduced": reduced_data.table(reduced) if reduced else "",
+        "caveats": caveats(records, networks),
+    }
     summary = write_markdown(
-        folder / "summary.md",
-        "summary.md.j2",
-        measure=measure,
-        warnings=told,
-        facts=facts(records, selection, given_source.read_description(runs)),
-        sections=[section(networks, each) for each in ordered] if networks else [],
-        reduced=reduced_data.table(reduced) if reduced else "",
-        caveats=caveats(records, networks),
+        folder / "summary.md", "summary.md.j2", answer=answer, **told_in_full
     )
-    values, answer = _answer(selection.networks, measure, _work(runs, records))
-    text = json.dumps(values, indent=1)
+    text = json.dumps(answer.values, indent=1)
     files.write_atomically(folder / "recommendation.json", text.encode())
     page = write_page(
         runs,
@@ -116,62 +114,13 @@ def write_report(
         measure=measure,
         answer=answer,
         warnings=told,
-        summary=summary.read_text("utf-8"),
+        # The page begins with the answer.
+        summary=render("summary.md.j2", answer=None, **told_in_full),
         progress=progress,
     )
     return ReportPaths(
         summary=summary, table=results, page=page, answer=answer, **figures
     )
-
-
-def _answer(
-    networks: Sequence[network_result.NetworkResult],
-    measure: str,
-    work: Mapping[recommendation.Choice, int],
-) -> tuple[dict[str, Any], str]:
-    """The recommendation of a study, as values and in sentences."""
-    found = recommendation.study_recommendation(networks, measure, work)
-    reduced = recommendation.reduced_recommendations(networks, measure, work)
-    stages = network_result.stages_of(networks)
-    sentences = [
-        f"With {count} images of each class: {recommendation.sentence(each, stages)}"
-        for count, each in reduced.items()
-    ]
-    if found.best is not None or not reduced:
-        sentences.insert(0, recommendation.sentence(found, stages))
-    values = dataclasses.asdict(found)
-    if reduced:
-        values["images_per_class"] = {
-            count: dataclasses.asdict(each) for count, each in reduced.items()
-        }
-    return values, " ".join(sentences)
-
-
-def _work(
-    runs: pathlib.Path, records: Sequence[Record]
-) -> dict[recommendation.Choice, int]:
-    """Multiply-accumulates of a step on one image, alone, by what is copied.
-
-    Nothing for records of a version that described networks in another way.
-    """
-    work = {}
-    networks: dict[str, Network] = {}  # By description; reading one takes a while.
-    with contextlib.suppress(errors.UserError, KeyError):
-        for record in records:
-            settings = record.network_settings
-            key = json.dumps(settings, sort_keys=True)
-            if key not in networks:
-                networks[key] = network_of(runs, settings)
-            treatment = parse_treatment(record.treatment)
-            work[recommendation.Choice(treatment.family, treatment.n)] = (
-                multiply_accumulates(
-                    [treatment],
-                    networks[key],
-                    record.recipe["crop_size"],
-                    record.num_classes,
-                )
-            )
-    return work
 
 
 def write_figures(
@@ -181,7 +130,9 @@ def write_figures(
     titles: Mapping[str, str] | None = None,
     prefix: str = "",
 ) -> dict[str, pathlib.Path | None]:
-    """Draws figures 2 and 3, and that of reduced data if there are any.
+    """Draws figures 2 and 3, and that of reduced data, as far as there are networks.
+
+    A figure for which there are none (any more) is removed.
 
     Args:
       folder: Folder to write to.
@@ -198,11 +149,13 @@ def write_figures(
         "figure3": (paper_figures.figure3, data),
         "reduced_data": (reduced_data.figure, reduced if reduced.networks else None),
     }
-    return {
-        name: shown
-        and draw(shown, folder / f"{prefix}{name}.png", (titles or {}).get(name, ""))
-        for name, (draw, shown) in drawn.items()
-    }
+    made = {}
+    for name, (draw, shown) in drawn.items():
+        path = folder / f"{prefix}{name}.png"
+        made[name] = shown and draw(shown, path, (titles or {}).get(name, ""))
+        if made[name] is None:
+            path.unlink(missing_ok=True)
+    return made
 
 
 def write_tables(

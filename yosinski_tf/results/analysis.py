@@ -38,6 +38,7 @@ class Estimate:
       low: Lower end of the 95% t interval of the mean; None if n < 3, too
         small for an interval, or if the values are not paired.
       high: Upper end of the same interval.
+      above: How many of the values are above 0; None if they are not paired.
     """
 
     mean: float | None
@@ -45,6 +46,7 @@ class Estimate:
     std: float | None = None
     low: float | None = None
     high: float | None = None
+    above: int | None = None
 
 
 # By first and last n, comparison and method: see `boost_table`.
@@ -72,10 +74,11 @@ def estimate(values: Collection[float]) -> Estimate:
         return Estimate(mean=None, n=0)
     mean = float(np.mean(list(values)))
     std = float(np.std(list(values), ddof=1)) if n > 1 else None
+    above = sum(bool(value > 0) for value in values)
     if n < MIN_PAIRS:
-        return Estimate(mean=mean, n=n, std=std)
+        return Estimate(mean=mean, n=n, std=std, above=above)
     half = float(scipy.special.stdtrit(n - 1, 0.975)) * std / math.sqrt(n)
-    return Estimate(mean=mean, n=n, std=std, low=mean - half, high=mean + half)
+    return Estimate(mean, n, std, low=mean - half, high=mean + half, above=above)
 
 
 def per_cent(networks: Sequence[NetworkResult], measure: str) -> list[float]:

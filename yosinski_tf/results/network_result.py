@@ -167,6 +167,17 @@ def families_of(networks: Iterable[NetworkResult]) -> list[str]:
     return sorted(found, key=lambda f: (FAMILIES.index(f.partition("~")[0]), f))
 
 
+def shown_name(family: str, networks: Iterable[NetworkResult]) -> str:
+    """The name of a family for people, as a user types it.
+
+    `PnB` is `PnW`, and `base` is `baseW`, if all of these networks are trained on all
+    classes (W). Else it is the paper's name, which stands for both halves.
+    """
+    if {network.target_half for network in networks} != {"W"}:
+        return family
+    return "baseW" if family == "base" else f"{family[:2]}W{family[3:]}"
+
+
 def of_kind(networks: Iterable[NetworkResult], kind: str) -> list[NetworkResult]:
     """The networks whose split is of that kind."""
     return [network for network in networks if network.kind == kind]

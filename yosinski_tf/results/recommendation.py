@@ -84,11 +84,14 @@ class Recommendation:
       gain: Percentage points of that over the base of the same pair.
       frozen: The best treatment with frozen layers, if that is another one.
       cost: Percentage points that freezing costs, `best` less `frozen`.
+      frozen_gain: Percentage points of `frozen` over the base of the same pair.
       speedup: How many times fewer multiply-accumulates a step of the frozen one
         takes, alone and with nothing kept; None if that is not known.
       pairs_needed: Pairs at which the gain would be told from none; None if it is
         already, or if there are too few pairs to say.
       pairs_per_seed: How many pairs (split, half) one more seed adds.
+      pairs: The pairs that it rests on.
+      compared: How many treatments `best` was chosen from.
     """
 
     best: Choice | None = None
@@ -96,9 +99,17 @@ class Recommendation:
     gain: Estimate = Estimate(None, 0)
     frozen: Choice | None = None
     cost: Estimate = Estimate(None, 0)
+    frozen_gain: Estimate = Estimate(None, 0)
     speedup: float | None = None
     pairs_needed: int | None = None
     pairs_per_seed: int = 1
+    pairs: tuple[Unit, ...] = ()
+    compared: int = 0
+
+    @property
+    def chosen_by_others(self) -> bool:
+        """Whether what a pair gains is measured with the choice of other pairs."""
+        return len({unit[:2] for unit in self.pairs}) > 1
 
 
 NOTHING = Recommendation()
@@ -143,13 +154,20 @@ def recommend(
     homes = [unit[:2] for unit in units]
     stated = _stated(values, homes)
     gain = estimate(list(stated - base))
-    frozen, cost, speedup = None, Estimate(None, 0), None
+    frozen, cost, frozen_gain, speedup = (
+        None,
+        Estimate(None, 0),
+        Estimate(None, 0),
+        None,
+    )
     kept = [
         i for i, each in enumerate(choices) if not each.fine_tuned and not each.random
     ]
     if kept and best.fine_tuned:
         frozen = choices[kept[int(values[:, kept].mean(0).argmax())]]
-        cost = estimate(list(stated - _stated(values[:, kept], homes)))
+        stated_frozen = _stated(values[:, kept], homes)
+        cost = estimate(list(stated - stated_frozen))
+        frozen_gain = estimate(list(stated_frozen - base))
         if work and best in work and frozen in work:
             speedup = work[best] / work[frozen]
     return Recommendation(
@@ -158,9 +176,12 @@ def recommend(
         gain=gain,
         frozen=frozen,
         cost=cost,
+        frozen_gain=frozen_gain,
         speedup=speedup,
         pairs_needed=pairs_needed(gain),
         pairs_per_seed=len(set(homes)),
+        pairs=tuple(units),
+        compared=len(choices),
     )
 
 
@@ -286,73 +307,3 @@ def pairs_needed(difference: Estimate) -> int | None:
         if quantile * difference.std / math.sqrt(count) < abs(difference.mean):
             return count
     return None
-
-
-def sentence(found: Recommendation, stages: Sequence[str] = PAPER_STAGES) -> str:
-    """The recommendation for people, in a network of these stages."""
-    if found.best is None:
-        return (
-            "No recommendation yet: it needs a copied network and the base of the"
-            " same split, half and seed."
-        )
-    gain, accuracy = found.gain, f"{found.top1:.1%}"
-    best = found.best.told(stages)
-    if gain.low is None:
-        more = math.ceil((MIN_PAIRS - gain.n) / found.pairs_per_seed)
-        text = (
-            f"The best copy so far keeps {best}: {accuracy}, {gain.mean:+.1f}"
-            f" points to training from scratch, in {_pairs(gain.n)}. That is too few to"
-            f" say how sure it is: train {_seeds(more)} more."
-        )
-    elif gain.low > 0:
-        text = (
-            f"Keep {best}: {accuracy}, {gain.mean:.1f} points"
-            f" ({_interval(gain)}, {_pairs(gain.n)}) above training from scratch."
-        )
-    elif gain.high < 0:
-        text = (
-            f"Train from scratch: the best copy, {best}, reaches {accuracy},"
-            f" {-gain.mean:.1f} points below it ({_interval(gain)} to it,"
-            f" {_pairs(gain.n)})."
-        )
-    else:
-        text = (
-            "No difference to training from scratch was seen. The best copy,"
-            f" {best}, reaches {accuracy}, {gain.mean:+.1f} points"
-            f" ({_interval(gain)}, {_pairs(gain.n)})."
-        )
-        if found.pairs_needed:
-            more = math.ceil((found.pairs_needed - gain.n) / found.pairs_per_seed)
-            text += (
-                f" A difference of this size would show in about"
-                f" {found.pairs_needed} pairs: train {_seeds(more)} more."
-            )
-    return text + _about_freezing(found, stages)
-
-
-def _about_freezing(found: Recommendation, stages: Sequence[str]) -> str:
-    if found.frozen is None or found.cost.mean is None:
-        return ""
-    cost = found.cost
-    text = (
-        f" Freezing {found.frozen.layers(stages)} instead costs {cost.mean:.1f} points"
-    )
-    if cost.low is not None:
-        text += f" ({_interval(cost)})"
-        if cost.low <= 0 <= cost.high:
-            text += ": no difference seen"
-    if found.speedup is not None:
-        text += f"; training then takes {found.speedup:.1f} times less arithmetic"
-    return text + "."
-
-
-def _interval(difference: Estimate) -> str:
-    return f"95% {difference.low:+.1f} to {difference.high:+.1f}"
-
-
-def _pairs(count: int) -> str:
-    return "1 pair" if count == 1 else f"{count} pairs"
-
-
-def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"

@@ -15,6 +15,7 @@ from yosinski_tf.results.network_result import (
     NetworkResult,
     families_of,
     layers_of,
+    shown_name,
 )
 from yosinski_tf.results.published import PRINTED_TABLE_1
 from yosinski_tf.system.files import write_atomically
@@ -25,7 +26,7 @@ KIND_NAMES = {
     network_result.WHOLE: "all classes",
     network_result.FROM_FILE: "splits read from files",
 }
-TOO_SMALL = "n too small for an interval"
+TOO_FEW = "too few for an interval"
 Cells = dict[network_result.Cell, analysis.Estimate]
 
 
@@ -74,7 +75,7 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
                 cells = [f"{base.mean:.1f}% ({base.n})", *("" for _ in layers)]
             else:
                 cells = ["", *(_short(relative.get((family, n))) for n in layers)]
-            rows.append([family, *cells])
+            rows.append([shown_name(family, chosen), *cells])
         splits = len({network.split for network in chosen})
         heading = f"{kind_name(kind)} ({splits}), {MEASURE_NAMES[measure]}"
         blocks.append("\n".join([heading, *_aligned(rows)]))
@@ -115,7 +116,8 @@ def family_markdown(
     for family in families_of(networks):
         own = [cells.get((family, n)) for n in numbers]
         if any(own):
-            rows.append([family, *(_with_spread(cell, show) for cell in own)])
+            name = shown_name(family, networks)
+            rows.append([name, *(_with_spread(cell, show) for cell in own)])
     return markdown(rows)
 
 
@@ -131,12 +133,12 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
-def _with_interval(cell: analysis.Estimate, count: str, too_small: str) -> str:
-    """A mean with its 95% interval and n, or the reason why it has none."""
+def _with_interval(cell: analysis.Estimate, count: str) -> str:
+    """A mean with its 95% interval and number, or the reason why it has none."""
     if cell.mean is None:
         return "no pair"
     if cell.n < analysis.MIN_PAIRS:
-        return f"{signed(cell.mean)}, {count}: {too_small}"
+        return f"{signed(cell.mean)}, {count}: {TOO_FEW}"
     return f"{signed(cell.mean)} [{signed(cell.low)}, {signed(cell.high)}], {count}"
 
 
@@ -150,7 +152,7 @@ def decomposition_markdown(
     rows = [["n", *components], *([str(n)] for n in layers_of(networks))]
     parts = _with_pairs(networks, measure, kind, components)
     for (n, _), part in parts.items():
-        rows[n].append(_with_interval(part, f"n = {part.n}", TOO_SMALL))
+        rows[n].append(_with_interval(part, _counted(part.n, "pair", "pairs")))
     return markdown(rows) if parts else ""
 
 
@@ -206,10 +208,14 @@ def _boost(cell: analysis.Estimate) -> str:
 
 def _own_base(cell: analysis.Estimate, seeds: int) -> str:
     """The paired boost, with its number of halves instead of networks."""
-    count = f"{cell.n} {'half' if cell.n == 1 else 'halves'}"
+    count = _counted(cell.n, "half", "halves")
     if seeds > 1:
         count += " and seeds"
-    return _with_interval(cell, count, "too few for an interval")
+    return _with_interval(cell, count)
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def table1_rows(networks: Sequence[NetworkResult]) -> list[dict[str, Any]]:
@@ -238,7 +244,7 @@ def _columns(cell: analysis.Estimate, count: str) -> dict[str, Any]:
         "std": cell.std,
         "low": cell.low,
         "high": cell.high,
-        "note": TOO_SMALL if 0 < cell.n < analysis.MIN_PAIRS else "",
+        "note": TOO_FEW if 0 < cell.n < analysis.MIN_PAIRS else "",
     }
 
 

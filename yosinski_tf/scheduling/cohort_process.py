@@ -100,8 +100,7 @@ def start(
     context = multiprocessing.get_context("spawn")
     connection, theirs = context.Pipe(duplex=duplex)
     process = context.Process(target=body, args=(*arguments, theirs), daemon=True)
-    # They go to all processes of a terminal, and are for the parent to handle.
-    with signals.ignored(signal.SIGINT, signal.SIGHUP):
+    with signals.left_to_parent():
         process.start()
     theirs.close()
     return process, connection

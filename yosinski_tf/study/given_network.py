@@ -2,11 +2,12 @@
 
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from yosinski_tf.experiment.keras_networks import PIXELS, KerasNetwork
 from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import keras_archive
+from yosinski_tf.models.cuts import GROUPINGS
 from yosinski_tf.study import finished_run, given_source, network_file, settings
 from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.records import WEIGHTS_NAME
@@ -92,14 +94,15 @@ def own_images(runs: pathlib.Path, request: Request) -> dict[str, object]:
             f" {request.source!r}: name a file or a finished run"
         )
     recipe: Mapping[str, object] = {}
-    text = request.network or request.source
     if request.source and _stored(runs, request) is not None:
         # Empty if the making of the folder was interrupted.
         recipe = settings.noted_recipe(runs)
     if not recipe and kind == "run":
         recipe = _read_run(request).record.recipe
-    elif not recipe and text.startswith("file:"):
-        side = keras_archive.input_side(network_specs.parse_spec(text).name)
+    elif not recipe:
+        named = (request.network, request.source)
+        files = (network_specs.parse_spec(n) for n in named if n.startswith("file:"))
+        side = next(filter(None, (keras_archive.input_side(f.name) for f in files)), 0)
         recipe = {"image_size": side, "crop_size": side} if side else {}
     wanted = ("image_size", "crop_size", "mean")
     return {name: recipe[name] for name in wanted if name in recipe}
@@ -216,7 +219,23 @@ def _read(
     source = model
     if request.source and request.network:
         source = keras_file.load(os.path.expanduser(path))
-    notes: list[str] = []
+    name = text if spec.kind != "file" else f"file:{os.path.basename(spec.name)}"
+    cut = functools.partial(
+        describe,
+        model,
+        name=name,
+        input_size=request.input_size,
+        modules=[spec.name] if spec.kind == "python" else [],
+    )
+    network = cut(stages=request.stages)
+    if not keras_file.has_own_objects(network.graph):
+        # Keras alone can build it, so the user's module is not needed any more.
+        network = dataclasses.replace(network, modules=())
+    weights = None
+    if request.source:
+        weights = network_weights(source, network, request.source)
+    # What nobody can use is refused before anything is asked about it.
+    notes = _ends_elsewhere(request.stages, network, cut)
     pixels = request.pixels
     if not pixels:
         guessed, why = guess_pixels(source, spec)
@@ -227,22 +246,27 @@ def _read(
             )
         pixels = guessed or "mean"
         notes.append(f"Pixels: {pixels}, {why} (--pixels).")
-    name = text if spec.kind != "file" else f"file:{os.path.basename(spec.name)}"
-    network = describe(
-        model,
-        name=name,
-        stages=request.stages,
-        pixels=pixels,
-        input_size=request.input_size,
-        modules=[spec.name] if spec.kind == "python" else [],
-    )
-    if not keras_file.has_own_objects(network.graph):
-        # Keras alone can build it, so the user's module is not needed any more.
-        network = dataclasses.replace(network, modules=())
+    network = dataclasses.replace(network, pixels=pixels)
     if request.norm_momentum is not None:
         network = network.with_momentum(request.norm_momentum)
-    weights = network_weights(source, network) if request.source else None
     return network, weights, [*notes, *_remarks(network)]
+
+
+def _ends_elsewhere(
+    names: str, network: KerasNetwork, cut: Callable[..., KerasNetwork]
+) -> list[str]:
+    """Which layers that end a stage have the name of a stage that ends elsewhere."""
+    notes: dict[str, str] = {}
+    wanted = [] if names in GROUPINGS else [each.strip() for each in names.split(",")]
+    for stages in GROUPINGS if wanted else ():
+        other = cut(stages=stages)
+        for name, end in zip(other.stage_names, other.cuts, strict=False):
+            if name in wanted and end not in network.cuts:
+                notes[name] = (
+                    f"Note: {name} is cut behind the layer of this name; the stage that"
+                    f" --stages={stages} calls so ends at {end[0]}."
+                )
+    return list(notes.values())
 
 
 def _remarks(network: KerasNetwork) -> list[str]:

@@ -35,13 +35,29 @@ def listen() -> None:
 
 @contextlib.contextmanager
 def ignored(*numbers: int) -> Iterator[None]:
-    """A `with` block that ignores signals; processes started in it always do."""
+    """A `with` block that ignores signals."""
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def left_to_parent() -> Iterator[None]:
+    """Processes that are started in a `with` block always ignore Ctrl-C and SIGHUP.
+
+    Both go to all processes of a terminal. Here they wait until the end of the block.
+    """
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    # What is blocked waits, even if it is ignored.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        with ignored(*numbers):
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager

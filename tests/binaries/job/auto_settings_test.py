@@ -33,6 +33,7 @@ def with_gpu(tmp_path, monkeypatch):
     return surroundings
 
 
+@pytest.mark.slow
 def test_auto_is_decided_once_for_a_folder(tmp_path, images, with_gpu):
     runs = tmp_path / "runs"
     shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]

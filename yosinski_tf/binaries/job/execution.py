@@ -69,8 +69,16 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
                 _forget_failures(plan)
             return _train(plan, threads, watch)
     except KeyboardInterrupt as stop:
-        print("Stopped; the same command goes on from here.", flush=True)
+        print(_stopped(plan), flush=True)
         return command_line.stop_code(stop)
+
+
+def _stopped(plan: Plan) -> str:
+    """What to say of a study that was stopped."""
+    kept = {*records_by_id(plan.runs)}.union(*checkpoints.held(plan.runs))
+    if kept.isdisjoint(run.run_id for run in plan.wanted):
+        return "Stopped before anything was saved; the same command starts again."
+    return "Stopped; the same command goes on from here."
 
 
 def _check_bases(plan: Plan) -> None:
@@ -151,8 +159,8 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     wanted = [records[run.run_id] for run in plan.wanted if run.run_id in records]
     messages.tell_lost(lost, [r for r in wanted if r.run_id not in plan.diverged])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
-    usable = any(record.status == "finished" for record in wanted)
-    return 1 if lost or plan.failed_earlier or not usable else 0
+    nothing_usable = wanted and all(r.status == "diverged" for r in wanted)
+    return 1 if lost or plan.failed_earlier or nothing_usable else 0
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:

@@ -1,6 +1,7 @@
 """A plan as text: cohorts in their order, time and disk."""
 
 from yosinski_tf.binaries.job.planning import Plan
+from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.treatments import brief
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.study import forecast
@@ -47,10 +48,15 @@ def _stages(plan: Plan) -> list[str]:
     network, recipe = plan.settings.network, plan.settings.recipe
     target = plan.wanted[0]
     classes = len(target.split.classes(target.treatment.target))
+    ends = [cut[0] for cut in network.cuts] if isinstance(network, KerasNetwork) else []
     rows = [("n", "stage", "output", "parameters", "MACs", "layers")]
     for number, stage in enumerate(network.stages(recipe.crop_size, classes), start=1):
         first, *others = stage.layers
-        layers = f"{first} .. {others[-1]}" if others else first
+        layers = first
+        if others:
+            layers = f"{len(stage.layers)}: {first} .. {others[-1]}"
+        if number <= len(ends) and ends[number - 1] != stage.layers[-1]:
+            layers += f", cut at {ends[number - 1]}"
         rows.append(
             (
                 str(number),
@@ -58,7 +64,7 @@ def _stages(plan: Plan) -> list[str]:
                 " x ".join(map(str, stage.output_shape)),
                 f"{stage.parameters:,}",
                 f"{stage.multiply_accumulates:,}",
-                f"{len(stage.layers)}: {layers}" if others else layers,
+                layers,
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -117,8 +123,8 @@ def _time(plan: Plan, rate: float | None) -> str:
     )
     if measured is None:
         return (
-            f"Time: unknown for {work}: give --rate=IMAGES_PER_SECOND, or train a"
-            " first cohort."
+            f"Time: unknown for {work} until training has begun, which shows the time"
+            " left; give --rate=IMAGES_PER_SECOND to estimate it now."
         )
     return f"Time: about {duration(measured)} at the rate measured so far ({work})."
 

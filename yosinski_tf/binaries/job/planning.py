@@ -16,8 +16,8 @@ from yosinski_tf.experiment.cohorts import (
 )
 from yosinski_tf.experiment.paper_plans import PlanPart
 from yosinski_tf.experiment.runs import Run, make_runs
-from yosinski_tf.experiment.splits import make_split
-from yosinski_tf.experiment.treatments import check_stages
+from yosinski_tf.experiment.splits import is_undivided, make_split
+from yosinski_tf.experiment.treatments import check_halves, check_stages
 from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.records import Record, records_by_id
@@ -124,6 +124,9 @@ def make_plan(
             f"{given} copies from a network that is given, found no --source: name it,"
             " such as --source=file:MODEL.keras or --source=run:RUNS/RUN_ID"
         )
+    for part in parts:
+        if is_undivided(part.split):
+            check_halves(part.treatments, part.split, has_source=bool(settings.source))
     made_with = check_folder(runs, settings)
     records = records_by_id(runs)
     data, note = folder.describe_images(runs, settings)

@@ -58,7 +58,7 @@ def run(
     `treatments` is what it trains by default, `extra` are flags for its help.
     """
     shared_flags.define_all(treatments)
-    command_line.run(lambda: train(kinds), summary, groups("dry_run", "rate", *extra))
+    command_line.run(lambda: train(kinds), summary, groups("dry_run", *extra))
 
 
 def parts(

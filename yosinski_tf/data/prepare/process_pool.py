@@ -66,8 +66,7 @@ class _Pool:
     def __init__(self, function: Callable[..., Any], processes: int, extra: tuple):
         made = context()
         self._workers = {}
-        # They go to all processes of a terminal, and are for the parent to handle.
-        with signals.ignored(signal.SIGINT, signal.SIGHUP):
+        with signals.left_to_parent():
             # Python starts a process of its own for the first of these.
             self._done = made.Value("q", 0)
             self._stop = made.Value("b", 0, lock=False)

@@ -5,7 +5,11 @@
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const percent = (share) => (100 * share).toFixed(1) + "%";
-  const points = (value) => (value > 0 ? "+" : "") + value.toFixed(1);
+  const points = (value) => {
+    // Adding 0 makes 0 of -0.
+    const rounded = Number(value.toFixed(1)) + 0;
+    return (rounded < 0 ? "" : "+") + rounded.toFixed(1);
+  };
 
   // Choices outlive the reloads of a study that is still running.
   const KEY = "yosinski-page " + location.pathname;
@@ -91,20 +95,32 @@
         },
       });
       const means = relative ? curve.relative[state.measure] : curve.absolute[state.measure];
+      const isGap = (place) => place > 0 && means[place].n > means[place - 1].n + 1;
+      // Without a mean, a line is broken.
+      const broken = means.flatMap((mean, place) => (isGap(place) ? [null, mean] : [mean]));
+      const gaps = means.flatMap((mean, place) => (isGap(place) ? [means[place - 1], mean, null] : []));
+      const places = (chosen) => ({
+        x: chosen.map((mean) => mean && mean.n + look.offset),
+        y: chosen.map((mean) => mean && mean.mean),
+      });
+      if (gaps.length)
+        found.push({
+          ...shared, ...places(gaps), mode: "lines", hoverinfo: "skip", showlegend: false, name: curve.name,
+          line: { color: paint, width: 1.5, dash: "dot" },
+        });
       found.push({
         ...shared,
-        x: means.map((mean) => mean.n + look.offset),
-        y: means.map((mean) => mean.mean),
+        ...places(broken),
         error_y: {
           type: "data", symmetric: false, thickness: 1.5, width: 3, color: paint,
-          array: means.map((mean) => (mean.high === null ? 0 : mean.high - mean.mean)),
-          arrayminus: means.map((mean) => (mean.low === null ? 0 : mean.mean - mean.low)),
+          array: broken.map((mean) => (mean && mean.high !== null ? mean.high - mean.mean : 0)),
+          arrayminus: broken.map((mean) => (mean && mean.low !== null ? mean.mean - mean.low : 0)),
         },
-        hovertemplate: means.map((mean) =>
+        hovertemplate: broken.map((mean) => !mean ? "" :
           (relative ? points(mean.mean) + " points" : mean.mean.toFixed(1) + "%") + ", mean of " + mean.count +
           (mean.low === null ? "" : "<br>95% " + points(mean.low) + " to " + points(mean.high)) + "<extra></extra>"),
         mode: "lines+markers",
-        name: look.name,
+        name: curve.legend,
         line: { color: paint, width: 2 },
         marker: { color: paint, size: 4 },
       });
