@@ -18,6 +18,7 @@ ROOMS = (
     ("models", "data.embedded", "data", "data.store", "data.sources", "data.batches"),
     ("data.prepare", "study"),
     ("training", "export", "results"),
+    ("explain",),
     ("scheduling", "figures"),
     ("report", "benchmarks"),
     ("binaries.job", "binaries"),
