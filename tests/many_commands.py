@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 
 NAMES = (
     *("base", "transfer", "random", "study"),
-    *("report", "export", "prepare", "benchmark"),
+    *("report", "export", "explain", "prepare", "benchmark"),
 )
 HEAVY = ("tensorflow", "keras", "jax", "torch")
 _SECONDS = 120

@@ -27,6 +27,7 @@ FLOOR = {room: number for number, room in enumerate(sum(ROOMS, ()))}
 # Only these modules import a tensor library at the top, so that processes that plan
 # or report start at once and take little memory.
 KERAS_ONLY = (
+    "explain.observer",
     "export.keras_model",
     "models.applications",
     "models.blocks",
@@ -64,6 +65,9 @@ TENSORFLOW = (
     "data.batches.pipeline",
     "data.batches.stored_batches",
     "data.embedded.tfds_builder",
+    "explain.half_images",
+    "explain.measuring",
+    "explain.study",
     "export.bmp",
     "export.decoding",
     "export.file_bytes",

@@ -3,14 +3,16 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.treatments import Treatment
+from yosinski_tf.explain import probes, scores
 from yosinski_tf.explain.criticality import variants
+from yosinski_tf.explain.gabor import BLOB, GABOR, fit_filters
 from yosinski_tf.explain.half_images import HalfImages, half_images
 from yosinski_tf.explain.observer import Observer
 from yosinski_tf.explain.rows import Row
@@ -51,7 +53,12 @@ class Measurer:
     Networks are called as in the paper, with B as the half that they are trained on:
     `baseA`, `baseB`, `R` for random values, `P` for the given network, and `AnB+` for
     all of A1B+, A2B+, ...
+
+    Attributes:
+      STEPS: What can be taken, in the order in which it is told.
     """
+
+    STEPS = ("accuracy", "layers", "filters", "travel", "similarity", "criticality")
 
     def __init__(self, study: Study, unit: Unit):
         self._study, self._unit = study, unit
@@ -237,6 +244,66 @@ class Measurer:
             )
         return rows
 
+    def layers(self) -> list[Row]:
+        """Probes of every stage, and the scores that promise to predict transfer.
+
+        See `probes` and `scores`. Accuracies are in %.
+        """
+        train, judged = self._train, self._validation.some(_JUDGED)
+        rows = []
+        for name, weights in self.sources():
+            features = zip(
+                self._observed(weights, train),
+                self._observed(weights, judged),
+                strict=True,
+            )
+            values: dict[str, list[float]] = {}
+            for ours, theirs in features:
+                labelled = (ours, train.labels, theirs, judged.labels)
+                found = {
+                    "linear_probe": 100 * probes.linear_probe(*labelled).top1,
+                    "knn_probe": 100 * probes.knn_probe(*labelled).top1,
+                    "logme": scores.logme(ours, train.labels),
+                    "h_score": scores.h_score(ours, train.labels),
+                }
+                for measure, value in found.items():
+                    values.setdefault(measure, []).append(value)
+            for measure, each in values.items():
+                rows += self._rows(name, measure, each)
+        return rows
+
+    def filters(self) -> list[Row]:
+        """Shares of Gabor filters and colour blobs in the first layer, see `gabor`.
+
+        And the mean variance that the fits explain. Of the bases, the random network,
+        the given one, and the fine-tuned ones.
+        """
+        networks = dict(self.sources())
+        for treatment, record, _ in self._tuned():
+            networks[f"{treatment.family} n={treatment.n}"] = self._weights(record)
+        rows = []
+        for name, weights in networks.items():
+            kernel = self._first_kernel(weights)
+            if kernel is None:
+                return []
+            fits = fit_filters(kernel)
+            for measure, values in (
+                ("gabor_share", [fit.kind == GABOR for fit in fits]),
+                ("blob_share", [fit.kind == BLOB for fit in fits]),
+                ("gabor_explained", [fit.gabor.variance_explained for fit in fits]),
+                ("blob_explained", [fit.blob.variance_explained for fit in fits]),
+            ):
+                rows.append(self._row(1, name, measure, float(np.mean(values))))
+        return rows
+
+    def _first_kernel(self, weights: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """The first layer's kernel, if it is that of a convolution of images."""
+        kernels = (v for k, v in weights.items() if k.endswith("/kernel"))
+        kernel = next(kernels, None)
+        if kernel is None or kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
+            return None
+        return kernel
+
     def criticality(self) -> list[Row]:
         """Points of top-1 that the base loses with one stage untrained again."""
         record = self._unit.base
@@ -263,12 +330,6 @@ class Measurer:
             rows += self._rows("baseB", measure, losses)
         return rows
 
-    @property
-    def steps(self) -> dict[str, Callable[[], list[Row]]]:
-        """All measures by name, in the order in which they are taken."""
-        return {
-            "accuracy": self.accuracy,
-            "travel": self.travel,
-            "similarity": self.similarity,
-            "criticality": self.criticality,
-        }
+    def take(self, step: str) -> list[Row]:
+        """Takes the measures of one of `STEPS`."""
+        return getattr(self, step)()

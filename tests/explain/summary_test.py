@@ -1,0 +1,63 @@
+"""The measures in Markdown, and the tidy table."""
+
+import math
+
+from yosinski_tf.explain.rows import COLUMNS, Row, write_table
+from yosinski_tf.explain.summary import summary
+
+
+def rows(measure, network, values, split="random:0", seed=0):
+    return [
+        Row(split, "AB", seed, n, f"layer{n}", network, measure, value)
+        for n, value in enumerate(values, 1)
+    ]
+
+
+def test_a_table_has_a_row_for_each_value(tmp_path):
+    made = rows("cka", "baseA baseB", [0.5, math.nan])
+    write_table(tmp_path / "layers.csv", reversed(made))
+    assert (tmp_path / "layers.csv").read_text().splitlines() == [
+        "split,direction,seed,n,layer,network,measure,value",
+        "random:0,AB,0,1,layer1,baseA baseB,cka,0.5",
+        "random:0,AB,0,2,layer2,baseA baseB,cka,nan",
+    ]
+    assert COLUMNS[-1] == "value"
+
+
+def test_means_have_an_interval_from_three_pairs_on():
+    two = [
+        row for seed in range(2) for row in rows("knn_probe", "R", [seed], seed=seed)
+    ]
+    assert "| R | 0.5 |" in summary(two)
+    three = two + rows("knn_probe", "R", [2.0], seed=2)
+    # 1 plus or minus 4.30265 / sqrt(3).
+    assert "| R | 1.0 (-1.5 to 3.5) |" in summary(three)
+
+
+def test_splits_of_different_kinds_are_not_mixed():
+    text = summary(
+        rows("knn_probe", "R", [10.0])
+        + rows("knn_probe", "R", [30.0], "manmade_natural")
+    )
+    assert "## Random splits, 1 pair" in text
+    assert "## Natural and man-made split, 1 pair" in text
+    assert "| R | 10.0 |" in text and "| R | 30.0 |" in text
+
+
+def test_a_score_that_ranks_layers_the_other_way_is_said_to_disagree():
+    made = []
+    for seed in range(3):
+        made += rows("top1", "AnB", [50.0, 40.0, 30.0], seed=seed)
+        made += rows("logme", "baseA", [0.1, 0.2, 0.3], seed=seed)
+        made += rows("knn_probe", "baseA", [20.0, 15.0, 12.0], seed=seed)
+        made += rows("cka", "baseA baseB", [0.5, 0.1, 0.3 - 0.3 * seed], seed=seed)
+    text = summary(made)
+    assert "logme of baseA | -1.00 (-1.00 to -1.00), disagrees with the curve" in text
+    assert "knn_probe of baseA | 1.00 (1.00 to 1.00), ranks as the curve" in text
+    assert "depth alone (-n) | 1.00 (1.00 to 1.00), ranks as the curve" in text
+    assert "cka of baseA baseB | 0.78 (-0.18 to 1.00), cannot be told" in text
+
+
+def test_layers_that_gave_no_number_are_empty():
+    text = summary(rows("cka", "baseA baseB", [0.5, math.nan]))
+    assert "| baseA baseB | 0.50 |  |" in text
