@@ -230,8 +230,13 @@ def test_ctrl_c_waits_until_the_lines_are_drawn():
 
     stream = Interrupting()
     display = Shown(stream=stream)
-    with pytest.raises(KeyboardInterrupt):
-        display.step(TWO, 10)
+    # A shell may have started the tests so that they ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            display.step(TWO, 10)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert stream.shown == [
         "random-0_B_seed0_first step 10/100 128 network-images/s",
         "time left unknown yet",
