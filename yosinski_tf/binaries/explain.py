@@ -2,13 +2,16 @@
 
 import os
 import pathlib
+import time
 
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, messages, shared_flags
+from yosinski_tf.explain import rows, summary, units
 from yosinski_tf.machine import keras_settings
+from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
-from yosinski_tf.system import files
+from yosinski_tf.system import files, streams
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-explain: what the layers of finished networks hold.
@@ -22,23 +25,17 @@ Example: yosinski-explain --runs=runs/quickstart
 
 def _main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # For so small matrices, threads of linear algebra only wait for each other.
+    # For such small matrices, threads of linear algebra only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.set_verbosity(logging.ERROR)
     keras_settings.check()
-    # Imported late: TensorFlow takes seconds, and reads the environment.
-    from yosinski_tf.explain import rows, study, summary
-
-    keras_settings.set_up()
     runs = pathlib.Path(FLAGS.runs)
-    steps = ("accuracy", "layers") if FLAGS.probes_only else ()
+    # Refuses a folder without networks before TensorFlow is loaded.
+    units.find_units(runs)
+    files.make_folder(runs / "logs")
     try:
-        with StatusLines() as lines:
-            found = study.explain(
-                runs,
-                steps,
-                lambda what, done, total: lines.show([f"{what}, {done}/{total}"]),
-            )
+        with streams.native_errors_to(runs / "logs" / "explain.log"):
+            found = _measured(runs)
     except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on from here.")
         return command_line.stop_code(stop)
@@ -52,6 +49,23 @@ def _main() -> int:
     print(f"table    {folder / rows.TABLE}")
     print(f"summary  {folder / 'layers.md'}")
     return 0
+
+
+def _measured(runs: pathlib.Path) -> list[rows.Row]:
+    # Imported late: TensorFlow takes seconds, and reads the environment.
+    from yosinski_tf.explain import study
+
+    keras_settings.set_up()
+    steps = ("accuracy", "layers") if FLAGS.probes_only else ()
+    started = time.monotonic()
+
+    def show(what: str, done: int, total: int) -> None:
+        seconds = time.monotonic() - started
+        left = duration(seconds * (total - done) / done) if done else "unknown yet"
+        lines.show([f"{what}, {done} of {total} done, time left {left}"])
+
+    with StatusLines() as lines:
+        return study.explain(runs, steps, show)
 
 
 def run() -> None:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Collection
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.explain.measuring import Measurer, Study
 from yosinski_tf.explain.rows import Row
-from yosinski_tf.explain.units import Unit, units_of
+from yosinski_tf.explain.units import Unit, find_units
 from yosinski_tf.study import given_source, image_source
-from yosinski_tf.study.records import read_records
 from yosinski_tf.study.settings import noted_train_per_class
 from yosinski_tf.system import errors, files
 
@@ -38,12 +37,7 @@ def explain(
       UserError: If there is no finished base, or images or weights are missing, or
         not what the records say.
     """
-    units = [unit for unit in units_of(read_records(runs)) if unit.base or unit.other]
-    if not units:
-        raise errors.UserError(
-            f"needs a finished base network in {runs}, found none: train one, such as"
-            " with yosinski-base"
-        )
+    units = find_units(runs)
     images = study_copy.load(runs / image_source.IMAGES_FOLDER)
     if images is None:
         raise errors.UserError(

@@ -5,10 +5,12 @@ whichever they were called in the study; `direction` says which.
 """
 
 import dataclasses
+import pathlib
 from collections.abc import Iterable, Mapping
 
 from yosinski_tf.experiment.treatments import Treatment, parse_treatment
-from yosinski_tf.study.records import Record
+from yosinski_tf.study.records import Record, read_records
+from yosinski_tf.system.errors import UserError
 
 _OTHER = {"A": "B", "B": "A", "W": "W"}
 _Key = tuple[str, str, int]
@@ -59,6 +61,22 @@ class Unit:
             for treatment, record in found.items()
             if treatment.source and treatment.fine_tuned == fine_tuned
         }
+
+
+def find_units(runs: pathlib.Path) -> list[Unit]:
+    """The units of a study folder that have something to measure.
+
+    Raises:
+      UserError: If there is no finished base network, or a record is broken.
+    """
+    records = read_records(runs) if runs.is_dir() else []
+    units = [unit for unit in units_of(records) if unit.base or unit.other]
+    if not units:
+        raise UserError(
+            f"--runs needs a study with a finished base network, found none in {runs}:"
+            " train one, such as with yosinski-base"
+        )
+    return units
 
 
 def units_of(records: Iterable[Record]) -> list[Unit]:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import pathlib
 import select
 import sys
 from collections.abc import Callable, Iterator
@@ -59,6 +60,29 @@ def lasting(program: str) -> Iterator[None]:
         if failed and not ended.code:
             raise SystemExit(1) from None
         raise
+
+
+@contextlib.contextmanager
+def native_errors_to(log: pathlib.Path) -> Iterator[None]:
+    """Appends what libraries write to standard error to a file, in a `with` block.
+
+    What Python writes there, by `sys.stderr`, still goes where it went.
+
+    Raises:
+      OSError: If the file cannot be written.
+    """
+    stream = sys.stderr
+    stream.flush()
+    kept = os.dup(2)
+    try:
+        with open(log, "a") as file:
+            os.dup2(file.fileno(), 2)
+        with os.fdopen(os.dup(kept), "w", buffering=1) as sys.stderr:
+            yield
+    finally:
+        sys.stderr = stream
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _occupy_descriptors() -> None:
