@@ -7,10 +7,12 @@ import time
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, messages, shared_flags
-from yosinski_tf.explain import rows, summary, units
+from yosinski_tf.explain import gabor, rows, summary, units
+from yosinski_tf.figures import filter_fits
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
+from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.system import files, streams
 
 FLAGS = flags.FLAGS
@@ -45,10 +47,27 @@ def _main() -> int:
         files.make_folder(folder)
         rows.write_table(folder / rows.TABLE, found)
         files.write_atomically(folder / "layers.md", text.encode())
+        figures = [] if FLAGS.probes_only else _draw_filters(runs, folder)
     print(text)
     print(f"table    {folder / rows.TABLE}")
     print(f"summary  {folder / 'layers.md'}")
+    for figure in figures:
+        print(f"filters  {figure}")
     return 0
+
+
+def _draw_filters(runs: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Draws the first layers of the bases of the first split, with their fits."""
+    first = units.find_units(runs)[0]
+    drawn = []
+    for record in (first.base, first.other):
+        if record is not None:
+            kernel = gabor.first_kernel(read_finished_run(runs, record.run_id).weights)
+            if kernel is not None:
+                path = folder / f"filters_{record.run_id}.png"
+                filter_fits.filter_fits(kernel, gabor.fit_filters(kernel), path)
+                drawn.append(path)
+    return drawn
 
 
 def _measured(runs: pathlib.Path) -> list[rows.Row]:

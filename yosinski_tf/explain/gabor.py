@@ -7,6 +7,7 @@ Jones and Palmer (1987) did for cells of the visual cortex.
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -111,6 +112,14 @@ class FilterFit:
     gabor: GaborFit
     blob: BlobFit
     kind: str
+
+
+def first_kernel(weights: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The first layer's kernel, if it is that of a convolution of images."""
+    kernel = next((v for k, v in weights.items() if k.endswith("/kernel")), None)
+    if kernel is None or kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
+        return None
+    return kernel
 
 
 def fit_filters(kernels: np.ndarray) -> tuple[FilterFit, ...]:

@@ -10,9 +10,9 @@ import numpy as np
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.treatments import Treatment
-from yosinski_tf.explain import probes, scores
+from yosinski_tf.explain import filters, probes, scores
 from yosinski_tf.explain.criticality import variants
-from yosinski_tf.explain.gabor import BLOB, GABOR, fit_filters
+from yosinski_tf.explain.gabor import BLOB, GABOR, first_kernel, fit_filters
 from yosinski_tf.explain.half_images import HalfImages, half_images
 from yosinski_tf.explain.observer import Observer
 from yosinski_tf.explain.rows import Row
@@ -275,18 +275,19 @@ class Measurer:
     def filters(self) -> list[Row]:
         """Shares of Gabor filters and colour blobs in the first layer, see `gabor`.
 
-        And the mean variance that the fits explain. Of the bases, the random network,
-        the given one, and the fine-tuned ones.
+        The mean variance that the fits explain, too; and whether the filters differ
+        from those of the base, as p values. Of the bases, the random network, the given
+        one, and the fine-tuned ones.
         """
         networks = dict(self.sources())
         for treatment, record, _ in self._tuned():
             networks[f"{treatment.family} n={treatment.n}"] = self._weights(record)
-        rows = []
+        rows, fitted = [], {}
         for name, weights in networks.items():
-            kernel = self._first_kernel(weights)
+            kernel = first_kernel(weights)
             if kernel is None:
                 return []
-            fits = fit_filters(kernel)
+            fitted[name] = fits = fit_filters(kernel)
             for measure, values in (
                 ("gabor_share", [fit.kind == GABOR for fit in fits]),
                 ("blob_share", [fit.kind == BLOB for fit in fits]),
@@ -294,15 +295,14 @@ class Measurer:
                 ("blob_explained", [fit.blob.variance_explained for fit in fits]),
             ):
                 rows.append(self._row(1, name, measure, float(np.mean(values))))
+        for name in fitted.keys() - {"baseB"} if "baseB" in fitted else ():
+            found = filters.compare([fitted[name]], [fitted["baseB"]], seed=0)
+            for what, difference in found.items():
+                if difference.p_value is not None:
+                    pair = f"{name} baseB"
+                    value = difference.p_value
+                    rows.append(self._row(1, pair, f"p_{what}", value))
         return rows
-
-    def _first_kernel(self, weights: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        """The first layer's kernel, if it is that of a convolution of images."""
-        kernels = (v for k, v in weights.items() if k.endswith("/kernel"))
-        kernel = next(kernels, None)
-        if kernel is None or kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
-            return None
-        return kernel
 
     def criticality(self) -> list[Row]:
         """Points of top-1 that the base loses with one stage untrained again."""

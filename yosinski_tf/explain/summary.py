@@ -8,6 +8,7 @@ import numpy as np
 
 from yosinski_tf.explain import (
     criticality,
+    filters,
     gabor,
     probes,
     scores,
@@ -82,6 +83,16 @@ _PARTS = (
             "blob_explained": "variance that a colour blob explains, mean",
         },
         gabor.MEANING,
+    ),
+    _Part(
+        "Do the first layers differ from those of base B?",
+        {
+            "p_kind": "p, shares of the kinds",
+            "p_orientation": "p, orientation of Gabor filters",
+            "p_wavelength": "p, wavelength of Gabor filters",
+            "p_explained": "p, variance explained",
+        },
+        f"{filters.MEANING} Means over pairs: 0.5 where nothing differs.",
     ),
 )
 # What may rank the layers as the curves do: network and measure.
