@@ -78,6 +78,7 @@ def test_a_store_may_be_moved_but_not_changed(tmp_path, store, study):
     assert "has changed since" in refuse("study", *arguments(runs, place))
 
 
+@pytest.mark.slow
 def test_a_damaged_store_fails_its_cohort_with_one_sentence(tmp_path, store):
     place = tmp_path / "store"
     shutil.copytree(store.folder, place)

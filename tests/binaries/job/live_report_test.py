@@ -87,6 +87,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_once(tmp_path, display, stre
     assert "] the report cannot be written (" in told()
 
 
+@pytest.mark.slow
 def test_a_study_that_goes_on_has_a_page_that_says_so(tmp_path, display):
     with LiveReport(tmp_path, "top1", WANTED) as live:
         finish(live, tmp_path, "baseB", display)
