@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from yosinski_tf.data import decoding
-from yosinski_tf.data.unreadable import Unreadable
+from yosinski_tf.data.unreadable import NeedsMemory, Unreadable
 from yosinski_tf.system.errors import UserError
 
 
@@ -104,10 +104,18 @@ def test_the_free_memory_decides_how_large_an_image_may_be(monkeypatch):
     monkeypatch.setattr(decoding, "available_memory", lambda: 499_000_000)
     words = (
         r"its 5,000 x 5,000 pixels need 0.3 GB of memory, found 0.3 GB, 60% of the free"
-        r" memory: make it smaller\): replace"
+        r" memory: make it smaller, or free memory$"
     )
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(NeedsMemory, match=words):
         decode(image)
+
+
+def test_a_good_image_that_needs_more_memory_is_none_to_be_left_out(monkeypatch):
+    file = io.BytesIO()
+    Image.new("1", (5000, 5000), 1).save(file, "PNG")
+    monkeypatch.setattr(decoding, "available_memory", lambda: 499_000_000)
+    with pytest.raises(NeedsMemory, match="^cannot read image a.png: its 5,000 x"):
+        decoding.decode_all([("a.png", file.getvalue())], 1, 4, lambda count: None)
 
 
 def test_all_unreadable_images_are_named():

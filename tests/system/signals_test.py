@@ -48,6 +48,8 @@ def test_what_is_started_ignores_the_signals_that_are_left_to_its_parent():
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
 def test_what_is_left_to_the_parent_waits_for_the_end_of_the_start(name):
     done = python(
+        # It brings a second thread, as commands have.
+        "import numpy\n"
         "import os, signal, sys\n"
         "from yosinski_tf.system import signals\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from yosinski_tf.data.colours import to_rgb
 from yosinski_tf.data.orientation import orientation_of, upright
-from yosinski_tf.data.unreadable import unreadable
+from yosinski_tf.data.unreadable import NeedsMemory, unreadable
 from yosinski_tf.machine.hardware import IMAGES_SHARE, available_memory, cores
 from yosinski_tf.system.errors import UserError
 
@@ -85,6 +85,8 @@ def decode_image(source: bytes | str, name: str, image_size: int) -> np.ndarray:
                 return _resized(upright(rgb, orientation_of(image)), image_size)
     except MemoryError:
         raise
+    except NeedsMemory as error:
+        raise NeedsMemory(f"cannot read image {name}: {error}") from None
     # Pillow's decoders raise errors of many types for damaged files.
     except Exception as error:
         reason = str(error)
@@ -148,6 +150,8 @@ def decode_all(
         for position, (name, source) in enumerate(batch, start):
             try:
                 images[position] = decode_image(source, name, image_size)
+            except NeedsMemory:
+                raise
             except UserError as error:
                 wrong[position] = name, str(error)
         return len(batch)
@@ -184,7 +188,7 @@ def _room_for(image: Image.Image) -> Iterator[None]:
     """Decodes a large image in a `with` block: alone, and if the memory suffices.
 
     Raises:
-      UserError: If it needs more than `IMAGES_SHARE` of the free memory.
+      NeedsMemory: If it needs more than `IMAGES_SHARE` of the free memory.
     """
     width, height = image.size
     needed = width * height * _PIXEL_BYTES
@@ -194,10 +198,11 @@ def _room_for(image: Image.Image) -> Iterator[None]:
     with _ONE_LARGE:
         free = available_memory()
         if free is not None and needed > IMAGES_SHARE * free:
-            raise UserError(
+            raise NeedsMemory(
                 f"its {width:,} x {height:,} pixels need {needed / 1e9:.1f} GB of"
                 f" memory, found {IMAGES_SHARE * free / 1e9:.1f} GB,"
-                f" {IMAGES_SHARE:.0%} of the free memory: make it smaller"
+                f" {IMAGES_SHARE:.0%} of the free memory: make it smaller, or free"
+                " memory"
             )
         yield
 

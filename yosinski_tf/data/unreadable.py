@@ -7,6 +7,10 @@ from yosinski_tf.system.errors import UserError
 _SHOWN = 20
 
 
+class NeedsMemory(UserError):
+    """A good image that needs more memory than there is."""
+
+
 class Unreadable(UserError):
     """Some images cannot be read.
 

@@ -45,22 +45,6 @@ def ignored(*numbers: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def left_to_parent() -> Iterator[None]:
-    """Processes that are started in a `with` block always ignore Ctrl-C and SIGHUP.
-
-    Both go to all processes of a terminal. Here they wait until the end of the block.
-    """
-    numbers = (signal.SIGINT, signal.SIGHUP)
-    # What is blocked waits, even if it is ignored.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        with ignored(*numbers):
-            yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-@contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Lets Ctrl-C, SIGTERM and SIGHUP wait until the end of a `with` block.
 
@@ -80,6 +64,23 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         if caught:
             signal.raise_signal(caught[0])
+
+
+@contextlib.contextmanager
+def left_to_parent() -> Iterator[None]:
+    """Processes that are started in a `with` block always ignore Ctrl-C and SIGHUP.
+
+    Both go to all processes of a terminal. Here they wait until the end of the block.
+    """
+    # What is blocked here stays so in new processes. Another thread may take it, so it
+    # has to be noted, too.
+    with uninterrupted():
+        numbers = (signal.SIGINT, signal.SIGHUP)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class StopRequest:

@@ -215,6 +215,16 @@ def test_nothing_is_made_among_the_classes(tmp_path, monkeypatch, levels, made):
     )
 
 
+def test_nothing_is_made_where_validation_images_would_be_looked_for(tmp_path):
+    two_levels(tmp_path / "data")
+    for name in ("validation", "val/runs"):
+        refusals.assert_refused(
+            "outside",
+            *(folder.check_outside, str(tmp_path / "data")),
+            *(tmp_path / "data" / name, "--runs"),
+        )
+
+
 def test_a_linked_class_is_a_place_of_images_too(tmp_path):
     one_level(tmp_path / "data")
     (tmp_path / "elsewhere").mkdir()
@@ -249,7 +259,7 @@ def test_a_study_among_the_classes_is_not_to_be_removed(tmp_path, made, place):
     (tmp_path / place / made).parent.mkdir(parents=True)
     (tmp_path / place / made).touch()
     root, _, name = place.partition("/")
-    words = f"{name}(/mine)?, which holds a study or a store: move it out of there"
+    words = f"{name}(/mine)?, which holds a study, a store or an export: move"
     assert_refused(words, tmp_path / root, held_out=0.5 if root == "one" else None)
 
 

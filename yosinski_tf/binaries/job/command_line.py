@@ -105,6 +105,10 @@ def run(
             _fail(str(error))
         except OSError as error:
             _fail(_refused(error))
+        except MemoryError:
+            _fail(
+                "needs more memory than there is: free some, or use fewer --processes"
+            )
         except KeyboardInterrupt as stop:
             print(f"{program()}: stopped", file=sys.stderr)
             sys.exit(stop_code(stop))

@@ -20,6 +20,7 @@ from PIL import Image
 from yosinski_tf.data import decoding
 from yosinski_tf.data.prepare import listing, process_pool
 from yosinski_tf.data.store import format, record_files, tf_example
+from yosinski_tf.data.unreadable import NeedsMemory
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.files import temporary_beside, write_atomically
 
@@ -204,6 +205,9 @@ def _write(
             raise process_pool.Interrupted
         try:
             pixels = read_image(images, row, settings.image_size)
+        except NeedsMemory:
+            # A store must not depend on the memory of a machine.
+            raise
         except UNREADABLE as error:
             skipped.append((row, str(error)))
         else:

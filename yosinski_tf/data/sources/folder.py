@@ -13,8 +13,8 @@ from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.user_text import same_name
 
 _SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
-# Files by which folders that commands made are known: of a study and of a store.
-_MADE = ("study.json", "store.json")
+# Files by which folders that commands made are known: of a study, a store, an export.
+_MADE = ("study.json", "store.json", "export.json")
 _FORM = (
     "give DIR with DIR/train/CLASS/* and DIR/val/CLASS/*, or DIR with DIR/CLASS/* and"
     " --held_out=SHARE"
@@ -140,8 +140,13 @@ def check_outside(directory: str, made: pathlib.Path, flag: str) -> None:
     root = pathlib.Path(os.path.expanduser(directory))
     if not directory or not root.is_dir():
         return
-    for part in _parts(root):
-        for place in (part, *_class_folders(part).values()):
+    parts = _parts(root)
+    if parts[0] != root:
+        # Also where validation images would be looked for the next time.
+        parts = [parts[0], root / "val", root / "validation"]
+    for part in parts:
+        folders = _class_folders(part).values() if part.is_dir() else ()
+        for place in (part, *folders):
             if _is_seen_in(place, made):
                 raise _inside(root, made, flag)
 
@@ -231,8 +236,8 @@ def _is_made(folder: pathlib.Path) -> bool:
 def _misplaced(folder: pathlib.Path) -> UserError:
     """The error for what an earlier version, or another command, made there."""
     return UserError(
-        f"class folders need images only, found {folder}, which holds a study or a"
-        " store: move it out of there"
+        f"class folders need images only, found {folder}, which holds a study, a store"
+        " or an export: move it out of there"
     )
 
 
