@@ -105,7 +105,7 @@ def folders(place: pathlib.Path) -> dict[str, Bad]:
     file("script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image", move)
     large = "1,000,000 x 1,000,000 pixels need 12000.0 GB of memory"
     free = "60% of the free memory: make it smaller"
-    file("enormous.png", enormous(), large, free, replace)
+    file("enormous.png", enormous(), large, free, "make it smaller, or free memory")
     file("numbers.tiff", picture("F", "TIFF"), "32-bit numbers", "convert it")
     # All files but the last can be read.
     folder("of many kinds", _many_kinds, "train/dog/last.png", "it is not an image")

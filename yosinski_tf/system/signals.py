@@ -7,6 +7,7 @@ connection. `nohup` has a command ignore SIGHUP, and it goes on ignoring it.
 import contextlib
 import signal
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 
 
 class Terminated(KeyboardInterrupt):
@@ -78,6 +79,9 @@ def left_to_parent() -> Iterator[None]:
         numbers = (signal.SIGINT, signal.SIGHUP)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         try:
+            # Python starts it with the first process, and then blocks Ctrl-C no more.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
