@@ -27,7 +27,6 @@ FLOOR = {room: number for number, room in enumerate(sum(ROOMS, ()))}
 # Only these modules import a tensor library at the top, so that processes that plan
 # or report start at once and take little memory.
 KERAS_ONLY = (
-    "explain.observer",
     "export.keras_model",
     "models.applications",
     "models.blocks",
@@ -67,6 +66,7 @@ TENSORFLOW = (
     "data.embedded.tfds_builder",
     "explain.half_images",
     "explain.measuring",
+    "explain.observer",
     "explain.study",
     "export.bmp",
     "export.decoding",

@@ -14,12 +14,18 @@ def made(count, side=5, classes=3):
 
 
 def test_images_are_the_central_crops_of_the_validation():
-    half = made(700)
-    batches = pipeline.validation_batches(half.half, batch_size=250, crop_size=2)
+    half = made(2400)
+    batches = pipeline.validation_batches(half.half, batch_size=1000, crop_size=2)
     expected = [images.numpy() for images, _ in batches]
     found = list(half.batches())
-    assert [len(batch) for batch in found] == [250, 100]
+    assert [len(batch) for batch in found] == [1000, 200]
     assert all(map(np.array_equal, found, expected))
+
+
+def test_batches_of_large_images_are_small():
+    images = np.zeros((43, 227, 227, 3), np.uint8)
+    half = HalfImages(pipeline.HalfImages(images, np.arange(43), np.zeros(43)), 227)
+    assert [len(batch) for batch in half.batches()] == [20, 20, 3]
 
 
 def test_some_of_them_are_even_over_the_classes():

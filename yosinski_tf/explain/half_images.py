@@ -9,7 +9,8 @@ from yosinski_tf.data.batches import pipeline
 from yosinski_tf.data.sources.image_set import ImageSet, half_view
 
 MOST_IMAGES = 5000
-_BATCH = 250
+# Images and pixels of a batch, so that activations of large images take little memory.
+_BATCH, _BATCH_PIXELS = 1000, 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,23 +29,25 @@ class HalfImages:
     def labels(self) -> np.ndarray:
         return np.asarray(self.half.labels)
 
+    def __len__(self) -> int:
+        return len(self.half.indices)
+
     def batches(self) -> Iterator[np.ndarray]:
         """Batches of images, uint8 [batch, crop, crop, 3], in one order."""
         images, crop = self.half.images, self.crop_size
+        size = max(1, min(_BATCH, _BATCH_PIXELS // crop**2))
         if isinstance(images, np.ndarray):
             first = (images.shape[1] - crop) // 2
             inner = slice(first, first + crop)
             indices = np.asarray(self.half.indices)
-            starts = range(0, len(indices), _BATCH)
-            return (images[indices[s : s + _BATCH], inner, inner] for s in starts)
-        found = pipeline.validation_batches(
-            self.half, batch_size=_BATCH, crop_size=crop
-        )
+            starts = range(0, len(indices), size)
+            return (images[indices[s : s + size], inner, inner] for s in starts)
+        found = pipeline.validation_batches(self.half, batch_size=size, crop_size=crop)
         return (images.numpy() for images, _ in pipeline.without_autotuning(found))
 
     def some(self, most: int) -> "HalfImages":
         """No more than so many of them, evenly from all classes."""
-        count = len(self.half.indices)
+        count = len(self)
         if count <= most:
             return self
         by_class = np.argsort(self.labels, kind="stable")

@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+import itertools
+import math
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -20,14 +22,16 @@ from yosinski_tf.explain.similarity import LayerGrams, cka
 from yosinski_tf.explain.travel import weight_travel
 from yosinski_tf.explain.units import Unit
 from yosinski_tf.models import calibration, surgery
-from yosinski_tf.models.fresh_weights import fresh_weights, run_identity
 from yosinski_tf.study import finished_run, given_source
+from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import Record
 
 # Images on which layers are compared, and on which a network with a layer put back is
 # judged: enough to tell differences of a few points, at a small part of the time.
 _COMPARED, _JUDGED = 1000, 2000
-_CALIBRATING = 20
+_CALIBRATING = 1000
+COMPARED_AT_ONCE = 128
+LAYER_MEASURES = ("linear_probe", "knn_probe", "logme", "h_score")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,9 +65,13 @@ class Measurer:
     STEPS = ("accuracy", "layers", "filters", "travel", "similarity", "criticality")
 
     def __init__(self, study: Study, unit: Unit):
+        """Reads no weights.
+
+        Raises:
+          UserError: If the study's network cannot be read.
+        """
         self._study, self._unit = study, unit
-        self._run = finished_run.read_finished_run(study.runs, unit.record.run_id)
-        self._network = self._run.network
+        self._network = network_of(study.runs, unit.record.network_settings)
         self._size = unit.record.recipe["crop_size"]
         stages = self._network.stages(self._size, len(self._class_names))
         self._layers = {stage.name: stage.layers for stage in stages[:-1]}
@@ -91,62 +99,75 @@ class Measurer:
         return self._half("validation")
 
     @functools.cached_property
+    def _mean(self) -> np.ndarray | list[float]:
+        return self._run(self._unit.record).mean
+
+    @functools.cached_property
     def _observer(self) -> Observer:
         return Observer(
             self._network,
             input_size=self._size,
             num_classes=len(self._class_names),
-            mean=self._run.mean,
+            mean=self._mean,
         )
+
+    @functools.cached_property
+    def _calibrator(self) -> calibration.Calibrator | None:
+        """None for a network without batch normalisation."""
+        network = self._network
+        if not isinstance(network, KerasNetwork) or not network.batch_norms(self._size):
+            return None
+        return calibration.Calibrator(network, self._mean)
+
+    def _calibrated(self, weights: surgery.Weights) -> surgery.Weights:
+        if self._calibrator is None:
+            return weights
+        images = self._train.some(_CALIBRATING)
+        return self._calibrator.calibrated(weights, images.batches())
 
     @functools.cached_property
     def _random(self) -> surgery.Weights:
         """The random network that networks R stand on, or would stand on."""
         record = self._unit.record
-        identity = run_identity(record.split_digest, "random", record.seed)
-        weights = fresh_weights(
-            self._network, self._size, len(self._class_names), identity
-        )
-        if record.recipe.get("calibrate_random") and self._normalises:
-            weights = self._calibrated(weights)
-        return weights
+        weights = finished_run.random_weights(self._run(record))
+        calibrate = record.recipe.get("calibrate_random")
+        return self._calibrated(weights) if calibrate else weights
 
-    @property
-    def _normalises(self) -> bool:
-        return isinstance(self._network, KerasNetwork) and bool(
-            self._network.batch_norms(self._size)
-        )
+    def _run(self, record: Record) -> finished_run.FinishedRun:
+        return finished_run.read_finished_run(self._study.runs, record.run_id)
 
-    def _calibrated(self, weights: Mapping[str, np.ndarray]) -> surgery.Weights:
-        batches = list(self._train.some(_CALIBRATING * 50).batches())
-        return calibration.calibrated(self._network, weights, batches, self._run.mean)
+    def _weights(self, network: str) -> surgery.Weights:
+        """Of one of `_sources`; read each time, as they may be large.
 
-    def _weights(self, record: Record) -> surgery.Weights:
-        return finished_run.read_finished_run(self._study.runs, record.run_id).weights
-
-    def sources(self) -> Iterator[tuple[str, surgery.Weights]]:
-        """The networks that layers are, or could be, copied from, with their weights.
-
-        Their classifiers are of no use here: they may be those of another half.
+        Classifiers are of no use here: they may be those of another half.
         """
         unit = self._unit
-        if unit.other:
-            yield "baseA", self._weights(unit.other)
-        if unit.base:
-            yield "baseB", self._weights(unit.base)
-        if self._study.source:
-            yield "P", dict(self._study.source.weights)
-        yield "R", self._random
+        if network == "P":
+            assert self._study.source is not None
+            return dict(self._study.source.weights)
+        if network == "R":
+            return self._random
+        record = unit.other if network == "baseA" else unit.base
+        assert record is not None
+        return self._run(record).weights
 
-    def _observed(
-        self, weights: Mapping[str, np.ndarray], images: HalfImages
-    ) -> list[np.ndarray]:
-        """Outputs of all stages but the last, [images, dimensions] each."""
-        classifier = self._network.classifier
-        below = {k: v for k, v in weights.items() if k.split("/")[0] != classifier}
-        own = {k: v for k, v in self._random.items() if k not in below}
-        self._observer.assign({**below, **own})
-        return self._observer.outputs(images.batches())[:-1]
+    @property
+    def _sources(self) -> list[str]:
+        """The networks that layers are, or could be, copied from."""
+        there = {
+            "baseA": self._unit.other,
+            "baseB": self._unit.base,
+            "P": self._study.source,
+            "R": True,
+        }
+        return [name for name, value in there.items() if value]
+
+    def _tuned(self) -> Iterator[tuple[Treatment, Record, str]]:
+        """Fine-tuned networks, and which of `_sources` their layers come from."""
+        for treatment, record in self._unit.copies(fine_tuned=True).items():
+            role = {"AnB+": "baseA", "BnB+": "baseB", "PnB+": "P"}.get(treatment.family)
+            if role in self._sources:
+                yield treatment, record, role
 
     def _row(self, n: int, network: str, measure: str, value: float) -> Row:
         unit, name = self._unit, list(self._layers)[n - 1]
@@ -154,7 +175,7 @@ class Measurer:
             unit.split, unit.direction, unit.seed, n, name, network, measure, value
         )
 
-    def _rows(self, network: str, measure: str, values) -> list[Row]:
+    def _rows(self, network: str, measure: str, values: Iterable[float]) -> list[Row]:
         """Rows of one network, a value for each stage from the first."""
         return [self._row(n, network, measure, v) for n, v in enumerate(values, 1)]
 
@@ -177,99 +198,88 @@ class Measurer:
         The stages of the networks with the largest n, so that all have moved as long.
         """
         found = []
-        for treatment, record, start in self._tuned():
-            copied = dict(list(self._layers.items())[: treatment.n])
-            moved = weight_travel(start, self._weights(record), copied)
-            for n, each in enumerate(moved.values(), 1):
-                for measure, value in (
-                    ("travel", each.relative),
-                    ("travel_degrees", each.degrees),
-                ):
-                    found.append(
-                        self._row(
-                            n, f"{treatment.family} n={treatment.n}", measure, value
-                        )
-                    )
+        for role in self._sources:
+            tuned = [each for each in self._tuned() if each[2] == role]
+            start = self._weights(role) if tuned else {}
+            for treatment, record, _ in tuned:
+                copied = dict(list(self._layers.items())[: treatment.n])
+                moved = weight_travel(start, self._run(record).weights, copied)
+                network = f"{treatment.family} n={treatment.n}"
+                for n, each in enumerate(moved.values(), 1):
+                    found.append(self._row(n, network, "travel", each.relative))
+                    found.append(self._row(n, network, "travel_degrees", each.degrees))
         return found
-
-    def _tuned(self) -> Iterator[tuple[Treatment, Record, surgery.Weights]]:
-        """Fine-tuned networks, and the weights that their layers were copied from."""
-        sources = dict(self.sources())
-        for treatment, record in self._unit.copies(fine_tuned=True).items():
-            role = {"AnB+": "baseA", "BnB+": "baseB", "PnB+": "P"}.get(treatment.family)
-            if role in sources:
-                yield treatment, record, sources[role]
 
     def similarity(self) -> list[Row]:
         """CKA of the same stage of two networks, see `similarity`."""
         images = self._validation.some(_COMPARED)
         # A random order: a batch needs images of several classes.
-        order = np.random.default_rng(0).permutation(len(images.labels))
+        order = np.random.default_rng(0).permutation(len(images))
 
-        def grams(weights: Mapping[str, np.ndarray]) -> list[LayerGrams]:
-            found = []
-            for features in self._observed(weights, images):
-                found.append(layer := LayerGrams())
-                for batch in np.array_split(features[order], -(-len(order) // 128)):
-                    layer.add(batch)
-            return found
+        def grams(weights: surgery.Weights) -> Iterator[LayerGrams]:
+            for (features,) in self._observer.features(weights, images):
+                layer = LayerGrams()
+                for batch in np.array_split(order, -(-len(order) // COMPARED_AT_ONCE)):
+                    layer.add(features[batch])
+                yield layer
 
-        known = {name: grams(weights) for name, weights in self.sources()}
+        known = {name: list(grams(self._weights(name))) for name in self._sources}
         rows = []
 
-        def compare(name: str, one: list[LayerGrams], other: list[LayerGrams]) -> None:
-            found = [cka(*pair) for pair in zip(one, other, strict=True)]
-            rows.extend(self._rows(name, "cka", [each.value for each in found]))
-            without = [each.without_outliers for each in found]
-            rows.extend(self._rows(name, "cka_without_outliers", without))
+        def compare(name: str, n: int, one: LayerGrams, other: LayerGrams) -> None:
+            found = cka(one, other)
+            rows.append(self._row(n, name, "cka", found.value))
+            without = found.without_outliers
+            rows.append(self._row(n, name, "cka_without_outliers", without))
 
-        if "baseB" in known:
-            for name in known.keys() - {"baseB"}:
-                compare(f"{name} baseB", known[name], known["baseB"])
-            directions = [layer.first_direction() for layer in known["baseB"]]
-            rows += self._rows("baseB", "first_direction", directions)
+        if base := known.get("baseB"):
+            others = {f"{name} baseB": known[name] for name in known.keys() - {"baseB"}}
             if self._unit.second:
-                again = grams(self._weights(self._unit.second))
-                compare("baseB baseB'", again, known["baseB"])
-        for treatment, record, _ in self._tuned():
-            role = {"A": "baseA", "P": "P"}.get(treatment.family[0], "baseB")
-            end = grams(self._weights(record))[treatment.n - 1]
-            found = cka(known[role][treatment.n - 1], end)
-            pair = f"{treatment.family} {role}"
-            rows.append(self._row(treatment.n, pair, "cka", found.value))
-            rows.append(
-                self._row(
-                    treatment.n, pair, "cka_without_outliers", found.without_outliers
-                )
-            )
+                again = self._run(self._unit.second).weights
+                others["baseB baseB'"] = list(grams(again))
+            for name, layers in others.items():
+                for n, pair in enumerate(zip(layers, base, strict=True), 1):
+                    compare(name, n, *pair)
+            directions = [layer.first_direction() for layer in base]
+            rows += self._rows("baseB", "first_direction", directions)
+        for treatment, record, role in self._tuned():
+            n = treatment.n
+            end = next(itertools.islice(grams(self._run(record).weights), n - 1, None))
+            compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
         return rows
 
     def layers(self) -> list[Row]:
         """Probes of every stage, and the scores that promise to predict transfer.
 
-        See `probes` and `scores`. Accuracies are in %.
+        See `probes` and `scores`. Accuracies are in %. NaN where features are not
+        finite.
         """
         train, judged = self._train, self._validation.some(_JUDGED)
         rows = []
-        for name, weights in self.sources():
-            features = zip(
-                self._observed(weights, train),
-                self._observed(weights, judged),
-                strict=True,
-            )
-            values: dict[str, list[float]] = {}
-            for ours, theirs in features:
+        for name in self._sources:
+            both = self._observer.features(self._weights(name), train, judged)
+            for n, (ours, theirs) in enumerate(both, 1):
                 labelled = (ours, train.labels, theirs, judged.labels)
-                found = {
-                    "linear_probe": 100 * probes.linear_probe(*labelled).top1,
-                    "knn_probe": 100 * probes.knn_probe(*labelled).top1,
-                    "logme": scores.logme(ours, train.labels),
-                    "h_score": scores.h_score(ours, train.labels),
-                }
-                for measure, value in found.items():
-                    values.setdefault(measure, []).append(value)
-            for measure, each in values.items():
-                rows += self._rows(name, measure, each)
+                if np.isfinite(ours).all() and np.isfinite(theirs).all():
+                    found = {
+                        "linear_probe": 100 * probes.linear_probe(*labelled).top1,
+                        "knn_probe": 100 * probes.knn_probe(*labelled).top1,
+                        "logme": scores.logme(ours, train.labels),
+                        "h_score": scores.h_score(ours, train.labels),
+                    }
+                else:
+                    found = dict.fromkeys(LAYER_MEASURES, math.nan)
+                rows += [self._row(n, name, *each) for each in found.items()]
+        for measure, values in (
+            ("values", self._observer.values),
+            ("dimensions", self._observer.dimensions),
+            ("train_images", [len(train)] * len(self._layers)),
+            (
+                "fewest_of_a_class",
+                [np.bincount(train.labels).min()] * len(self._layers),
+            ),
+        ):
+            rows += self._rows("all", measure, map(float, values))
         return rows
 
     def filters(self) -> list[Row]:
@@ -279,12 +289,12 @@ class Measurer:
         from those of the base, as p values. Of the bases, the random network, the given
         one, and the fine-tuned ones.
         """
-        networks = dict(self.sources())
+        kernels = {name: first_kernel(self._weights(name)) for name in self._sources}
         for treatment, record, _ in self._tuned():
-            networks[f"{treatment.family} n={treatment.n}"] = self._weights(record)
+            name = f"{treatment.family} n={treatment.n}"
+            kernels[name] = first_kernel(self._run(record).weights)
         rows, fitted = [], {}
-        for name, weights in networks.items():
-            kernel = first_kernel(weights)
+        for name, kernel in kernels.items():
             if kernel is None:
                 return []
             fitted[name] = fits = fit_filters(kernel)
@@ -309,24 +319,22 @@ class Measurer:
         record = self._unit.base
         if record is None:
             return []
-        run = finished_run.read_finished_run(self._study.runs, record.run_id)
+        run = self._run(record)
         images = self._validation.some(_JUDGED)
 
-        def top1(weights: Mapping[str, np.ndarray]) -> float:
-            if self._normalises:
-                weights = self._calibrated(weights)
-            self._observer.assign(weights)
-            return 100 * self._observer.top1(images.batches(), images.labels)
+        def top1(weights: surgery.Weights) -> float:
+            return 100 * self._observer.top1(self._calibrated(weights), images)
 
         whole, rows = top1(run.weights), []
-        for measure, untrained in (
-            ("loss_put_back", finished_run.initial_weights(run)),
-            ("loss_drawn_anew", finished_run.redrawn_weights(run, 0)),
+        for measure, draw in (
+            ("loss_put_back", finished_run.initial_weights),
+            (
+                "loss_drawn_anew",
+                functools.partial(finished_run.redrawn_weights, seed=0),
+            ),
         ):
-            losses = [
-                whole - top1(weights)
-                for _, weights in variants(run.weights, untrained, self._layers)
-            ]
+            made = variants(run.weights, draw(run), self._layers)
+            losses = [whole - top1(weights) for _, weights in made]
             rows += self._rows("baseB", measure, losses)
         return rows
 

@@ -16,45 +16,47 @@ from yosinski_tf.models.pixel_scaling import scaled
 from yosinski_tf.models.surgery import Weights
 
 
-def calibrated(
-    network: KerasNetwork,
-    weights: Mapping[str, np.ndarray],
-    batches: Iterable[np.ndarray],
-    mean: Sequence[float] | np.ndarray,
-) -> Weights:
-    """Weights with the statistics of images in place of those of a new network.
+class Calibrator:
+    """Takes the statistics of networks that have one description."""
 
-    Mean and variance are averages over the batches. Each layer sees what the layers
-    below it make of a batch with the statistics of this batch, as in training.
+    def __init__(self, network: KerasNetwork, mean: Sequence[float] | np.ndarray):
+        """Builds the model; `mean` as in `build_cohort`."""
+        below = slice(len(network.stage_names) - 1)
+        self._blocks = make_blocks(
+            network, 1, below, trainable=True, identity="calibration"
+        ).values()
+        size = network.input_size
+        images = keras.Input((size, size, 3), dtype="uint8")
+        value = scaled(network, size, np.asarray(mean, np.float32), images)
+        for block in self._blocks:
+            value = block.apply(value)
+        self._model = keras.Model(images, value)
 
-    Args:
-      weights: By `layer/variable`, of all stages but the last one at least.
-      batches: uint8 [batch, size, size, 3].
-      mean: As in `build_cohort`.
-    """
-    below = slice(len(network.stage_names) - 1)
-    blocks = make_blocks(
-        network, 1, below, trainable=True, identity="calibration"
-    ).values()
-    size = network.input_size
-    images = keras.Input((size, size, 3), dtype="uint8")
-    value = scaled(network, size, np.asarray(mean, np.float32), images)
-    for block in blocks:
-        value = block.apply(value)
-    model = keras.Model(images, value)
-    variables = {k: v for block in blocks for k, v in block.variables.items()}
-    for name, variable in variables.items():
-        variable.assign(weights[name])
-    layers = [layer for block in blocks for layer in block.layers]
-    kind = keras.layers.BatchNormalization
-    normalising = [layer for layer in layers if isinstance(layer, kind)]
-    for number, batch in enumerate(batches):
-        for layer in normalising:
-            # So the moving averages weigh all batches alike.
-            layer.momentum = number / (number + 1)
-        for block in blocks:
-            for state, seed in block.seeds:
-                state.assign([seed, number])
-        model(batch, training=True)
-    found = {k: keras.ops.convert_to_numpy(v) for k, v in variables.items()}
-    return {**weights, **found}
+    def calibrated(
+        self, weights: Mapping[str, np.ndarray], batches: Iterable[np.ndarray]
+    ) -> Weights:
+        """Weights with the statistics of images in place of those of a new network.
+
+        Mean and variance are averages over the batches. Each layer sees what the layers
+        below it make of a batch with the statistics of this batch, as in training.
+
+        Args:
+          weights: By `layer/variable`, of all stages but the last one at least.
+          batches: uint8 [batch, size, size, 3].
+        """
+        variables = {k: v for block in self._blocks for k, v in block.variables.items()}
+        for name, variable in variables.items():
+            variable.assign(weights[name])
+        layers = [layer for block in self._blocks for layer in block.layers]
+        kind = keras.layers.BatchNormalization
+        normalising = [layer for layer in layers if isinstance(layer, kind)]
+        for number, batch in enumerate(batches):
+            for layer in normalising:
+                # So the moving averages weigh all batches alike.
+                layer.momentum = number / (number + 1)
+            for block in self._blocks:
+                for state, seed in block.seeds:
+                    state.assign([seed, number])
+            self._model(batch, training=True)
+        found = {k: keras.ops.convert_to_numpy(v) for k, v in variables.items()}
+        return {**weights, **found}

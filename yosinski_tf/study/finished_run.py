@@ -87,6 +87,15 @@ def redrawn_weights(run: FinishedRun, seed: int) -> surgery.Weights:
     return _drawn(run, f"{run.record.treatment} redrawn {seed}")
 
 
+def random_weights(run: FinishedRun) -> surgery.Weights:
+    """The random network that networks R of this run's split and seed stand on.
+
+    Raises:
+      UserError: See `initial_weights`.
+    """
+    return _drawn(run, "random")
+
+
 def read_run_weights(
     runs: pathlib.Path, record: Record, network: Network, input_size: int
 ) -> surgery.Weights:
@@ -125,7 +134,7 @@ def _drawn(run: FinishedRun, name: str) -> surgery.Weights:
 
         if keras.backend.backend() != record.backend:
             raise UserError(
-                f"drawing the initial weights of {record.run_id} again needs the"
+                f"drawing random weights for {record.run_id} again needs the"
                 f" backend {record.backend}, found {keras.backend.backend()}: set"
                 f" KERAS_BACKEND={record.backend}"
             )

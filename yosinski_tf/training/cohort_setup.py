@@ -230,9 +230,8 @@ def _assign_weights(
         elif source and source not in sources:
             sources[source] = _source_weights(job, run)
             if source == "R" and job.recipe.calibrate_random:
-                sources[source] = calibration.calibrated(
-                    job.network, sources[source], sample(), model.mean
-                )
+                calibrator = calibration.Calibrator(job.network, model.mean)
+                sources[source] = calibrator.calibrated(sources[source], sample())
         fresh = _random_weights(job, _identity(run))
         weights = surgery.starting_weights(
             run.treatment, job.network, fresh, sources.get(source)
