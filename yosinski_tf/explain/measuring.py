@@ -129,7 +129,7 @@ class Measurer:
     def _random(self) -> surgery.Weights:
         """The random network that networks R stand on, or would stand on."""
         record = self._unit.record
-        weights = finished_run.random_weights(self._run(record))
+        weights = finished_run.random_weights(record, self._network)
         calibrate = record.recipe.get("calibrate_random")
         return self._calibrated(weights) if calibrate else weights
 

@@ -74,7 +74,7 @@ def initial_weights(run: FinishedRun) -> surgery.Weights:
     """
     treatment = parse_treatment(run.record.treatment)
     copied = run.network.layers_below(treatment.copied_layers)
-    weights = _drawn(run, run.record.treatment)
+    weights = _drawn(run.record, run.network, run.record.treatment)
     return {k: v for k, v in weights.items() if k.split("/")[0] not in copied}
 
 
@@ -84,16 +84,17 @@ def redrawn_weights(run: FinishedRun, seed: int) -> surgery.Weights:
     Raises:
       UserError: See `initial_weights`.
     """
-    return _drawn(run, f"{run.record.treatment} redrawn {seed}")
+    name = f"{run.record.treatment} redrawn {seed}"
+    return _drawn(run.record, run.network, name)
 
 
-def random_weights(run: FinishedRun) -> surgery.Weights:
-    """The random network that networks R of this run's split and seed stand on.
+def random_weights(record: Record, network: Network) -> surgery.Weights:
+    """The random network that networks R of a run's split and seed stand on.
 
     Raises:
       UserError: See `initial_weights`.
     """
-    return _drawn(run, "random")
+    return _drawn(record, network, "random")
 
 
 def read_run_weights(
@@ -126,9 +127,8 @@ def read_run_weights(
     return weights
 
 
-def _drawn(run: FinishedRun, name: str) -> surgery.Weights:
-    record = run.record
-    if isinstance(run.network, KerasNetwork):
+def _drawn(record: Record, network: Network, name: str) -> surgery.Weights:
+    if isinstance(network, KerasNetwork):
         # Imported late for processes that have no Keras.
         import keras
 
@@ -140,7 +140,7 @@ def _drawn(run: FinishedRun, name: str) -> surgery.Weights:
             )
     identity = run_identity(record.split_digest, name, record.seed)
     crop_size = record.recipe["crop_size"]
-    return fresh_weights(run.network, crop_size, record.num_classes, identity)
+    return fresh_weights(network, crop_size, record.num_classes, identity)
 
 
 def _read_record(runs: pathlib.Path, run_id: str) -> Record:
