@@ -159,15 +159,21 @@ class Measurer:
         return [self._row(n, network, measure, v) for n, v in enumerate(values, 1)]
 
     def accuracy(self) -> list[Row]:
-        """The curves of the study: top-1 of frozen and fine-tuned copies, in %."""
-        found = []
+        """The curves of the study: top-1 of frozen and fine-tuned copies, in %.
+
+        And their difference to the base, in points.
+        """
+        found, base = [], self._unit.base
         for fine_tuned in (False, True):
             for treatment, record in self._unit.copies(fine_tuned=fine_tuned).items():
-                if not treatment.preserved:
+                if treatment.preserved:
+                    continue
+                values = {"top1": 100 * record.top1}
+                if base:
+                    values["over_base"] = 100 * (record.top1 - base.top1)
+                for measure, value in values.items():
                     found.append(
-                        self._row(
-                            treatment.n, treatment.family, "top1", 100 * record.top1
-                        )
+                        self._row(treatment.n, treatment.family, measure, value)
                     )
         return found
 

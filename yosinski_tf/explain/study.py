@@ -16,7 +16,7 @@ from yosinski_tf.system import errors, files
 
 FOLDER = "explain"
 # Rises when a measure changes: values of earlier versions are then taken again.
-_VERSION = 1
+_VERSION = 2
 
 Progress = Callable[[str, int, int], None]
 
