@@ -68,6 +68,7 @@ TENSORFLOW = (
     "explain.half_images",
     "explain.measuring",
     "explain.study",
+    "explain.tensorboard_pictures",
     "export.bmp",
     "export.decoding",
     "export.file_bytes",

@@ -28,18 +28,20 @@ def test_disagreements_come_first_and_then_what_agrees_and_what_is_open():
         "The k-NN probe of base A ranks the layers as AnB does: tau 1.00 (95% 1.00"
         " to 1.00), 3 pairs; depth alone 1.00 (1.00 to 1.00).",
         "Whether these rank the layers as AnB does cannot be told, since each interval"
-        " contains 0: the H-score of base A (0.11 (-1.00 to 1.00)).",
+        " contains 0: the H-score of base A 0.11 (-1.00 to 1.00).",
     ]
 
 
 def test_too_few_pairs_and_layers_are_said():
     made = rows("top1", "PnB", FALLING, FALLING) + rows("cka", "P baseB", FALLING)
+    made += rows("top1", "PnB+", FALLING)
     assert sentences(made) == [
-        "Whether a measure ranks the layers as PnB does takes 3 pairs, found 2 pairs."
+        "Whether a measure ranks the layers as PnB and PnB+ do takes 3 pairs, found"
+        " 2 pairs."
     ]
     two = rows("top1", "AnB", FALLING[:2]) + rows("cka", "baseA baseB", FALLING)
     assert sentences(two) == [
-        "AnB was measured at fewer than 3 layers: too few to rank them."
+        "To rank the layers takes 3 of them, found fewer for AnB."
     ]
 
 

@@ -122,10 +122,10 @@ def sentences(rows: Sequence[Row]) -> list[str]:
     told = [_disagreement(each) for each in measures if each.disagrees]
     told += [_agreement(each, depth[each.curve]) for each in measures if each.agrees]
     for curve in depth:
-        rest = [each for each in measures if each.curve == curve]
-        if text := _open(curve, rest, rows):
-            told.append(text)
-    return told
+        left = [e for e in measures if (e.curve, e.verdict) == (curve, _OPEN)]
+        if left:
+            told.append(_open(curve, left))
+    return told + _too_few(measures, rows)
 
 
 def _disagreement(found: Agreement) -> str:
@@ -143,25 +143,37 @@ def _agreement(found: Agreement, depth: Agreement) -> str:
     )
 
 
-def _open(curve: str, measures: Sequence[Agreement], rows: Sequence[Row]) -> str:
-    """One sentence on the measures for which the pairs do not suffice."""
-    if not measures:
-        return ""
-    if all(each.tau.mean is None for each in measures):
-        return f"{curve} was measured at fewer than 3 layers: too few to rank them."
-    if all(each.tau.low is None for each in measures):
-        return (
-            f"Whether a measure ranks the layers as {curve} does takes 3 pairs, found"
-            f" {tidy.counted_pairs(rows)}."
-        )
-    left = [each for each in measures if each.verdict == _OPEN]
-    if not left:
-        return ""
-    names = ", ".join(f"{each.name} ({interval(each.tau, 2)})" for each in left)
+def _open(curve: str, left: Sequence[Agreement]) -> str:
+    names = ", ".join(f"{each.name} {interval(each.tau, 2)}" for each in left)
     return (
         f"Whether these rank the layers as {curve} does cannot be told, since each"
         f" interval contains 0: {names}."
     )
+
+
+def _too_few(measures: Sequence[Agreement], rows: Sequence[Row]) -> list[str]:
+    """On the curves of which no measure has an interval."""
+    of_curve: dict[str, list[Agreement]] = {}
+    for each in measures:
+        of_curve.setdefault(each.curve, []).append(each)
+    pairs, layers = [], []
+    for curve, found in of_curve.items():
+        if all(each.tau.mean is None for each in found):
+            layers.append(curve)
+        elif all(each.tau.low is None for each in found):
+            pairs.append(curve)
+    told = []
+    if pairs:
+        told.append(
+            f"Whether a measure ranks the layers as {' and '.join(pairs)} do takes 3"
+            f" pairs, found {tidy.counted_pairs(rows)}."
+        )
+    if layers:
+        told.append(
+            f"To rank the layers takes 3 of them, found fewer for"
+            f" {' and '.join(layers)}."
+        )
+    return told
 
 
 def _capital(name: str) -> str:

@@ -28,6 +28,8 @@ def explain(
 ) -> list[Row]:
     """The rows of all units of a study; each unit's are kept in a file of `explain`.
 
+    Steps that are not to be taken have rows where they were taken earlier.
+
     Args:
       runs: The study folder; its runs may be unfinished.
       steps: Which of `Measurer.steps` to take; all if empty.
@@ -53,8 +55,11 @@ def explain(
     for unit in units:
         kept = _Kept(runs / FOLDER / f"{unit.slug}.json", _digest(unit, study))
         measurer = None
-        for name in names:
+        for name in Measurer.STEPS:
             found = kept.rows(name)
+            if name not in names:
+                rows += found or []
+                continue
             if found is None:
                 progress(f"{unit.slug} {name}", done, total)
                 measurer = measurer or Measurer(study, unit)

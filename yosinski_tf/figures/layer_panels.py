@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import scipy.stats
@@ -171,6 +171,14 @@ _PANELS = (
         beside=True,
     ),
 )
+
+
+def file_names(kinds: Iterable[str]) -> dict[str, str]:
+    """The names of the pictures of kinds of splits: `layers.png` for the first."""
+    return {
+        kind: f"layers_{kind}.png" if place else "layers.png"
+        for place, kind in enumerate(kinds)
+    }
 
 
 def layers_figure(rows: Sequence[Row], path: pathlib.Path) -> pathlib.Path | None:
