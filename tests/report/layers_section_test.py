@@ -66,7 +66,7 @@ def test_the_report_says_where_measures_and_curves_disagree(tmp_path):
     )
     # Two sentences of meaning with their source.
     assert "arXiv 2102.11005" in section
-    assert "No filter of a trained first layer is a Gabor function" in section
+    assert "No filter of a trained first layer is called a Gabor function" in section
     assert 'class="warning"' not in section
     # The page has its own section, so it does not repeat that of the summary.
     assert page.count(told) == 1

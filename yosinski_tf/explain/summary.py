@@ -99,8 +99,8 @@ _PARTS = (
     ),
 )
 _NO_GABOR = (
-    "No filter of a trained first layer is a Gabor function, so there are no histograms"
-    " of orientations and wavelengths."
+    "No filter of a trained first layer is called a Gabor function, so there are no"
+    " histograms of orientations and wavelengths."
 )
 
 
