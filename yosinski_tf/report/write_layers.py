@@ -57,12 +57,12 @@ def write_layers(
     for kind, name in layer_panels.file_names(kinds).items():
         if _kept(layer_panels.layers_figure(kinds[kind], folder / name), folder / name):
             by_layer[kind] = name
-    pictures = [folder / name for name in by_layer.values()]
-    pictures += _draw_filters(runs, folder, found)
     tidy.write_table(folder / tidy.TABLE, rows)
     text = summary.summary(rows, by_layer)
     files.write_atomically(folder / SUMMARY, text.encode())
     measured.note(runs, measured.networks_of(found))
+    pictures = [folder / name for name in by_layer.values()]
+    pictures += _draw_filters(runs, folder, found)
     return LayersPaths(folder / tidy.TABLE, folder / SUMMARY, tuple(pictures))
 
 

@@ -21,11 +21,17 @@ def explain(runs: pathlib.Path, measure: str) -> int:
       KeyboardInterrupt: On Ctrl-C and the like, after the command has ended.
     """
     command = [sys.executable, "-m", "yosinski_tf.binaries.explain"]
-    with signals.left_to_parent():
-        process = subprocess.Popen([*command, f"--runs={runs}", f"--measure={measure}"])
+    process = None
     try:
+        with signals.left_to_parent():
+            process = subprocess.Popen(
+                [*command, f"--runs={runs}", f"--measure={measure}"]
+            )
         return process.wait()
     except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            # While it starts up, it says nothing.
+            if process.wait() < 0:
+                print("Stopped; the same command goes on from here.", flush=True)
         raise
