@@ -68,6 +68,7 @@ TENSORFLOW = (
     "explain.measuring",
     "explain.observer",
     "explain.study",
+    "explain.tensorboard_pictures",
     "export.bmp",
     "export.decoding",
     "export.file_bytes",

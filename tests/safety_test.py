@@ -57,6 +57,7 @@ KNOWN = {
     "user_function": ["import_module"],
     "user_modules": ["importlib.import_module"],
     "stored_batches": ["import ctypes", "tf.numpy_function"],
+    "explaining": ["subprocess.Popen"],
     "target_half": ["subprocess.Popen"],
     "entry": ["importlib.import_module"],
     "distribution": ["keras.callbacks.LambdaCallback"] * 2,

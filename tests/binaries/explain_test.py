@@ -2,21 +2,24 @@
 
 import csv
 import json
+import os
+import signal
+import time
 
 import pytest
-from commands import TINY, refuse, succeed
+from commands import TINY, refuse, start, succeed
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, images):
-    """A finished study, and what explaining it printed."""
+    """A study that was trained and explained, and its command with the output."""
     runs = tmp_path_factory.mktemp("study") / "runs"
     treatments = "baseA,baseB,A1B,A2B,A3B,A3B+,B3B+"
     flags = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
-    succeed("study", *flags, f"--treatments={treatments}")
-    return runs, succeed("explain", f"--runs={runs}")
+    flags += [f"--treatments={treatments}", "--explain"]
+    return runs, succeed("study", *flags), flags
 
 
 def table(runs):
@@ -34,7 +37,7 @@ def values(runs, measure, network, direction="AB"):
 
 
 def test_every_measure_has_a_value_for_each_layer(study):
-    runs, done = study
+    runs, done, _ = study
     record = json.loads((runs / "random-0_A3B_seed0/record.json").read_text())
     assert values(runs, "top1", "AnB")[2] == pytest.approx(100 * record["top1"])
     for network in ("baseA", "baseB", "R"):
@@ -46,12 +49,59 @@ def test_every_measure_has_a_value_for_each_layer(study):
     assert len(values(runs, "gabor_explained", "R")) == 1
     # CKA of two layers does not depend on their order.
     both = (values(runs, "cka", "baseA baseB", each) for each in ("AB", "BA"))
-    assert "## Random splits, 2 pairs" in done.stdout
+    assert "Random splits, 2 pairs\n- " in done.stdout
     assert all(len(each) == 7 for each in both)
 
 
+def test_the_report_shows_what_was_measured_and_measures_nothing(study):
+    runs, done, _ = study
+    report = runs / "report"
+    assert f"page     {report / 'index.html'}" in done.stdout.splitlines()[-5]
+    pictures = ["layers.png", *(f"filters_random-0_base{h}_seed0.png" for h in "BA")]
+    for name in pictures:
+        assert f"{report / name}" in done.stdout
+    assert len(list((runs / "tensorboard/explain").glob("events*"))) == 1
+    before = (report / "layers.csv").stat().st_mtime_ns
+    page = (report / "index.html").read_text()
+    assert page.count('id="layers"') == 1 and "earlier state" not in page
+    succeed("report", f"--runs={runs}")
+    again = (report / "index.html").read_text()
+    start = again.index('id="layers"')
+    assert again[start : again.index('id="use"')] in page
+    assert again.count('class="picture"') == 3
+    assert (report / "layers.csv").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_study_that_is_stopped_while_it_is_explained_goes_on(study, whole_group):
+    runs, _, flags = study
+    for each in (runs / "explain").glob("random*.json"):
+        each.unlink()
+    process = start("study", *flags, start_new_session=True)
+    while not list((runs / "explain").glob("random*.json")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    # A terminal sends Ctrl-C to all of its processes.
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out.endswith("Stopped; the same command goes on from here.\n")
+    assert "Traceback" not in err
+    # Nothing is left that measures.
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert "Random splits, 2 pairs" in succeed("study", *flags).stdout
+
+
+def test_probes_alone_keep_what_else_was_measured(study):
+    runs, *_ = study
+    before = (runs / "report/layers.csv").read_bytes()
+    succeed("explain", f"--runs={runs}", "--probes_only")
+    assert (runs / "report/layers.csv").read_bytes() == before
+
+
 def test_it_goes_on_where_it_was_stopped(study):
-    runs, _ = study
+    runs, *_ = study
     before = (runs / "report/layers.csv").read_bytes()
     (kept,) = (runs / "explain").glob("*_AB_*.json")
     made = kept.read_text()
@@ -71,7 +121,7 @@ def test_it_goes_on_where_it_was_stopped(study):
 
 
 def test_weights_that_are_missing_are_one_sentence(study):
-    runs, _ = study
+    runs, *_ = study
     weights = runs / "random-0_A3B+_seed0/weights.npz"
     kept = list((runs / "explain").glob("*_AB_*.json"))
     for each in kept:

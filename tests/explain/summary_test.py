@@ -2,8 +2,11 @@
 
 import math
 
-from yosinski_tf.explain.rows import COLUMNS, Row, write_table
+import pytest
+
+from yosinski_tf.explain.rows import COLUMNS, Row, read_table, write_table
 from yosinski_tf.explain.summary import summary
+from yosinski_tf.system.errors import UserError
 
 
 def rows(measure, network, values, split="random:0", seed=0):
@@ -22,6 +25,15 @@ def test_a_table_has_a_row_for_each_value(tmp_path):
         "random:0,AB,0,2,layer2,baseA baseB,cka,nan",
     ]
     assert COLUMNS[-1] == "value"
+    assert str(read_table(tmp_path / "layers.csv")) == str(made)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", ",".join(COLUMNS) + "\nx,AB,0\n"])
+def test_a_broken_table_is_one_sentence(tmp_path, text):
+    path = tmp_path / "layers.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match="layers.csv, found that it cannot be read"):
+        read_table(path)
 
 
 def test_means_have_an_interval_from_three_pairs_on():
@@ -52,12 +64,21 @@ def test_a_score_that_ranks_layers_the_other_way_is_said_to_disagree():
         made += rows("knn_probe", "baseA", [20.0, 15.0, 12.0], seed=seed)
         made += rows("cka", "baseA baseB", [0.5, 0.1, 0.3 - 0.3 * seed], seed=seed)
     text = summary(made)
-    assert "logme of baseA | -1.00 (-1.00 to -1.00), disagrees with the curve" in text
-    assert "knn_probe of baseA | 1.00 (1.00 to 1.00), ranks as the curve" in text
+    assert "LogME of base A | -1.00 (-1.00 to -1.00), disagrees with the curve" in text
+    assert "the k-NN probe of base A | 1.00 (1.00 to 1.00), ranks as the curve" in text
+    # What disagrees is said first.
+    assert text.splitlines()[4].startswith("- LogME of base A ranks the layers the oth")
     assert "depth alone (-n) | 1.00 (1.00 to 1.00), ranks as the curve" in text
-    assert "cka of baseA baseB | 0.78 (-0.18 to 1.00), cannot be told" in text
+    assert "CKA of base A and base B | 0.78 (-0.18 to 1.00), cannot be told" in text
 
 
 def test_layers_that_gave_no_number_are_empty():
     text = summary(rows("cka", "baseA baseB", [0.5, math.nan]))
     assert "| baseA baseB | 0.50 |  |" in text
+
+
+def test_where_no_filter_is_a_gabor_function_it_is_said():
+    told = "No filter of a trained first layer is called a Gabor function"
+    none = rows("gabor_share", "baseA", [0.0]) + rows("gabor_share", "R", [0.25])
+    assert told in summary(none)
+    assert told not in summary(none + rows("gabor_share", "baseB", [0.25]))

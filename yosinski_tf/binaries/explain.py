@@ -1,18 +1,24 @@
 """Measures what the layers of a study's finished networks hold."""
 
+# ruff: noqa: E402
 import os
+
+# Read when NumPy is loaded. For such small matrices, threads of linear algebra only
+# wait for each other: on a busy machine ten times as long as the work takes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pathlib
 import time
+from collections.abc import Sequence
 
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, messages, shared_flags
-from yosinski_tf.explain import gabor, rows, summary, units
-from yosinski_tf.figures import filter_fits
+from yosinski_tf.explain import agreement, rows, summary, units
 from yosinski_tf.machine import keras_settings
+from yosinski_tf.report import write_layers, write_report
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
-from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.system import files, streams
 
 FLAGS = flags.FLAGS
@@ -20,54 +26,53 @@ _SUMMARY = """yosinski-explain: what the layers of finished networks hold.
 
 Filters of the first layer, linear probes and nearest neighbours, similarity of layers,
 weight travel of fine-tuned layers, criticality, and scores that promise to predict
-transfer: all from networks that a study has anyway. It goes on where it was stopped.
+transfer: all from networks that a study has anyway. It goes on where it was stopped,
+and writes the study's report again with what it found.
 Example: yosinski-explain --runs=runs/quickstart
          yosinski-explain --runs=runs/quickstart --probes_only"""
 
 
 def _main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # For such small matrices, threads of linear algebra only wait for each other.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.set_verbosity(logging.ERROR)
     keras_settings.check()
     runs = pathlib.Path(FLAGS.runs)
     # Refuses a folder without networks before TensorFlow is loaded.
-    units.find_units(runs)
+    found = units.find_units(runs)
     files.make_folder(runs / "logs")
     try:
         with streams.native_errors_to(runs / "logs" / "explain.log"):
-            found = _measured(runs)
+            measures = _measured(runs)
     except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on from here.")
         return command_line.stop_code(stop)
-    text = summary.summary(found)
-    folder = runs / "report"
     with messages.reporting(runs):
-        files.make_folder(folder)
-        rows.write_table(folder / rows.TABLE, found)
-        files.write_atomically(folder / "layers.md", text.encode())
-        figures = [] if FLAGS.probes_only else _draw_filters(runs, folder)
-    print(text)
-    print(f"table    {folder / rows.TABLE}")
-    print(f"summary  {folder / 'layers.md'}")
-    for figure in figures:
-        print(f"filters  {figure}")
+        paths, page = _report(runs, measures, found)
+    for kind, chosen in rows.by_kind(measures).items():
+        print(f"\n{summary.title(kind, chosen)}")
+        for sentence in agreement.sentences(chosen):
+            print(f"- {sentence}")
+    print(f"\nsummary  {paths.summary}\npage     {page}")
+    for place, picture in enumerate(paths.pictures):
+        print(f"{'         ' if place else 'figures  '}{picture}")
+    print(f"table    {paths.table}")
     return 0
 
 
-def _draw_filters(runs: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
-    """Draws the first layers of the bases of the first split, with their fits."""
-    first = units.find_units(runs)[0]
-    drawn = []
-    for record in (first.base, first.other):
-        if record is not None:
-            kernel = gabor.first_kernel(read_finished_run(runs, record.run_id).weights)
-            if kernel is not None:
-                path = folder / f"filters_{record.run_id}.png"
-                filter_fits.filter_fits(kernel, gabor.fit_filters(kernel), path)
-                drawn.append(path)
-    return drawn
+def _report(
+    runs: pathlib.Path, measures: Sequence[rows.Row], found: Sequence[units.Unit]
+) -> tuple[write_layers.LayersPaths, pathlib.Path]:
+    """Writes what was measured, and the report with it; returns their files."""
+    # Imported late: TensorFlow.
+    from yosinski_tf.explain import tensorboard_pictures
+
+    paths = write_layers.write_layers(
+        runs, runs / write_report.REPORT_FOLDER, measures, found
+    )
+    tensorboard_pictures.show_pictures(
+        runs / "tensorboard" / "explain", {each.stem: each for each in paths.pictures}
+    )
+    return paths, write_report.write_report(runs, FLAGS.measure).page
 
 
 def _measured(runs: pathlib.Path) -> list[rows.Row]:
@@ -94,7 +99,8 @@ def run() -> None:
         "probes_only": (False, "Only probes and scores: the cheapest first answer."),
     }
     command_line.define(own)
-    command_line.run(_main, _SUMMARY, [("What to explain", ("runs", *own))])
+    groups = [("What to explain", ("runs", *own, "measure"))]
+    command_line.run(_main, _SUMMARY, groups)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from yosinski_tf.binaries.job import (
     best_run,
     command_line,
     execution,
+    explaining,
     live_report,
     messages,
     options,
@@ -57,6 +58,11 @@ def _main() -> int:
             f"--export needs {', '.join(best)} or the id of a run of the"
             f" study, found {FLAGS.export!r}: give one such as {min(known)}"
         )
+    if FLAGS.explain and not _has_base(plan):
+        raise errors.UserError(
+            "--explain needs a base network in the study, found none: add one to"
+            " --treatments, such as baseB"
+        )
     if FLAGS.dry_run:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
@@ -68,7 +74,21 @@ def _main() -> int:
     if stopped or not records_by_id(plan.runs):
         return code
     _report(plan)
+    if FLAGS.explain:
+        print(flush=True)
+        try:
+            # What is finished is explained also if something failed, as it is reported.
+            explained = explaining.explain(plan.runs, FLAGS.measure)
+        except KeyboardInterrupt as stop:
+            return command_line.stop_code(stop)
+        code = code or explained
     return code
+
+
+def _has_base(plan: planning.Plan) -> bool:
+    """Whether a base network is trained or will be."""
+    kinds = {run.treatment.kind for run in plan.wanted}
+    return "base" in kinds | {each.kind for each in records_by_id(plan.runs).values()}
 
 
 def _report(plan: planning.Plan) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from scipy import spatial
@@ -86,6 +86,7 @@ def compare(
     *,
     seed: int,
     permutations: int = 1999,
+    properties: Collection[str] = PROPERTIES,
 ) -> dict[str, Difference]:
     """Compares two groups of first layers by a permutation test for each property.
 
@@ -104,14 +105,15 @@ def compare(
       second: the networks of the other.
       seed: of the regroupings.
       permutations: how many regroupings are drawn.
+      properties: those of `PROPERTIES` that are compared.
 
     Returns:
-      A `Difference` for each of `PROPERTIES`.
+      A `Difference` for each property.
     """
     whole = min(len(first), len(second)) >= _NETWORKS_TO_REGROUP
     return {
-        name: _difference(first, second, of_fits, whole, seed, permutations)
-        for name, of_fits in _POINTS.items()
+        name: _difference(first, second, _POINTS[name], whole, seed, permutations)
+        for name in properties
     }
 
 

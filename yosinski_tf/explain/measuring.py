@@ -12,7 +12,7 @@ import numpy as np
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.treatments import Treatment
-from yosinski_tf.explain import filters, probes, scores
+from yosinski_tf.explain import filters, kept_fits, probes, scores
 from yosinski_tf.explain.criticality import variants
 from yosinski_tf.explain.gabor import BLOB, GABOR, first_kernel, fit_filters
 from yosinski_tf.explain.half_images import HalfImages, half_images
@@ -52,7 +52,7 @@ class Study:
 
 
 class Measurer:
-    """Takes the measures of a unit; each gives rows, and nothing else changes.
+    """Takes the measures of a unit; each gives rows.
 
     Networks are called as in the paper, with B as the half that they are trained on:
     `baseA`, `baseB`, `R` for random values, `P` for the given network, and `AnB+` for
@@ -180,15 +180,21 @@ class Measurer:
         return [self._row(n, network, measure, v) for n, v in enumerate(values, 1)]
 
     def accuracy(self) -> list[Row]:
-        """The curves of the study: top-1 of frozen and fine-tuned copies, in %."""
-        found = []
+        """The curves of the study: top-1 of frozen and fine-tuned copies, in %.
+
+        And their difference to the base, in points.
+        """
+        found, base = [], self._unit.base
         for fine_tuned in (False, True):
             for treatment, record in self._unit.copies(fine_tuned=fine_tuned).items():
-                if not treatment.preserved:
+                if treatment.preserved:
+                    continue
+                values = {"top1": 100 * record.top1}
+                if base:
+                    values["over_base"] = 100 * (record.top1 - base.top1)
+                for measure, value in values.items():
                     found.append(
-                        self._row(
-                            treatment.n, treatment.family, "top1", 100 * record.top1
-                        )
+                        self._row(treatment.n, treatment.family, measure, value)
                     )
         return found
 
@@ -287,7 +293,7 @@ class Measurer:
 
         The mean variance that the fits explain, too; and whether the filters differ
         from those of the base, as p values. Of the bases, the random network, the given
-        one, and the fine-tuned ones.
+        one, and the fine-tuned ones. The fits are kept, see `kept_fits`.
         """
         kernels = {name: first_kernel(self._weights(name)) for name in self._sources}
         for treatment, record, _ in self._tuned():
@@ -305,6 +311,8 @@ class Measurer:
                 ("blob_explained", [fit.blob.variance_explained for fit in fits]),
             ):
                 rows.append(self._row(1, name, measure, float(np.mean(values))))
+        place = kept_fits.path_of(self._study.runs, self._unit.slug)
+        kept_fits.keep(place, fitted)
         for name in fitted.keys() - {"baseB"} if "baseB" in fitted else ():
             found = filters.compare([fitted[name]], [fitted["baseB"]], seed=0)
             for what, difference in found.items():

@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import io
+import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from yosinski_tf.system import files
+from yosinski_tf.results import network_result, tables
+from yosinski_tf.system import errors, files
 
 TABLE = "layers.csv"
 
@@ -37,6 +39,17 @@ class Row:
     measure: str
     value: float
 
+    @property
+    def kind(self) -> str:
+        """Of its split, as `NetworkResult.kind`."""
+        kind = self.split.partition(":")[0]
+        return network_result.DISTANT if kind == "manmade_natural" else kind
+
+    @property
+    def pair(self) -> tuple[str, str, int]:
+        """What values are compared within: split, direction and seed."""
+        return self.split, self.direction, self.seed
+
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 
@@ -54,3 +67,57 @@ def write_table(path: pathlib.Path, rows: Iterable[Row]) -> None:
         values = dataclasses.astuple(row)
         writer.writerow([*values[:-1], f"{row.value:.6g}"])
     files.write_atomically(path, text.getvalue().encode())
+
+
+def read_table(path: pathlib.Path) -> list[Row]:
+    """The rows that `write_table` wrote.
+
+    Raises:
+      UserError: If the file cannot be read or is not such a table.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            found = list(csv.reader(file))
+        if tuple(found[0]) != COLUMNS:
+            raise ValueError("other columns")
+        return [
+            Row(split, direction, int(seed), int(n), *names, float(value))
+            for split, direction, seed, n, *names, value in found[1:]
+        ]
+    except (OSError, ValueError, TypeError, IndexError, csv.Error) as error:
+        raise errors.UserError(
+            f"needs the table of measures {path}, found that it cannot be read"
+            f" ({error}): remove it, or write it again with yosinski-explain"
+        ) from None
+
+
+def by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by the kind of their split, random splits first."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.kind, []).append(row)
+    known = [kind for kind in tables.KIND_NAMES if kind in groups]
+    return {kind: groups[kind] for kind in [*known, *sorted(groups.keys() - known)]}
+
+
+def values_by_n(
+    rows: Iterable[Row], measure: str, network: str
+) -> dict[int, list[float]]:
+    """The values of a measure of one network, one for each pair that has a number."""
+    found: dict[int, list[float]] = {}
+    for row in rows:
+        if (row.measure, row.network) == (measure, network):
+            if math.isfinite(row.value):
+                found.setdefault(row.n, []).append(row.value)
+    return dict(sorted(found.items()))
+
+
+def counted_pairs(rows: Iterable[Row]) -> str:
+    """How many pairs there are, in words: `6 pairs`."""
+    count = len({row.pair for row in rows})
+    return f"{count} pair" + "s" * (count != 1)
+
+
+def layer_names(rows: Sequence[Row]) -> dict[int, str]:
+    """The names of the layers that were measured, by n from the first."""
+    return dict(sorted({row.n: row.layer for row in rows}.items()))

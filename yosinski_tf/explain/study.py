@@ -16,7 +16,7 @@ from yosinski_tf.system import errors, files
 
 FOLDER = "explain"
 # Rises when a measure changes: values of earlier versions are then taken again.
-_VERSION = 1
+_VERSION = 2
 
 Progress = Callable[[str, int, int], None]
 
@@ -27,6 +27,8 @@ def explain(
     progress: Progress = lambda what, done, total: None,
 ) -> list[Row]:
     """The rows of all units of a study; each unit's are kept in a file of `explain`.
+
+    Steps that are not to be taken have rows where they were taken earlier.
 
     Args:
       runs: The study folder; its runs may be unfinished.
@@ -53,8 +55,11 @@ def explain(
     for unit in units:
         kept = _Kept(runs / FOLDER / f"{unit.slug}.json", _digest(unit, study))
         measurer = None
-        for name in names:
+        for name in Measurer.STEPS:
             found = kept.rows(name)
+            if name not in names:
+                rows += found or []
+                continue
             if found is None:
                 progress(f"{unit.slug} {name}", done, total)
                 measurer = measurer or Measurer(study, unit)

@@ -1,12 +1,10 @@
-"""The measures of a study in Markdown: means over pairs, beside the curves."""
+"""The measures of a study in tables: means over pairs, beside the curves."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from yosinski_tf.explain import (
+    agreement,
     criticality,
     filters,
     gabor,
@@ -15,9 +13,11 @@ from yosinski_tf.explain import (
     similarity,
     travel,
 )
+from yosinski_tf.explain import rows as tidy
+from yosinski_tf.explain.agreement import Agreement, interval
 from yosinski_tf.explain.rows import Row
-from yosinski_tf.results import network_result, tables
-from yosinski_tf.results.analysis import Estimate, estimate
+from yosinski_tf.results import tables
+from yosinski_tf.results.analysis import estimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,10 @@ class _Part:
 _PARTS = (
     _Part(
         "The curves",
-        {"top1": "top-1 of copies, %"},
+        {
+            "top1": "top-1 of copies, %",
+            "over_base": "difference to the own base, points",
+        },
         "Accuracy of the networks with n copied layers, as the study measured it.",
         1,
     ),
@@ -95,123 +98,97 @@ _PARTS = (
         f"{filters.MEANING} Means over pairs: 0.5 where nothing differs.",
     ),
 )
-# What may rank the layers as the curves do: network and measure.
-_PREDICTORS = (
-    ("linear_probe", "baseA"),
-    ("knn_probe", "baseA"),
-    ("logme", "baseA"),
-    ("h_score", "baseA"),
-    ("cka", "baseA baseB"),
-    ("linear_probe", "P"),
-    ("knn_probe", "P"),
-    ("logme", "P"),
-    ("h_score", "P"),
+_NO_GABOR = (
+    "No filter of a trained first layer is called a Gabor function, so there are no"
+    " histograms of orientations and wavelengths."
 )
 
 
-def summary(rows: Sequence[Row]) -> str:
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Measures of one kind.
+
+    Attributes:
+      title: What they are about.
+      meaning: What they mean, with the source.
+      tables: Rows of cells each; the first row is the heading.
+      note: What else is to be said; may be empty.
+    """
+
+    title: str
+    meaning: str
+    tables: list[list[list[str]]]
+    note: str = ""
+
+
+def summary(rows: Sequence[Row], figures: Mapping[str, str] | None = None) -> str:
     """All measures in Markdown, for each kind of split, with 95% intervals.
 
     As in the paper, B is the half that networks are trained on. An interval needs three
     pairs.
+
+    Args:
+      rows: The measures.
+      figures: The picture of each kind of split, as an address.
     """
     blocks = ["# What the layers hold"]
-    for kind in sorted({_kind(row) for row in rows}):
-        chosen = [row for row in rows if _kind(row) == kind]
-        pairs = len({(row.split, row.direction, row.seed) for row in chosen})
-        count = f"{pairs} pair" + "s" * (pairs > 1)
-        blocks.append(f"## {tables.kind_name(kind).capitalize()}, {count}")
-        for part in _PARTS:
-            blocks += _section(part, chosen)
-        blocks += _agreement(chosen)
+    for kind, chosen in tidy.by_kind(rows).items():
+        blocks.append(f"## {title(kind, chosen)}")
+        if told := agreement.sentences(chosen):
+            blocks.append("\n".join(f"- {each}" for each in told))
+        if figures and kind in figures:
+            blocks.append(f"![Measures by layer]({figures[kind]})")
+        for section in sections(chosen):
+            blocks += [f"### {section.title}", section.meaning]
+            blocks += map(tables.markdown, section.tables)
+            blocks += filter(None, [section.note])
     return "\n\n".join(blocks) + "\n"
 
 
-def _kind(row: Row) -> str:
-    kind = row.split.partition(":")[0]
-    return network_result.DISTANT if kind == "manmade_natural" else kind
+def title(kind: str, rows: Sequence[Row]) -> str:
+    """The name of a kind of split, with the number of its pairs."""
+    return f"{tables.kind_name(kind).capitalize()}, {tidy.counted_pairs(rows)}"
 
 
-def _section(part: _Part, rows: Sequence[Row]) -> list[str]:
+def sections(rows: Sequence[Row]) -> list[Section]:
+    """The measures that there are of one kind of split."""
+    found = [_section(part, rows) for part in _PARTS]
+    if agreeing := agreement.agreements(rows):
+        found.append(_agreement(agreeing))
+    return [section for section in found if section.tables]
+
+
+def _section(part: _Part, rows: Sequence[Row]) -> Section:
     found = []
-    for measure, title in part.measures.items():
+    for measure, name in part.measures.items():
         of_measure = [row for row in rows if row.measure == measure]
         if not of_measure:
             continue
-        layers = dict(sorted({row.n: row.layer for row in of_measure}.items()))
-        lines = [[title, *(f"{n} {name}" for n, name in layers.items())]]
+        layers = tidy.layer_names(of_measure)
+        lines = [[name, *(f"{n} {layer}" for n, layer in layers.items())]]
         for network in sorted({row.network for row in of_measure}):
-            cells = []
-            for n in layers:
-                values = [
-                    row.value
-                    for row in of_measure
-                    if (row.network, row.n) == (network, n) and math.isfinite(row.value)
-                ]
-                cells.append(_cell(estimate(values), part.digits))
-            lines.append([network, *cells])
-        found.append(tables.markdown(lines))
-    return [f"### {part.title}", part.meaning, *found] if found else []
+            values = tidy.values_by_n(of_measure, measure, network)
+            cells = [estimate(values.get(n, [])) for n in layers]
+            lines.append([network, *(interval(each, part.digits) for each in cells)])
+        found.append(lines)
+    note = _NO_GABOR if "gabor_share" in part.measures and no_gabor(rows) else ""
+    return Section(part.title, part.meaning, found, note)
 
 
-def _cell(found: Estimate, digits: int) -> str:
-    if found.mean is None:
-        return ""
-    text = f"{found.mean:.{digits}f}"
-    if found.low is None:
-        return text
-    return f"{text} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+def no_gabor(rows: Sequence[Row]) -> bool:
+    """Whether first layers were looked at and no trained one has a Gabor filter."""
+    shares = [row for row in rows if row.measure == "gabor_share"]
+    return bool(shares) and not any(r.value for r in shares if r.network != "R")
 
 
-def _agreement(rows: Sequence[Row]) -> list[str]:
-    """Whether measures rank the layers as the curves do."""
-    pairs = sorted({(row.split, row.direction, row.seed) for row in rows})
-    most = max(row.n for row in rows)
-
-    def values(measure: str, network: str) -> np.ndarray:
-        found = np.full((len(pairs), most), np.nan)
-        for row in rows:
-            if (row.measure, row.network) == (measure, network):
-                pair = pairs.index((row.split, row.direction, row.seed))
-                found[pair, row.n - 1] = row.value
-        return found
-
-    curves = [
-        family
-        for family in ("AnB", "AnB+", "PnB", "PnB+")
-        if np.isfinite(values("top1", family)).any()
-    ]
-    if not curves:
-        return []
+def _agreement(found: Sequence[Agreement]) -> Section:
+    """A table of how measures rank the layers, beside each curve."""
+    curves = list(dict.fromkeys(each.curve for each in found))
     lines = [["measure", *curves]]
-    depth = np.tile(-np.arange(1.0, most + 1), (len(pairs), 1))
-    predictors = {"depth alone (-n)": depth}
-    for measure, network in _PREDICTORS:
-        found = values(measure, network)
-        if np.isfinite(found).any():
-            predictors[f"{measure} of {network}"] = found
-    for name, found in predictors.items():
-        cells = [
-            _verdict(scores.rank_agreement(found, values("top1", family)))
-            for family in curves
-        ]
-        lines.append([name, *cells])
-    return [
-        "### Does a measure replace the experiment?",
-        scores.AGREEMENT_MEANING,
-        tables.markdown(lines),
-    ]
-
-
-def _verdict(found: Estimate) -> str:
-    if found.mean is None:
-        return "fewer than 3 layers"
-    if found.low is None:
-        words = "too few pairs"
-    elif found.low > 0:
-        words = "ranks as the curve"
-    elif found.high < 0:
-        words = "disagrees with the curve"
-    else:
-        words = "cannot be told"
-    return f"{_cell(found, 2)}, {words}"
+    for name in dict.fromkeys(each.name for each in found):
+        verdicts = [each for each in found if each.name == name]
+        told = [f"{interval(each.tau, 2)}, {each.verdict}" for each in verdicts]
+        lines.append([name, *(text.removeprefix(", ") for text in told)])
+    return Section(
+        "Does a measure replace the experiment?", scores.AGREEMENT_MEANING, [lines]
+    )

@@ -214,7 +214,7 @@ def joined(axes: Axes, curve: Curve, **options: Any) -> Line2D:
     solid, dotted = [], []
     for first, second in itertools.pairwise([*curve.items(), None]):
         solid.append(first)
-        if second and second[0] > first[0] + 1:
+        if second and second[0] > first[0] + 1.5:  # Curves may be shifted.
             solid.append((np.nan, np.nan))
             dotted += [first, second, (np.nan, np.nan)]
     (drawn,) = axes.plot(*zip(*solid, strict=True), **options)
@@ -249,17 +249,30 @@ def layer_axis(
         axes.set_xticks(places, ["base", *map(str, places[1:])])
     else:
         label = label.replace("layer", "stage")
-        names = [f"{n} {_shortened(name)}" for n, name in enumerate(stages, start=1)]
-        axes.set_xticks(
-            places,
-            ["base", *names[:-1]],
-            rotation=60,
-            ha="right",
-            rotation_mode="anchor",
-            fontsize=9 if len(stages) < 15 else 7.5,
-        )
+        _name_places(axes, {0: "base", **_numbered(dict(enumerate(stages[:-1], 1)))})
     axes.set_xlabel(label)
     axes.grid(False, axis="x")
+
+
+def name_layers(axes: Axes, layers: Mapping[int, str]) -> None:
+    """Labels the x axis with n and the names of layers, by n from the first."""
+    axes.set_xlim(min(layers) - 0.55, max(layers) + 0.55)
+    _name_places(axes, _numbered(layers))
+
+
+def _numbered(layers: Mapping[int, str]) -> dict[int, str]:
+    return {n: f"{n} {_shortened(name)}" for n, name in layers.items()}
+
+
+def _name_places(axes: Axes, names: Mapping[int, str]) -> None:
+    axes.set_xticks(
+        list(names),
+        list(names.values()),
+        rotation=60,
+        ha="right",
+        rotation_mode="anchor",
+        fontsize=9 if len(names) < 15 else 7.5,
+    )
 
 
 def room_for_names(stages: Sequence[str]) -> float:

@@ -14,6 +14,7 @@ from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import DISTANT_STYLE, Style, offset_of, style_of
 from yosinski_tf.report.answer import Answer
 from yosinski_tf.report.first_layer import filter_sheets
+from yosinski_tf.report.layers_section import LayersSection
 from yosinski_tf.report.markdown import render
 from yosinski_tf.results import tables
 from yosinski_tf.results.analysis import Estimate, estimate, relative_to_base
@@ -78,6 +79,7 @@ def write_page(
     warnings: Sequence[str],
     summary: str,
     progress: StudyProgress | None = None,
+    layers: LayersSection | None = None,
 ) -> pathlib.Path:
     """Writes `index.html`; a reader sees all of it or nothing.
 
@@ -91,6 +93,7 @@ def write_page(
       warnings: What makes the numbers untrustworthy.
       summary: The report in Markdown.
       progress: How far the study is; None if it is complete, as far as one knows.
+      layers: What the layers hold; None if it was not measured.
     """
     of_run = {record.run_id: record for record in records}
     kinds = [
@@ -120,6 +123,7 @@ def write_page(
         distant_title=_distant_title(distant),
         has_figure3=(folder / "figure3.png").exists(),
         filters=filter_sheets(runs, records),
+        layers=layers,
         tensorboard=commands.tensorboard(runs),
         exports=[{"name": name, "href": f"../export/{name}"} for name in exports],
         summary=_html(summary),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from yosinski_tf.experiment.treatments import PAPER_STAGES
 from yosinski_tf.figures import drawing, paper_figures, reduced_data
 from yosinski_tf.report.answer import Answer, study_answer
+from yosinski_tf.report.layers_section import layers_section
 from yosinski_tf.report.markdown import chosen_first, render, section, write_markdown
 from yosinski_tf.report.page import StudyProgress, write_page
 from yosinski_tf.report.study_facts import caveats, facts, warnings
@@ -92,6 +93,7 @@ def write_report(
     data = (drawing.FigureData(side, measure) for side in (networks, reduced))
     figures = write_figures(folder, *data)
     answer = study_answer(runs, records, selection.networks, measure)
+    layers = layers_section(folder, records)
     told_in_full = {
         "measure": measure,
         "warnings": told,
@@ -102,7 +104,11 @@ def write_report(
         "caveats": caveats(records, networks),
     }
     summary = write_markdown(
-        folder / "summary.md", "summary.md.j2", answer=answer, **told_in_full
+        folder / "summary.md",
+        "summary.md.j2",
+        answer=answer,
+        layers=layers,
+        **told_in_full,
     )
     text = json.dumps(answer.values, indent=1)
     files.write_atomically(folder / "recommendation.json", text.encode())
@@ -114,9 +120,10 @@ def write_report(
         measure=measure,
         answer=answer,
         warnings=told,
-        # The page begins with the answer.
-        summary=render("summary.md.j2", answer=None, **told_in_full),
+        # The page begins with the answer, and has a section on the layers.
+        summary=render("summary.md.j2", answer=None, layers=None, **told_in_full),
         progress=progress,
+        layers=layers,
     )
     return ReportPaths(
         summary=summary, table=results, page=page, answer=answer, **figures

@@ -12,3 +12,8 @@ def tensorboard(runs: pathlib.Path) -> str:
 def export(runs: pathlib.Path, run_id: str) -> str:
     """The command that exports a run of a study."""
     return shlex.join(["yosinski-export", f"--runs={runs}", f"--run={run_id}"])
+
+
+def explain(runs: pathlib.Path) -> str:
+    """The command that measures the layers of a study."""
+    return shlex.join(["yosinski-explain", f"--runs={runs}"])

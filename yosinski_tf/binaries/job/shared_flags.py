@@ -147,6 +147,7 @@ STUDY = {
         "Run to export at the end: its id, or best, the one that the report recommends"
         " (best:A for the classes of half A).",
     ),
+    "explain": (False, "At the end measure what the layers hold: yosinski-explain."),
     "measure": (
         "top1",
         "What figures show: the last validation, or the paper's number.",

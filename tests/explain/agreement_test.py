@@ -1,0 +1,50 @@
+"""Sentences on where measures and curves agree or disagree."""
+
+from yosinski_tf.explain.agreement import sentences
+from yosinski_tf.explain.rows import Row
+
+FALLING, RISING = [3.0, 2.0, 1.0], [1.0, 2.0, 3.0]
+
+
+def rows(measure, network, *values):
+    """A pair for each list of values, by n."""
+    return [
+        Row("random:0", "AB", seed, n, f"layer{n}", network, measure, value)
+        for seed, each in enumerate(values)
+        for n, value in enumerate(each, 1)
+    ]
+
+
+def test_disagreements_come_first_and_then_what_agrees_and_what_is_open():
+    made = rows("top1", "AnB", FALLING, FALLING, FALLING)
+    made += rows("knn_probe", "baseA", FALLING, FALLING, [3.0, 1.0, 0.5])
+    made += rows("logme", "baseA", RISING, RISING, RISING)
+    made += rows("h_score", "baseA", RISING, FALLING, [2.0, 3.0, 1.0])
+    # Only the n of the curve count.
+    made += [Row("random:0", "AB", 0, 4, "layer4", "baseA", "logme", 99.0)]
+    assert sentences(made) == [
+        "LogME of base A ranks the layers the other way than AnB: tau -1.00 (95% -1.00"
+        " to -1.00), 3 pairs. It is highest at n = 3, AnB at n = 1.",
+        "The k-NN probe of base A ranks the layers as AnB does: tau 1.00 (95% 1.00"
+        " to 1.00), 3 pairs; depth alone 1.00 (1.00 to 1.00).",
+        "Whether these rank the layers as AnB does cannot be told, since each interval"
+        " contains 0: the H-score of base A 0.11 (-1.00 to 1.00).",
+    ]
+
+
+def test_too_few_pairs_and_layers_are_said():
+    made = rows("top1", "PnB", FALLING, FALLING) + rows("cka", "P baseB", FALLING)
+    made += rows("top1", "PnB+", FALLING)
+    assert sentences(made) == [
+        "Whether a measure ranks the layers as PnB and PnB+ do takes 3 pairs, found"
+        " 2 pairs."
+    ]
+    two = rows("top1", "AnB", FALLING[:2]) + rows("cka", "baseA baseB", FALLING)
+    assert sentences(two) == [
+        "To rank the layers takes 3 of them, found fewer for AnB."
+    ]
+
+
+def test_without_copies_there_is_nothing_to_agree_with():
+    assert sentences(rows("logme", "baseA", RISING)) == []
+    assert sentences([]) == []

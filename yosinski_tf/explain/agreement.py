@@ -1,0 +1,195 @@
+"""Whether measures rank the layers as the curves of the same networks do."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from yosinski_tf.explain import rows as tidy
+from yosinski_tf.explain import scores
+from yosinski_tf.explain.rows import Row
+from yosinski_tf.results.analysis import Estimate
+
+CURVES = ("AnB", "AnB+", "PnB", "PnB+")
+DEPTH = "depth alone (-n)"
+_OPEN = "cannot be told"
+# What may rank the layers as the curves do, by name: measure and network.
+_PREDICTORS = {
+    f"{name} of {source}": (measure, network)
+    for source, network in (("base A", "baseA"), ("P", "P"))
+    for name, measure in (
+        ("the linear probe", "linear_probe"),
+        ("the k-NN probe", "knn_probe"),
+        ("LogME", "logme"),
+        ("the H-score", "h_score"),
+    )
+} | {
+    "CKA of base A and base B": ("cka", "baseA baseB"),
+    "CKA of P and base B": ("cka", "P baseB"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How a measure ranks the layers, beside a curve.
+
+    Attributes:
+      name: The measure in words, or `DEPTH`.
+      curve: The family of the copies, one of `CURVES`.
+      tau: Kendall's tau, see `scores.rank_agreement`.
+      best: The n that the measure calls best, on average over the pairs and of the n
+        for which both are known; None if there is none.
+      best_of_curve: The n that is best by the curve.
+    """
+
+    name: str
+    curve: str
+    tau: Estimate
+    best: int | None
+    best_of_curve: int | None
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the interval says that layers are ranked the other way."""
+        return self.tau.high is not None and self.tau.high < 0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the interval says that layers are ranked alike."""
+        return self.tau.low is not None and self.tau.low > 0
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says, in words."""
+        if self.tau.mean is None:
+            return "fewer than 3 layers"
+        if self.tau.low is None:
+            return "too few pairs"
+        if self.agrees:
+            return "ranks as the curve"
+        return "disagrees with the curve" if self.disagrees else _OPEN
+
+
+def agreements(rows: Sequence[Row]) -> list[Agreement]:
+    """Every measure beside every curve, depth alone first; rows of one kind of split.
+
+    Empty without a curve.
+    """
+    pairs = sorted({row.pair for row in rows})
+    most = max((row.n for row in rows), default=0)
+
+    def values(measure: str, network: str) -> np.ndarray:
+        found = np.full((len(pairs), most), np.nan)
+        for row in rows:
+            if (row.measure, row.network) == (measure, network):
+                found[pairs.index(row.pair), row.n - 1] = row.value
+        return found
+
+    known = {DEPTH: np.tile(-np.arange(1.0, most + 1), (len(pairs), 1))}
+    known |= {name: values(*each) for name, each in _PREDICTORS.items()}
+    return [
+        Agreement(
+            name,
+            family,
+            scores.rank_agreement(found, curve),
+            _best(found, curve),
+            _best(curve, found),
+        )
+        for family in CURVES
+        if np.isfinite(curve := values("top1", family)).any()
+        for name, found in known.items()
+        if np.isfinite(found).any()
+    ]
+
+
+def _best(values: np.ndarray, beside: np.ndarray) -> int | None:
+    there = np.isfinite(values) & np.isfinite(beside)
+    counts = there.sum(0)
+    if not counts.any():
+        return None
+    means = np.where(there, values, 0).sum(0) / np.maximum(counts, 1)
+    return int(np.argmax(np.where(counts > 0, means, -np.inf))) + 1
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """Where measures and curves disagree, then where they agree, then what is open.
+
+    Rows of one kind of split. Empty without a curve.
+    """
+    found = agreements(rows)
+    depth = {each.curve: each for each in found if each.name == DEPTH}
+    measures = [each for each in found if each.name != DEPTH]
+    told = [_disagreement(each) for each in measures if each.disagrees]
+    told += [_agreement(each, depth[each.curve]) for each in measures if each.agrees]
+    for curve in depth:
+        left = [e for e in measures if (e.curve, e.verdict) == (curve, _OPEN)]
+        if left:
+            told.append(_open(curve, left))
+    return told + _too_few(measures, rows)
+
+
+def _disagreement(found: Agreement) -> str:
+    return (
+        f"{_capital(found.name)} ranks the layers the other way than {found.curve}:"
+        f" {_tau(found.tau)}. It is highest at n = {found.best}, {found.curve} at"
+        f" n = {found.best_of_curve}."
+    )
+
+
+def _agreement(found: Agreement, depth: Agreement) -> str:
+    return (
+        f"{_capital(found.name)} ranks the layers as {found.curve} does:"
+        f" {_tau(found.tau)}; depth alone {interval(depth.tau, 2)}."
+    )
+
+
+def _open(curve: str, left: Sequence[Agreement]) -> str:
+    names = ", ".join(f"{each.name} {interval(each.tau, 2)}" for each in left)
+    return (
+        f"Whether these rank the layers as {curve} does cannot be told, since each"
+        f" interval contains 0: {names}."
+    )
+
+
+def _too_few(measures: Sequence[Agreement], rows: Sequence[Row]) -> list[str]:
+    """On the curves of which no measure has an interval."""
+    of_curve: dict[str, list[Agreement]] = {}
+    for each in measures:
+        of_curve.setdefault(each.curve, []).append(each)
+    pairs, layers = [], []
+    for curve, found in of_curve.items():
+        if all(each.tau.mean is None for each in found):
+            layers.append(curve)
+        elif all(each.tau.low is None for each in found):
+            pairs.append(curve)
+    told = []
+    if pairs:
+        told.append(
+            f"Whether a measure ranks the layers as {' and '.join(pairs)} do takes 3"
+            f" pairs, found {tidy.counted_pairs(rows)}."
+        )
+    if layers:
+        told.append(
+            f"To rank the layers takes 3 of them, found fewer for"
+            f" {' and '.join(layers)}."
+        )
+    return told
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _tau(found: Estimate) -> str:
+    low, high = (f"{end:.2f}" for end in (found.low, found.high))
+    return f"tau {found.mean:.2f} (95% {low} to {high}), {found.n} pairs"
+
+
+def interval(found: Estimate, digits: int) -> str:
+    """A mean with its 95% interval if there is one; empty without a value."""
+    if found.mean is None:
+        return ""
+    text = f"{found.mean:.{digits}f}"
+    if found.low is None:
+        return text
+    return f"{text} ({found.low:.{digits}f} to {found.high:.{digits}f})"
