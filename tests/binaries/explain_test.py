@@ -118,15 +118,3 @@ def test_it_goes_on_where_it_was_stopped(study):
     kept.write_text("{")
     succeed("explain", f"--runs={runs}")
     assert (runs / "report/layers.csv").read_bytes() == before
-
-
-def test_weights_that_are_missing_are_one_sentence(study):
-    runs, *_ = study
-    weights = runs / "random-0_A3B+_seed0/weights.npz"
-    kept = list((runs / "explain").glob("*_AB_*.json"))
-    for each in kept:
-        each.unlink()
-    moved = weights.rename(weights.with_suffix(".away"))
-    told = refuse("explain", f"--runs={runs}")
-    assert "weights.npz" in told and "train the run again" in told
-    moved.rename(weights)

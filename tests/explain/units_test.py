@@ -32,8 +32,10 @@ def test_the_second_base_has_the_next_seed():
 def test_diverged_networks_and_reduced_data_are_left_out():
     diverged = record("A3B", 0.0, status="diverged")
     reduced = record("baseW", 0.5, split="first:2")
-    (_, unit) = units_of([record("baseB", 0.5), diverged, reduced])
+    (other, unit) = units_of([record("baseB", 0.5), diverged, reduced])
     assert unit.networks.keys() == {"baseB"}
+    assert [each.treatment for each in unit.diverged] == ["A3B"]
+    assert list(other.diverged) == []
 
 
 def test_all_classes_have_no_other_half():

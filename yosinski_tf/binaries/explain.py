@@ -8,8 +8,9 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pathlib
-import time
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
@@ -19,7 +20,10 @@ from yosinski_tf.machine import keras_settings
 from yosinski_tf.report import write_layers, write_report
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
-from yosinski_tf.system import files, streams
+from yosinski_tf.system import errors, files, locks, streams
+
+if TYPE_CHECKING:
+    from yosinski_tf.explain.study import Explained
 
 FLAGS = flags.FLAGS
 _SUMMARY = """yosinski-explain: what the layers of finished networks hold.
@@ -41,11 +45,18 @@ def _main() -> int:
     found = units.find_units(runs)
     files.make_folder(runs / "logs")
     try:
-        with streams.native_errors_to(runs / "logs" / "explain.log"):
-            measures = _measured(runs)
+        with (
+            streams.native_errors_to(runs / "logs" / "explain.log"),
+            messages.writing_to(runs),
+            locks.held(runs, "explain", messages.tell_waiting),
+        ):
+            explained = _measured(runs)
     except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on from here.")
         return command_line.stop_code(stop)
+    measures = explained.rows
+    if not measures:
+        raise errors.UserError(explained.problems[0])
     with messages.reporting(runs):
         paths, page = _report(runs, measures, found)
     for kind, chosen in rows.by_kind(measures).items():
@@ -56,7 +67,9 @@ def _main() -> int:
     for place, picture in enumerate(paths.pictures):
         print(f"{'         ' if place else 'figures  '}{picture}")
     print(f"table    {paths.table}")
-    return 0
+    for problem in explained.problems:
+        print(f"Not measured: {problem}", file=sys.stderr)
+    return 1 if explained.problems else 0
 
 
 def _report(
@@ -75,17 +88,15 @@ def _report(
     return paths, write_report.write_report(runs, FLAGS.measure).page
 
 
-def _measured(runs: pathlib.Path) -> list[rows.Row]:
+def _measured(runs: pathlib.Path) -> "Explained":
     # Imported late: TensorFlow takes seconds, and reads the environment.
     from yosinski_tf.explain import study
 
     keras_settings.set_up()
     steps = ("accuracy", "layers") if FLAGS.probes_only else ()
-    started = time.monotonic()
 
-    def show(what: str, done: int, total: int) -> None:
-        seconds = time.monotonic() - started
-        left = duration(seconds * (total - done) / done) if done else "unknown yet"
+    def show(what: str, done: int, total: int, seconds: float | None) -> None:
+        left = "unknown yet" if seconds is None else duration(seconds)
         lines.show([f"{what}, {done} of {total} done, time left {left}"])
 
     with StatusLines() as lines:

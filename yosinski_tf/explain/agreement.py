@@ -7,6 +7,7 @@ import numpy as np
 
 from yosinski_tf.explain import rows as tidy
 from yosinski_tf.explain import scores
+from yosinski_tf.explain.cautions import left_out
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.results.analysis import Estimate
 
@@ -114,9 +115,11 @@ def _best(values: np.ndarray, beside: np.ndarray) -> int | None:
 def sentences(rows: Sequence[Row]) -> list[str]:
     """Where measures and curves disagree, then where they agree, then what is open.
 
-    Rows of one kind of split. Empty without a curve.
+    Rows of one kind of split. And which networks are left out.
     """
     found = agreements(rows)
+    if not found:
+        return ["No copies: there are no curves to compare with.", *left_out(rows)]
     depth = {each.curve: each for each in found if each.name == DEPTH}
     measures = [each for each in found if each.name != DEPTH]
     told = [_disagreement(each) for each in measures if each.disagrees]
@@ -125,7 +128,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         left = [e for e in measures if (e.curve, e.verdict) == (curve, _OPEN)]
         if left:
             told.append(_open(curve, left))
-    return told + _too_few(measures, rows)
+    return told + _too_few(measures, rows) + left_out(rows)
 
 
 def _disagreement(found: Agreement) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.treatments import Treatment
-from yosinski_tf.explain import filters, kept_fits, probes, scores
+from yosinski_tf.explain import cautions, filters, kept_fits, probes, scores
 from yosinski_tf.explain.criticality import variants
 from yosinski_tf.explain.gabor import BLOB, GABOR, first_kernel, fit_filters
 from yosinski_tf.explain.half_images import HalfImages, half_images
@@ -170,7 +170,7 @@ class Measurer:
                 yield treatment, record, role
 
     def _row(self, n: int, network: str, measure: str, value: float) -> Row:
-        unit, name = self._unit, list(self._layers)[n - 1]
+        unit, name = self._unit, list(self._layers)[n - 1] if n else ""
         return Row(
             unit.split, unit.direction, unit.seed, n, name, network, measure, value
         )
@@ -182,7 +182,7 @@ class Measurer:
     def accuracy(self) -> list[Row]:
         """The curves of the study: top-1 of frozen and fine-tuned copies, in %.
 
-        And their difference to the base, in points.
+        And their difference to the base, in points; and which networks diverged.
         """
         found, base = [], self._unit.base
         for fine_tuned in (False, True):
@@ -196,6 +196,8 @@ class Measurer:
                     found.append(
                         self._row(treatment.n, treatment.family, measure, value)
                     )
+        for record in self._unit.diverged:
+            found.append(self._row(record.n, record.treatment, cautions.DIVERGED, 1.0))
         return found
 
     def travel(self) -> list[Row]:
@@ -248,6 +250,8 @@ class Measurer:
                     compare(name, n, *pair)
             directions = [layer.first_direction() for layer in base]
             rows += self._rows("baseB", "first_direction", directions)
+            counts = [float(len(images))] * len(base)
+            rows += self._rows(cautions.ALL, cautions.COMPARED, counts)
         for treatment, record, role in self._tuned():
             n = treatment.n
             end = next(itertools.islice(grams(self._run(record).weights), n - 1, None))
@@ -276,16 +280,14 @@ class Measurer:
                 else:
                     found = dict.fromkeys(LAYER_MEASURES, math.nan)
                 rows += [self._row(n, name, *each) for each in found.items()]
+        fewest = np.bincount(train.labels).min()
         for measure, values in (
-            ("values", self._observer.values),
-            ("dimensions", self._observer.dimensions),
-            ("train_images", [len(train)] * len(self._layers)),
-            (
-                "fewest_of_a_class",
-                [np.bincount(train.labels).min()] * len(self._layers),
-            ),
+            (cautions.VALUES, self._observer.values),
+            (cautions.DIMENSIONS, self._observer.dimensions),
+            (cautions.IMAGES, [len(train)] * len(self._layers)),
+            (cautions.FEWEST, [fewest] * len(self._layers)),
         ):
-            rows += self._rows("all", measure, map(float, values))
+            rows += self._rows(cautions.ALL, measure, map(float, values))
         return rows
 
     def filters(self) -> list[Row]:
@@ -301,7 +303,7 @@ class Measurer:
             kernels[name] = first_kernel(self._run(record).weights)
         rows, fitted = [], {}
         for name, kernel in kernels.items():
-            if kernel is None:
+            if kernel is None or not np.isfinite(kernel).all():
                 return []
             fitted[name] = fits = fit_filters(kernel)
             for measure, values in (

@@ -2,73 +2,116 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.explain.measuring import Measurer, Study
 from yosinski_tf.explain.rows import Row
+from yosinski_tf.explain.time_left import TimeLeft
 from yosinski_tf.explain.units import Unit, find_units
-from yosinski_tf.study import given_source, image_source
+from yosinski_tf.study import finished_run, given_source, image_source
+from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.settings import noted_train_per_class
 from yosinski_tf.system import errors, files
 
 FOLDER = "explain"
 # Rises when a measure changes: values of earlier versions are then taken again.
-_VERSION = 2
+_VERSION = 3
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int, float | None], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Explained:
+    """What is known of a study's layers.
+
+    Attributes:
+      rows: All that was measured, now or earlier.
+      problems: Sentences that say what could not be measured, and what to do.
+    """
+
+    rows: list[Row]
+    problems: list[str]
 
 
 def explain(
     runs: pathlib.Path,
     steps: Collection[str] = (),
-    progress: Progress = lambda what, done, total: None,
-) -> list[Row]:
-    """The rows of all units of a study; each unit's are kept in a file of `explain`.
+    progress: Progress = lambda what, done, total, left: None,
+) -> Explained:
+    """Measures all units of a study; each unit's rows are kept in a file of `explain`.
 
     Steps that are not to be taken have rows where they were taken earlier.
 
     Args:
       runs: The study folder; its runs may be unfinished.
       steps: Which of `Measurer.steps` to take; all if empty.
-      progress: Called with what is measured, and how many of all steps are done.
+      progress: Called with what is measured, how many of the steps to take now are
+        done, of how many, and the seconds left; None if not known yet.
 
     Raises:
-      UserError: If there is no finished base, or images or weights are missing, or
-        not what the records say.
+      UserError: If there is no finished base, a record is broken, the images or the
+        given network are missing or not what the records say, or the networks were
+        trained with another backend.
     """
     units = find_units(runs)
-    images = study_copy.load(runs / image_source.IMAGES_FOLDER)
+    study = _study(runs, units)
+    kept = [
+        _Kept(runs / FOLDER / f"{unit.slug}.json", _digest(unit, study))
+        for unit in units
+    ]
+    todo = [
+        [n for n in Measurer.STEPS if n in (steps or Measurer.STEPS) and n not in each]
+        for each in kept
+    ]
+    time_left = TimeLeft(itertools.chain.from_iterable(todo))
+    problems: dict[str, None] = {}
+    done, total = 0, sum(map(len, todo))
+    for unit, of_unit, names in zip(units, kept, todo, strict=True):
+        measurer = Measurer(study, unit) if names else None
+        for name in names:
+            progress(f"{unit.slug} {name}", done, total, time_left.seconds())
+            started, seconds = time.monotonic(), None
+            try:
+                found = measurer.take(name)
+            except errors.UserError as error:
+                # Of one network; others can be measured.
+                problems[str(error)] = None
+            else:
+                of_unit.keep(name, found)
+                seconds = time.monotonic() - started
+            time_left.taken(name, seconds)
+            done += 1
+    progress("all", done, total, 0)
+    rows = [row for each in kept for name in Measurer.STEPS for row in each.rows(name)]
+    return Explained(rows, list(problems))
+
+
+def _study(runs: pathlib.Path, units: Sequence[Unit]) -> Study:
+    """Reads what all units share, and checks it."""
+    folder = runs / image_source.IMAGES_FOLDER
+    images = study_copy.load(folder)
     if images is None:
         raise errors.UserError(
-            f"needs the images of the study in {runs / image_source.IMAGES_FOLDER},"
-            " found none: start the study again"
+            f"needs the images of the study in {folder}, found none: put the folder"
+            " back, or start the study's command again, which reads them anew"
         )
+    for record in (unit.record for unit in units):
+        if record.dataset_fingerprint != images.fingerprint:
+            raise errors.UserError(
+                f"needs the images of {record.run_id} in {folder}, with the fingerprint"
+                f" {record.dataset_fingerprint[:12]}, found {images.fingerprint[:12]}:"
+                " put them back"
+            )
+        network = network_of(runs, record.network_settings)
+        finished_run.check_backend(record, network)
     has_source = given_source.read_description(runs) is not None
     source = given_source.read(runs) if has_source else None
-    study = Study(runs, images, noted_train_per_class(runs), source)
-    rows: list[Row] = []
-    names = list(steps) or list(Measurer.STEPS)
-    done, total = 0, len(units) * len(names)
-    for unit in units:
-        kept = _Kept(runs / FOLDER / f"{unit.slug}.json", _digest(unit, study))
-        measurer = None
-        for name in Measurer.STEPS:
-            found = kept.rows(name)
-            if name not in names:
-                rows += found or []
-                continue
-            if found is None:
-                progress(f"{unit.slug} {name}", done, total)
-                measurer = measurer or Measurer(study, unit)
-                found = measurer.take(name)
-                kept.keep(name, found)
-            rows += found
-            done += 1
-    progress("all", done, total)
-    return rows
+    return Study(runs, images, noted_train_per_class(runs), source)
 
 
 class _Kept:
@@ -76,24 +119,29 @@ class _Kept:
 
     def __init__(self, path: pathlib.Path, digest: str):
         self._path, self._digest = path, digest
-        self._steps: dict[str, list[list]] = {}
+        self._steps: dict[str, list[Row]] = {}
         try:
             values = json.loads(path.read_text("utf-8"))
             if values["digest"] == digest:
-                self._steps = values["steps"]
-        except (OSError, ValueError, KeyError, TypeError):
+                for step, rows in values["steps"].items():
+                    self._steps[step] = [Row(*each) for each in rows]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # Taken again.
 
-    def rows(self, step: str) -> list[Row] | None:
-        """The rows of a step; None if they have to be taken."""
-        try:
-            return [Row(*values) for values in self._steps[step]]
-        except (KeyError, TypeError):
-            return None
+    def __contains__(self, step: str) -> bool:
+        return step in self._steps
+
+    def rows(self, step: str) -> list[Row]:
+        """The rows of a step; none if they are not known."""
+        return self._steps.get(step, [])
 
     def keep(self, step: str, rows: list[Row]) -> None:
-        self._steps[step] = [list(dataclasses.astuple(row)) for row in rows]
-        text = json.dumps({"digest": self._digest, "steps": self._steps})
+        self._steps[step] = rows
+        steps = {
+            name: list(map(dataclasses.astuple, each))
+            for name, each in self._steps.items()
+        }
+        text = json.dumps({"digest": self._digest, "steps": steps})
         files.make_folder(self._path.parent)
         files.write_atomically(self._path, text.encode())
 
@@ -101,6 +149,7 @@ class _Kept:
 def _digest(unit: Unit, study: Study) -> str:
     """What all rows of a unit follow from."""
     records = [*unit.networks.values(), unit.base, unit.other, unit.second]
+    records += unit.diverged
     weights = sorted(r.run_id + r.weights_sha256 for r in records if r is not None)
     source = study.source.sha256 if study.source else ""
     text = "\n".join([str(_VERSION), study.images.fingerprint, source, *weights])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from yosinski_tf.explain import (
     agreement,
+    cautions,
     criticality,
     filters,
     gabor,
@@ -171,8 +172,10 @@ def _section(part: _Part, rows: Sequence[Row]) -> Section:
             cells = [estimate(values.get(n, [])) for n in layers]
             lines.append([network, *(interval(each, part.digits) for each in cells)])
         found.append(lines)
-    note = _NO_GABOR if "gabor_share" in part.measures and no_gabor(rows) else ""
-    return Section(part.title, part.meaning, found, note)
+    notes = cautions.cautions(part.measures, rows)
+    if "gabor_share" in part.measures and no_gabor(rows):
+        notes.append(_NO_GABOR)
+    return Section(part.title, part.meaning, found, " ".join(notes))
 
 
 def no_gabor(rows: Sequence[Row]) -> bool:

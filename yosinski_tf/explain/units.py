@@ -6,7 +6,7 @@ whichever they were called in the study; `direction` says which.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from yosinski_tf.experiment.treatments import Treatment, parse_treatment
 from yosinski_tf.study.records import Record, read_records
@@ -28,6 +28,7 @@ class Unit:
       base: The base of this half; None if it is missing.
       other: The base of the other half; None if it is missing, or there is none.
       second: The base of this half with another seed; None without one.
+      diverged: Records of networks on this half that diverged.
     """
 
     split: str
@@ -37,6 +38,7 @@ class Unit:
     base: Record | None
     other: Record | None
     second: Record | None
+    diverged: Sequence[Record] = ()
 
     @property
     def direction(self) -> str:
@@ -86,24 +88,38 @@ def units_of(records: Iterable[Record]) -> list[Unit]:
     Networks on reduced data (`first:N`) are left out.
     """
     groups: dict[_Key, dict[str, Record]] = {}
+    diverged: dict[_Key, list[Record]] = {}
     for record in records:
-        if record.status == "finished" and not record.split.startswith("first:"):
-            key = (record.split, record.target_half, record.seed)
+        key = (record.split, record.target_half, record.seed)
+        if record.split.startswith("first:"):
+            continue
+        if record.status == "finished":
             groups.setdefault(key, {})[record.treatment] = record
+        else:
+            diverged.setdefault(key, []).append(record)
     bases = {
         key: found[f"base{key[1]}"]
         for key, found in groups.items()
         if f"base{key[1]}" in found
     }
     keys = {(split, _OTHER[half], seed) for split, half, seed in bases} | groups.keys()
-    return [_unit(key, groups.get(key, {}), bases) for key in sorted(keys)]
+    return [
+        _unit(key, groups.get(key, {}), bases, diverged.get(key, []))
+        for key in sorted(keys)
+    ]
 
 
-def _unit(key: _Key, networks: dict[str, Record], bases: dict[_Key, Record]) -> Unit:
+def _unit(
+    key: _Key,
+    networks: dict[str, Record],
+    bases: dict[_Key, Record],
+    diverged: list[Record],
+) -> Unit:
     split, target, seed = key
     other = bases.get((split, _OTHER[target], seed)) if target != "W" else None
     seeds = [each for name, half, each in bases if (name, half) == key[:2]]
     # The next seed, or the first one for the last.
     following = sorted((each <= seed, each) for each in seeds if each != seed)
     second = bases[(split, target, following[0][1])] if following else None
-    return Unit(split, target, seed, networks, bases.get(key), other, second)
+    base = bases.get(key)
+    return Unit(split, target, seed, networks, base, other, second, diverged)

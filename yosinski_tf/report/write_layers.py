@@ -11,6 +11,7 @@ from yosinski_tf.explain.rows import Row
 from yosinski_tf.figures import filter_fits, filter_histograms, layer_panels
 from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.system import files
+from yosinski_tf.system.errors import UserError
 
 SUMMARY = "layers.md"
 HISTOGRAMS = "filter_histograms.png"
@@ -48,7 +49,6 @@ def write_layers(
       found: The units that were measured.
 
     Raises:
-      UserError: If the weights of a base are missing or not what its record says.
       OSError: If a file cannot be written.
     """
     files.make_folder(folder)
@@ -86,7 +86,10 @@ def _draw_filters(
     for name, path in filter_pictures(folder, first).items():
         record = first.base if name == "baseB" else first.other
         if name in fits:
-            weights = read_finished_run(runs, record.run_id).weights
+            try:
+                weights = read_finished_run(runs, record.run_id).weights
+            except UserError:
+                continue  # Whoever measures says so; an earlier picture stays.
             kernel = first_kernel(weights)
             size = max(kernel.shape[:2])
             drawn.append(filter_fits.filter_fits(kernel, fits[name], path))

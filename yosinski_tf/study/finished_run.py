@@ -97,6 +97,27 @@ def random_weights(record: Record, network: Network) -> surgery.Weights:
     return _drawn(record, network, "random")
 
 
+def check_backend(record: Record, network: Network) -> None:
+    """Refuses a backend of Keras that draws other random weights than a run had.
+
+    Networks with eight layers are drawn by NumPy.
+
+    Raises:
+      UserError: If Keras has another backend than the one that drew them.
+    """
+    if not isinstance(network, KerasNetwork):
+        return
+    # Imported late for processes that have no Keras.
+    import keras
+
+    if keras.backend.backend() != record.backend:
+        raise UserError(
+            f"drawing random weights for {record.run_id} again needs the backend"
+            f" {record.backend}, found {keras.backend.backend()}: set"
+            f" KERAS_BACKEND={record.backend}"
+        )
+
+
 def read_run_weights(
     runs: pathlib.Path, record: Record, network: Network, input_size: int
 ) -> surgery.Weights:
@@ -128,16 +149,7 @@ def read_run_weights(
 
 
 def _drawn(record: Record, network: Network, name: str) -> surgery.Weights:
-    if isinstance(network, KerasNetwork):
-        # Imported late for processes that have no Keras.
-        import keras
-
-        if keras.backend.backend() != record.backend:
-            raise UserError(
-                f"drawing random weights for {record.run_id} again needs the"
-                f" backend {record.backend}, found {keras.backend.backend()}: set"
-                f" KERAS_BACKEND={record.backend}"
-            )
+    check_backend(record, network)
     identity = run_identity(record.split_digest, name, record.seed)
     crop_size = record.recipe["crop_size"]
     return fresh_weights(network, crop_size, record.num_classes, identity)
