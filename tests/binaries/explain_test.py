@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from commands import TINY, refuse, start, succeed
+from commands import TINY, start, succeed
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ MEANING = (
     "Criticality says how much accuracy a trained network loses when one layer is put"
     " back to its initial values (re-initialisation), and when that layer is drawn"
     " anew (re-randomisation), with all others as trained (Zhang, Bengio and Singer"
-    " 2022, arXiv 1902.01996, section 2)."
+    " 2022, arXiv 1902.01996)."
     " A layer that can go back to its own start is robust, one that costs the accuracy"
     " is critical; other layers have adapted to its initial values, so drawing anew"
     " mostly costs more."

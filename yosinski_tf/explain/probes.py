@@ -22,8 +22,8 @@ LINEAR_MEANING = (
 KNN_MEANING = (
     "The accuracy of a vote of the most similar training images, by the angle between"
     " features: whether images of a class lie together, with nothing trained (Wu et"
-    " al. 2018, arXiv 1805.01978). Of 23 scores compared, it predicted"
-    " transfer most dependably (Sorkhei et al. 2025, arXiv 2503.18528)."
+    " al. 2018, arXiv 1805.01978). In a comparison with 23 scores it predicted"
+    " transfer best (Sorkhei et al. 2025, arXiv 2503.18528)."
 )
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 NEIGHBOURS = (1, 3, 5, 10, 20, 50, 100, 200)

@@ -144,8 +144,8 @@ def _ratio(products: list[tuple[float, float, float]]) -> float:
 def _centred(gram: np.ndarray) -> np.ndarray:
     """The gram matrix whose products are the unbiased HSIC, with a zero diagonal.
 
-    It is the same as equation 3, in the form of Szekely and Rizzo 2014 (Annals of
-    Statistics 42, equation 2.8), and never gives a negative HSIC(x, x).
+    It is the same as equation 3, in the form of Szekely and Rizzo 2014 (arXiv
+    1310.2926: U-centred matrices), and never gives a negative HSIC(x, x).
     """
     count = len(gram)
     gram = gram.copy()
