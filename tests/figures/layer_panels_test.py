@@ -59,7 +59,7 @@ def test_a_study_with_one_seed_is_said_to_have_no_ceiling(drawn):
     two = one + rows("cka", "baseB baseB'", [0.95, 0.6])
     assert legend(drawn(two)["Similarity"]) == [
         "base A, base B",
-        "base B, its second seed: the ceiling",
+        "base B, second seed: ceiling",
         "random values, base B",
     ]
 

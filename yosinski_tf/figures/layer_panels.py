@@ -83,7 +83,7 @@ _TUNED = {family: family for family in ("AnB+", "BnB+", "PnB+")}
 _PAIRS = {
     "baseA baseB": "base A, base B",
     "P baseB": "P, base B",
-    "baseB baseB'": "base B, its second seed: the ceiling",
+    "baseB baseB'": "base B, second seed: ceiling",
     "R baseB": "random values, base B",
     "AnB+ baseA": "AnB+, its start",
     "BnB+ baseB": "BnB+, its start",
@@ -244,7 +244,7 @@ def _draw(axes: Axes, panel: _Panel, rows: Sequence[Row], wide: bool) -> None:
     columns = 4 if wide else 2
     count = len(axes.get_legend_handles_labels()[0])
     axes.set_title(panel.title, fontsize=10, pad=5 + 11.5 * -(-count // columns))
-    axes.legend(
+    legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
         ncols=columns,
@@ -255,6 +255,8 @@ def _draw(axes: Axes, panel: _Panel, rows: Sequence[Row], wide: bool) -> None:
         columnspacing=1.2,
         handlelength=1.6,
     )
+    # Room is left by the title; a long name shall not make the axes narrow.
+    legend.set_in_layout(False)
 
 
 def _means(values: Values) -> drawing.Curve:
