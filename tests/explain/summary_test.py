@@ -5,7 +5,7 @@ import math
 import pytest
 
 from yosinski_tf.explain.rows import COLUMNS, Row, read_table, write_table
-from yosinski_tf.explain.summary import summary
+from yosinski_tf.explain.summary import probes_in_short, summary
 from yosinski_tf.system.errors import UserError
 
 
@@ -82,3 +82,15 @@ def test_where_no_filter_is_a_gabor_function_it_is_said():
     none = rows("gabor_share", "baseA", [0.0]) + rows("gabor_share", "R", [0.25])
     assert told in summary(none)
     assert told not in summary(none + rows("gabor_share", "baseB", [0.25]))
+
+
+def test_probes_are_told_in_short_as_means():
+    made = rows("linear_probe", "baseA", [20.0, 15.0], seed=0)
+    made += rows("linear_probe", "baseA", [21.0, 15.0], seed=1)
+    made += rows("knn_probe", "R", [9.0, math.nan])
+    assert probes_in_short(made) == [
+        "                          layer1  layer2",
+        "linear probe of baseA, %    20.5    15.0",
+        "k-NN probe of R, %           9.0",
+    ]
+    assert probes_in_short(rows("logme", "baseA", [1.0])) == []

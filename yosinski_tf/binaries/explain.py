@@ -63,6 +63,8 @@ def _main() -> int:
         print(f"\n{summary.title(kind, chosen)}")
         for sentence in agreement.sentences(chosen):
             print(f"- {sentence}")
+        if FLAGS.probes_only:
+            print("\n".join(["", *summary.probes_in_short(chosen)]))
     print(f"\nsummary  {paths.summary}\npage     {page}")
     for place, picture in enumerate(paths.pictures):
         print(f"{'         ' if place else 'figures  '}{picture}")

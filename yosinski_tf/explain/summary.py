@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from yosinski_tf.explain import (
     agreement,
     cautions,
@@ -176,6 +178,23 @@ def _section(part: _Part, rows: Sequence[Row]) -> Section:
     if "gabor_share" in part.measures and no_gabor(rows):
         notes.append(_NO_GABOR)
     return Section(part.title, part.meaning, found, " ".join(notes))
+
+
+def probes_in_short(rows: Sequence[Row]) -> list[str]:
+    """Mean accuracies of the probes for a terminal, %; rows of one kind of split."""
+    layers = tidy.layer_names([row for row in rows if row.measure == "linear_probe"])
+    lines = [["", *layers.values()]]
+    for measure, name in (("linear_probe", "linear"), ("knn_probe", "k-NN")):
+        of_measure = [row for row in rows if row.measure == measure]
+        for network in sorted({row.network for row in of_measure}):
+            values = tidy.values_by_n(of_measure, measure, network)
+            cells = [_mean(values.get(n, [])) for n in layers]
+            lines.append([f"{name} probe of {network}, %", *cells])
+    return tables.aligned(lines) if len(lines) > 1 else []
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.1f}" if values else ""
 
 
 def no_gabor(rows: Sequence[Row]) -> bool:

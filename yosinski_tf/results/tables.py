@@ -78,12 +78,13 @@ def results_table(networks: Sequence[NetworkResult], measure: str) -> str:
             rows.append([shown_name(family, chosen), *cells])
         splits = len({network.split for network in chosen})
         heading = f"{kind_name(kind)} ({splits}), {MEASURE_NAMES[measure]}"
-        blocks.append("\n".join([heading, *_aligned(rows)]))
+        blocks.append("\n".join([heading, *aligned(rows)]))
     note = "differences to the own base in percentage points (number of networks)"
     return "\n\n".join([*blocks, note])
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table for a terminal: the first column to the left, others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]).rstrip()
