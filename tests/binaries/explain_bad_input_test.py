@@ -73,34 +73,37 @@ def test_bases_alone_are_measured_and_what_is_missing_is_said(runs):
     assert values(runs, "travel", "AnB+ n=3") == []
 
 
-def test_weights_that_are_missing_or_others_leave_the_other_half(runs):
+def test_weights_that_are_missing_or_others_leave_what_needs_them_not(runs):
     weights = runs / "random-0_baseA_seed0/weights.npz"
-    weights.unlink()
+    kept = weights.rename(weights.with_suffix(".away"))
+    done = run("explain", f"--runs={runs}")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "random-0_baseA_seed0 has a record but no weights.npz: delete" in done.stderr
+    assert values(runs, "top1", "AnB") and not values(runs, "cka", "baseA baseB")
+    # What needs base B alone.
+    assert len(values(runs, "loss_put_back", "baseB")) == 7
+    assert (runs / "report/index.html").exists()
+    kept.rename(weights)
     other = runs / "random-0_A3B+_seed0/weights.npz"
     changed = surgery.read_weights(other)
     changed["conv1/bias"] += 1
     np.savez(other, **changed)
     done = run("explain", f"--runs={runs}")
-    assert done.returncode == 1
-    told = done.stderr.splitlines()
-    assert len(told) == 2, done.stderr
-    assert "random-0_baseA_seed0 has a record but no weights.npz: delete" in told[0]
-    assert "A3B+_seed0/weights.npz and its record are not of one training" in told[1]
-    assert values(runs, "top1", "AnB") and not values(runs, "cka", "baseA baseB")
-    # What needs base B alone.
-    assert len(values(runs, "loss_put_back", "baseB")) == 7
-    assert (runs / "report/index.html").exists()
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "A3B+_seed0/weights.npz and its record are not of one" in done.stderr
+    assert len(values(runs, "linear_probe", "baseA")) == 7
+    assert values(runs, "travel", "AnB+ n=3") == []
 
 
 def test_features_that_are_not_finite_have_no_value(runs):
     change_weights(runs, "random-0_baseA_seed0", conv1=1e25, conv2=1e25)
     done = succeed("explain", f"--runs={runs}")
-    assert "Traceback" not in done.stderr
+    assert done.stderr == ""
     probes = values(runs, "linear_probe", "baseA")
     assert not math.isnan(probes[0]) and math.isnan(probes[-1])
     assert not any(map(math.isnan, values(runs, "linear_probe", "baseB")))
     text = (runs / "report/layers.md").read_text()
-    assert "No value, since features are not finite or the same for all images" in text
+    assert "No value, since features are not finite, too large or the same" in text
 
 
 def test_two_at_once_measure_once(runs):
@@ -115,17 +118,13 @@ def test_two_at_once_measure_once(runs):
 def test_what_is_no_study_or_damaged_is_one_sentence(runs, tmp_path):
     told = refuse("explain", f"--runs={tmp_path / 'nowhere'}")
     assert "needs a study with a finished base network, found none in" in told
-    (runs / "dataset").rename(runs / "moved")
-    told = refuse("explain", f"--runs={runs}")
-    assert "found none: put the folder back, or start the study's command" in told
     (runs / "random-0_A1B_seed0/record.json").write_text("{")
     told = refuse("explain", f"--runs={runs}")
     assert "random-0_A1B_seed0/record.json" in told and "to train it again" in told
 
 
-def test_images_are_read_again_where_the_copy_is_lost(runs, images):
+def test_images_are_read_again_where_the_copy_is_lost(runs):
     shutil.rmtree(runs / "dataset")
-    train(runs, images, f"--treatments={TREATMENTS}")
     succeed("explain", f"--runs={runs}", "--probes_only")
     assert len(values(runs, "linear_probe", "baseA")) == 7
 
@@ -148,4 +147,4 @@ def test_networks_of_keras_need_the_backend_that_drew_them(tmp_path, images):
     told = refuse("explain", f"--runs={tmp_path}")
     assert "needs the backend jax, found tensorflow: set KERAS_BACKEND=jax" in told
     succeed("explain", f"--runs={tmp_path}", environment=jax)
-    assert len(values(tmp_path, "loss_drawn_anew", "baseB")) >= 7
+    assert len(values(tmp_path, "loss_drawn_anew", "baseB")) == 3

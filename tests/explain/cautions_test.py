@@ -61,8 +61,8 @@ def test_one_seed_has_no_ceiling():
 def test_layers_without_numbers_are_named():
     made = rows("logme", [0.5, math.nan], "baseA") + rows("logme", [math.nan], "R")
     assert cautions({"logme": ""}, made) == [
-        "No value, since features are not finite or the same for all images: layer1 of"
-        " R, layer2 of baseA."
+        "No value, since features are not finite, too large or the same for all images:"
+        " layer1 of R, layer2 of baseA."
     ]
     assert cautions({"travel": ""}, made) == []
 

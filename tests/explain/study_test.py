@@ -53,7 +53,8 @@ def runs(tmp_path, monkeypatch):
         network_settings=NETWORK.settings(),
     )
     write_record(tmp_path, made)
-    settings = {"dataset": {}, "network": {}, "recipe": {}, "threads": None}
+    source = {"spec": "folder:no-such-folder", "image_size": 16}
+    settings = {"dataset": source, "network": {}, "recipe": {}, "threads": None}
     (tmp_path / "study.json").write_text(json.dumps(settings))
     return tmp_path
 
@@ -121,12 +122,12 @@ def test_a_damaged_file_of_kept_measures_is_measured_again(runs, damage):
 
 def test_images_that_are_missing_or_others_are_refused(runs):
     described = runs / "dataset" / "dataset.json"
-    text = described.read_text()
-    fields = {**json.loads(text), "fingerprint": "0" * 64}
+    fields = {**json.loads(described.read_text()), "fingerprint": "0" * 64}
     described.write_text(json.dumps(fields))
-    with pytest.raises(UserError, match="found 000000000000: put them back"):
+    with pytest.raises(UserError, match="found 000000000000: restore it, or choose"):
         study.explain(runs)
     (runs / "dataset").rename(runs / "moved")
-    with pytest.raises(UserError, match="found none: put the folder back, or start"):
+    words = "found none: put the folder back .their source cannot be read either: .*no-"
+    with pytest.raises(UserError, match=words):
         study.explain(runs)
     assert TAKEN == []

@@ -109,7 +109,8 @@ def _not_finite(measures: Collection[str], rows: Sequence[Row]) -> list[str]:
         return []
     named = ", ".join(f"{layer} of {network}" for network, _, layer in missing)
     return [
-        f"No value, since features are not finite or the same for all images: {named}."
+        "No value, since features are not finite, too large or the same for all images:"
+        f" {named}."
     ]
 
 

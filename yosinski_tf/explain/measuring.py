@@ -25,6 +25,7 @@ from yosinski_tf.models import calibration, surgery
 from yosinski_tf.study import finished_run, given_source
 from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import Record
+from yosinski_tf.system.errors import UserError
 
 # Images on which layers are compared, and on which a network with a layer put back is
 # judged: enough to tell differences of a few points, at a small part of the time.
@@ -270,14 +271,14 @@ class Measurer:
             both = self._observer.features(self._weights(name), train, judged)
             for n, (ours, theirs) in enumerate(both, 1):
                 labelled = (ours, train.labels, theirs, judged.labels)
-                if np.isfinite(ours).all() and np.isfinite(theirs).all():
+                try:
                     found = {
                         "linear_probe": 100 * probes.linear_probe(*labelled).top1,
                         "knn_probe": 100 * probes.knn_probe(*labelled).top1,
                         "logme": scores.logme(ours, train.labels),
                         "h_score": scores.h_score(ours, train.labels),
                     }
-                else:
+                except UserError:  # Features, or their products, are not finite.
                     found = dict.fromkeys(LAYER_MEASURES, math.nan)
                 rows += [self._row(n, name, *each) for each in found.items()]
         fewest = np.bincount(train.labels).min()
@@ -350,4 +351,6 @@ class Measurer:
 
     def take(self, step: str) -> list[Row]:
         """Takes the measures of one of `STEPS`."""
-        return getattr(self, step)()
+        # Features of a network that all but diverged overflow: NaN says so.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return getattr(self, step)()

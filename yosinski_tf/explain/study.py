@@ -8,14 +8,20 @@ import pathlib
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from yosinski_tf.data.sources import study_copy
+from yosinski_tf.data.sources import by_name, study_copy
+from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.explain.measuring import Measurer, Study
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.explain.time_left import TimeLeft
 from yosinski_tf.explain.units import Unit, find_units
-from yosinski_tf.study import finished_run, given_source, image_source
+from yosinski_tf.study import (
+    finished_run,
+    folder,
+    given_source,
+    image_source,
+    settings,
+)
 from yosinski_tf.study.network_file import network_of
-from yosinski_tf.study.settings import noted_train_per_class
 from yosinski_tf.system import errors, files
 
 FOLDER = "explain"
@@ -93,25 +99,29 @@ def explain(
 
 def _study(runs: pathlib.Path, units: Sequence[Unit]) -> Study:
     """Reads what all units share, and checks it."""
-    folder = runs / image_source.IMAGES_FOLDER
-    images = study_copy.load(folder)
-    if images is None:
-        raise errors.UserError(
-            f"needs the images of the study in {folder}, found none: put the folder"
-            " back, or start the study's command again, which reads them anew"
-        )
-    for record in (unit.record for unit in units):
-        if record.dataset_fingerprint != images.fingerprint:
-            raise errors.UserError(
-                f"needs the images of {record.run_id} in {folder}, with the fingerprint"
-                f" {record.dataset_fingerprint[:12]}, found {images.fingerprint[:12]}:"
-                " put them back"
-            )
+    records = [unit.record for unit in units]
+    images = _images(runs)
+    folder.check_images(images, records)
+    for record in records:
         network = network_of(runs, record.network_settings)
         finished_run.check_backend(record, network)
     has_source = given_source.read_description(runs) is not None
     source = given_source.read(runs) if has_source else None
-    return Study(runs, images, noted_train_per_class(runs), source)
+    return Study(runs, images, settings.noted_train_per_class(runs), source)
+
+
+def _images(runs: pathlib.Path) -> ImageSet:
+    """The study's copy of its images, or those of its source if the copy is lost."""
+    copy = runs / image_source.IMAGES_FOLDER
+    if (found := study_copy.load(copy)) is not None:
+        return found
+    try:
+        return by_name.load(**dataclasses.asdict(settings.noted_data(runs)))
+    except errors.UserError as error:
+        raise errors.UserError(
+            f"needs the images of the study in {copy}, found none: put the folder back"
+            f" (their source cannot be read either: {error})"
+        ) from None
 
 
 class _Kept:

@@ -196,6 +196,11 @@ def noted_train_per_class(runs: pathlib.Path) -> int | None:
     return read_fields(runs / SETTINGS_NAME, _Stored, _REMEDY).get("train_per_class")
 
 
+def noted_data(runs: pathlib.Path) -> DataSource:
+    """Where the images of a study folder come from."""
+    return DataSource(**read_fields(runs / SETTINGS_NAME, _Stored, _REMEDY)["dataset"])
+
+
 def noted_precision(runs: pathlib.Path) -> str | None:
     """The precision that a study folder was made with; None if it names none."""
     precision = noted_recipe(runs).get("precision")
