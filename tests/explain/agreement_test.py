@@ -1,7 +1,7 @@
 """Sentences on where measures and curves agree or disagree."""
 
 from yosinski_tf.explain.agreement import sentences
-from yosinski_tf.explain.rows import Row
+from yosinski_tf.explain.rows import Row, counted_pairs
 
 FALLING, RISING = [3.0, 2.0, 1.0], [1.0, 2.0, 3.0]
 
@@ -42,6 +42,16 @@ def test_too_few_pairs_and_layers_are_said():
     two = rows("top1", "AnB", FALLING[:2]) + rows("cka", "baseA baseB", FALLING)
     assert sentences(two) == [
         "To rank the layers takes 3 of them, found fewer for AnB."
+    ]
+
+
+def test_pairs_without_copies_are_counted_apart():
+    made = rows("top1", "AnB", FALLING, FALLING)
+    made += rows("logme", "baseA", RISING, RISING, RISING, RISING)
+    assert counted_pairs(made) == "4 pairs, 2 of them with copies"
+    assert counted_pairs(made[:6]) == "2 pairs"
+    assert sentences(made) == [
+        "Whether a measure ranks the layers as AnB do takes 3 pairs, found 2 pairs."
     ]
 
 

@@ -167,9 +167,10 @@ def _too_few(measures: Sequence[Agreement], rows: Sequence[Row]) -> list[str]:
             pairs.append(curve)
     told = []
     if pairs:
+        copied = [row for row in rows if row.measure == "top1"]
         told.append(
             f"Whether a measure ranks the layers as {' and '.join(pairs)} do takes 3"
-            f" pairs, found {tidy.counted_pairs(rows)}."
+            f" pairs, found {tidy.counted_pairs(copied)}."
         )
     if layers:
         told.append(

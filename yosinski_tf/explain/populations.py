@@ -7,6 +7,7 @@ from yosinski_tf.explain import kept_fits
 from yosinski_tf.explain.filters import Network
 from yosinski_tf.explain.gabor import GABOR
 from yosinski_tf.explain.units import Unit
+from yosinski_tf.results import tables
 
 RANDOM = "random values"
 P = "P"
@@ -39,8 +40,8 @@ def populations(runs: pathlib.Path, units: Iterable[Unit]) -> dict[str, Groups]:
             groups.setdefault(group, {})[key] = fitted[name]
     order = (*BASES, P, RANDOM, *TUNED)
     return {
-        kind: {name: [*groups[name].values()] for name in order if name in groups}
-        for kind, groups in found.items()
+        kind: {n: [*found[kind][n].values()] for n in order if n in found[kind]}
+        for kind in tables.in_order(found)
     }
 
 

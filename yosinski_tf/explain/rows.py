@@ -96,8 +96,7 @@ def by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.kind, []).append(row)
-    known = [kind for kind in tables.KIND_NAMES if kind in groups]
-    return {kind: groups[kind] for kind in [*known, *sorted(groups.keys() - known)]}
+    return {kind: groups[kind] for kind in tables.in_order(groups)}
 
 
 def values_by_n(
@@ -113,9 +112,12 @@ def values_by_n(
 
 
 def counted_pairs(rows: Iterable[Row]) -> str:
-    """How many pairs there are, in words: `6 pairs`."""
+    """How many pairs there are, in words: `12 pairs, 6 of them with copies`."""
+    rows = list(rows)
     count = len({row.pair for row in rows})
-    return f"{count} pair" + "s" * (count != 1)
+    copied = len({row.pair for row in rows if row.measure == "top1"})
+    some = f", {copied} of them with copies" if 0 < copied < count else ""
+    return f"{count} pair{'s' * (count != 1)}{some}"
 
 
 def layer_names(rows: Sequence[Row]) -> dict[int, str]:

@@ -79,6 +79,7 @@ _PARTS = (
         "Scores that promise to predict transfer",
         {"logme": "LogME", "h_score": "H-score"},
         f"{scores.LOGME_MEANING} {scores.H_SCORE_MEANING}",
+        3,
     ),
     _Part(
         "First-layer filters",

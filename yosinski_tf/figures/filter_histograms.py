@@ -105,7 +105,7 @@ def _wavelengths(axes: Axes, groups: Groups, size: int, below: str) -> None:
 
     _draw(axes, groups, np.sqrt(edges[1:] * edges[:-1]), counts)
     axes.set_xscale("log")
-    axes.set_xticks(edges[::2], [f"{each:.3g}" for each in edges[::2]])
+    axes.set_xticks(edges[::2], [f"{each:.2g}" for each in edges[::2]])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"wavelength, pixels\n{below}", fontsize=8, linespacing=1.5)

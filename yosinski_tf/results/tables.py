@@ -31,8 +31,13 @@ Cells = dict[network_result.Cell, analysis.Estimate]
 
 
 def kinds(networks: Iterable[NetworkResult]) -> list[str]:
-    """The kinds of split of some networks, random ones first."""
-    found = {network.kind for network in networks}
+    """The kinds of split of some networks, in the order of the tables."""
+    return in_order(network.kind for network in networks)
+
+
+def in_order(kinds: Iterable[str]) -> list[str]:
+    """Each of some kinds of split once, random splits first."""
+    found = set(kinds)
     known = [kind for kind in KIND_NAMES if kind in found]
     return known + sorted(found - set(known))
 
