@@ -14,7 +14,7 @@ from yosinski_tf.models.pixel_scaling import scaled
 MOST_DIMENSIONS = 4096
 """Larger outputs are averaged over neighbouring places until they are no larger; of one
 that has no places every second, third, ... number is taken."""
-_FEATURE_BYTES = 512 * 2**20
+_FEATURE_BYTES = 256 * 2**20
 
 Weights = Mapping[str, np.ndarray]
 
