@@ -26,7 +26,7 @@ def test_disagreements_come_first_and_then_what_agrees_and_what_is_open():
         "LogME of base A ranks the layers the other way than AnB: tau -1.00 (95% -1.00"
         " to -1.00), 3 pairs. It is highest at n = 3, AnB at n = 1.",
         "The k-NN probe of base A ranks the layers as AnB does: tau 1.00 (95% 1.00"
-        " to 1.00), 3 pairs; depth alone 1.00 (1.00 to 1.00).",
+        " to 1.00), 3 pairs; depth alone has 1.00 (1.00 to 1.00).",
         "Whether these rank the layers as AnB does cannot be told, since each interval"
         " contains 0: the H-score of base A 0.11 (-1.00 to 1.00).",
     ]
@@ -43,6 +43,13 @@ def test_too_few_pairs_and_layers_are_said():
     assert sentences(two) == [
         "To rank the layers takes 3 of them, found fewer for AnB."
     ]
+
+
+def test_a_small_agreement_is_weak():
+    made = rows("top1", "AnB", *[[4.0, 3.0, 2.0, 1.0]] * 3)
+    made += rows("logme", "baseA", *[[4.0, 2.0, 1.0, 3.0]] * 3)
+    weak = "LogME of base A ranks the layers weakly as AnB does: tau 0.33"
+    assert any(each.startswith(weak) for each in sentences(made)), sentences(made)
 
 
 def test_pairs_without_copies_are_counted_apart():

@@ -14,6 +14,8 @@ from yosinski_tf.results.analysis import Estimate
 CURVES = ("AnB", "AnB+", "PnB", "PnB+")
 DEPTH = "depth alone (-n)"
 _OPEN = "cannot be told"
+# From this tau on, three in four pairs of layers stand in the same order.
+_MUCH = 0.5
 # What may rank the layers as the curves do, by name: measure and network.
 _PREDICTORS = {
     f"{name} of {source}": (measure, network)
@@ -140,9 +142,10 @@ def _disagreement(found: Agreement) -> str:
 
 
 def _agreement(found: Agreement, depth: Agreement) -> str:
+    weakly = "" if found.tau.mean >= _MUCH else "weakly "
     return (
-        f"{_capital(found.name)} ranks the layers as {found.curve} does:"
-        f" {_tau(found.tau)}; depth alone {interval(depth.tau, 2)}."
+        f"{_capital(found.name)} ranks the layers {weakly}as {found.curve} does:"
+        f" {_tau(found.tau)}; depth alone has {interval(depth.tau, 2)}."
     )
 
 
