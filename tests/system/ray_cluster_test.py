@@ -73,24 +73,29 @@ except signals.Terminated as stop:
 """
 
 
-def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(tmp_path):
+@pytest.fixture
+def temporary():
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield pathlib.Path(folder)
+
+
+def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(
+    tmp_path, temporary
+):
     pytest.importorskip("ray", reason="needs the extra ray")
-    # Its sockets would not fit into this path.
+    # Its sockets would not fit into these paths.
     folder, home = tmp_path / ("long" * 25), tmp_path / "home"
-    home.mkdir()
     # What a process that was killed has left.
-    left = pathlib.Path(tempfile.mkdtemp(prefix="yosinski-"))
-    (left / "ray/session_1_2/logs").mkdir(parents=True)
-    folder.mkdir()
-    (folder / "place").write_text(str(left))
-    before = set(pathlib.Path(tempfile.gettempdir()).glob("yosinski-*"))
-    environment = {**ENVIRONMENT, "HOME": str(home)}
+    left = temporary / "yosinski-left/ray/session_1_2/logs"
+    for each in (folder, home, left):
+        each.mkdir(parents=True)
+    (folder / "place").write_text(str(temporary / "yosinski-left"))
+    environment = {**ENVIRONMENT, "HOME": str(home), "TMPDIR": str(temporary)}
     done = python(_ON_THIS_MACHINE, folder, env=environment, timeout=120)
     lines = [f"3.0 0.0 True {socket.gethostname()}", "7", str(int(signal.SIGTERM))]
-    assert done.stdout.splitlines() == lines
+    assert done.stdout.splitlines() == lines, done.stderr
     assert done.stderr == ""
     assert list(home.iterdir()) == []
-    after = set(pathlib.Path(tempfile.gettempdir()).glob("yosinski-*"))
-    assert after <= before - {left}
+    assert list(temporary.iterdir()) == []
     assert [path.name for path in folder.iterdir()] == ["logs"]
     assert any("noise" in path.read_text() for path in (folder / "logs").glob("*.out"))

@@ -27,8 +27,8 @@ _CONNECT_SECONDS = 20.0
 # Arguments and results are small: images and weights are in files.
 _OBJECT_STORE_BYTES = 80 * 2**20
 _PREFIX = "yosinski-"
-# A Unix socket's path has at most 107 characters; Ray adds up to 76 to this folder.
-_MOST_CHARACTERS = 30
+# A Unix socket's path has at most 107 characters; Ray adds up to 71 to this folder.
+_MOST_CHARACTERS = 36
 _PLACE, _LOGS = "place", "logs"
 _QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 # It may wait for minutes, and end the process that calls it.

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import psutil
@@ -21,8 +22,10 @@ from stores import content, draw, make
 
 from yosinski_tf.data.store.format import open_store
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("ray", reason="needs the extra ray")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray"),
+]
 
 FLAGS = ("--image_size=16", "--encoding=raw", "--shard_records=4", "--engine=ray")
 
