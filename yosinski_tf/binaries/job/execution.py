@@ -1,6 +1,5 @@
-"""Trains what a plan lacks, as one process, as the chief or as another worker."""
+"""Trains what a plan lacks."""
 
-import contextlib
 import functools
 from collections.abc import Callable
 
@@ -10,13 +9,12 @@ from yosinski_tf.data.sources.image_set import check_train_per_class
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
-from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling import engine, scheduler
 from yosinski_tf.scheduling.events import Event
 from yosinski_tf.scheduling.progress import Display, ImageCount, duration
 from yosinski_tf.study import failures, finished_run, folder, image_source
 from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
-from yosinski_tf.study.settings import check_folder
-from yosinski_tf.system import errors, files, locks
+from yosinski_tf.system import files, locks
 from yosinski_tf.training import checkpoints, job
 
 Watch = Callable[[Event, Display], None]
@@ -35,13 +33,20 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
       SIGTERM did, 129 if SIGHUP.
 
     Raises:
-      UserError: If the data set cannot be used, the folder cannot be written to,
-        or the disk is full.
+      UserError: If the data set cannot be used, another process trains the study, the
+        folder cannot be written to, or the disk is full.
     """
-    distribution = plan.options.distribution
-    if not distribution.follows:
-        # A process that was killed after its last record leaves its checkpoints.
-        checkpoints.discard(plan.runs)
+    try:
+        with messages.writing_to(plan.runs), locks.driving(plan.runs):
+            return _execute(plan, watch)
+    except KeyboardInterrupt as stop:
+        print(_stopped(plan), flush=True)
+        return command_line.stop_code(stop)
+
+
+def _execute(plan: Plan, watch: Watch) -> int:
+    # A process that was killed after its last record leaves its checkpoints.
+    checkpoints.discard(plan.runs)
     wanted = [run.run_id for run in plan.wanted]
     bases = [base.run_id for cohort in plan.cohorts for base in cohort.bases]
     known = dict.fromkeys([*wanted, *bases])
@@ -55,22 +60,11 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
             return 1
         print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
         return 0
-    try:
-        if distribution.follows:
-            with messages.writing_to(plan.runs):
-                return _follow(plan)
-        _check_bases(plan)
-        leading = contextlib.nullcontext()
-        if distribution.workers:
-            leading = worker_files.leading(plan.runs)
-        with messages.writing_to(plan.runs), leading:
-            threads = _make_folder(plan)
-            if plan.options.retry_failed:
-                _forget_failures(plan)
-            return _train(plan, threads, watch)
-    except KeyboardInterrupt as stop:
-        print(_stopped(plan), flush=True)
-        return command_line.stop_code(stop)
+    _check_bases(plan)
+    threads = _make_folder(plan)
+    if plan.options.retry_failed:
+        _forget_failures(plan)
+    return _train(plan, threads, watch)
 
 
 def _stopped(plan: Plan) -> str:
@@ -117,25 +111,20 @@ def _make_folder(plan: Plan) -> Threads:
         plan.settings.threads.number,
     )
     made_with = folder.make_study_folder(
-        plan.runs,
-        plan.settings,
-        images,
-        signed,
-        threads=threads,
-        waiting=messages.tell_waiting,
+        plan.runs, plan.settings, images, signed, threads=threads
     )
     files.remove_leftovers(plan.runs)
     return made_with.threads
 
 
 def _forget_failures(plan: Plan) -> None:
-    """Removes what earlier failures left, unless another process trains the run."""
-    for run in (run for cohort in plan.cohorts for run in cohort.runs):
-        with contextlib.suppress(locks.Busy), locks.take(plan.runs, [run.run_id]):
-            failures.forget(plan.runs, [run.run_id])
-            record = find_record(plan.runs, run.run_id)
-            if record is not None and record.status != "finished":
-                (plan.runs / run.run_id / RECORD_NAME).unlink()
+    """Removes what earlier failures left."""
+    ids = [run.run_id for cohort in plan.cohorts for run in cohort.runs]
+    failures.forget(plan.runs, ids)
+    for run_id in ids:
+        record = find_record(plan.runs, run_id)
+        if record is not None and record.status != "finished":
+            (plan.runs / run_id / RECORD_NAME).unlink()
 
 
 def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
@@ -151,8 +140,9 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
         lost = scheduler.train_all(
             plan.cohorts,
             lambda cohort: _job(plan, cohort, threads),
+            engine.LocalEngine(plan.processes),
             runs=plan.runs,
-            processes=plan.processes,
+            retries=plan.options.retries,
             report=report,
         )
     records = records_by_id(plan.runs)
@@ -186,34 +176,3 @@ def _display(plan: Plan) -> Display:
         {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
         plan.settings.recipe.steps,
     )
-
-
-def _follow(plan: Plan) -> int:
-    """Takes part in what the chief trains, as a worker that writes no result."""
-    rank = plan.options.distribution.rank
-    known = {run.run_id: run for run in plan.wanted}
-    print(f"Worker {rank}: takes part in what worker 0, the chief, trains.", flush=True)
-
-    def make_job(call: worker_files.Call) -> job.Job:
-        unknown = [name for name in call.runs if name not in known]
-        made_with = check_folder(plan.runs, plan.settings)
-        if unknown or made_with is None:
-            raise errors.UserError(
-                "multi_worker needs the same command, with the same --runs, on every"
-                f" worker, found {(*unknown, 'a folder without settings')[0]} from the"
-                " chief: start the same command"
-            )
-        cohort = Cohort(call.cohort, tuple(known[name] for name in call.runs))
-        return _job(plan, cohort, made_with.threads)
-
-    with _display(plan) as display:
-        end = multi_worker.follow(
-            make_job,
-            runs=plan.runs,
-            rank=rank,
-            report=display.show,
-            waiting=lambda note: display.tell(f"Worker {rank}: {note}"),
-        )
-    took = f"took part in training {display.finished} networks"
-    print(f"Worker {rank}: {took}; the chief has {end}.")
-    return 0 if end == "finished" else 1

@@ -1,13 +1,10 @@
 """The flags about the machine: processes, threads, devices, checkpoints."""
 
-import os
-
 from absl import flags
 
-from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import clusters
+from yosinski_tf.training import shared_batch
 from yosinski_tf.training.save_clock import Interval
 
 FLAGS = flags.FLAGS
@@ -68,9 +65,8 @@ MACHINE = {
     ),
     "distribution": (
         "none",
-        "Share each batch among the devices of this machine (mirrored) or of several"
-        " (multi_worker: the same command and TF_CONFIG on each).",
-        list(clusters.DISTRIBUTIONS),
+        "mirrored: share each batch among the devices of a machine.",
+        list(shared_batch.DISTRIBUTIONS),
     ),
     "devices": (
         None,
@@ -82,15 +78,20 @@ MACHINE = {
         "Keep outputs of frozen layers; auto: on a CPU, if faster and exact.",
         list(feature_rule.MODES),
     ),
+    "retries": (
+        2,
+        "How often a cohort whose process dies is trained again if it gets no further.",
+        0,
+    ),
     "retry_failed": (False, "Train again what failed or diverged."),
 }
 
 
-def distribution() -> clusters.Distribution:
+def distribution() -> shared_batch.Distribution:
     """How a batch is shared out.
 
     Raises:
-      UserError: If flags contradict each other, or `TF_CONFIG` is missing or wrong.
+      UserError: If flags contradict each other.
     """
     kind, devices = FLAGS.distribution, FLAGS.devices
     if devices is not None and kind != "mirrored":
@@ -99,7 +100,7 @@ def distribution() -> clusters.Distribution:
             " both, or leave out --devices"
         )
     if kind == "none":
-        return clusters.Distribution()
+        return shared_batch.Distribution()
     if FLAGS.processes not in (None, 1):
         raise UserError(
             f"--distribution={kind} needs one cohort at a time, on all devices, found"
@@ -110,15 +111,5 @@ def distribution() -> clusters.Distribution:
             f"--distribution={kind} needs frozen layers computed where they are used,"
             " found --feature_cache=on: leave it out, or --distribution"
         )
-    if kind == "mirrored":
-        clusters.check_batch(FLAGS.batch_size, devices or 1)
-        return clusters.Distribution(kind, devices)
-    if (backend := keras_settings.backend()) != "tensorflow":
-        raise UserError(
-            "--distribution=multi_worker needs TensorFlow, found"
-            f" KERAS_BACKEND={backend}: leave it out, or use --distribution=mirrored on"
-            " one machine"
-        )
-    workers, rank = clusters.parse_cluster(os.environ.get("TF_CONFIG"))
-    clusters.check_batch(FLAGS.batch_size, len(workers), "workers")
-    return clusters.Distribution(kind, None, workers, rank)
+    shared_batch.check_batch(FLAGS.batch_size, devices or 1)
+    return shared_batch.Distribution(kind, devices)

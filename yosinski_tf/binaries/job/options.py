@@ -16,7 +16,7 @@ from yosinski_tf.machine.precision import PrecisionChoice
 from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import clusters, save_clock
+from yosinski_tf.training import save_clock, shared_batch
 
 FLAGS = flags.FLAGS
 
@@ -33,6 +33,7 @@ class JobOptions:
       precision: The number format of the recipe, and why.
       processes: Cohorts trained at a time; None for as many as suit the machine.
       cohort_size: Most networks in a cohort; None for as many as fit into memory.
+      retries: How often a cohort whose process dies is trained again.
       retry_failed: Whether to train again what failed or diverged earlier.
       checkpoint_every, deterministic, distribution, feature_cache: As in `Job`.
     """
@@ -43,10 +44,11 @@ class JobOptions:
     seeds: tuple[int, ...]
     processes: int | None
     cohort_size: int | None
+    retries: int
     retry_failed: bool
     checkpoint_every: save_clock.Interval
     deterministic: bool
-    distribution: clusters.Distribution
+    distribution: shared_batch.Distribution
     feature_cache: str
     notes: tuple[str, ...] = ()
 
@@ -86,6 +88,7 @@ def from_flags() -> JobOptions:
         seeds=tuple(shared_flags.whole_numbers("seeds", FLAGS.seeds)),
         processes=FLAGS.processes if distribution.kind == "none" else 1,
         cohort_size=None if FLAGS.cohort_size == AUTO else FLAGS.cohort_size,
+        retries=FLAGS.retries,
         retry_failed=FLAGS.retry_failed,
         checkpoint_every=FLAGS.checkpoint_every,
         deterministic=FLAGS.deterministic,
