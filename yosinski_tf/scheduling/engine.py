@@ -41,7 +41,11 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """Runs cohorts in child processes of this one."""
+    """Runs cohorts in child processes of this one.
+
+    Attributes:
+      devices: The GPUs, each a value for `CUDA_VISIBLE_DEVICES`.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class LocalEngine:
             process sees what this one sees.
           work: Trains a job, in the new process.
         """
+        self.devices = tuple(devices)
         self._processes, self._work = processes, work
         self._shared = _SHARING if devices and processes > len(devices) else {}
         self._used = Counter(dict.fromkeys(devices, 0))

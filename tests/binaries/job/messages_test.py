@@ -136,10 +136,12 @@ def test_the_exit_code_is_1_if_all_networks_diverged(
         diverged={run_id: records[run_id] for run_id in map(_run_id, earlier)},
         failed_earlier=0,
         options=types.SimpleNamespace(retries=2),
+        at_a_time=1,
     )
     display = contextlib.nullcontext(types.SimpleNamespace(finished=1, seconds=1.0))
     monkeypatch.setattr(execution, "_display", lambda plan: display)
     monkeypatch.setattr(execution, "records_by_id", lambda runs: records)
+    monkeypatch.setattr(execution, "_engine", lambda plan: None)
     monkeypatch.setattr(execution.scheduler, "train_all", lambda *_, **options: [])
     assert execution._train(plan, None, lambda event, display: None) == code
 

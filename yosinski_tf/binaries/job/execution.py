@@ -109,6 +109,7 @@ def _make_folder(plan: Plan) -> Threads:
         max(map(len, halves)),
         plan.processes,
         plan.settings.threads.number,
+        plan.options.nodes[0],
     )
     made_with = folder.make_study_folder(
         plan.runs, plan.settings, images, signed, threads=threads
@@ -130,7 +131,7 @@ def _forget_failures(plan: Plan) -> None:
 def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     for sentence in plan.notes:
         print(sentence)
-    print(f"{plan.summary()}, {plan.processes} at a time.", flush=True)
+    print(f"{plan.summary()}, {plan.at_a_time} at a time.", flush=True)
     with _display(plan) as display:
 
         def report(event: Event) -> None:
@@ -140,7 +141,7 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
         lost = scheduler.train_all(
             plan.cohorts,
             lambda cohort: _job(plan, cohort, threads),
-            engine.LocalEngine(plan.processes),
+            _engine(plan),
             runs=plan.runs,
             retries=plan.options.retries,
             report=report,
@@ -151,6 +152,15 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
     nothing_usable = wanted and all(r.status == "diverged" for r in wanted)
     return 1 if lost or plan.failed_earlier or nothing_usable else 0
+
+
+def _engine(plan: Plan) -> engine.Engine:
+    """What runs the cohorts: processes of this machine, each on one of its GPUs."""
+    (node,) = plan.options.nodes
+    devices = [gpu.uuid for gpu in node.gpus]
+    if plan.options.distribution.kind != "none" and devices:
+        devices = [",".join(devices)]
+    return engine.LocalEngine(plan.processes, devices)
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:

@@ -1,7 +1,10 @@
 """The flags about the machine: processes, threads, devices, checkpoints."""
 
+import os
+
 from absl import flags
 
+from yosinski_tf.machine import gpus
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import shared_batch
@@ -36,11 +39,28 @@ class _IntervalParser(flags.ArgumentParser):
         return argument if isinstance(argument, Interval) else Interval.parse(argument)
 
 
+ENGINES = ("local", "ray")
+
 MACHINE = {
+    "engine": (
+        "local",
+        "What trains: this machine, or Ray.",
+        list(ENGINES),
+    ),
+    "ray_address": (
+        "",
+        "auto or HOST:PORT of Ray (default: it is started here).",
+    ),
     "processes": (
         None,
-        "Cohorts trained at a time (default: one per core, up to four; one on a GPU).",
+        "Cohorts at a time on a machine (default: one per GPU; without any, one per"
+        " core, up to four).",
         1,
+    ),
+    "gpus": (
+        None,
+        "GPUs to use, by number, such as 0,2 (default: all).",
+        list,
     ),
     "threads": (
         None,
@@ -65,12 +85,12 @@ MACHINE = {
     ),
     "distribution": (
         "none",
-        "mirrored: share each batch among the devices of a machine.",
+        "mirrored: devices share each batch.",
         list(shared_batch.DISTRIBUTIONS),
     ),
     "devices": (
         None,
-        "GPUs of mirrored (default: all), or parts of a CPU (default: one).",
+        "GPUs of mirrored (default: all), or parts of a CPU.",
         1,
     ),
     "feature_cache": (
@@ -80,11 +100,55 @@ MACHINE = {
     ),
     "retries": (
         2,
-        "How often a cohort whose process dies is trained again if it gets no further.",
+        "Times to try a cohort again whose process dies.",
         0,
     ),
     "retry_failed": (False, "Train again what failed or diverged."),
 }
+
+
+def choose_gpus() -> None:
+    """Hides the GPUs that `--gpus` does not name from this process and its children.
+
+    Raises:
+      UserError: If there is no such GPU.
+    """
+    if FLAGS.gpus is None:
+        return
+    named = ",".join(FLAGS.gpus)
+    if FLAGS.engine != "local":
+        raise UserError(
+            f"--gpus={named} is for --engine=local, found --engine={FLAGS.engine},"
+            " which gives out the GPUs of its cluster: leave out --gpus"
+        )
+    found = gpus.visible()
+    numbers = [each.strip() for each in FLAGS.gpus]
+    known = [str(number) for number in range(len(found))]
+    if not numbers or len({*numbers}) < len(numbers) or not {*numbers} <= {*known}:
+        raise UserError(
+            f"--gpus needs different numbers of GPUs, found {named!r} and"
+            f" {'the GPUs ' + ', '.join(known) if known else 'no GPU'}: give others, or"
+            " leave out --gpus"
+        )
+    chosen = (found[int(number)].uuid for number in numbers)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(chosen)
+
+
+def ray_address() -> str | None:
+    """The address of the cluster, empty for one of this machine; None without Ray.
+
+    Raises:
+      UserError: If flags contradict each other.
+    """
+    address = FLAGS.ray_address
+    if FLAGS.engine == "ray":
+        return address
+    if address:
+        raise UserError(
+            f"--ray_address={address} needs --engine=ray, found"
+            f" --engine={FLAGS.engine}: give both, or leave out --ray_address"
+        )
+    return None
 
 
 def distribution() -> shared_batch.Distribution:

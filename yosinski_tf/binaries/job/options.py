@@ -11,8 +11,10 @@ from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.stages import Network
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import keras_settings, nodes
+from yosinski_tf.machine.nodes import Node
 from yosinski_tf.machine.precision import PrecisionChoice
+from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
 from yosinski_tf.system.errors import UserError
@@ -31,7 +33,10 @@ class JobOptions:
     Attributes:
       settings: What all runs of the study folder have in common.
       precision: The number format of the recipe, and why.
-      processes: Cohorts trained at a time; None for as many as suit the machine.
+      nodes: The machines that train, the one with the fewest cores first.
+      ray_address: Address of the Ray cluster that trains, empty for one of this
+        machine; None if processes of this machine train.
+      processes: Cohorts at a time on each machine; None for as many as suit it.
       cohort_size: Most networks in a cohort; None for as many as fit into memory.
       retries: How often a cohort whose process dies is trained again.
       retry_failed: Whether to train again what failed or diverged earlier.
@@ -42,6 +47,8 @@ class JobOptions:
     settings: StudySettings
     precision: PrecisionChoice
     seeds: tuple[int, ...]
+    nodes: tuple[Node, ...]
+    ray_address: str | None
     processes: int | None
     cohort_size: int | None
     retries: int
@@ -52,6 +59,11 @@ class JobOptions:
     feature_cache: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def most_processes(self) -> int:
+        """The most cohorts at a time on each machine."""
+        return self.processes or min(map(default_processes, self.nodes))
+
 
 def from_flags() -> JobOptions:
     """Reads the flags.
@@ -61,8 +73,13 @@ def from_flags() -> JobOptions:
         that it or this project cannot use.
     """
     keras_settings.check()
+    machine_flags.choose_gpus()
+    address = machine_flags.ray_address()
+    machines = (nodes.here(),)
     runs = pathlib.Path(FLAGS.runs)
-    precision = auto_settings.number_format(FLAGS.precision, runs, FLAGS.optimizer)
+    precision = auto_settings.number_format(
+        FLAGS.precision, runs, FLAGS.optimizer, machines
+    )
     recipe = shared_flags.recipe(precision.precision)
     given = shared_flags.network(runs, recipe.crop_size)
     network = given.network
@@ -86,6 +103,8 @@ def from_flags() -> JobOptions:
         notes=(*given.notes, _slow_statistics(network, recipe)),
         precision=precision,
         seeds=tuple(shared_flags.whole_numbers("seeds", FLAGS.seeds)),
+        nodes=machines,
+        ray_address=address,
         processes=FLAGS.processes if distribution.kind == "none" else 1,
         cohort_size=None if FLAGS.cohort_size == AUTO else FLAGS.cohort_size,
         retries=FLAGS.retries,
