@@ -74,8 +74,8 @@ MACHINE = {
     ),
     "checkpoint_every": (
         "1min",
-        "Least interval between checkpoints, such as 500steps or 2min; minutes become"
-        " more if saving would take over 2% of the time. Results do not change.",
+        "Least interval between checkpoints, such as 500steps; minutes become more if"
+        " saving takes over 2% of the time.",
         _IntervalParser(),
     ),
     "deterministic": (
