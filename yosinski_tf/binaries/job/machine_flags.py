@@ -69,7 +69,7 @@ MACHINE = {
     ),
     "cohort_size": (
         AUTO,
-        "Most networks trained as one model; auto: as many as fit into memory.",
+        "Most networks in one model; auto: as memory allows.",
         _CohortSizeParser(),
     ),
     "checkpoint_every": (
