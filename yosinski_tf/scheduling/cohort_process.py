@@ -7,7 +7,7 @@ import os
 import pathlib
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -15,15 +15,14 @@ from yosinski_tf.experiment.cohorts import Cohort, without
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
 from yosinski_tf.study import failures
 from yosinski_tf.study.records import has_record
-from yosinski_tf.system import errors, files, locks, signals
+from yosinski_tf.system import errors, files, locks, processes, signals
 from yosinski_tf.training.job import Job, Progress, Stopped
 
 Report = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
 # Trains a job as `train` does; a new process must be able to import it.
 Work = Callable[[Job, Report, ShouldStop], object]
-Environment = Mapping[str, str | None]
-_UNCHANGED: Environment = {}
+_UNCHANGED: Mapping[str, str | None] = {}
 
 
 class CohortProcess:
@@ -32,15 +31,19 @@ class CohortProcess:
     Its `connection` is ready when there is an event to receive.
     """
 
-    def __init__(self, job: Job, work: Work, environment: Environment = _UNCHANGED):
+    def __init__(
+        self,
+        job: Job,
+        work: Work,
+        environment: Mapping[str, str | None] = _UNCHANGED,
+    ):
         """Starts the process, which does some work on a job.
 
-        `environment` has its variables that differ from this process', None for those
-        that it lacks.
+        `environment` has its variables that differ, see `processes.environment`.
         """
         self.cohort = job.cohort
         self._log = log_of(job.runs, job.cohort)
-        with _environment(environment):
+        with processes.environment(environment):
             self.process, self.connection = start(_body, job, work, self._log)
 
     def receive(self) -> Event:
@@ -85,25 +88,6 @@ def start(
         process.start()
     theirs.close()
     return process, connection
-
-
-@contextlib.contextmanager
-def _environment(values: Environment) -> Iterator[None]:
-    """Changes variables of this process, for new processes, during a `with` block."""
-    before = {name: os.environ.get(name) for name in values}
-    try:
-        _set_variables(values)
-        yield
-    finally:
-        _set_variables(before)
-
-
-def _set_variables(values: Environment) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def print_to(log: pathlib.Path) -> None:

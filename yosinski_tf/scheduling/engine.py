@@ -11,7 +11,7 @@ from yosinski_tf.scheduling.events import Event, EventKind, Fate
 from yosinski_tf.training.job import Job
 
 # For a GPU that several processes share: each takes the memory that it needs.
-_SHARING = {
+SHARING = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
@@ -64,7 +64,7 @@ class LocalEngine:
         """
         self.devices = tuple(devices)
         self._processes, self._work = processes, work
-        self._shared = _SHARING if devices and processes > len(devices) else {}
+        self._shared = SHARING if devices and processes > len(devices) else {}
         self._used = Counter(dict.fromkeys(devices, 0))
         self._running: dict[Connection, tuple[CohortProcess, str | None]] = {}
         self._events: list[Event] = []

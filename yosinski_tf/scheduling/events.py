@@ -29,6 +29,8 @@ class EventKind(enum.Enum):
 
     # Its process has started.
     STARTED = Fate.RUNNING, "started"
+    # A cluster has no room for it now.
+    WAITING = Fate.RUNNING, "waiting with"
     # It has taken more steps.
     PROGRESS = Fate.RUNNING, "training"
     # All its networks are trained; some may have diverged.

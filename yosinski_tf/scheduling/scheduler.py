@@ -39,7 +39,7 @@ def train_all(
     A cohort whose process ends without a word is trained again, from its checkpoint. A
     cohort that fails is noted in the study folder and does not stop the others;
     networks that copy from a base that failed or diverged are left out. After Ctrl-C,
-    SIGTERM or SIGHUP all processes save their cohorts and end.
+    and after SIGTERM and SIGHUP if this process listens, all save and end.
 
     Args:
       cohorts: What to train, in order of preference.
@@ -57,7 +57,6 @@ def train_all(
       UserError: If a record in the study folder is broken.
     """
     study = _Study(Backlog(cohorts, runs), runs, retries, report)
-    previous = signal.signal(signal.SIGTERM, signals.terminate)
     running = 0
     try:
         study.leave_out()
@@ -73,7 +72,6 @@ def train_all(
         _stop(engine, report)
         raise
     finally:
-        signal.signal(signal.SIGTERM, previous)
         engine.close()
     return study.lost
 

@@ -1,9 +1,11 @@
-"""Says which processes of this machine still run."""
+"""Which processes of this machine still run, and the variables of new ones."""
 
+import contextlib
 import functools
 import os
 import pathlib
 import socket
+from collections.abc import Iterator, Mapping
 
 _PROC = pathlib.Path("/proc")
 
@@ -37,3 +39,25 @@ def pid_lives(pid: int) -> bool:
     # The program's name, in brackets, may itself hold brackets and spaces. A zombie
     # has ended; its parent has not yet waited for it.
     return text.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@contextlib.contextmanager
+def environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Changes variables of this process during a `with` block, for new processes.
+
+    None removes a variable.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    try:
+        _set(values)
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -81,6 +81,7 @@ def connected(
     Raises:
       UserError: If Ray is not installed, or no cluster can be reached in 20 seconds.
     """
+    check(address)
     ray = _ray()
     if address:
         _try(address)
@@ -102,6 +103,27 @@ def connected(
             **_QUIET,
         ):
             yield
+
+
+def check(address: str) -> None:
+    """Refuses, at once, an engine `ray` for which there can be no cluster.
+
+    Raises:
+      UserError: If Ray is not installed, or nothing listens at the address.
+    """
+    _ray()
+    if address in ("", "auto"):
+        return
+    if not re.fullmatch(r"[^\s/]+:\d+", address):
+        raise UserError(
+            f"--ray_address needs auto or host:port, found {address!r}: correct it,"
+            " or leave it out to use this machine alone"
+        )
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, port), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _no_cluster(address, str(error)) from None
 
 
 def nodes() -> tuple[Node, ...]:
@@ -143,17 +165,6 @@ def _ray() -> ModuleType:
 
 def _try(address: str) -> None:
     """Connects in a process of its own, and says what is wrong if that fails."""
-    if address != "auto":
-        if not re.fullmatch(r"[^\s/]+:\d+", address):
-            raise UserError(
-                f"--ray_address needs auto or host:port, found {address!r}: correct it,"
-                " or leave it out to use this machine alone"
-            )
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, port), _CONNECT_SECONDS).close()
-        except OSError as error:
-            raise _no_cluster(address, str(error)) from None
     try:
         subprocess.run(
             [sys.executable, "-c", _TRY, address],
@@ -198,6 +209,9 @@ def _in_session(ray: ModuleType, logs: str, **options) -> Iterator[None]:
             ) from None
         finally:
             signal.signal(signal.SIGTERM, handler)
+    # Otherwise the end of a worker or a node prints dozens of lines.
+    with contextlib.suppress(AttributeError):
+        ray._private.worker.print_to_stdstream = lambda *unused, **options: None
     try:
         with _signals_kept():
             yield

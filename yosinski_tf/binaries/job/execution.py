@@ -1,20 +1,22 @@
 """Trains what a plan lacks."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
-from yosinski_tf.binaries.job import command_line, messages
+from yosinski_tf.binaries.job import auto_settings, command_line, messages
 from yosinski_tf.binaries.job.planning import Plan
 from yosinski_tf.data.sources.image_set import check_train_per_class
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
-from yosinski_tf.scheduling import engine, scheduler
+from yosinski_tf.scheduling import engine, ray_engine, scheduler
 from yosinski_tf.scheduling.events import Event
 from yosinski_tf.scheduling.progress import Display, ImageCount, duration
 from yosinski_tf.study import failures, finished_run, folder, image_source
 from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
-from yosinski_tf.system import files, locks
+from yosinski_tf.system import files, locks, ray_cluster
 from yosinski_tf.training import checkpoints, job
 
 Watch = Callable[[Event, Display], None]
@@ -102,7 +104,8 @@ def _make_folder(plan: Plan) -> Threads:
         print(f"Warning: {warning}", flush=True)
     check_train_per_class(images, plan.settings.train_per_class)
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
-    check_halves(images, halves, plan.processes)
+    if plan.options.ray_address is None:
+        check_halves(images, halves, plan.processes)
     threads = choose_threads(
         plan.settings.network,
         plan.settings.recipe,
@@ -138,14 +141,15 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
             display.show(event)
             watch(event, display)
 
-        lost = scheduler.train_all(
-            plan.cohorts,
-            lambda cohort: _job(plan, cohort, threads),
-            _engine(plan),
-            runs=plan.runs,
-            retries=plan.options.retries,
-            report=report,
-        )
+        with _engine(plan) as found:
+            lost = scheduler.train_all(
+                plan.cohorts,
+                lambda cohort: _job(plan, cohort, threads),
+                found,
+                runs=plan.runs,
+                retries=plan.options.retries,
+                report=report,
+            )
     records = records_by_id(plan.runs)
     wanted = [records[run.run_id] for run in plan.wanted if run.run_id in records]
     messages.tell_lost(lost, [r for r in wanted if r.run_id not in plan.diverged])
@@ -154,13 +158,41 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     return 1 if lost or plan.failed_earlier or nothing_usable else 0
 
 
-def _engine(plan: Plan) -> engine.Engine:
-    """What runs the cohorts: processes of this machine, each on one of its GPUs."""
-    (node,) = plan.options.nodes
-    devices = [gpu.uuid for gpu in node.gpus]
-    if plan.options.distribution.kind != "none" and devices:
-        devices = [",".join(devices)]
-    return engine.LocalEngine(plan.processes, devices)
+@contextlib.contextmanager
+def _engine(plan: Plan) -> Iterator[engine.Engine]:
+    """What runs the cohorts: processes here, or tasks of a cluster, each on a GPU."""
+    options, node = plan.options, plan.options.nodes[0]
+    mirrored = options.distribution.kind == "mirrored"
+    if options.ray_address is None:
+        devices = [gpu.uuid for gpu in node.gpus]
+        if mirrored and devices:
+            devices = [",".join(devices)]
+        yield engine.LocalEngine(plan.processes, devices)
+        return
+    cpus = options.settings.threads.number or node.cores / plan.processes
+    gpus = min(len(node.gpus) for node in options.nodes)
+    if mirrored and gpus:
+        gpus = options.distribution.devices or gpus
+    else:
+        # Ray knows parts of one, but no other fractions.
+        gpus = min(1, round(gpus / plan.processes, 4))
+    share = ray_engine.Share(math.floor(cpus) if cpus >= 1 else round(cpus, 4), gpus)
+
+    def memory(cohort: Cohort) -> int:
+        on_gpu = gpus > 0
+        return auto_settings.host_memory(
+            cohort.runs, plan.settings, plan.data, on_gpu=on_gpu
+        )
+
+    with ray_cluster.connected(
+        options.ray_address,
+        plan.runs / "logs" / "ray",
+        cpus=node.cores,
+        gpus=len(node.gpus),
+    ):
+        found = ray_engine.RayEngine(plan.runs, share, memory)
+        found.check(plan.cohorts)
+        yield found
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:

@@ -15,8 +15,10 @@ from yosinski_tf.machine import keras_settings, nodes
 from yosinski_tf.machine.nodes import Node
 from yosinski_tf.machine.precision import PrecisionChoice
 from yosinski_tf.machine.threads import default_processes
+from yosinski_tf.scheduling import ray_nodes
 from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
+from yosinski_tf.system import ray_cluster
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import save_clock, shared_batch
 
@@ -75,8 +77,8 @@ def from_flags() -> JobOptions:
     keras_settings.check()
     machine_flags.choose_gpus()
     address = machine_flags.ray_address()
-    machines = (nodes.here(),)
     runs = pathlib.Path(FLAGS.runs)
+    machines = _machines(address)
     precision = auto_settings.number_format(
         FLAGS.precision, runs, FLAGS.optimizer, machines
     )
@@ -114,6 +116,16 @@ def from_flags() -> JobOptions:
         distribution=distribution,
         feature_cache=FLAGS.feature_cache,
     )
+
+
+def _machines(address: str | None) -> tuple[Node, ...]:
+    """The machines that train: this one, or the nodes of a cluster."""
+    if address is not None:
+        ray_cluster.check(address)
+    if not address:
+        return (nodes.here(),)
+    with ray_cluster.connected(address, pathlib.Path()):
+        return ray_nodes.look()
 
 
 def _check_normalisation(network: Network, recipe: Recipe, distribution: str) -> None:

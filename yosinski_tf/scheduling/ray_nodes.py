@@ -1,0 +1,93 @@
+"""What the nodes of a Ray cluster have, and whether they run the same software."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine.nodes import Node
+from yosinski_tf.system import ray_cluster, versions
+from yosinski_tf.system.errors import UserError, in_brief
+
+_ANSWER_SECONDS = 120.0
+
+
+def look() -> tuple[Node, ...]:
+    """Asks the nodes of the connected cluster what they have; the smallest first.
+
+    They are those with GPUs; without any, those with CPUs.
+
+    Raises:
+      UserError: If a node has other versions than this process, or there is none.
+    """
+    with_cpus = [node for node in ray_cluster.nodes() if node.cpus >= 1]
+    found = [node for node in with_cpus if node.gpus >= 1] or with_cpus
+    if not found:
+        raise UserError(
+            "--engine=ray needs a node with CPUs, found none in the cluster: start one"
+            " (ray start --address=...)"
+        )
+    ours = versions.deciding()
+
+    def ask(count: int, backend: str) -> tuple[dict[str, str], Any]:
+        # Sent to the node whole: it may have another version of this package, or none.
+        try:
+            from yosinski_tf.machine import nodes
+            from yosinski_tf.system import processes, versions
+
+            theirs = versions.deciding()
+            if theirs != ours:
+                return theirs, None
+            seen = ",".join(map(str, range(count)))
+            variables = {"CUDA_VISIBLE_DEVICES": seen, "KERAS_BACKEND": backend}
+            with processes.environment(variables):
+                return theirs, nodes.here()
+        except (ImportError, AttributeError) as error:
+            return {"yosinski_tf": f"none that can be used ({error})"}, None
+
+    backend = keras_settings.backend()
+    answers = on_each(found, ask, [(int(node.gpus), backend) for node in found])
+    made = []
+    for node, (theirs, there) in zip(found, answers, strict=True):
+        for name in {**ours, **theirs}:
+            mine, other = ours.get(name, "none"), theirs.get(name, "none")
+            if mine != other:
+                raise UserError(
+                    f"--engine=ray needs the same {name} on all nodes, found {other} on"
+                    f" {node.host} and {mine} here: install the same there"
+                )
+        known = there.memory is not None
+        memory = int(min(node.memory, there.memory) if known else node.memory)
+        made.append(dataclasses.replace(there, cores=int(node.cpus), memory=memory))
+    return tuple(sorted(made, key=lambda node: (node.cores, node.memory)))
+
+
+def on_each(found, function: Callable, arguments: list[tuple]) -> list[Any]:
+    """Calls a function on each of some nodes; returns what it returns.
+
+    Raises:
+      UserError: If it raises one, or a node does not answer.
+    """
+    import ray
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
+
+    task = ray.remote(num_cpus=0, max_retries=2)(function)
+    asked = [
+        task.options(scheduling_strategy=On(node.id, soft=False)).remote(*each)
+        for node, each in zip(found, arguments, strict=True)
+    ]
+    answers = []
+    for node, ref in zip(found, asked, strict=True):
+        try:
+            answers.append(ray.get(ref, timeout=_ANSWER_SECONDS))
+        except RayError as error:
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, UserError):
+                raise cause from None
+            raise UserError(
+                f"--engine=ray needs an answer of every node, found none of {node.host}"
+                f" ({in_brief(cause or error, 120)}): look at Ray's logs there, or end"
+                " that node"
+            ) from None
+    return answers
