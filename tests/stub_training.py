@@ -1,5 +1,6 @@
 """A stand-in for training, fast and without TensorFlow, to test what calls it."""
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -15,9 +16,9 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatments
 from yosinski_tf.machine.threads import Threads
-from yosinski_tf.scheduling import engine, scheduler
+from yosinski_tf.scheduling import engine, ray_engine, scheduler
 from yosinski_tf.study import records
-from yosinski_tf.system import locks
+from yosinski_tf.system import locks, ray_cluster
 from yosinski_tf.system.files import make_folder, write_atomically
 from yosinski_tf.training.job import Job, Progress, Stopped
 
@@ -118,21 +119,34 @@ def trained(runs: pathlib.Path) -> list[str]:
     return sorted(line.split()[0] for line in lines)
 
 
+@contextlib.contextmanager
+def ray_of_this_machine(runs: pathlib.Path, work):
+    """An engine on a cluster with two processors, which is started and ended."""
+    with ray_cluster.connected("", runs / "logs" / "ray", cpus=2, gpus=0):
+        share = ray_engine.Share(cpus=1, gpus=0)
+        yield ray_engine.RayEngine(runs, share, lambda cohort: 1_000_000, work)
+
+
 def main() -> None:
-    """A study process: `RUNS TREATMENTS SPLITS` as arguments."""
+    """A study process: `RUNS TREATMENTS SPLITS ENGINE` as arguments."""
     # Imported by name, so that the processes of the cohorts find `train`.
     import stub_training
 
-    runs = pathlib.Path(sys.argv[1])
-    with locks.driving(runs):
-        lost = train_all(
-            runs,
+    runs, work = pathlib.Path(sys.argv[1]), stub_training.train
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locks.driving(runs))
+        used = engine.LocalEngine(2, work=work)
+        if sys.argv[4] == "ray":
+            used = stack.enter_context(ray_of_this_machine(runs, work))
+        lost = scheduler.train_all(
             cohorts(sys.argv[2], int(sys.argv[3])),
+            functools.partial(job, runs),
+            used,
+            runs=runs,
+            retries=2,
             report=lambda event: print(
                 event.kind.words, event.cohort.cohort_id, flush=True
             ),
-            processes=2,
-            work=stub_training.train,
         )
     sys.exit(1 if lost else 0)
 

@@ -20,7 +20,7 @@ TREATMENTS = "baseA,baseB,A1B,B1B"
 
 def start(runs):
     return subprocess.Popen(
-        [sys.executable, stub_training.__file__, runs, TREATMENTS, "1"],
+        [sys.executable, stub_training.__file__, runs, TREATMENTS, "1", "local"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -16,15 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from yosinski_tf.data.sources import study_copy
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.scheduling.cohort_process import CohortProcess, Work
 from yosinski_tf.scheduling.engine import SHARING
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
-from yosinski_tf.scheduling.ray_nodes import on_each
-from yosinski_tf.study.image_source import IMAGES_FOLDER
+from yosinski_tf.scheduling.ray_nodes import on_each, prove
 from yosinski_tf.system import locks, ray_cluster, signals
 from yosinski_tf.system.errors import UserError, in_brief
 from yosinski_tf.training.job import Job
@@ -89,7 +87,7 @@ class RayEngine:
         self._places, self._looked = 1, -math.inf
         self._told = False
         found = [node for node in ray_cluster.nodes() if share.fits(node)]
-        on_each(found, _prove, [(self._runs, self._note)] * len(found))
+        on_each(found, prove, [(self._runs, self._note)] * len(found))
 
     def check(self, cohorts: list[Cohort]) -> None:
         """Refuses cohorts for which no node is large enough.
@@ -216,7 +214,7 @@ class _Running:
 def _train(job: Job, work: Work, variables, note: str) -> Iterator[Event]:
     """The task: trains a job in a child process; yields its events."""
     ray_cluster.listen()
-    _prove(job.runs, note)
+    prove(job.runs, note)
     # The child would import the main module of Ray's workers.
     vars(sys.modules["__main__"]).pop("__file__", None)
     child = None
@@ -236,24 +234,6 @@ def _train(job: Job, work: Work, variables, note: str) -> Iterator[Event]:
         if child is not None:
             child.process.terminate()
             child.last_event()
-
-
-def _prove(runs: pathlib.Path, note: str) -> None:
-    """Refuses a node on which a study folder is not the driver's."""
-    path, found = locks.note_of_driver(runs), ""
-    try:
-        found = path.read_text()
-        reason = "another one"
-    except OSError as error:
-        reason = f"none ({error.strerror})"
-    if found != note:
-        raise UserError(
-            f"--engine=ray needs the study folder {runs} on every node, found {reason}"
-            f" on {socket.gethostname()}: put --runs on a file system that all nodes"
-            " share, under the same path"
-        )
-    # A store may be elsewhere.
-    study_copy.load(runs / IMAGES_FOLDER)
 
 
 def _variables(shared: bool) -> dict[str, str | None]:

@@ -1,12 +1,16 @@
 """What the nodes of a Ray cluster have, and whether they run the same software."""
 
 import dataclasses
+import pathlib
+import socket
 from collections.abc import Callable
 from typing import Any
 
+from yosinski_tf.data.sources import study_copy
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.machine.nodes import Node
-from yosinski_tf.system import ray_cluster, versions
+from yosinski_tf.study.image_source import IMAGES_FOLDER
+from yosinski_tf.system import locks, ray_cluster, versions
 from yosinski_tf.system.errors import UserError, in_brief
 
 _ANSWER_SECONDS = 120.0
@@ -60,6 +64,32 @@ def look() -> tuple[Node, ...]:
         memory = int(min(node.memory, there.memory) if known else node.memory)
         made.append(dataclasses.replace(there, cores=int(node.cpus), memory=memory))
     return tuple(sorted(made, key=lambda node: (node.cores, node.memory)))
+
+
+def prove(runs: pathlib.Path, note: str) -> None:
+    """Refuses a node on which a study folder is not the driver's.
+
+    Args:
+      runs: The study folder, an absolute path.
+      note: What the driver has written to `locks.note_of_driver`.
+
+    Raises:
+      UserError: If the folder has another note or none, or its images are not there.
+    """
+    path, found = locks.note_of_driver(runs), ""
+    try:
+        found = path.read_text()
+        reason = "another one"
+    except OSError as error:
+        reason = f"none ({error.strerror})"
+    if found != note:
+        raise UserError(
+            f"--engine=ray needs the study folder {runs} on every node, found {reason}"
+            f" on {socket.gethostname()}: put --runs on a file system that all nodes"
+            " share, under the same path"
+        )
+    # A store may be elsewhere.
+    study_copy.load(runs / IMAGES_FOLDER)
 
 
 def on_each(found, function: Callable, arguments: list[tuple]) -> list[Any]:
