@@ -95,7 +95,8 @@ def train(job: Job, report, should_stop) -> None:
 
 def _say(job: Job, what: str) -> None:
     with open(job.runs / "said.txt", "a") as file:
-        file.write(f"{what} {job.cohort.cohort_id} {os.getpid()}\n")
+        threads = os.environ.get("OMP_NUM_THREADS")
+        file.write(f"{what} {job.cohort.cohort_id} {os.getpid()} {threads}\n")
 
 
 def train_all(

@@ -63,7 +63,7 @@ def test_a_study_goes_on_at_once_when_its_driver_was_killed(tmp_path):
     # No process began before the one of the first driver had saved.
     for cohort in ("random-0_A_seed0_first", "random-0_B_seed0_first"):
         words = [line.split() for line in said(tmp_path)]
-        order = [word for word, name, _ in words if name == cohort]
+        order = [word for word, name, *_ in words if name == cohort]
         assert order == ["begun", "saved", "begun"]
     assert not any(child.is_running() for child in children)
 

@@ -44,6 +44,9 @@ def test_cohorts_train_on_a_cluster_as_they_do_here(tmp_path):
     }
     ids = [run.run_id for c in cohorts("baseA,baseB,A1B,B1B") for run in c.runs]
     assert trained(tmp_path) == sorted(ids)
+    # Ray sets it for its tasks; here the study sets the threads.
+    said = (tmp_path / "said.txt").read_text().splitlines()
+    assert {line.split()[3] for line in said} == {"None"}
 
 
 def test_ray_is_loaded_only_when_it_is_asked_for():

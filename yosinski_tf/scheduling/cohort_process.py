@@ -129,7 +129,7 @@ def _body(job: Job, work: Work, log: pathlib.Path, connection: Connection) -> No
         return os.getppid() != parent
 
     def wait() -> None:
-        note = "waiting for a process of an earlier start, which saves"
+        note = "waiting for the process that trained it before, which saves"
         tell(EventKind.PROGRESS, progress=Progress(0, 0.0, note))
 
     try:

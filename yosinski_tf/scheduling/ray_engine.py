@@ -30,7 +30,7 @@ from yosinski_tf.training.job import Job
 # Variables of the driver that its cohorts see, whatever a node has.
 _BROUGHT = ("TF_", "XLA_", "JAX_", "ONEDNN_", "OMP_", "KERAS_")
 _PATIENCE_SECONDS = 10.0
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS, _POLL_SECONDS = 5.0, 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,6 +229,9 @@ def _train(job: Job, work: Work, variables, note: str) -> Iterator[Event]:
             if event.kind.fate is not Fate.RUNNING:
                 child.process.join()
                 return
+            # An interruption is seen between two waits.
+            while not child.connection.poll(_POLL_SECONDS):
+                pass
             event = child.receive()
     except KeyboardInterrupt:
         if child is not None:
