@@ -363,8 +363,8 @@ def preparations(place: pathlib.Path) -> dict[str, Bad]:
     prepare(
         "data folder", data, "--data_dir needs a source tfds:NAME", "=x: leave it out"
     )
-    beam = (folder, out, "--beam_options=a=b")
-    prepare("beam options", beam, "needs --beam_runner", "give it too")
+    address = (folder, out, "--ray_address=auto")
+    prepare("ray address", address, "needs --engine=ray", "give it too")
     kept = (folder, f"--out={good}")
     over = "--out needs a new folder or a store, found other files in"
     prepare("over other files", kept, over, "another --out")

@@ -10,8 +10,7 @@ from absl import flags, logging
 from yosinski_tf.binaries.job import command_line
 from yosinski_tf.binaries.job.shared_flags import DATA
 from yosinski_tf.data import decoding
-from yosinski_tf.data.prepare import disk_space, make_store, shards
-from yosinski_tf.data.prepare.beam_shards import beam_runner
+from yosinski_tf.data.prepare import disk_space, make_store, ray_shards, shards
 from yosinski_tf.data.prepare.verify import verify
 from yosinski_tf.data.store.format import Store, open_store
 from yosinski_tf.machine import keras_settings
@@ -50,14 +49,17 @@ _FLAGS = {
         "Most images in a file (default: 256 to 4096, by the number of images).",
         1,
     ),
-    "beam_runner": ("", "Apache Beam's runner, if it is to be used."),
-    "beam_options": ([], "Options for Beam: name=value,name=value."),
+    "engine": ("local", "This machine, or a Ray cluster.", ["local", "ray"]),
+    "ray_address": (
+        "",
+        "The cluster: auto or host:port (default: one of this machine is started).",
+    ),
     "verify": ("", "The store to read completely and check."),
 }
 _GROUPS = [
     ("What to prepare", ("source", "data_dir", "manual_dir", "held_out", "out")),
     ("How images are stored", ("image_size", "encoding", "quality", "skip_corrupt")),
-    ("How it works", ("processes", "shard_records", "beam_runner", "beam_options")),
+    ("How it works", ("processes", "shard_records", "engine", "ray_address")),
     ("An existing store", ("verify",)),
 ]
 
@@ -79,11 +81,11 @@ def _main() -> int:
 
 def _prepare() -> int:
     request = _request()
-    if FLAGS.beam_options and not FLAGS.beam_runner:
-        raise UserError("--beam_options needs --beam_runner: give it too")
     runner = None
-    if FLAGS.beam_runner:
-        runner = beam_runner(FLAGS.beam_runner, FLAGS.beam_options)
+    if FLAGS.engine == "ray":
+        runner = ray_shards.ray_runner(FLAGS.ray_address, request.processes)
+    elif FLAGS.ray_address:
+        raise UserError("--ray_address needs --engine=ray: give it too")
     with ImageCount() as count:
         store = make_store.make_store(
             request,

@@ -80,7 +80,7 @@ def test_a_class_of_unreadable_images_only(tmp_path, images):
 def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path, images):
     wanted = request(f"folder:{images}", tmp_path / "store")
 
-    def two_files(tasks, advance):
+    def two_files(tasks, advance, notes):
         for task in tasks[:2]:
             make_shard(task, advance)
         raise UserError("stopped here")
@@ -101,7 +101,7 @@ def test_finished_files_are_kept_and_changed_images_prepared_again(tmp_path, ima
 def test_a_half_written_file_of_another_machine_is_removed(tmp_path, images):
     wanted = request(f"folder:{images}", tmp_path / "store")
 
-    def interrupted(tasks, advance):
+    def interrupted(tasks, advance, notes):
         for task in tasks:
             make_shard(task, advance)
         left = tasks[0].path.with_name(".images.0000000a-1.part")
@@ -132,7 +132,7 @@ def test_work_begun_with_other_settings_is_not_thrown_away(tmp_path, images):
 def test_a_second_command_in_the_same_folder_is_refused(tmp_path, folder):
     wanted = request(f"folder:{folder}", tmp_path / "store")
 
-    def second(tasks, advance):
+    def second(tasks, advance, notes):
         make_store(wanted)
 
     with pytest.raises(UserError, match="another yosinski-prepare works in .*partial"):

@@ -15,13 +15,18 @@ from yosinski_tf.data.store import record_files, tf_example
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Images that are files below the folder `root`; their stamps are `list_files`'."""
+    """Images that are files below the folder `root`, an absolute path.
+
+    Their stamps are those of `list_files`.
+    """
 
     root: str
 
-    def content(self, name: str, stamp: np.ndarray) -> str:
-        """The path of an image."""
+    def path(self, name: str, stamp: np.ndarray) -> str:
+        """The file of an image."""
         return os.path.join(self.root, name)
+
+    content = path
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,13 +38,17 @@ class ImageRecords:
 
     Attributes:
       feature: Name of the image feature.
-      paths: The files.
+      paths: The files, absolute paths.
       tfrecord: Whether they are TFRecord files; ArrayRecord otherwise.
     """
 
     feature: str
     paths: tuple[str, ...]
     tfrecord: bool
+
+    def path(self, name: str, stamp: np.ndarray) -> str:
+        """The file that has an image."""
+        return self.paths[stamp[0]]
 
     def content(self, name: str, stamp: np.ndarray) -> bytes:
         """Reads an encoded image.
@@ -135,5 +144,5 @@ def list_files(
         labels=labels,
         file_names=names,
         stamps=stamps,
-        origin=ImageFiles(root),
+        origin=ImageFiles(os.path.abspath(root)),
     )

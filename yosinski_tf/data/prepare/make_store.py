@@ -36,8 +36,9 @@ _UNREADABLE = "unreadable.txt"
 
 # Called with the kind of work, the number of images done and the total.
 Report = Callable[[str, int, int], None]
-# Makes shards, calling back with the number of images just done.
-Runner = Callable[[Iterable[ShardTask], Callable[[int], None]], None]
+# Makes shards, calling back with the number of images just done. It may keep notes in
+# the folder.
+Runner = Callable[[Iterable[ShardTask], Callable[[int], None], pathlib.Path], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _make(
     report("preparing", done, total)
     advance = counter(lambda *now: report("preparing", *now), total, done)
     if todo and runner:
-        runner(todo, advance)
+        runner(todo, advance, work.notes)
     elif todo:
         made = run_all(make_shard, todo, processes=request.processes, advance=advance)
         collections.deque(made, maxlen=0)

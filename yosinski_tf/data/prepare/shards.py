@@ -1,4 +1,4 @@
-"""Makes one file (shard) of a store: the unit of work, of resuming and of Beam.
+"""Makes one file (shard) of a store: the unit of work and of resuming.
 
 A shard's content depends on its task alone, so a store has the same bytes however
 many processes or machines make it.

@@ -50,7 +50,7 @@ def list_tfds(
     for part in format.PARTS:
         split = folder.split(part)
         info = folder.builder.info.splits[split]
-        paths = tuple(os.fspath(path) for path in info.filepaths)
+        paths = tuple(os.path.abspath(path) for path in info.filepaths)
         promised[part] = info.num_examples
         try:
             times = [os.stat(path).st_mtime_ns for path in paths]
