@@ -49,12 +49,16 @@ def fill(path: pathlib.Path, leave: int) -> None:
 
 
 @pytest.mark.slow  # about 15 s each
+@pytest.mark.parametrize("engine", ["local", "ray"])
 @pytest.mark.parametrize("leave", [100_000, 0, 20_000])
-def test_a_study_on_a_full_disk_says_so_and_goes_on_with_room(tmp_path, leave):
+def test_a_study_on_a_full_disk_says_so_and_goes_on_with_room(tmp_path, leave, engine):
+    pytest.importorskip(engine if engine == "ray" else "keras", reason="needs Ray")
     images = draw_folder(tmp_path / "data", 6)
-    with small_disk(tmp_path / "disk", "4M") as disk:
+    # Ray's logs are in the study folder.
+    with small_disk(tmp_path / "disk", "16M" if engine == "ray" else "4M") as disk:
         runs, filler = disk / "runs", disk / "filler"
         shared = [f"--runs={runs}", f"--dataset=folder:{images}", *TINY]
+        shared.append(f"--engine={engine}")
         if leave == 20_000:
             succeed("base", *shared, "--treatments=baseA")
         fill(filler, leave)
