@@ -3,12 +3,15 @@
 import contextlib
 import os
 import random
+import re
+import shutil
 import signal
 import time
 
 import pytest
-from commands import TINY, run, start
+from commands import TINY, refuse, run, start
 from outcomes import outcome
+from places import ROOT
 from ray_machines import cohort_processes, machines
 from waiting import wait_until
 
@@ -123,6 +126,50 @@ def test_all_save_before_a_stopped_driver_ends(cluster, wanted, tmp_path, number
     assert err.count("stopped random") >= 1
     assert not cohort_processes()
     end(begin(cluster, runs), wanted, runs)
+
+
+def test_what_no_node_has_is_named_and_not_waited_for(cluster, tmp_path):
+    runs = tmp_path / "runs"
+    told = refuse("study", *flags(cluster, runs), "--threads=64")
+    assert "random-0_A_seed0_first needs 64 CPUs and " in told
+    assert " on one node, found at most 1 CPU and " in told
+    assert told.endswith(
+        "give a smaller --cohort_size, --threads or --devices, or add a larger node\n"
+    )
+
+
+def test_a_cluster_without_room_is_waited_for(cluster, wanted, tmp_path):
+    import ray
+
+    ray.init(cluster.address, log_to_driver=False)
+    try:
+        hold = ray.remote(num_cpus=1)(time.sleep)
+        held = [hold.remote(3600) for _ in range(3)]
+        runs = tmp_path / "runs"
+        process = begin(cluster, runs, output=tmp_path / "output")
+        said = (tmp_path / "output").read_text
+        wait_until(lambda: "waiting with random-0" in said(), 120)
+        assert re.search(
+            r": no node has 1 CPU and \d\.\d GB of memory free now", said()
+        )
+        for task in held:
+            ray.cancel(task, force=True)
+    finally:
+        ray.shutdown()
+    assert process.wait(timeout=400) == 0, said()
+    assert outcome(runs) == wanted
+
+
+def test_a_node_with_other_code_is_named(cluster, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    shutil.copytree(ROOT / "yosinski_tf", other / "yosinski_tf")
+    with open(other / "yosinski_tf" / "__init__.py", "a") as file:
+        file.write("# Another version.\n")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    node = cluster.add()
+    told = refuse("study", *flags(cluster, tmp_path / "runs"), "--dry_run")
+    assert "--engine=ray needs the same yosinski_tf on all nodes, found code " in told
+    cluster.remove(node)
 
 
 def test_twelve_kills_lose_nothing(cluster, wanted, tmp_path, capsys):
