@@ -10,7 +10,7 @@ from stub_training import cohorts, trained
 
 from yosinski_tf.scheduling.ray_engine import Share
 from yosinski_tf.scheduling.ray_nodes import prove
-from yosinski_tf.system import locks
+from yosinski_tf.system import locks, versions
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.ray_cluster import Node
 
@@ -76,17 +76,25 @@ def test_as_many_cohorts_at_a_time_as_a_node_has_room_for(share, cohorts):
     assert share.fits(node) == cohorts
 
 
-def test_a_node_must_see_the_folder_of_the_driver(tmp_path):
+def test_a_node_must_have_the_folder_and_the_versions_of_the_driver(tmp_path):
     there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
     with locks.driving(there):
         note = locks.note_of_driver(there).read_text()
-        prove(there, note)
+        ours = versions.deciding()
+        prove(there, note, ours)
         with pytest.raises(UserError) as refused:
-            prove(elsewhere, note)
+            prove(elsewhere, note, ours)
         assert str(refused.value) == (
             f"--engine=ray needs the study folder {elsewhere} on every node, found none"
             f" (No such file or directory) on {os.uname().nodename}: put --runs on a"
             " file system that all nodes share, under the same path"
         )
         with pytest.raises(UserError, match="on every node, found another one on"):
-            prove(there, note + " ")
+            prove(there, note + " ", ours)
+        with pytest.raises(UserError) as refused:
+            prove(there, note, {**ours, "keras": "2.0"})
+        assert str(refused.value) == (
+            f"--engine=ray needs the same keras on all nodes, found {ours['keras']} on"
+            f" {os.uname().nodename} and 2.0 on that of the command: install the same"
+            " there"
+        )

@@ -23,13 +23,14 @@ from yosinski_tf.scheduling.cohort_process import CohortProcess, Work
 from yosinski_tf.scheduling.engine import SHARING
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
 from yosinski_tf.scheduling.ray_nodes import on_each, prove
-from yosinski_tf.system import locks, ray_cluster, signals
+from yosinski_tf.system import locks, ray_cluster, signals, versions
 from yosinski_tf.system.errors import UserError, in_brief
 from yosinski_tf.training.job import Job
 
 # Variables of the driver that its cohorts see, whatever a node has.
 _BROUGHT = ("TF_", "XLA_", "JAX_", "ONEDNN_", "OMP_", "KERAS_")
-_PATIENCE_SECONDS = 10.0
+# On a busy machine Ray needs seconds to start a task.
+_PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS, _POLL_SECONDS = 5.0, 0.5
 
 
@@ -75,10 +76,12 @@ class RayEngine:
           work: Trains a job, in a process of a node.
 
         Raises:
-          UserError: If a node does not see the folder, or sees another one.
+          UserError: If a node does not see the folder, or sees another one, or runs
+            other versions.
         """
         self._runs = pathlib.Path(os.path.abspath(runs))
-        self._note = locks.note_of_driver(runs).read_text()
+        note = locks.note_of_driver(runs).read_text()
+        self._proof = self._runs, note, versions.deciding()
         self._share, self._memory, self._work = share, memory, work
         self._task = _ray().remote(
             num_returns="streaming", max_retries=0, scheduling_strategy="SPREAD"
@@ -87,7 +90,7 @@ class RayEngine:
         self._places, self._looked = 1, -math.inf
         self._told = False
         found = [node for node in ray_cluster.nodes() if share.fits(node)]
-        on_each(found, prove, [(self._runs, self._note)] * len(found))
+        on_each(found, prove, [self._proof] * len(found))
 
     def check(self, cohorts: list[Cohort]) -> None:
         """Refuses cohorts for which no node is large enough.
@@ -128,7 +131,7 @@ class RayEngine:
             memory=self._memory(job.cohort),
         )
         shared = self._share.gpus % 1 != 0
-        stream = task.remote(job, self._work, _variables(shared), self._note)
+        stream = task.remote(job, self._work, _variables(shared), self._proof)
         self._running[stream] = _Running(job.cohort, time.monotonic())
 
     def wait(self, seconds: float) -> list[Event]:
@@ -171,10 +174,8 @@ class RayEngine:
         ray = _ray()
         try:
             event = ray.get(next(stream))
-        except StopIteration:
-            # Its last event was received before.
-            return
-        except ray.exceptions.RayError as error:
+        # Without another event it ends only if something else has interrupted it.
+        except (StopIteration, ray.exceptions.RayError) as error:
             event = self._lost(running, error)
         if event.kind is EventKind.STARTED:
             running.host, self._told = event.message.rpartition(" ")[2], False
@@ -211,10 +212,11 @@ class _Running:
     host: str = ""
 
 
-def _train(job: Job, work: Work, variables, note: str) -> Iterator[Event]:
+def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
     """The task: trains a job in a child process; yields its events."""
     ray_cluster.listen()
-    prove(job.runs, note)
+    # The node may have joined the cluster since.
+    prove(*proof)
     # The child would import the main module of Ray's workers.
     vars(sys.modules["__main__"]).pop("__file__", None)
     child = None
@@ -234,7 +236,10 @@ def _train(job: Job, work: Work, variables, note: str) -> Iterator[Event]:
                 pass
             event = child.receive()
     except KeyboardInterrupt:
-        if child is not None:
+        pass
+    finally:
+        # An interruption may also come while Ray sends an event, and closes this.
+        if child is not None and child.process.is_alive():
             child.process.terminate()
             child.last_event()
 

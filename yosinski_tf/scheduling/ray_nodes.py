@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from yosinski_tf.data.sources import study_copy
@@ -53,29 +53,38 @@ def look() -> tuple[Node, ...]:
     answers = on_each(found, ask, [(int(node.gpus), backend) for node in found])
     made = []
     for node, (theirs, there) in zip(found, answers, strict=True):
-        for name in {**ours, **theirs}:
-            mine, other = ours.get(name, "none"), theirs.get(name, "none")
-            if mine != other:
-                raise UserError(
-                    f"--engine=ray needs the same {name} on all nodes, found {other} on"
-                    f" {node.host} and {mine} here: install the same there"
-                )
+        _check_versions(ours, theirs, node.host)
         known = there.memory is not None
         memory = int(min(node.memory, there.memory) if known else node.memory)
         made.append(dataclasses.replace(there, cores=int(node.cpus), memory=memory))
     return tuple(sorted(made, key=lambda node: (node.cores, node.memory)))
 
 
-def prove(runs: pathlib.Path, note: str) -> None:
-    """Refuses a node on which a study folder is not the driver's.
+def _check_versions(
+    ours: Mapping[str, str], theirs: Mapping[str, str], host: str
+) -> None:
+    for name in {**ours, **theirs}:
+        mine, other = ours.get(name, "none"), theirs.get(name, "none")
+        if mine != other:
+            raise UserError(
+                f"--engine=ray needs the same {name} on all nodes, found {other} on"
+                f" {host} and {mine} on that of the command: install the same there"
+            )
+
+
+def prove(runs: pathlib.Path, note: str, ours: Mapping[str, str]) -> None:
+    """Refuses the node that calls this if it differs from the driver's.
 
     Args:
       runs: The study folder, an absolute path.
       note: What the driver has written to `locks.note_of_driver`.
+      ours: The driver's `versions.deciding()`.
 
     Raises:
-      UserError: If the folder has another note or none, or its images are not there.
+      UserError: If the folder has another note or none, or its images are not there,
+        or a version is another one.
     """
+    _check_versions(ours, versions.deciding(), socket.gethostname())
     path, found = locks.note_of_driver(runs), ""
     try:
         found = path.read_text()
