@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 from places import ROOT
@@ -19,6 +20,7 @@ class Machines:
 
     Attributes:
       address: For `--ray_address`.
+      nodes: Those that train.
     """
 
     def __init__(self, temporary: pathlib.Path):
@@ -33,15 +35,27 @@ class Machines:
         }
         self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self.address = self._cluster.address
+        self.nodes: list[Any] = []
 
-    def add(self, cpus: int = 1, gpus: int = 0):
-        """Starts a node and returns it."""
-        options = {"num_cpus": cpus, "num_gpus": gpus, "object_store_memory": _STORE}
-        return self._cluster.add_node(**options)
+    def add(self):
+        """Starts a node with one processor and returns it."""
+        options = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": _STORE}
+        self.nodes.append(self._cluster.add_node(**options))
+        return self.nodes[-1]
 
     def remove(self, node) -> None:
         """Kills a node, as when a machine fails."""
+        self.nodes.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
+
+    def training(self):
+        """A node on which a cohort is trained."""
+        above = {each.pid for each in cohort_processes()[0].parents()}
+        for node in self.nodes:
+            (raylet,) = node.all_processes["raylet"]
+            if raylet.process.pid in above:
+                return node
+        raise AssertionError("no node trains")
 
     def shutdown(self) -> None:
         """Ends all nodes."""
