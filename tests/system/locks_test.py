@@ -80,17 +80,14 @@ def test_a_driver_that_has_not_said_who_it_is_is_another_process(tmp_path, text)
                 pass
 
 
-def test_a_folder_that_stays_empty_is_removed(tmp_path):
+def test_whether_a_study_is_driven_can_be_asked(tmp_path):
     runs = tmp_path / "runs"
-    with pytest.raises(ZeroDivisionError), locks.driving(runs):
-        assert runs.is_dir()
-        raise ZeroDivisionError
+    locks.check_free(runs)
     assert not runs.exists()
-    with locks.driving(runs):
-        (runs / "study.json").touch()
-    with locks.driving(runs):
-        pass
-    assert (runs / "study.json").exists()
+    with other_process(runs, DRIVING):
+        with pytest.raises(locks.InUse):
+            locks.check_free(runs)
+    locks.check_free(runs)
 
 
 def test_runs_are_waited_for_until_their_process_has_ended(tmp_path):

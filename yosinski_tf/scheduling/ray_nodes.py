@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from yosinski_tf.data.sources import study_copy
@@ -52,7 +52,7 @@ def look() -> tuple[Node, ...]:
     backend = keras_settings.backend()
     answers = on_each(found, ask, [(int(node.gpus), backend) for node in found])
     made = []
-    for node, (theirs, there) in zip(found, answers, strict=True):
+    for node, (theirs, there) in answers:
         _check_versions(ours, theirs, node.host)
         known = there.memory is not None
         memory = int(min(node.memory, there.memory) if known else node.memory)
@@ -101,8 +101,18 @@ def prove(runs: pathlib.Path, note: str, ours: Mapping[str, str]) -> None:
     study_copy.load(runs / IMAGES_FOLDER)
 
 
-def on_each(found, function: Callable, arguments: list[tuple]) -> list[Any]:
-    """Calls a function on each of some nodes; returns what it returns.
+def on_each(
+    found: Sequence[ray_cluster.Node], function: Callable, arguments: Sequence[tuple]
+) -> list[tuple[ray_cluster.Node, Any]]:
+    """Calls a function on each of some nodes.
+
+    Args:
+      found: The nodes.
+      function: The function.
+      arguments: Its arguments on each node.
+
+    Returns:
+      Each node, unless it has died meanwhile, and what the function returned there.
 
     Raises:
       UserError: If it raises one, or a node does not answer.
@@ -119,11 +129,13 @@ def on_each(found, function: Callable, arguments: list[tuple]) -> list[Any]:
     answers = []
     for node, ref in zip(found, asked, strict=True):
         try:
-            answers.append(ray.get(ref, timeout=_ANSWER_SECONDS))
+            answers.append((node, ray.get(ref, timeout=_ANSWER_SECONDS)))
         except RayError as error:
             cause = getattr(error, "cause", None)
             if isinstance(cause, UserError):
                 raise cause from None
+            if node.id not in {each.id for each in ray_cluster.nodes()}:
+                continue
             raise UserError(
                 f"--engine=ray needs an answer of every node, found none of {node.host}"
                 f" ({in_brief(cause or error, 120)}): look at Ray's logs there, or end"

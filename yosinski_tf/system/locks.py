@@ -30,31 +30,30 @@ class InUse(errors.UserError):
 def driving(runs: pathlib.Path) -> Iterator[None]:
     """Holds a study folder for a `with` block: no other process trains it meanwhile.
 
-    Makes the folder; removes it at the end if it holds nothing.
+    Makes the folder.
 
     Raises:
       InUse: If another process holds it, which the message names.
       DiskFull: If there is no room for the lock.
+      UserError: If the folder cannot be written to.
     """
-    lock = _lock(runs, _DRIVER)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InUse(
-            f"{runs} is in use by {_named(runs)}: wait for it, or stop it"
-        ) from None
+    lock = _hold(runs)
     try:
         files.write_atomically(note_of_driver(runs), _note().encode())
         yield
     finally:
         note_of_driver(runs).unlink(missing_ok=True)
-        folder = runs / FOLDER
-        with contextlib.suppress(OSError):
-            if [*runs.iterdir(), *folder.iterdir()] == [folder, _path(runs, _DRIVER)]:
-                _path(runs, _DRIVER).unlink()
-                folder.rmdir()
-                runs.rmdir()
         lock.release()
+
+
+def check_free(runs: pathlib.Path) -> None:
+    """Refuses a study folder that another process trains; changes nothing.
+
+    Raises:
+      InUse: If another process holds it.
+    """
+    if _path(runs, _DRIVER).exists():
+        _hold(runs).release()
 
 
 def note_of_driver(runs: pathlib.Path) -> pathlib.Path:
@@ -125,6 +124,22 @@ def reporting(
         yield True
     finally:
         lock.release()
+
+
+def _hold(runs: pathlib.Path) -> filelock.BaseFileLock:
+    try:
+        lock = _lock(runs, _DRIVER)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise InUse(
+            f"{runs} is in use by {_named(runs)}: wait for it, or stop it"
+        ) from None
+    except OSError as error:
+        raise errors.UserError(
+            f"cannot write to the study folder {runs} ({error.strerror}): name a"
+            " writable folder on a disk with room"
+        ) from None
+    return lock
 
 
 def _lock(runs: pathlib.Path, name: str) -> filelock.BaseFileLock:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from yosinski_tf.binaries.job import auto_settings, command_line, messages
 from yosinski_tf.binaries.job.planning import Plan
-from yosinski_tf.data.sources.image_set import check_train_per_class
+from yosinski_tf.data.sources.image_set import ImageSet, check_train_per_class
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
@@ -39,34 +39,38 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
         folder cannot be written to, or the disk is full.
     """
     try:
+        locks.check_free(plan.runs)
+        wanted = [run.run_id for run in plan.wanted]
+        bases = [base.run_id for cohort in plan.cohorts for base in cohort.bases]
+        known = dict.fromkeys([*wanted, *bases])
+        messages.tell_not_tried(known, plan.diverged, plan.failed)
+        # Everything that may refuse the plan comes before the folder is made.
+        read = _read_images(plan) if plan.left else None
         with messages.writing_to(plan.runs), locks.driving(plan.runs):
-            return _execute(plan, watch)
+            # A process that was killed after its last record leaves its checkpoints.
+            checkpoints.discard(plan.runs)
+            if read is None:
+                return _nothing_left(plan)
+            threads = _make_folder(plan, *read)
+            if plan.options.retry_failed:
+                _forget_failures(plan)
+            return _train(plan, threads, watch)
     except KeyboardInterrupt as stop:
         print(_stopped(plan), flush=True)
         return command_line.stop_code(stop)
 
 
-def _execute(plan: Plan, watch: Watch) -> int:
-    # A process that was killed after its last record leaves its checkpoints.
-    checkpoints.discard(plan.runs)
-    wanted = [run.run_id for run in plan.wanted]
-    bases = [base.run_id for cohort in plan.cohorts for base in cohort.bases]
-    known = dict.fromkeys([*wanted, *bases])
-    messages.tell_not_tried(known, plan.diverged, plan.failed)
-    if not plan.left:
-        if plan.failed_earlier:
-            print(f"Nothing is left to try in {plan.runs}.")
-            return 1
-        if plan.diverged.keys() >= set(wanted):
-            print(f"All {len(wanted)} networks in {plan.runs} have diverged.")
-            return 1
-        print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
-        return 0
-    _check_bases(plan)
-    threads = _make_folder(plan)
-    if plan.options.retry_failed:
-        _forget_failures(plan)
-    return _train(plan, threads, watch)
+def _nothing_left(plan: Plan) -> int:
+    """Says why nothing is trained; returns the exit code."""
+    wanted = {run.run_id for run in plan.wanted}
+    if plan.failed_earlier:
+        print(f"Nothing is left to try in {plan.runs}.")
+        return 1
+    if plan.diverged.keys() >= wanted:
+        print(f"All {len(wanted)} networks in {plan.runs} have diverged.")
+        return 1
+    print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
+    return 0
 
 
 def _stopped(plan: Plan) -> str:
@@ -90,11 +94,12 @@ def _check_bases(plan: Plan) -> None:
             )
 
 
-def _make_folder(plan: Plan) -> Threads:
-    """Reads the images and makes the study folder; returns its threads.
+def _read_images(plan: Plan) -> tuple[ImageSet, str | None]:
+    """Checks bases and reads the images; returns these and their source's signature.
 
     Reading takes long, so it comes after all other checks.
     """
+    _check_bases(plan)
     signed = image_source.sign(plan.settings)
     with ImageCount(long_only=True) as count:
         show = functools.partial(count.show, "reading")
@@ -106,6 +111,12 @@ def _make_folder(plan: Plan) -> Threads:
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     if plan.options.ray_address is None:
         check_halves(images, halves, plan.processes)
+    return images, signed
+
+
+def _make_folder(plan: Plan, images: ImageSet, signed: str | None) -> Threads:
+    """Makes the study folder; returns its threads."""
+    halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     threads = choose_threads(
         plan.settings.network,
         plan.settings.recipe,

@@ -69,7 +69,7 @@ MACHINE = {
     ),
     "cohort_size": (
         AUTO,
-        "Most networks in one model; auto: as memory allows.",
+        "Most networks in one model; auto: as many as fit.",
         _CohortSizeParser(),
     ),
     "checkpoint_every": (
@@ -85,7 +85,7 @@ MACHINE = {
     ),
     "distribution": (
         "none",
-        "mirrored: devices share each batch.",
+        "mirrored: devices share a batch.",
         list(shared_batch.DISTRIBUTIONS),
     ),
     "devices": (
