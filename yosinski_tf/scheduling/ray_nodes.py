@@ -26,11 +26,6 @@ def look() -> tuple[Node, ...]:
     """
     with_cpus = [node for node in ray_cluster.nodes() if node.cpus >= 1]
     found = [node for node in with_cpus if node.gpus >= 1] or with_cpus
-    if not found:
-        raise UserError(
-            "--engine=ray needs a node with CPUs, found none in the cluster: start one"
-            " (ray start --address=...)"
-        )
     ours = versions.deciding()
 
     def ask(count: int, backend: str) -> tuple[dict[str, str], Any]:
@@ -57,6 +52,11 @@ def look() -> tuple[Node, ...]:
         known = there.memory is not None
         memory = int(min(node.memory, there.memory) if known else node.memory)
         made.append(dataclasses.replace(there, cores=int(node.cpus), memory=memory))
+    if not made:
+        raise UserError(
+            "--engine=ray needs a node with CPUs, found none in the cluster: start one"
+            " (ray start --address=...)"
+        )
     return tuple(sorted(made, key=lambda node: (node.cores, node.memory)))
 
 
