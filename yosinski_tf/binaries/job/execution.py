@@ -52,6 +52,7 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
             if read is None:
                 return _nothing_left(plan)
             threads = _make_folder(plan, *read)
+            del read  # Processes that train need the memory.
             if plan.options.retry_failed:
                 _forget_failures(plan)
             return _train(plan, threads, watch)
