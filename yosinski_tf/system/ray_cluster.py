@@ -147,7 +147,9 @@ def nodes() -> tuple[Node, ...]:
 def listen() -> None:
     """Has `ray.cancel` interrupt the task that calls this, by KeyboardInterrupt.
 
-    Otherwise it is lost in a cluster that was started in the background of a shell.
+    Otherwise it is lost in a cluster that was started in the background of a shell. It
+    is also lost by a task that is just starting, and in Ray 2.60 ends the process that
+    cancels if the task is just ending.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
