@@ -22,7 +22,7 @@ from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.scheduling.cohort_process import CohortProcess, Work
 from yosinski_tf.scheduling.engine import SHARING
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
-from yosinski_tf.scheduling.ray_nodes import on_each, prove
+from yosinski_tf.scheduling.ray_nodes import note_stands, on_each, prove
 from yosinski_tf.system import locks, ray_cluster, signals, versions
 from yosinski_tf.system.errors import UserError, in_brief
 from yosinski_tf.training.job import Job
@@ -147,10 +147,17 @@ class RayEngine:
         return events + self._pending()
 
     def stop(self) -> list[Event]:
-        """Interrupts all tasks, waits until they have saved; returns their events."""
+        """Has all tasks stop, waits until they have saved; returns their last events.
+
+        Tasks that have started look at the driver's note. To cancel them is no use: a
+        task that is just starting misses it, and one that is just ending can end this
+        process (Ray 2.60).
+        """
         ray = _ray()
-        for stream in self._running:
-            ray.cancel(stream, force=False)
+        for stream, running in self._running.items():
+            if not running.host:
+                ray.cancel(stream, force=False)
+        locks.note_of_driver(self._runs).unlink(missing_ok=True)
         events = []
         for stream, running in self._running.items():
             last = Event(EventKind.STOPPED, running.cohort)
@@ -158,16 +165,14 @@ class RayEngine:
                 while True:
                     event = ray.get(next(stream))
                     last = last if event.kind.fate is Fate.RUNNING else event
-            # After the last event, an interruption, or the end of a node.
+            # After its last event, before its first, or at the end of its node.
             except (StopIteration, ray.exceptions.RayError):
                 events.append(last)
         self._running.clear()
         return events
 
     def close(self) -> None:
-        """Interrupts the tasks that still run."""
-        for stream in self._running:
-            _ray().cancel(stream, force=True)
+        """Leaves the rest to the end of the connection, which ends all tasks."""
 
     def _next(self, stream) -> Iterator[Event]:
         running = self._running[stream]
@@ -213,8 +218,10 @@ class _Running:
 
 
 def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
-    """The task: trains a job in a child process; yields its events."""
-    ray_cluster.listen()
+    """The task: trains a job in a child process while the driver's note stands.
+
+    Yields its events.
+    """
     # The node may have joined the cluster since.
     prove(*proof)
     # The child would import the main module of Ray's workers.
@@ -231,17 +238,21 @@ def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
             if event.kind.fate is not Fate.RUNNING:
                 child.process.join()
                 return
-            # An interruption is seen between two waits.
-            while not child.connection.poll(_POLL_SECONDS):
-                pass
-            event = child.receive()
-    except KeyboardInterrupt:
-        pass
+            event = _next_event(child, proof)
     finally:
-        # An interruption may also come while Ray sends an event, and closes this.
+        # Something has interrupted the task.
         if child is not None and child.process.is_alive():
             child.process.terminate()
             child.last_event()
+
+
+def _next_event(child: CohortProcess, proof) -> Event:
+    runs, note, _ = proof
+    while note_stands(runs, note):
+        if child.connection.poll(_POLL_SECONDS):
+            return child.receive()
+    child.process.terminate()
+    return child.last_event()
 
 
 def _variables(shared: bool) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from yosinski_tf.data.sources import study_copy
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.machine.nodes import Node
 from yosinski_tf.study.image_source import IMAGES_FOLDER
-from yosinski_tf.system import locks, ray_cluster, versions
+from yosinski_tf.system import files, locks, ray_cluster, versions
 from yosinski_tf.system.errors import UserError, in_brief
 
 _ANSWER_SECONDS = 120.0
@@ -99,6 +99,15 @@ def prove(runs: pathlib.Path, note: str, ours: Mapping[str, str]) -> None:
         )
     # A store may be elsewhere.
     study_copy.load(runs / IMAGES_FOLDER)
+
+
+def note_stands(runs: pathlib.Path, note: str) -> bool:
+    """Whether the driver has neither ended nor told its tasks to stop."""
+    try:
+        return locks.note_of_driver(runs).read_text() == note
+    except OSError as error:
+        # Any other error may be a disk that is away for a moment.
+        return not files.is_gone(error)
 
 
 def on_each(
