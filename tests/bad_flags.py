@@ -66,12 +66,16 @@ study --source=file:none.keras | needs a .keras file that can be read | none.ker
 study --source=run:nowhere/base | no study folder at nowhere | --runs=DIR
 study --treatments=P3B | copies from a network | found no --source | name it
 study --calibrate_random | needs batch normalisation, found none in mini | leave it out
-study --distribution=wide | --distribution | one of none, mirrored, multi_worker \
-    | found 'wide'
+study --distribution=wide | --distribution | one of none, mirrored, found 'wide'
 study --devices=0 | --devices | a positive integer | found '0' | --help
 study --devices=2 | --devices | needs --distribution=mirrored, found none | leave out
-study --distribution=multi_worker | --distribution | variable TF_CONFIG, found none \
-    | set it on
+study --distribution=multi_worker | one of none, mirrored, found 'multi_worker'
+study --gpus=0 | --gpus needs different numbers of GPUs, found '0' and no GPU \
+    | leave out --gpus
+study --gpus=0 --engine=ray | --gpus=0 is for --engine=local | leave out --gpus
+study --engine=spark | --engine | one of local, ray, found 'spark'
+study --ray_address=auto | needs --engine=ray, found --engine=local | leave out
+study --retries=-1 | --retries | found '-1'
 study --processes=0 | --processes | a positive integer | found '0' | --help
 study --cohort_size=0 | --cohort_size | auto or a positive | found '0'
 study --cohort_size=all | --cohort_size | auto or a | found 'all'

@@ -1,5 +1,6 @@
 """A stand-in for training, fast and without TensorFlow, to test what calls it."""
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -15,8 +16,9 @@ from yosinski_tf.experiment.runs import make_runs
 from yosinski_tf.experiment.splits import make_split
 from yosinski_tf.experiment.treatments import parse_treatments
 from yosinski_tf.machine.threads import Threads
-from yosinski_tf.scheduling import scheduler
+from yosinski_tf.scheduling import engine, ray_engine, scheduler
 from yosinski_tf.study import records
+from yosinski_tf.system import locks, ray_cluster
 from yosinski_tf.system.files import make_folder, write_atomically
 from yosinski_tf.training.job import Job, Progress, Stopped
 
@@ -48,14 +50,17 @@ def train(job: Job, report, should_stop) -> None:
     """Writes weights and record of each run, and a line to `trained.txt`.
 
     It waits if the study folder holds a file `slow`; a run fails or diverges if its
-    own folder holds a file `raise`, `diverge`, `crash` or `full`.
+    own folder holds a file `raise`, `diverge`, `crash` (how often) or `full`.
     """
+    _say(job, "begun")
     for run in job.cohort.runs:
         folder = job.runs / run.run_id
         make_folder(folder)
         if (folder / "raise").exists():
             raise RuntimeError("a wheel came off\nand rolled away")
-        if (folder / "crash").exists():
+        if (crash := folder / "crash").exists():
+            left = int(crash.read_text() or 9) - 1
+            crash.write_text(str(left)) if left else crash.unlink()
             os._exit(7)
         if (folder / "full").exists():
             raise OSError(28, "No space left on device", str(folder / "weights.npz"))
@@ -63,6 +68,8 @@ def train(job: Job, report, should_stop) -> None:
     report(Progress(50, 100.0))
     while time.monotonic() < end:
         if should_stop():
+            time.sleep(0.5)
+            _say(job, "saved")
             raise Stopped
         time.sleep(0.02)
     for run in job.cohort.runs:
@@ -86,12 +93,24 @@ def train(job: Job, report, should_stop) -> None:
         records.write_record(job.runs, made)
 
 
-def train_all(runs: pathlib.Path, made, report, processes: int = 1, work=train):
+def _say(job: Job, what: str) -> None:
+    with open(job.runs / "said.txt", "a") as file:
+        threads = os.environ.get("OMP_NUM_THREADS")
+        file.write(f"{what} {job.cohort.cohort_id} {os.getpid()} {threads}\n")
+
+
+def train_all(
+    runs: pathlib.Path, made, report, processes: int = 1, work=train, devices=(), **more
+):
     """What the scheduler returns after training cohorts in a folder."""
     runs.mkdir(exist_ok=True)
-    make_job = functools.partial(job, runs)
     return scheduler.train_all(
-        made, make_job, runs=runs, processes=processes, report=report, work=work
+        made,
+        functools.partial(job, runs),
+        engine.LocalEngine(processes, devices, work),
+        runs=runs,
+        report=report,
+        **{"retries": 2, **more},
     )
 
 
@@ -101,19 +120,35 @@ def trained(runs: pathlib.Path) -> list[str]:
     return sorted(line.split()[0] for line in lines)
 
 
+@contextlib.contextmanager
+def ray_of_this_machine(runs: pathlib.Path, work):
+    """An engine on a cluster with two processors, which is started and ended."""
+    with ray_cluster.connected("", runs / "logs" / "ray", cpus=2, gpus=0):
+        share = ray_engine.Share(cpus=1, gpus=0)
+        yield ray_engine.RayEngine(runs, share, lambda cohort: 1_000_000, work)
+
+
 def main() -> None:
-    """A study process: `RUNS TREATMENTS SPLITS` as arguments."""
+    """A study process: `RUNS TREATMENTS SPLITS ENGINE` as arguments."""
     # Imported by name, so that the processes of the cohorts find `train`.
     import stub_training
 
-    lost = train_all(
-        pathlib.Path(sys.argv[1]),
-        cohorts(sys.argv[2], int(sys.argv[3])),
-        report=lambda event: print(
-            event.kind.words, event.cohort.cohort_id, flush=True
-        ),
-        work=stub_training.train,
-    )
+    runs, work = pathlib.Path(sys.argv[1]), stub_training.train
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(locks.driving(runs))
+        used = engine.LocalEngine(2, work=work)
+        if sys.argv[4] == "ray":
+            used = stack.enter_context(ray_of_this_machine(runs, work))
+        lost = scheduler.train_all(
+            cohorts(sys.argv[2], int(sys.argv[3])),
+            functools.partial(job, runs),
+            used,
+            runs=runs,
+            retries=2,
+            report=lambda event: print(
+                event.kind.words, event.cohort.cohort_id, flush=True
+            ),
+        )
     sys.exit(1 if lost else 0)
 
 

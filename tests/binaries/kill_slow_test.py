@@ -6,8 +6,6 @@ about 5 minutes on 2 busy cores.
 """
 
 import collections
-import csv
-import json
 import os
 import pathlib
 import random
@@ -16,6 +14,7 @@ import time
 
 import pytest
 from commands import TINY, start
+from outcomes import outcome
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +22,6 @@ KILLS = 30
 STEPS = 2000
 TREATMENTS = ("baseA", "baseB", "R6B", "A1B", "B3B+")
 FIRST, COPIES = 3, 5
-# Fields of a record that depend on the time and the command line.
-VOLATILE = {"train_seconds", "images_per_second", "finished_at", "command"}
 
 
 class Study:
@@ -165,31 +162,6 @@ def aims(draw: random.Random):
     yield from stage(copies=True)
     yield "report", lambda study: wait_again(study.records() == COPIES)
     yield "report", lambda study: wait_report(study.records() == COPIES)
-
-
-def outcome(runs: pathlib.Path) -> dict[str, object]:
-    """Everything that must be the same bit for bit."""
-    found: dict[str, object] = {}
-    for path in sorted(runs.glob("*/record.json")):
-        record = json.loads(path.read_text())
-        del record["cohort"]["total_seconds"]
-        # After a kill between two records, they are those of fewer networks.
-        del record["cohort"]["kept_layers"]
-        for entry in record["history"]:
-            del entry["images_per_second"]
-        found[path.parent.name] = {
-            key: value for key, value in record.items() if key not in VOLATILE
-        }
-        weights = path.with_name("weights.npz")
-        found[f"{path.parent.name} weights"] = weights.read_bytes()
-    with open(runs / "results.csv") as file:
-        found["results.csv"] = [
-            {key: value for key, value in row.items() if key not in VOLATILE}
-            for row in csv.DictReader(file)
-        ]
-    for path in sorted(runs.glob("report/*.csv")):
-        found[path.name] = path.read_bytes()
-    return found
 
 
 def run_to_the_end(runs, images, processes, every="50steps") -> None:

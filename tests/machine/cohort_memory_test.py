@@ -111,6 +111,15 @@ def test_processes_side_by_side_share_the_memory():
     assert (found.size, found.wanted, found.needed_bytes) == (27, 28, 480)
 
 
+def test_processes_on_three_gpus_have_a_memory_each():
+    runs = runs_of(TWENTY_EIGHT)
+    found = pack(runs, hundred_each, processes=3, available=213, turns=1, memories=3)
+    # For three processes there are cohorts of 10; only 7 fit into each of the memories.
+    assert (found.size, found.processes, found.needed_bytes) == (9, 1, 170)
+    found = pack(runs, hundred_each, processes=6, available=474, turns=1, memories=3)
+    assert (found.size, found.processes, found.needed_bytes) == (7, 2, 340)
+
+
 def test_unknown_memory_limits_nothing():
     assert packed(None) is None
     assert pack([], hundred_each, processes=1, available=1, turns=2) is None

@@ -6,17 +6,21 @@ from yosinski_tf.benchmarks.measuring import in_new_process
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.machine import threads
+from yosinski_tf.machine.nodes import Node
 from yosinski_tf.machine.threads import Threads
 
 # Its work is almost all in conv1.
 NARROW = get_network("caffenet", widths=(4, 4, 4, 4, 4, 16, 16), lrn=False)
 
 
-def chosen(monkeypatch, cores, processes, network, size, batch, number=None):
-    monkeypatch.setattr(threads, "cores", lambda: cores)
-    monkeypatch.setattr(threads.gpus, "visible", lambda: ())
+def machine(cores, *gpus):
+    return Node("host", cores, None, gpus, None)
+
+
+def chosen(cores, processes, network, size, batch, number=None):
     recipe = Recipe(image_size=size, crop_size=size, batch_size=batch)
-    return threads.choose_threads(network, recipe, 20, processes, number)
+    node = machine(cores)
+    return threads.choose_threads(network, recipe, 20, processes, number, node)
 
 
 @pytest.mark.parametrize(
@@ -30,10 +34,8 @@ def chosen(monkeypatch, cores, processes, network, size, batch, number=None):
         (NARROW, 227, 32, 2),
     ],
 )
-def test_only_large_operations_are_shared(
-    monkeypatch, network, size, batch, per_operation
-):
-    found = chosen(monkeypatch, 2, 1, network, size, batch)
+def test_only_large_operations_are_shared(network, size, batch, per_operation):
+    found = chosen(2, 1, network, size, batch)
     assert found == Threads(2, per_operation)
 
 
@@ -49,27 +51,30 @@ def test_only_large_operations_are_shared(
     ],
 )
 def test_there_are_more_threads_if_they_share_no_operation(
-    monkeypatch, cores, processes, number, found
+    cores, processes, number, found
 ):
     mini = get_network("mini")
-    assert chosen(monkeypatch, cores, processes, mini, 32, 32, number) == found
+    assert chosen(cores, processes, mini, 32, 32, number) == found
 
 
 @pytest.mark.parametrize("number", [None, 5])
-def test_with_a_gpu_threads_share_every_operation(monkeypatch, number):
-    monkeypatch.setattr(threads.gpus, "visible", lambda: ("a GPU",))
-    found = threads.choose_threads(get_network("mini"), Recipe(), 20, 1, number)
+def test_with_a_gpu_threads_share_every_operation(number):
+    mini, node = get_network("mini"), machine(8, "a GPU")
+    found = threads.choose_threads(mini, Recipe(), 20, 1, number, node)
     assert found == Threads(number, number)
 
 
-def test_a_gpu_or_the_number_of_cores_decides_how_many_processes(monkeypatch):
-    monkeypatch.setattr(threads, "cores", lambda: 2)
-    monkeypatch.setattr(threads.gpus, "visible", lambda: ())
-    assert threads.default_processes() == 2
-    monkeypatch.setattr(threads, "cores", lambda: 64)
-    assert threads.default_processes() == 4
-    monkeypatch.setattr(threads.gpus, "visible", lambda: ("a GPU",))
-    assert threads.default_processes() == 1
+@pytest.mark.parametrize(
+    ("node", "processes"),
+    [
+        (machine(2), 2),
+        (machine(64), 4),
+        (machine(64, "a GPU"), 1),
+        (machine(2, "a", "b", "c"), 3),
+    ],
+)
+def test_gpus_or_the_number_of_cores_decide_how_many_processes(node, processes):
+    assert threads.default_processes(node) == processes
 
 
 def threads_of(wanted):

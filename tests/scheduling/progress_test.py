@@ -273,7 +273,6 @@ def test_work_done_before_a_resumption_does_not_count_as_speed(clock):
     ("kind", "left"),
     [
         (EventKind.STOPPED, "13s"),
-        (EventKind.TRAINED_ELSEWHERE, "3s"),
         (EventKind.FAILED, "3s"),
         (EventKind.LEFT_OUT, "3s"),
     ],

@@ -9,14 +9,13 @@ import pytest
 import stub_training
 from stub_training import cohorts, trained
 
-from yosinski_tf.scheduling import scheduler
+from yosinski_tf.scheduling import engine, scheduler
 from yosinski_tf.scheduling.events import EventKind
 from yosinski_tf.study import failures, records
-from yosinski_tf.system import locks
 from yosinski_tf.system.files import DiskFull
 from yosinski_tf.training import checkpoints
 from yosinski_tf.training.checkpoints import Checkpoint
-from yosinski_tf.training.job import Stopped
+from yosinski_tf.training.job import Progress, Stopped
 
 
 def train(runs, made, processes=2):
@@ -42,22 +41,20 @@ def started(happened):
 A, B = "random-0_baseA_seed0", "random-0_baseB_seed0"
 
 
-def test_bases_first_then_copies_and_no_lock_is_left(tmp_path):
+def test_bases_first_then_copies(tmp_path):
     happened, lost = train(tmp_path, cohorts("A1B,B1B"))
     assert lost == []
     *first, copies = started(happened)
     assert sorted(first) == ["random-0_A_seed0_first", "random-0_B_seed0_first"]
     assert copies == "random-0_B_seed0_copies"
     assert trained(tmp_path) == ["random-0_A1B_seed0", "random-0_B1B_seed0", A, B]
-    assert not list((tmp_path / locks.FOLDER).glob("*.lock"))
 
 
 def test_an_exception_is_noted_and_the_rest_goes_on(tmp_path):
     mark(tmp_path, A, "raise")
     happened, lost = train(tmp_path, cohorts("A1B,B1B"))
     assert trained(tmp_path) == sorted([B, "random-0_B1B_seed0"])
-    # The scheduler may see the note before the event of the process.
-    failed, left_out = sorted(lost, key=lambda event: event.kind.words)
+    failed, left_out = lost
     assert (failed.kind, names([failed.cohort])) == (EventKind.FAILED, [A])
     log = tmp_path / "logs" / "random-0_A_seed0_first.log"
     assert failed.message == f"RuntimeError: a wheel came off; see {log}"
@@ -72,12 +69,38 @@ def test_an_exception_is_noted_and_the_rest_goes_on(tmp_path):
     assert list(failures.read(tmp_path)) == [A]
 
 
-def test_a_process_that_crashes_is_noted_too(tmp_path):
+def test_a_process_that_crashes_again_and_again_is_noted_too(tmp_path):
     mark(tmp_path, A, "crash")
-    _, (failed,) = train(tmp_path, cohorts("baseA"))
-    assert "ended with code 7" in failed.message
+    happened, (failed,) = train(tmp_path, cohorts("baseA"))
+    assert [kind for kind, _ in happened] == [
+        *(EventKind.STARTED, EventKind.LOST),
+        *(EventKind.STARTED, EventKind.LOST),
+        *(EventKind.STARTED, EventKind.FAILED),
+    ]
+    log = tmp_path / "logs" / "random-0_A_seed0_first.log"
+    assert failed.message == (
+        f"its process ended with code 7, as when memory runs out; see {log} (3 times"
+        " without progress)"
+    )
     assert failures.read(tmp_path)[A].message == failed.message
-    assert not list((tmp_path / locks.FOLDER).glob("*.lock"))
+
+
+def crash_later(job, report, should_stop):
+    """Gets further each time before it crashes, twice; then trains."""
+    steps = job.runs / "steps"
+    step = int(steps.read_text()) if steps.exists() else 0
+    if step < 2:
+        steps.write_text(str(step + 1))
+        report(Progress(step + 1, 100.0))
+        os._exit(7)
+    stub_training.train(job, report, should_stop)
+
+
+def test_a_process_that_crashes_is_started_again_while_it_gets_further(tmp_path):
+    more = {"work": crash_later, "retries": 1}
+    assert stub_training.train_all(tmp_path, cohorts("baseA"), print, **more) == []
+    assert trained(tmp_path) == [A]
+    assert failures.read(tmp_path) == {}
 
 
 def test_copies_of_a_base_that_diverged_are_left_out(tmp_path):
@@ -103,19 +126,18 @@ def test_a_full_disk_stops_the_study_and_fails_no_cohort(tmp_path):
     with pytest.raises(DiskFull, match="no room on the disk of .*baseA_seed0 to write"):
         train(tmp_path, cohorts("baseA,baseB"))
     assert failures.read(tmp_path) == {}
-    assert not list((tmp_path / locks.FOLDER).glob("*.lock"))
     (tmp_path / A / "full").unlink()
     _, lost = train(tmp_path, cohorts("baseA,baseB"))
     assert lost == []
     assert trained(tmp_path) == [A, B]
 
 
-def test_runs_that_another_process_has_trained_are_not_trained(tmp_path):
+def test_runs_that_were_trained_since_the_plan_was_made_are_not_trained(tmp_path):
     made = cohorts("baseA,R1A,R2A")
     train(tmp_path, cohorts("R1A"))
     (tmp_path / "trained.txt").write_text("")
     happened, lost = train(tmp_path, made)
-    assert (EventKind.TRAINED_ELSEWHERE, "random-0_A_seed0_first") in happened
+    assert lost == []
     assert trained(tmp_path) == ["random-0_R2A_seed0", A]
 
 
@@ -140,12 +162,12 @@ def test_the_backlog_sees_checkpoints_that_a_killed_process_left(tmp_path):
     hold(tmp_path, 50, "random-0_R1A_seed0")
     first = backlog.take()
     assert names([first]) == [A]
-    backlog.put_back(first)
     second = backlog.take()
     assert names([second]) == ["random-0_R1A_seed0"]
     assert second.cohort_id == "random-0_A_seed0_first_R1A"
-    assert backlog.take() is None and backlog
-    backlog.close(second)
+    assert backlog.take() is None
+    backlog.put_back(first)
+    assert backlog.take() == first
 
 
 def save_late(job, report, should_stop):
@@ -167,10 +189,10 @@ def stop_all(runs, report=lambda event: None, error=None):
     def begun(self):
         if len(list(runs.glob("begun *"))) == 2:
             raise error or KeyboardInterrupt
-        return []
+        return len(self._running) < 2
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler.Backlog, "refresh", begun)
+        patch.setattr(engine.LocalEngine, "has_room", begun)
         patch.setattr(scheduler, "_LOOK_SECONDS", 0.05)
         stub_training.train_all(runs, cohorts("baseA,baseB"), report, 2, save_late)
 
@@ -195,21 +217,53 @@ def test_after_any_error_all_processes_save_first(tmp_path):
     assert saved(tmp_path) == ["saved A", "saved B"]
 
 
-def test_after_a_crash_that_cannot_be_noted_the_others_save(tmp_path, monkeypatch):
-    def full(*arguments):
-        raise DiskFull("no room")
-
-    monkeypatch.setattr(failures, "note", full)
+def test_after_a_crash_while_they_stop_the_others_save(tmp_path):
     (tmp_path / "crash").touch()
     events = []
     with pytest.raises(KeyboardInterrupt):
         stop_all(tmp_path, events.append)
     assert saved(tmp_path) == ["saved A", "saved B"]
-    ended = [event for event in events if event.kind is not EventKind.STARTED]
-    assert [(event.kind, event.message) for event in ended] == [
-        (EventKind.DISK_FULL, "no room"),
-        (EventKind.STOPPED, ""),
-    ]
+    ended = [event.kind for event in events if event.kind is not EventKind.STARTED]
+    assert ended == [EventKind.LOST, EventKind.STOPPED]
+    assert failures.read(tmp_path) == {}
+
+
+def say_gpu(job, report, should_stop):
+    with open(job.runs / "seen.txt", "a") as file:
+        file.write(f"{job.cohort.cohort_id} {os.environ['CUDA_VISIBLE_DEVICES']}\n")
+    stub_training.train(job, report, should_stop)
+
+
+def seen_gpus(runs, processes, devices):
+    """The GPU of each cohort, and the most cohorts at a time on each."""
+    (runs / "slow").touch()
+    five = cohorts("baseA,baseB", splits=3)[:5]
+    at_a_time, most = 0, 0
+
+    def report(event):
+        nonlocal at_a_time, most
+        if event.kind in (EventKind.STARTED, EventKind.FINISHED):
+            at_a_time += 1 if event.kind is EventKind.STARTED else -1
+            most = max(most, at_a_time)
+
+    more = {"work": say_gpu, "devices": devices}
+    assert stub_training.train_all(runs, five, report, processes, **more) == []
+    lines = (runs / "seen.txt").read_text().splitlines()
+    return sorted(line.split()[1] for line in lines), most
+
+
+def test_five_cohorts_share_three_gpus_one_each_at_a_time(tmp_path):
+    found, most = seen_gpus(tmp_path, 3, ["GPU-a", "GPU-b", "GPU-c"])
+    assert most == 3
+    # Whichever ends first gets the fourth.
+    assert set(found) == {"GPU-a", "GPU-b", "GPU-c"} and len(found) == 5
+
+
+@pytest.mark.slow  # about 5 s
+def test_more_cohorts_than_gpus_are_divided_evenly(tmp_path):
+    found, most = seen_gpus(tmp_path, 5, ["GPU-a", "GPU-b", "GPU-c"])
+    assert most == 5
+    assert found == ["GPU-a", "GPU-a", "GPU-b", "GPU-b", "GPU-c"]
 
 
 # 60 cohorts take 15 seconds.

@@ -69,7 +69,7 @@ def _main() -> int:
     wanted = [run.run_id for run in plan.wanted]
     with live_report.LiveReport(plan.runs, FLAGS.measure, wanted) as live:
         code = execution.execute(plan, live.show)
-        stopped = code in command_line.STOPPED or plan.options.distribution.follows
+        stopped = code in command_line.STOPPED
         live.complete = not stopped
     if stopped or not records_by_id(plan.runs):
         return code

@@ -16,7 +16,7 @@ from yosinski_tf.experiment.stages import Network
 SHARE = 0.8
 _FLOAT32 = 4
 # Bytes of a process with TensorFlow or JAX, Keras and a data pipeline, but no model.
-_PROCESS = 900 << 20
+PROCESS = 900 << 20
 # Bytes that Keras, the graph and its kernels take for each network.
 _MODEL = 20 << 20
 # Copies of trained parameters: weights, gradients, and temporary ones during a step
@@ -37,7 +37,7 @@ class Packing:
       wanted_bytes: Bytes that the concurrent processes would then need.
       needed_bytes: Bytes that they need with this size.
       room: Bytes that they may use.
-      processes: How many of them run at a time with this size.
+      processes: How many of them share a memory at a time with this size.
     """
 
     size: int
@@ -75,6 +75,7 @@ def pack(
     processes: int,
     available: int | None,
     turns: int,
+    memories: int = 1,
 ) -> Packing | None:
     """Finds the largest size of cohorts whose processes fit into the memory.
 
@@ -82,9 +83,10 @@ def pack(
       runs: All runs of the study.
       needed: Returns the bytes that the process of a cohort needs.
       processes: Most cohorts trained at a time.
-      available: Free bytes; None if unknown.
+      available: Free bytes of each memory; None if unknown.
       turns: Cohorts to make for each process if there are few: two if the last
         process would leave cores idle, else one.
+      memories: Among how many memories, of GPUs or machines, processes are divided.
 
     Returns:
       The packing, with size 1 even if that does not fit; None (no limit) if the
@@ -97,7 +99,8 @@ def pack(
     def together(size: int) -> tuple[int, int]:
         """Bytes of the largest cohorts that may run at a time, and their number."""
         sizes = sorted(map(needed, cohorts.make_cohorts(runs, size)), reverse=True)
-        return sum(sizes[:processes]), len(sizes[:processes])
+        largest = sizes[: math.ceil(processes / memories)]
+        return sum(largest), len(largest)
 
     natural = cohorts.make_cohorts(runs)
     wanted = max(len(cohort.runs) for cohort in natural)
@@ -157,7 +160,7 @@ def process_bytes(
     pixels = 2 * _FLOAT32 * 3 * recipe.crop_size**2
     training = recipe.batch_size * (kept + 2 * passing + pixels)
     validation = recipe.validation_batch_size * (2 * passing + pixels)
-    fixed = _PROCESS + _MODEL * len(runs) + image_bytes
+    fixed = PROCESS + _MODEL * len(runs) + image_bytes
     return fixed + weights + max(training, validation)
 
 

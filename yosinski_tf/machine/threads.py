@@ -5,8 +5,8 @@ import os
 
 from yosinski_tf.experiment import recipes
 from yosinski_tf.experiment.stages import Network
-from yosinski_tf.machine import gpus
-from yosinski_tf.machine.hardware import cores
+from yosinski_tf.machine import nodes
+from yosinski_tf.machine.nodes import Node
 
 _MOST_PROCESSES = 4
 # Multiply-accumulates of the largest layer on a batch, about a millisecond of one
@@ -30,9 +30,13 @@ class Threads:
     per_operation: int | None
 
 
-def default_processes() -> int:
-    """Processes side by side: one per core, at most four; one if there is a GPU."""
-    return 1 if gpus.visible() else min(_MOST_PROCESSES, cores())
+def default_processes(node: Node | None = None) -> int:
+    """Processes side by side on a machine, this one if it is None.
+
+    One per GPU; without GPUs one per core, at most four.
+    """
+    node = node or nodes.here()
+    return len(node.gpus) or min(_MOST_PROCESSES, node.cores)
 
 
 def choose_threads(
@@ -41,6 +45,7 @@ def choose_threads(
     num_classes: int,
     processes: int,
     number: int | None = None,
+    node: Node | None = None,
 ) -> Threads:
     """Chooses the threads of each process of a new study.
 
@@ -53,14 +58,16 @@ def choose_threads(
     nothing else was measured there.
 
     Of the recipe the crop and the batch size count. The half has `num_classes`
-    classes, `processes` run side by side, and `number` is what the user gave, if any.
+    classes, `processes` run side by side on `node`, this machine if it is None, and
+    `number` is what the user gave, if any.
     """
-    part = None if gpus.visible() else max(1, cores() // processes)
+    node = node or nodes.here()
+    part = None if node.gpus else max(1, node.cores // processes)
     stages = network.stages(recipe.crop_size, num_classes)
     largest = max(stage.multiply_accumulates for stage in stages)
     small = largest * recipe.batch_size <= _SHARED_WORK
     if small and part is not None and part <= _FEW_CORES:
-        return Threads(number or min(cores(), 2 * part), 1)
+        return Threads(number or min(node.cores, 2 * part), 1)
     return Threads(number or part, number or part)
 
 

@@ -7,25 +7,22 @@ import os
 import pathlib
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from yosinski_tf.experiment.cohorts import Cohort, without
-from yosinski_tf.scheduling import worker_files
-from yosinski_tf.scheduling.events import Event, EventKind
+from yosinski_tf.scheduling.events import Event, EventKind, Fate
 from yosinski_tf.study import failures
 from yosinski_tf.study.records import has_record
-from yosinski_tf.system import errors, files, locks, signals
+from yosinski_tf.system import errors, files, locks, processes, signals
 from yosinski_tf.training.job import Job, Progress, Stopped
 
-# Exit codes that say nothing about the cohort: a user killed the process, or the
-# system did because memory ran out.
-_KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 Report = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
 # Trains a job as `train` does; a new process must be able to import it.
 Work = Callable[[Job, Report, ShouldStop], object]
+_UNCHANGED: Mapping[str, str | None] = {}
 
 
 class CohortProcess:
@@ -34,59 +31,46 @@ class CohortProcess:
     Its `connection` is ready when there is an event to receive.
     """
 
-    def __init__(self, job: Job, work: Work):
-        """Starts the process, which does some work on a job."""
-        self.cohort, self._runs = job.cohort, job.runs
-        self._log = log_of(job)
-        self.process, self.connection = start(_body, job, work, self._log)
+    def __init__(
+        self,
+        job: Job,
+        work: Work,
+        environment: Mapping[str, str | None] = _UNCHANGED,
+    ):
+        """Starts the process, which does some work on a job.
+
+        `environment` has its variables that differ, see `processes.environment`.
+        """
+        self.cohort = job.cohort
+        self._log = log_of(job.runs, job.cohort)
+        with processes.environment(environment):
+            self.process, self.connection = start(_body, job, work, self._log)
 
     def receive(self) -> Event:
         """Waits for the next event."""
         try:
             return self.connection.recv()
         except EOFError:
-            return self._ended()
+            self.process.join()
+            code = self.process.exitcode
+            reason = f"its process ended with code {code}, as when memory runs out"
+            message = f"{reason}; see {self._log}"
+            return Event(EventKind.LOST, self.cohort, message=message)
 
     def last_event(self) -> Event:
         """Waits for the end of the process, after it was told to stop."""
-        event = stopped = Event(EventKind.STOPPED, self.cohort)
-        # Whatever the state of the disk.
-        with contextlib.suppress(OSError, errors.UserError):
-            while (event := self.receive()).kind is EventKind.PROGRESS:
-                pass
+        while (event := self.receive()).kind.fate is Fate.RUNNING:
+            pass
         self.process.join()
-        with contextlib.suppress(OSError, errors.UserError):
-            locks.sweep(self._runs, _ids(self.cohort))
-        # SIGTERM ends a process that had not begun to train: nothing to save.
-        return stopped if self.process.exitcode == -signal.SIGTERM else event
-
-    def fail(self, message: str) -> Event:
-        """Notes in the study folder that the cohort failed; returns the event."""
-        names = [name for name in _ids(self.cohort) if not has_record(self._runs, name)]
-        try:
-            failures.note(self._runs, names, message, self._log)
-        except files.DiskFull as error:
-            return Event(EventKind.DISK_FULL, self.cohort, message=str(error))
-        return Event(EventKind.FAILED, self.cohort, message=message)
-
-    def _ended(self) -> Event:
-        """The event for a process that ended without reporting."""
-        self.process.join()
-        locks.sweep(self._runs, _ids(self.cohort))
-        code = self.process.exitcode
-        if code == worker_files.LOST:
-            message = f"{worker_files.WORKER_ENDED}; see {self._log}"
-            return Event(EventKind.WORKER_LOST, self.cohort, message=message)
-        reason = f"its process ended with code {code}, as when memory runs out"
-        message = f"{reason}; see {self._log}"
-        if code in _KILLED:
-            return Event(EventKind.FAILED, self.cohort, message=message)
-        return self.fail(message)
+        if self.process.exitcode == -signal.SIGTERM:
+            # It had not begun to train: nothing to save.
+            return Event(EventKind.STOPPED, self.cohort)
+        return event
 
 
-def log_of(job: Job, suffix: str = "") -> pathlib.Path:
-    """The file to which the process of a job prints."""
-    return job.runs / "logs" / f"{job.cohort.cohort_id}{suffix}.log"
+def log_of(runs: pathlib.Path, cohort: Cohort) -> pathlib.Path:
+    """The file to which the process of a cohort prints."""
+    return runs / "logs" / f"{cohort.cohort_id}.log"
 
 
 def start(
@@ -132,20 +116,28 @@ def explain(error: Exception, log: pathlib.Path) -> str:
 
 
 def _body(job: Job, work: Work, log: pathlib.Path, connection: Connection) -> None:
-    """Runs in the process: takes the locks, trains, and sends events."""
+    """Runs in the process: waits for its runs, trains them, and sends events."""
     stop = signals.StopRequest()
+    parent = multiprocessing.parent_process().pid
 
     def tell(kind: EventKind, cohort: Cohort = job.cohort, **content) -> None:
         # Fails if the parent has ended.
         with contextlib.suppress(OSError):
             connection.send(Event(kind, cohort, **content))
 
+    def orphaned() -> bool:
+        return os.getppid() != parent
+
+    def wait() -> None:
+        note = "waiting for the process that trained it before, which saves"
+        tell(EventKind.PROGRESS, progress=Progress(0, 0.0, note))
+
     try:
         print_to(log)
-        with locks.take(job.runs, _ids(job.cohort)) as held:
-            _train_rest(job, work, log, tell, held, stop)
-    except locks.Busy as busy:
-        tell(EventKind.BUSY, message=str(busy))
+        # Not `stop`: from its first call on, SIGTERM no longer ends the process.
+        with locks.training(job.runs, _ids(job.cohort), wait, orphaned) as held:
+            if held:
+                _train_rest(job, work, log, tell, lambda: stop() or orphaned())
     except files.DiskFull as error:
         tell(EventKind.DISK_FULL, message=str(error))
     except Exception as error:
@@ -162,31 +154,23 @@ def _body(job: Job, work: Work, log: pathlib.Path, connection: Connection) -> No
     connection.close()
 
 
-def _train_rest(job, work, log, tell, held, stop) -> None:
-    """Trains the runs of a cohort that no other process has just trained."""
+def _train_rest(job, work, log, tell, should_stop) -> None:
+    """Trains the runs of a cohort that no process has trained meanwhile."""
     done = {name for name in _ids(job.cohort) if has_record(job.runs, name)}
-    left = without([job.cohort], done | failures.read(job.runs).keys())
+    left = without([job.cohort], done)
     if not left:
-        tell(EventKind.BUSY, message="another process has just trained it")
+        tell(EventKind.FINISHED)
         return
     (cohort,) = left
-    parent = multiprocessing.parent_process().pid
     try:
         work(
             dataclasses.replace(job, cohort=cohort),
             lambda progress: tell(EventKind.PROGRESS, cohort, progress=progress),
-            lambda: stop() or held.lost or os.getppid() != parent,
+            should_stop,
         )
         tell(EventKind.FINISHED, cohort)
     except Stopped:
-        if held.lost:
-            tell(EventKind.BUSY, message="another process has taken over its locks")
-        else:
-            tell(EventKind.STOPPED)
-    except worker_files.PeerLost as lost:
-        tell(EventKind.WORKER_LOST, message=f"{lost}; see {log}")
-    except worker_files.Deserted as error:
-        tell(EventKind.WORKER_MISSING, message=str(error))
+        tell(EventKind.STOPPED)
     except files.DiskFull:
         raise
     except Exception as error:

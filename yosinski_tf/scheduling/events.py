@@ -10,7 +10,7 @@ from yosinski_tf.training.job import Progress
 class Fate(enum.Enum):
     """What becomes of a cohort after an event."""
 
-    # A process trains it, here or elsewhere.
+    # It is trained, or will be.
     RUNNING = enum.auto()
     # It goes back to the cohorts that are left, to go on from its checkpoint.
     PUT_BACK = enum.auto()
@@ -29,25 +29,19 @@ class EventKind(enum.Enum):
 
     # Its process has started.
     STARTED = Fate.RUNNING, "started"
+    # A cluster has no room for it now.
+    WAITING = Fate.RUNNING, "waiting with"
     # It has taken more steps.
     PROGRESS = Fate.RUNNING, "training"
-    # Another process trains it, and this one has nothing else to do.
-    WAITING = Fate.RUNNING, "waiting for"
     # All its networks are trained; some may have diverged.
     FINISHED = Fate.TRAINED, "finished"
-    # Another process has trained it.
-    TRAINED_ELSEWHERE = Fate.TRAINED, "trained elsewhere"
     # It was asked to stop and has saved a checkpoint.
     STOPPED = Fate.PUT_BACK, "stopped"
-    # Another process holds its locks.
-    BUSY = Fate.PUT_BACK, "postponed"
-    # Another worker has ended: training begins again with all workers.
-    WORKER_LOST = Fate.PUT_BACK, "interrupted"
-    # Another worker did not start in time: the study ends.
-    WORKER_MISSING = Fate.PUT_BACK, "gave up on"
+    # Its process ended without a word.
+    LOST = Fate.PUT_BACK, "lost"
     # The disk is full: the study ends.
     DISK_FULL = Fate.PUT_BACK, "disk full"
-    # It cannot be trained because of an error, here or in another process.
+    # It cannot be trained because of an error.
     FAILED = Fate.FAILED, "failed"
     # It cannot be trained because a base network has failed or diverged.
     LEFT_OUT = Fate.FAILED, "left out"

@@ -78,7 +78,7 @@ class Display(contextlib.AbstractContextManager):
             elif kind is EventKind.FINISHED:
                 self._done[name] = 1.0
                 self.finished += count
-            elif kind.fate in (Fate.TRAINED, Fate.FAILED):
+            elif kind.fate is Fate.FAILED:
                 # Neither work that is left nor work that this process did.
                 self._cost.pop(name, None)
             networks = f"{count} network" + "s" * (count > 1)

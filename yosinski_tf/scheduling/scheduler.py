@@ -5,53 +5,47 @@ for each cohort. The parent never imports TensorFlow.
 """
 
 import contextlib
-import math
+import dataclasses
 import pathlib
 import signal
-import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection, wait
 
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.scheduling import cohort_process, multi_worker, worker_files
+from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.scheduling.backlog import Backlog
-from yosinski_tf.scheduling.cohort_process import CohortProcess, Work
+from yosinski_tf.scheduling.engine import Engine
 from yosinski_tf.scheduling.events import Event, EventKind, Fate
+from yosinski_tf.study import failures
+from yosinski_tf.study.records import has_record
 from yosinski_tf.system import files, signals
 from yosinski_tf.training.job import Job
 
-# Between two looks at what other processes have trained.
+# Signals are seen at once; this is for an engine that looks around itself.
 _LOOK_SECONDS = 1.0
-
-
-def _train(job, report, should_stop) -> None:
-    several = bool(job.distribution.workers)
-    train = multi_worker.lead if several else cohort_process.train
-    train(job, report, should_stop)
 
 
 def train_all(
     cohorts: Sequence[Cohort],
     make_job: Callable[[Cohort], Job],
+    engine: Engine,
     *,
     runs: pathlib.Path,
-    processes: int,
+    retries: int,
     report: Callable[[Event], None] = lambda event: None,
-    work: Work = _train,
 ) -> list[Event]:
     """Trains every cohort as soon as its base networks are finished.
 
-    Other processes may train the same study: this one waits for the cohorts that
-    they hold, and trains them if the others end first. A cohort that fails is noted
-    in the study folder and does not stop the others; networks that copy from a base
-    that failed or diverged are left out. After Ctrl-C, SIGTERM or SIGHUP all
-    processes save their cohorts and end.
+    A cohort whose process ends without a word is trained again, from its checkpoint. A
+    cohort that fails is noted in the study folder and does not stop the others;
+    networks that copy from a base that failed or diverged are left out. After Ctrl-C,
+    and after SIGTERM and SIGHUP if this process listens, all save and end.
 
     Args:
       cohorts: What to train, in order of preference.
-      processes: Most cohorts trained at a time.
+      engine: Runs the cohorts; closed at the end.
+      retries: How often a cohort that gets no further is trained again.
       report: Called with every event.
-      work: Trains a job, in a process of its own.
 
     Returns:
       The events of the cohorts that failed or were left out.
@@ -60,75 +54,97 @@ def train_all(
       KeyboardInterrupt: After Ctrl-C.
       Terminated: After SIGTERM or SIGHUP.
       DiskFull: If the disk is full; all processes have been stopped.
-      Deserted: If another worker of a multi-worker training did not come.
       UserError: If a record in the study folder is broken.
     """
-    backlog = Backlog(cohorts, runs)
-    running: dict[Connection, CohortProcess] = {}
-    lost: list[Event] = []
-    attempts = multi_worker.Attempts()
-    previous = signal.signal(signal.SIGTERM, signals.terminate)
-    looked, waiting_for = -math.inf, None
-
-    def tell(event: Event) -> None:
-        report(event)
-        if event.kind.fate is Fate.FAILED:
-            lost.append(event)
-
+    study = _Study(Backlog(cohorts, runs), runs, retries, report)
+    running = 0
     try:
-        while backlog or running:
-            if time.monotonic() - looked > _LOOK_SECONDS:
-                for event in backlog.refresh():
-                    tell(event)
-                looked = time.monotonic()
-            while len(running) < processes and (cohort := backlog.take()):
-                child = CohortProcess(make_job(cohort), work)
-                running[child.connection] = child
-                tell(Event(EventKind.STARTED, cohort))
-            if not running and (event := backlog.held()) and event != waiting_for:
-                waiting_for = event
-                tell(event)
-            for connection in wait(list(running), _LOOK_SECONDS):
-                child = running[connection]
-                name, event = child.cohort.cohort_id, child.receive()
-                if event.progress is not None:
-                    attempts.reached(name, event.progress.step)
-                    tell(event)
-                    continue
-                child.process.join()
-                del running[connection]
-                if event.kind is EventKind.WORKER_LOST and attempts.lost(name):
-                    times = f"{multi_worker.MOST_ATTEMPTS} times without progress"
-                    event = child.fail(f"{event.message} ({times})")
-                if event.kind.fate is Fate.PUT_BACK:
-                    backlog.put_back(child.cohort)
-                else:
-                    failed = event.kind.fate is Fate.FAILED
-                    backlog.close(child.cohort, failed=failed)
-                tell(event)
-                looked = -math.inf
-                if event.kind is EventKind.DISK_FULL:
-                    raise files.DiskFull(event.message)
-                if event.kind is EventKind.WORKER_MISSING:
-                    raise worker_files.Deserted(event.message)
+        study.leave_out()
+        while study.backlog or running:
+            while engine.has_room() and (cohort := study.backlog.take()):
+                engine.start(make_job(cohort))
+                running += 1
+            for event in engine.wait(_LOOK_SECONDS):
+                running -= event.kind.fate is not Fate.RUNNING
+                study.take(event)
     except BaseException:
         # Whatever the error, the running processes save first.
-        _stop(list(running.values()), report)
+        _stop(engine, report)
         raise
     finally:
-        signal.signal(signal.SIGTERM, previous)
-        for child in running.values():
-            child.process.kill()
-    return lost
+        engine.close()
+    return study.lost
 
 
-def _stop(running: Sequence[CohortProcess], report: Callable[[Event], None]) -> None:
+class _Study:
+    """What became of the cohorts so far.
+
+    Attributes:
+      backlog: The cohorts that are left.
+      lost: The events of the cohorts that failed or were left out.
+    """
+
+    def __init__(self, backlog: Backlog, runs: pathlib.Path, retries: int, report):
+        self.backlog, self.lost = backlog, []
+        self._runs, self._retries, self._report = runs, retries, report
+        self._furthest, self._attempts = Counter[str](), Counter[str]()
+
+    def leave_out(self) -> None:
+        """Reports the runs whose base has failed or diverged."""
+        for event in self.backlog.leave_out():
+            self._tell(event)
+
+    def take(self, event: Event) -> None:
+        """Reports an event, and sees to what follows from it.
+
+        Raises:
+          DiskFull: If the event says so, or a failure cannot be noted.
+        """
+        cohort = event.cohort
+        name = cohort.cohort_id
+        if event.progress is not None:
+            if event.progress.step > self._furthest[name]:
+                self._furthest[name] = event.progress.step
+                self._attempts[name] = 0
+        if event.kind is EventKind.LOST:
+            event = self._given_up(event)
+        fate = event.kind.fate
+        if fate is Fate.PUT_BACK:
+            self.backlog.put_back(cohort)
+        elif fate is not Fate.RUNNING:
+            self.backlog.close(cohort, failed=fate is Fate.FAILED)
+        self._tell(event)
+        if event.kind is EventKind.DISK_FULL:
+            raise files.DiskFull(event.message)
+        if fate is not Fate.RUNNING:
+            self.leave_out()
+
+    def _given_up(self, event: Event) -> Event:
+        """The event, or another that says that the cohort has failed too often."""
+        cohort = event.cohort
+        name = cohort.cohort_id
+        self._attempts[name] += 1
+        if self._attempts[name] <= self._retries:
+            return event
+        message = f"{event.message} ({self._attempts[name]} times without progress)"
+        ids = [run.run_id for run in cohort.runs]
+        ids = [run_id for run_id in ids if not has_record(self._runs, run_id)]
+        failures.note(
+            self._runs, ids, message, cohort_process.log_of(self._runs, cohort)
+        )
+        return dataclasses.replace(event, kind=EventKind.FAILED, message=message)
+
+    def _tell(self, event: Event) -> None:
+        self._report(event)
+        if event.kind.fate is Fate.FAILED:
+            self.lost.append(event)
+
+
+def _stop(engine: Engine, report: Callable[[Event], None]) -> None:
     """Stops all processes, lets them save, and reports their last events."""
     # A second signal must not interrupt this while they are saving.
     with signals.ignored(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        for child in running:
-            child.process.terminate()
         # All have ended before the first report, which may fail.
-        for event in [child.last_event() for child in running]:
+        for event in engine.stop():
             with contextlib.suppress(OSError):
                 report(event)

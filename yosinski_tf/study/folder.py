@@ -16,7 +16,7 @@ from yosinski_tf.study import given_source, image_source, network_file
 from yosinski_tf.study.image_source import IMAGES_FOLDER
 from yosinski_tf.study.records import Record
 from yosinski_tf.study.settings import SETTINGS_NAME, StudySettings, check_folder
-from yosinski_tf.system import errors, locks
+from yosinski_tf.system import errors
 from yosinski_tf.system.files import make_folder, room_for, write_atomically
 
 _IMAGENET = re.compile(r"tfds:imagenet2012(:[^/]*)?")
@@ -133,12 +133,9 @@ def make_study_folder(
     images: ImageSet,
     signed: str | None = None,
     threads: Threads | None = None,
-    waiting: Callable[[locks.Busy], None] = lambda busy: None,
 ) -> StudySettings:
     """Makes the settings and the images of a study folder that lacks them.
 
-    If several processes do this at once, the first one makes the folder, and the
-    others check that they need the same one; `waiting` is called if that takes long.
     The source had the signature `signed` before its images were read. A new folder
     gets `threads`, unless the settings say how many.
 
@@ -151,7 +148,7 @@ def make_study_folder(
     """
     try:
         make_folder(runs)
-        with room_for(runs / SETTINGS_NAME), locks.held(runs, "folder", waiting):
+        with room_for(runs / SETTINGS_NAME):
             made_with = check_folder(runs, settings)
             copy = runs / IMAGES_FOLDER
             stored = _copy_of_images(runs, settings)

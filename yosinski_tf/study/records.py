@@ -75,8 +75,9 @@ class Record:
       versions: Versions of Python and of the libraries.
       backend: Keras backend.
       device: Name of the device.
-      distribution: `none`, `mirrored` or `multi_worker`, as the training ended. It
-        may have begun with another one, whose results differ by rounding.
+      distribution: `none` or `mirrored`, as the training ended; earlier versions had
+        `multi_worker` too. It may have begun with another one, whose results differ by
+        rounding.
       replicas: Number of devices that shared each batch.
       threads: Threads of the process; None if the library chose. The settings of
         the study tell how many shared one operation.

@@ -1,258 +1,170 @@
-"""Locks in a study folder, so that several processes can share its work.
+"""Locks in a study folder: one process at a time trains it, or writes its report.
 
-A lock is a file that names its holder; the holder touches it every few seconds.
-Taking a lock makes a hard link, which a file system lets only one process make. A
-lock is stale, and another process takes it over, if its holder has ended or has
-not touched it for some minutes.
+The system frees the locks of a process that ends, however it ends. They hold on all
+machines that see the folder if its file system has `flock`, as NFS and Lustre can.
 """
 
 import contextlib
-import dataclasses
-import fcntl
+import datetime
 import json
 import os
 import pathlib
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+import socket
+from collections.abc import Callable, Iterable, Iterator
 
-from yosinski_tf.system import files, processes
+import filelock
+
+from yosinski_tf.system import errors, files
 
 FOLDER = "locks"
-TOUCH_SECONDS = 20.0
-# Without a touch by a holder on another machine: longer than a disk may hang.
-STALE_SECONDS = 300.0
-_GUARD = ".guard"
-_POLL_SECONDS = 0.2
+_DRIVER = "driver"
+_LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
-_GUARD_SECONDS = 30.0
 
 
-class Busy(Exception):
-    """A process, `holder`, holds the lock `name`; None if it could not be read."""
-
-    def __init__(self, name: str, holder: processes.Process | None):
-        super().__init__(f"{name} is held by {holder or 'another process'}")
-        self.name, self.holder = name, holder
+class InUse(errors.UserError):
+    """Another process trains the study."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Found:
-    """A lock file that exists; no holder if the file names none."""
+@contextlib.contextmanager
+def driving(runs: pathlib.Path) -> Iterator[None]:
+    """Holds a study folder for a `with` block: no other process trains it meanwhile.
 
-    holder: processes.Process | None
-    stale: bool
-
-
-class Locks(contextlib.AbstractContextManager):
-    """Locks that this process holds until `release` or the end of a `with` block.
-
-    A thread touches the files, so that other machines see that they are held.
-
-    Attributes:
-      lost: Whether another process took one over, and may be doing the same work;
-        this happens if the machine was suspended for minutes.
-    """
-
-    def __init__(self, paths: Sequence[pathlib.Path], touch_seconds: float):
-        self.lost = False
-        self._paths = tuple(paths)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(
-            target=self._touch, args=(touch_seconds,), daemon=True
-        )
-        self._thread.start()
-
-    def __exit__(self, *unused) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """Gives the locks back; a second call does nothing."""
-        self._ended.set()
-        self._thread.join()
-        for path in self._paths:
-            # A lost lock belongs to another process now.
-            with contextlib.suppress(OSError):
-                if path.read_text() == _text():
-                    path.unlink()
-        self._paths = ()
-
-    def _touch(self, seconds: float) -> None:
-        while not self._ended.wait(seconds):
-            for path in self._paths:
-                try:
-                    if path.read_text() == _text():
-                        os.utime(path)
-                    else:
-                        self.lost = True
-                except OSError as error:
-                    # Any other error may be a disk that is away for a moment.
-                    self.lost |= files.is_gone(error)
-
-
-def take(
-    runs: pathlib.Path, names: Sequence[str], *, touch_seconds: float = TOUCH_SECONDS
-) -> Locks:
-    """Takes all of some locks, or none.
-
-    Args:
-      runs: The study folder, which must exist.
-      names: What to lock: run ids, or other valid file names.
-      touch_seconds: Seconds between two touches of the files.
+    Makes the folder.
 
     Raises:
-      Busy: If another process holds one of them.
-      DiskFull: If there is no room for the files.
+      InUse: If another process holds it, which the message names.
+      DiskFull: If there is no room for the lock.
+      UserError: If the folder cannot be written to.
     """
-    folder = runs / FOLDER
-    files.make_folder(folder)
-    paths = [folder / f"{name}.lock" for name in names]
-    mine = files.temporary_beside(folder / f"{names[0]}.lock")
-    with _guard(folder, names[0]):
-        made: list[pathlib.Path] = []
-        try:
-            for path, name in zip(paths, names, strict=True):
-                # A new file for each lock, so that each has its own time of touch.
-                with files.room_for(mine):
-                    mine.unlink(missing_ok=True)
-                    mine.write_text(_text())
-                found = _find(path)
-                if found is not None and not found.stale:
-                    raise Busy(name, found.holder)
-                if found is not None:
-                    path.unlink(missing_ok=True)
-                if not _link(mine, path):
-                    raise Busy(name, None)
-                made.append(path)
-        except BaseException:
-            for path in made:
-                path.unlink(missing_ok=True)
-            raise
-        finally:
-            mine.unlink(missing_ok=True)
-    return Locks(paths, touch_seconds)
+    lock = _hold(runs)
+    try:
+        files.write_atomically(note_of_driver(runs), _note().encode())
+        yield
+    finally:
+        note_of_driver(runs).unlink(missing_ok=True)
+        lock.release()
+
+
+def check_free(runs: pathlib.Path) -> None:
+    """Refuses a study folder that another process trains; changes nothing.
+
+    Raises:
+      InUse: If another process holds it.
+    """
+    if _path(runs, _DRIVER).exists():
+        _hold(runs).release()
+
+
+def note_of_driver(runs: pathlib.Path) -> pathlib.Path:
+    """The file that says which process holds a study folder, and since when."""
+    return runs / FOLDER / f"{_DRIVER}.json"
 
 
 @contextlib.contextmanager
-def held(
+def training(
     runs: pathlib.Path,
-    name: str,
-    waiting: Callable[[Busy], None] = lambda busy: None,
-    *,
-    patience: float = _PATIENCE_SECONDS,
-) -> Iterator[None]:
-    """Waits for a lock and holds it for a `with` block.
+    run_ids: Iterable[str],
+    waiting: Callable[[], None],
+    should_stop: Callable[[], bool],
+) -> Iterator[bool]:
+    """Waits until no other process trains some runs, and holds them for a block.
 
-    Calls `waiting` once if the lock is still busy after `patience` seconds.
+    The process of a driver that was killed trains on until it has saved.
+
+    Args:
+      runs: The study folder.
+      run_ids: Ids of the runs.
+      waiting: Called once if another process trains one of them.
+      should_stop: Called often while this one waits; True ends the waiting.
+
+    Returns:
+      As the value of the block whether the runs are held; False after `should_stop`.
     """
-    begun, told = time.monotonic(), False
-    while True:
-        try:
-            locks = take(runs, [name])
-            break
-        except Busy as busy:
-            if not told and time.monotonic() - begun > patience:
-                waiting(busy)
-                told = True
-            time.sleep(_POLL_SECONDS)
-    with locks:
-        yield
-
-
-def holders(
-    runs: pathlib.Path, names: Sequence[str]
-) -> dict[str, processes.Process | None]:
-    """Reads who holds which of some locks; free and stale locks are left out."""
-    found = {}
-    for name in names:
-        lock = _find(runs / FOLDER / f"{name}.lock")
-        if lock is not None and not lock.stale:
-            found[name] = lock.holder
-    return found
-
-
-def sweep(runs: pathlib.Path, names: Sequence[str]) -> None:
-    """Removes those of some locks that ended processes of this machine left.
-
-    Other machines would have to wait until the locks are stale.
-    """
-    folder = runs / FOLDER
-    if not folder.is_dir():
-        return
-    with contextlib.suppress(Busy), _guard(folder, names[0]):
-        for name in names:
-            path = folder / f"{name}.lock"
-            found = _find(path, stale_seconds=float("inf"))
-            if found is not None and found.stale:
-                path.unlink(missing_ok=True)
-
-
-def _text() -> str:
-    return json.dumps(dataclasses.asdict(processes.this_process()))
-
-
-def _link(source: pathlib.Path, path: pathlib.Path) -> bool:
-    """Makes a lock file with its content at once; False if it exists already."""
-    try:
-        with files.room_for(path):
-            os.link(source, path)
-        return True
-    except FileExistsError:
-        return False
-    except OSError:
-        pass
-    # No hard links here: still only one process makes the file, first empty.
-    try:
-        with files.room_for(path), open(path, "x") as file:
-            file.write(source.read_text())
-        return True
-    except FileExistsError:
-        return False
-
-
-def _find(path: pathlib.Path, stale_seconds: float = STALE_SECONDS) -> _Found | None:
-    """The lock in a file; None if there is no file."""
-    try:
-        touched = path.stat().st_mtime
-        text = path.read_text()
-    except OSError as error:
-        if files.is_gone(error):
-            return None
-        raise
-    old = _disk_time(path.parent) - touched > stale_seconds
-    try:
-        holder = processes.Process(**json.loads(text))
-    except (ValueError, TypeError):
-        return _Found(None, old)
-    alive = processes.lives(holder)
-    return _Found(holder, old if alive is None else not alive)
-
-
-def _disk_time(folder: pathlib.Path) -> float:
-    """The time by the disk's clock, which also dates the touches of locks."""
-    guard = folder / _GUARD
-    try:
-        guard.touch()
-        return guard.stat().st_mtime
-    except OSError:  # Read-only: use this machine's clock.
-        return time.time()
+    told = False
+    with contextlib.ExitStack() as held:
+        # In one order, so that two processes cannot wait for each other.
+        for lock in (_lock(runs, run_id) for run_id in sorted(run_ids)):
+            while not lock.is_locked:
+                if should_stop():
+                    yield False
+                    return
+                with contextlib.suppress(filelock.Timeout):
+                    lock.acquire(timeout=_LOOK_SECONDS if told else 0)
+                    held.callback(lock.release)
+                    continue
+                if not told:
+                    waiting()
+                    told = True
+        yield True
 
 
 @contextlib.contextmanager
-def _guard(folder: pathlib.Path, name: str) -> Iterator[None]:
-    """Lets one process at a time examine and take locks."""
-    with files.room_for(folder / _GUARD):
-        opened = open(folder / _GUARD, "a")
-    with opened as file:
-        end = time.monotonic() + _GUARD_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise Busy(name, None) from None
-                time.sleep(0.01)
-            except OSError:  # No flock here: two processes may take a stale lock.
-                break
-        yield
+def reporting(
+    runs: pathlib.Path, waiting: Callable[[], None] | None = None
+) -> Iterator[bool]:
+    """Holds the report of a study for a block: no other process writes it meanwhile.
+
+    Waits for the process that holds it, and calls `waiting` if that takes long; with
+    None does not wait.
+
+    Returns:
+      As the value of the block whether the report is held.
+    """
+    lock = _lock(runs, "report")
+    try:
+        lock.acquire(timeout=_PATIENCE_SECONDS if waiting else 0)
+    except filelock.Timeout:
+        if waiting is None:
+            yield False
+            return
+        waiting()
+        lock.acquire()
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _hold(runs: pathlib.Path) -> filelock.BaseFileLock:
+    try:
+        lock = _lock(runs, _DRIVER)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise InUse(
+            f"{runs} is in use by {_named(runs)}: wait for it, or stop it"
+        ) from None
+    except OSError as error:
+        raise errors.UserError(
+            f"cannot write to the study folder {runs} ({error.strerror}): name a"
+            " writable folder on a disk with room"
+        ) from None
+    return lock
+
+
+def _lock(runs: pathlib.Path, name: str) -> filelock.BaseFileLock:
+    path = _path(runs, name)
+    files.make_folder(path.parent)
+    return filelock.FileLock(path)
+
+
+def _path(runs: pathlib.Path, name: str) -> pathlib.Path:
+    return runs / FOLDER / f"{name}.lock"
+
+
+def _note() -> str:
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    values = {"host": socket.gethostname(), "process": os.getpid(), "started": started}
+    return json.dumps(values)
+
+
+def _named(runs: pathlib.Path) -> str:
+    """The process that holds a study folder, for people."""
+    try:
+        values = json.loads(note_of_driver(runs).read_text())
+        return (
+            f"process {values['process']} on {values['host']} since {values['started']}"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        # It has just begun, or is about to end.
+        return "another process"

@@ -211,6 +211,9 @@ def _in_session(ray: ModuleType, logs: str, **options) -> Iterator[None]:
             ) from None
         finally:
             signal.signal(signal.SIGTERM, handler)
+    # Otherwise the end of a worker or a node prints dozens of lines.
+    with contextlib.suppress(AttributeError):
+        ray._private.worker.print_to_stdstream = lambda *unused, **options: None
     try:
         with _signals_kept():
             yield
@@ -262,7 +265,8 @@ def _temporary(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / _PLACE
-    _clear(folder)
+    with contextlib.suppress(FileNotFoundError):
+        _clear(folder, pathlib.Path(place.read_text()))
     home = tempfile.gettempdir()
     if len(home) > _MOST_CHARACTERS - len("/yosinski-12345678"):
         home = "/tmp"
@@ -272,20 +276,16 @@ def _temporary(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         place.write_text(str(temporary))
         yield temporary
     finally:
-        place.write_text(str(temporary))
-        _clear(folder)
+        _clear(folder, temporary)
 
 
-def _clear(folder: pathlib.Path) -> None:
+def _clear(folder: pathlib.Path, temporary: pathlib.Path) -> None:
     """Moves the logs of the last cluster to `folder` and removes its other files."""
-    place = folder / _PLACE
-    try:
-        temporary = pathlib.Path(place.read_text())
-    except FileNotFoundError:
-        return
     if temporary.name.startswith(_PREFIX):
         for logs in temporary.glob(f"ray/session_*_*/{_LOGS}"):
             shutil.rmtree(folder / _LOGS, ignore_errors=True)
-            shutil.move(logs, folder / _LOGS)
+            # On a full disk they are lost; what fills it is told elsewhere.
+            with contextlib.suppress(OSError):
+                shutil.move(logs, folder / _LOGS)
         shutil.rmtree(temporary, ignore_errors=True)
-    place.unlink()
+    (folder / _PLACE).unlink(missing_ok=True)

@@ -1,7 +1,10 @@
 """Versions of Python and of packages."""
 
+import functools
 import importlib.metadata
+import pathlib
 import platform
+import zlib
 from collections.abc import Iterable
 
 
@@ -14,3 +17,19 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def deciding() -> dict[str, str]:
+    """What machines must have in common to compute the same, by name."""
+    # The code may change without its version.
+    return {"yosinski_tf": _own_code(), **installed(("tensorflow", "keras", "numpy"))}
+
+
+@functools.cache
+def _own_code() -> str:
+    """A digest of the code of this package."""
+    home, found = pathlib.Path(__file__).parents[1], 0
+    for path in sorted(home.rglob("*.py")):
+        found = zlib.crc32(path.relative_to(home).as_posix().encode(), found)
+        found = zlib.crc32(path.read_bytes(), found)
+    return f"code {found:08x}"

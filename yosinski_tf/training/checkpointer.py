@@ -1,11 +1,7 @@
 """The state of a training: when it is saved, and how a training continues from it."""
 
 import dataclasses
-import json
 
-import numpy as np
-
-from yosinski_tf.system.errors import UserError
 from yosinski_tf.training import checkpoints, cohort_setup, distribution, train_state
 from yosinski_tf.training.job import Job
 from yosinski_tf.training.save_clock import SaveClock
@@ -14,7 +10,7 @@ from yosinski_tf.training.train_state import TrainingState
 
 
 class Checkpointer:
-    """Saves a cohort in training, and restores it; only the chief has files.
+    """Saves a cohort in training, and restores it.
 
     The cohort of `setup` is compiled, with the weights it starts from.
 
@@ -47,13 +43,8 @@ class Checkpointer:
         Returns:
           What the user should know of devices and of checkpoints that cannot be
           used; mostly empty.
-
-        Raises:
-          UserError: If the chief trains something else.
         """
-        found, note = self._newest() if self._devices.chief else (None, "")
-        if self._devices.in_step:
-            found = self._agree(found)
+        found, note = self._newest()
         state = self.state = found or self.state
         self._stopwatch.resume(state.step, state.train_seconds, state.total_seconds)
         every, saved = self._job.checkpoint_every, found is not None
@@ -79,13 +70,11 @@ class Checkpointer:
             self.save()
 
     def save(self) -> None:
-        """Writes a checkpoint, if this process is the chief.
+        """Writes a checkpoint.
 
         Raises:
           OSError: If it cannot be written.
         """
-        if not self._devices.chief:
-            return
         with self._clock.saving(self.state.step):
             self._model.settle()
             meta = dataclasses.asdict(self.timed_state())
@@ -135,25 +124,3 @@ class Checkpointer:
         )
         train_state.restore(self._model, self._runs, stored.arrays)
         return state
-
-    def _agree(self, found: TrainingState | None) -> TrainingState | None:
-        """Puts what the chief has restored into the cohorts of all processes."""
-        from_chief = self._devices.from_chief
-        own = {"settings": self._settings, "frozen": self.frozen, "bases": self._bases}
-        stored = dataclasses.asdict(found) if found else None
-        text = json.dumps({**own, "state": stored}).encode()
-        size = from_chief({"size": np.array(len(text), np.int64)})["size"]
-        mine = np.frombuffer(text.ljust(int(size))[: int(size)], np.uint8)
-        values = json.loads(from_chief({"text": mine})["text"].tobytes())
-        if any(values[name] != own[name] for name in own):
-            raise UserError(
-                "multi_worker needs the same training on every worker, found another"
-                " network, recipe, data set or base than that of worker 0: start the"
-                " same command, with the same --runs, on all workers"
-            )
-        if values["state"] is None:
-            return None
-        arrays = from_chief(train_state.capture(self._model, self._runs))
-        train_state.restore(self._model, self._runs, arrays)
-        state = TrainingState(**values["state"])
-        return dataclasses.replace(state, cohort_runs=tuple(state.cohort_runs))

@@ -6,17 +6,15 @@ those of one device; only the order of additions differs. TensorFlow distributes
 """
 
 import contextlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from yosinski_tf.models.cohort import CohortModel
 from yosinski_tf.models.training_model import Replicas
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import clusters, provenance
+from yosinski_tf.training import provenance, shared_batch
 
 
 class Devices:
@@ -24,14 +22,10 @@ class Devices:
 
     Attributes:
       replicas: Number of copies of the model that share a batch.
-      chief: Whether this process writes files.
-      in_step: Whether other processes must take every step that this one takes.
       note: A sentence on them for the user; mostly empty.
     """
 
     replicas = 1
-    chief = True
-    in_step = False
     note = ""
 
     def scope(self) -> contextlib.AbstractContextManager:
@@ -76,10 +70,6 @@ class Devices:
         )
         model.evaluate(batches, verbose=0, callbacks=[callback])
 
-    def from_chief(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns the chief's arrays, of the same names, shapes and types."""
-        return dict(arrays)
-
 
 class _KerasParallel(Devices):
     """Keras' `DataParallel` under JAX, whose compiler divides the batch."""
@@ -109,13 +99,6 @@ def _sum(values):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-@tf.function
-def _of_first_replica(values):
-    """Sends the values of the first replica, which is the chief's, to all others."""
-    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return _sum(tf.where(tf.equal(replica, 0), values, tf.zeros_like(values)))
-
-
 class _Replicas(Replicas):
     def __init__(self, count: int):
         self.count = count
@@ -134,21 +117,13 @@ class _Replicas(Replicas):
 
 
 class _Strategy(Devices):
-    """A strategy of `tf.distribute`.
+    """A strategy of `tf.distribute`, with a loop that counts steps by itself."""
 
-    It has a loop of its own: Keras 3 reduces its logs in a way that fails with several
-    workers.
-    """
-
-    def __init__(self, strategy: tf.distribute.Strategy, rank: int = 0):
+    def __init__(self, strategy: tf.distribute.Strategy):
         self._strategy = strategy
         self._functions: dict[keras.Model, Callable] = {}
         self.replicas = strategy.num_replicas_in_sync
         self.note = _note(self.replicas)
-        local = len(strategy.extended.worker_devices)
-        self._first, self._local = rank * local, local
-        self.chief = rank == 0
-        self.in_step = local < self.replicas
 
     def scope(self):
         return self._strategy.scope()
@@ -177,20 +152,6 @@ class _Strategy(Devices):
             take(iterator, tf.constant(1))
             after_batch()
 
-    def from_chief(self, arrays):
-        if not self.in_step:
-            return dict(arrays)
-        return {name: self._sent(np.asarray(values)) for name, values in arrays.items()}
-
-    def _sent(self, values: np.ndarray) -> np.ndarray:
-        if values.dtype != np.float32:
-            # Byte by byte: every device adds float32, and bytes exactly.
-            numbers = np.frombuffer(values.tobytes(), np.uint8).astype(np.float32)
-            numbers = self._sent(numbers).astype(np.uint8)
-            return np.frombuffer(numbers.tobytes(), values.dtype).reshape(values.shape)
-        sent = self._strategy.run(_of_first_replica, args=(tf.constant(values),))
-        return self._strategy.experimental_local_results(sent)[0].numpy()
-
     def _divided(self, batches: tf.data.Dataset):
         """Divides each batch into parts, in the order of the replicas."""
 
@@ -198,8 +159,7 @@ class _Strategy(Devices):
             def cut(values):
                 shape = tf.concat([[self.replicas, -1], tf.shape(values)[1:]], axis=0)
                 cut = tf.reshape(values, shape)
-                cut = cut[self._first : self._first + self._local]
-                cut.set_shape([self._local, None, *values.shape[1:]])
+                cut.set_shape([self.replicas, None, *values.shape[1:]])
                 return cut
 
             return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
@@ -207,7 +167,7 @@ class _Strategy(Devices):
         # Repeated without end, since steps are counted: so TensorFlow does not test
         # before each step whether every replica has a part.
         return self._strategy.distribute_datasets_from_function(
-            lambda context: batches.flat_map(parts).repeat().prefetch(2 * self._local)
+            lambda context: batches.flat_map(parts).repeat().prefetch(2 * self.replicas)
         )
 
     def _function(self, model: keras.Model, step: Callable) -> Callable:
@@ -244,21 +204,17 @@ def _filled_up(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
     return batches.map(fill)
 
 
-def make_devices(distribution: clusters.Distribution) -> Devices:
+def make_devices(distribution: shared_batch.Distribution) -> Devices:
     """Takes the devices of a distribution, before anything is built on them.
 
     Raises:
       UserError: If there are fewer devices.
     """
-    kind, wanted = distribution.kind, distribution.devices
-    if kind == "none":
+    wanted = distribution.devices
+    if distribution.kind == "none":
         return Devices()
     if keras.backend.backend() == "jax":
         return _KerasParallel(wanted)
-    if kind == "multi_worker":
-        os.environ["TF_CONFIG"] = distribution.tf_config
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        return _Strategy(strategy, distribution.rank)
     gpus = provenance.accelerators()
     count = _checked(wanted, len(gpus)) if gpus else wanted or 1
     if not gpus:

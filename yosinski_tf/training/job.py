@@ -6,7 +6,7 @@ import pathlib
 from yosinski_tf.experiment import cohorts, recipes
 from yosinski_tf.experiment.stages import Network
 from yosinski_tf.machine.threads import Threads
-from yosinski_tf.training import clusters, save_clock
+from yosinski_tf.training import save_clock, shared_batch
 
 
 class Stopped(Exception):
@@ -43,7 +43,7 @@ class Job:
     threads: Threads = Threads(None, None)
     checkpoint_every: save_clock.Interval = save_clock.Interval(minutes=1.0)
     deterministic: bool = False
-    distribution: clusters.Distribution = clusters.Distribution()
+    distribution: shared_batch.Distribution = shared_batch.Distribution()
     source: bool = False
     feature_cache: str = "auto"
 

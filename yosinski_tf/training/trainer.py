@@ -15,7 +15,13 @@ from yosinski_tf.experiment.cohorts import multiply_accumulates
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.models import cohort, feature_rule, optimizers
 from yosinski_tf.study.records import Record, write_record
-from yosinski_tf.training import checkpoints, clusters, distribution, history, stopwatch
+from yosinski_tf.training import (
+    checkpoints,
+    distribution,
+    history,
+    shared_batch,
+    stopwatch,
+)
 from yosinski_tf.training.checkpointer import Checkpointer
 from yosinski_tf.training.cohort_setup import set_up
 from yosinski_tf.training.half_batches import HalfBatches
@@ -75,7 +81,7 @@ class _Training:
         self.report, self.should_stop = report, should_stop
         self.stopwatch = stopwatch.Stopwatch(job.recipe.batch_size)
         self.devices = distribution.make_devices(job.distribution)
-        clusters.check_batch(job.recipe.batch_size, self.devices.replicas)
+        shared_batch.check_batch(job.recipe.batch_size, self.devices.replicas)
         with self.devices.scope():
             self.setup = set_up(job)
             self.model = self.setup.model
@@ -93,7 +99,8 @@ class _Training:
         # To the cohort's log.
         if line := feature_rule.explain(self.setup.kept_features, self.job.network):
             print(line, flush=True)
-        with self.log() as log:
+        home = self.job.runs / "tensorboard"
+        with CohortLog(home, self.job.cohort.runs) as log:
             batches = HalfBatches(self.job, self.setup, self.stop_if_asked)
             for end in self.recipe.validation_steps():
                 if end <= self.state.validated or self.state.all_diverged:
@@ -103,11 +110,8 @@ class _Training:
                 if self.state.all_diverged:
                     break
                 self.validate(batches, rate)
-                if log is not None:
-                    log.scalars(end, self.state.histories)
+                log.scalars(end, self.state.histories)
                 self.checkpointer.save_if_due()
-            if log is None:
-                return []
             if len(self.job.cohort.runs) > 1:
                 # A cohort killed between two records goes on from its last step.
                 self.checkpointer.save_unless_saved()
@@ -124,12 +128,6 @@ class _Training:
             write_record(self.job.runs, record)
         checkpoints.discard(self.job.runs)
         return records
-
-    def log(self) -> contextlib.AbstractContextManager[CohortLog | None]:
-        """The TensorBoard log, which the chief alone writes."""
-        if not self.devices.chief:
-            return contextlib.nullcontext()
-        return CohortLog(self.job.runs / "tensorboard", self.job.cohort.runs)
 
     def fit(self, batches: HalfBatches, end: int) -> float:
         """Trains up to a step; returns images per second."""
@@ -150,8 +148,7 @@ class _Training:
         self.stop_if_asked()
         if progress := self.stopwatch.progress(step):
             self.end_diverged_histories()
-            # Workers in step have clocks of their own: none ends before the others.
-            if self.state.all_diverged and not self.devices.in_step:
+            if self.state.all_diverged:
                 raise _AllDiverged
             self.report(progress)
         self.checkpointer.save_if_due()

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from commands import TINY, draw_folder, refuse, succeed
+from commands import ENVIRONMENT, TINY, draw_folder, python, refuse, succeed
 
 from yosinski_tf.binaries.job import auto_settings
-from yosinski_tf.machine import precision
+from yosinski_tf.machine.nodes import Node
 from yosinski_tf.machine.precision import PrecisionChoice
 
 SMI = "GPU-2b, 7.5, {free}, Tesla T4"
@@ -55,12 +55,61 @@ def test_auto_is_decided_once_for_a_folder(tmp_path, images, with_gpu):
     assert "recipe.precision was 'float16', now 'float32'" in other
 
 
-def test_auto_is_no_format_that_the_optimizer_refuses(tmp_path, monkeypatch):
-    turing = PrecisionChoice("float16", "Tesla T4")
-    monkeypatch.setattr(precision, "here", lambda: turing)
-    assert auto_settings.number_format("auto", tmp_path, "sgd") == turing
-    found = auto_settings.number_format("auto", tmp_path, "adamw")
+def test_chosen_gpus_train_a_cohort_each(tmp_path, images):
+    told = tmp_path / "nvidia-smi"
+    gpus = "".join(f"GPU-{name}, 9.0, 80000, H100\\n" for name in "abc")
+    told.write_text(f"#!/bin/sh\nprintf '{gpus}'\n")
+    told.chmod(0o755)
+    seen = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CUDA_VISIBLE_DEVICES": "0,1,2"}
+    code = (
+        "import os, sys\n"
+        "from yosinski_tf.binaries import study\n"
+        "from yosinski_tf.binaries.job import execution\n"
+        "def tell(plan):\n"
+        "    with execution._engine(plan) as engine:\n"
+        "        seen = os.environ['CUDA_VISIBLE_DEVICES']\n"
+        "        print(plan.at_a_time, engine.devices, seen)\n"
+        "    return 0\n"
+        "execution.execute = lambda plan, watch: tell(plan)\n"
+        "study.run()\n"
+    )
+    shared = [f"--runs={tmp_path}/runs", f"--dataset=folder:{images}", *TINY]
+    shared += ["--treatments=baseA,baseB", "--split=random:0,random:1,random:2"]
+
+    def chosen(*more):
+        done = python(code, *shared, *more, env={**ENVIRONMENT, **seen})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    all_three = "3 ('GPU-a', 'GPU-b', 'GPU-c') 0,1,2"
+    assert chosen() == all_three
+    assert chosen("--gpus=0,2") == "2 ('GPU-a', 'GPU-c') GPU-a,GPU-c"
+    assert chosen("--gpus=2", "--processes=2") == "2 ('GPU-c',) GPU-c"
+    mirrored = chosen("--distribution=mirrored", "--gpus=1,2")
+    assert mirrored == "1 ('GPU-b,GPU-c',) GPU-b,GPU-c"
+
+
+def test_auto_is_no_format_that_the_optimizer_refuses(tmp_path):
+    turing = node("one", PrecisionChoice("float16", "Tesla T4"))
+    found = auto_settings.number_format("auto", tmp_path, "sgd", [turing])
+    assert found == turing.precision
+    found = auto_settings.number_format("auto", tmp_path, "adamw", [turing])
     assert str(found) == "Precision: float32 (float16 is not for adamw)."
+
+
+def test_auto_is_a_format_of_all_machines(tmp_path):
+    one, other = (
+        node("one", PrecisionChoice("bfloat16", "H100")),
+        node("other", PrecisionChoice("float16", "Tesla T4")),
+    )
+    found = auto_settings.number_format("auto", tmp_path, "sgd", [one, other])
+    assert str(found) == (
+        "Precision: float32 (the machines have different fast formats)."
+    )
+
+
+def node(host, precision):
+    return Node(host, 2, None, (), precision)
 
 
 def test_cohorts_are_as_large_as_the_memory_allows(tmp_path, images, with_gpu):

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import time
 
 import fabricate
 import pytest
@@ -15,7 +14,6 @@ from yosinski_tf.binaries.job.live_report import LiveReport
 from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.progress import Display
 from yosinski_tf.study.records import write_record
-from yosinski_tf.system import locks
 
 WANTED = ["random-0-baseB-s0", "random-0-A3B-s0", "random-0-A3B+-s0"]
 (COHORT, *_) = cohorts("A3B")
@@ -96,14 +94,6 @@ def test_a_study_that_goes_on_has_a_page_that_says_so(tmp_path, display):
     with LiveReport(tmp_path, "top1", WANTED) as live:
         live.show(Event(EventKind.STARTED, COHORT), display)
         wait_until(lambda: "still running" in banner(tmp_path)[0], 60)
-    # Another process trains one of its networks.
-    with (
-        locks.take(tmp_path, [WANTED[1]]),
-        LiveReport(tmp_path, "top1", WANTED) as live,
-    ):
-        live.show(Event(EventKind.STARTED, COHORT), display)
-        time.sleep(0.1)
-    assert "still running" in banner(tmp_path)[0]
 
 
 def test_a_process_that_does_not_start_stops_nothing(tmp_path, display, monkeypatch):

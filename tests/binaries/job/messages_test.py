@@ -24,7 +24,6 @@ from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.study import records
 from yosinski_tf.system import locks
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.system.processes import this_process
 
 
 class Flags(types.SimpleNamespace):
@@ -43,11 +42,10 @@ def test_a_command_that_was_stopped_writes_no_results(tmp_path, monkeypatch, cod
         with_bases=False,
         dry_run=False,
     )
-    distribution = types.SimpleNamespace(follows=False)
     study = types.SimpleNamespace(
         network=types.SimpleNamespace(stage_names=("conv1", "fc8")), source=None
     )
-    given = types.SimpleNamespace(distribution=distribution, settings=study)
+    given = types.SimpleNamespace(settings=study)
     plan = types.SimpleNamespace(runs=tmp_path, wanted=(), options=given)
     monkeypatch.setattr(treatments_job, "FLAGS", flags)
     monkeypatch.setattr(options, "from_flags", lambda: given)
@@ -66,23 +64,15 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
     held = []
 
     def write_comparison(runs, measure):
-        held.append(set(locks.holders(runs, ["report"])))
+        with locks.reporting(runs) as free:
+            held.append(not free)
         return write_report.ReportPaths(*[tmp_path / "results.csv"] * 5)
 
     flags = Flags(runs=str(tmp_path), published=True, measure="top1")
     monkeypatch.setattr(report, "FLAGS", flags)
     monkeypatch.setattr(report.published_report, "write_comparison", write_comparison)
     assert report._main() == 0
-    assert held == [{"report"}]
-    assert not locks.holders(tmp_path, ["report"])
-
-
-def test_the_user_learns_which_process_is_waited_for(capsys):
-    messages.tell_waiting(locks.Busy("folder", this_process()))
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("Waiting: folder is held by ")
-    assert str(os.getpid()) in line
-    assert line.endswith("if its machine has ended, for up to 5 minutes.")
+    assert held == [True]
 
 
 def test_control_characters_of_a_failure_are_escaped(capsys):
@@ -145,10 +135,13 @@ def test_the_exit_code_is_1_if_all_networks_diverged(
         wanted=[types.SimpleNamespace(run_id=run_id) for run_id in records],
         diverged={run_id: records[run_id] for run_id in map(_run_id, earlier)},
         failed_earlier=0,
+        options=types.SimpleNamespace(retries=2),
+        at_a_time=1,
     )
     display = contextlib.nullcontext(types.SimpleNamespace(finished=1, seconds=1.0))
     monkeypatch.setattr(execution, "_display", lambda plan: display)
     monkeypatch.setattr(execution, "records_by_id", lambda runs: records)
+    monkeypatch.setattr(execution, "_engine", contextlib.nullcontext)
     monkeypatch.setattr(execution.scheduler, "train_all", lambda *_, **options: [])
     assert execution._train(plan, None, lambda event, display: None) == code
 

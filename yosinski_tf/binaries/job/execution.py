@@ -1,22 +1,22 @@
-"""Trains what a plan lacks, as one process, as the chief or as another worker."""
+"""Trains what a plan lacks."""
 
 import contextlib
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
-from yosinski_tf.binaries.job import command_line, messages
+from yosinski_tf.binaries.job import auto_settings, command_line, messages
 from yosinski_tf.binaries.job.planning import Plan
-from yosinski_tf.data.sources.image_set import check_train_per_class
+from yosinski_tf.data.sources.image_set import ImageSet, check_train_per_class
 from yosinski_tf.data.sources.memory_check import check_halves
 from yosinski_tf.experiment.cohorts import Cohort
 from yosinski_tf.machine.threads import Threads, choose_threads
-from yosinski_tf.scheduling import multi_worker, scheduler, worker_files
+from yosinski_tf.scheduling import engine, ray_engine, scheduler
 from yosinski_tf.scheduling.events import Event
 from yosinski_tf.scheduling.progress import Display, ImageCount, duration
 from yosinski_tf.study import failures, finished_run, folder, image_source
 from yosinski_tf.study.records import RECORD_NAME, find_record, records_by_id
-from yosinski_tf.study.settings import check_folder
-from yosinski_tf.system import errors, files, locks
+from yosinski_tf.system import files, locks, ray_cluster
 from yosinski_tf.training import checkpoints, job
 
 Watch = Callable[[Event, Display], None]
@@ -35,42 +35,43 @@ def execute(plan: Plan, watch: Watch = lambda event, display: None) -> int:
       SIGTERM did, 129 if SIGHUP.
 
     Raises:
-      UserError: If the data set cannot be used, the folder cannot be written to,
-        or the disk is full.
+      UserError: If the data set cannot be used, another process trains the study, the
+        folder cannot be written to, or the disk is full.
     """
-    distribution = plan.options.distribution
-    if not distribution.follows:
-        # A process that was killed after its last record leaves its checkpoints.
-        checkpoints.discard(plan.runs)
-    wanted = [run.run_id for run in plan.wanted]
-    bases = [base.run_id for cohort in plan.cohorts for base in cohort.bases]
-    known = dict.fromkeys([*wanted, *bases])
-    messages.tell_not_tried(known, plan.diverged, plan.failed)
-    if not plan.left:
-        if plan.failed_earlier:
-            print(f"Nothing is left to try in {plan.runs}.")
-            return 1
-        if plan.diverged.keys() >= set(wanted):
-            print(f"All {len(wanted)} networks in {plan.runs} have diverged.")
-            return 1
-        print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
-        return 0
     try:
-        if distribution.follows:
-            with messages.writing_to(plan.runs):
-                return _follow(plan)
-        _check_bases(plan)
-        leading = contextlib.nullcontext()
-        if distribution.workers:
-            leading = worker_files.leading(plan.runs)
-        with messages.writing_to(plan.runs), leading:
-            threads = _make_folder(plan)
+        locks.check_free(plan.runs)
+        wanted = [run.run_id for run in plan.wanted]
+        bases = [base.run_id for cohort in plan.cohorts for base in cohort.bases]
+        known = dict.fromkeys([*wanted, *bases])
+        messages.tell_not_tried(known, plan.diverged, plan.failed)
+        # Everything that may refuse the plan comes before the folder is made.
+        read = _read_images(plan) if plan.left else None
+        with messages.writing_to(plan.runs), locks.driving(plan.runs):
+            # A process that was killed after its last record leaves its checkpoints.
+            checkpoints.discard(plan.runs)
+            if read is None:
+                return _nothing_left(plan)
+            threads = _make_folder(plan, *read)
+            del read  # Processes that train need the memory.
             if plan.options.retry_failed:
                 _forget_failures(plan)
             return _train(plan, threads, watch)
     except KeyboardInterrupt as stop:
         print(_stopped(plan), flush=True)
         return command_line.stop_code(stop)
+
+
+def _nothing_left(plan: Plan) -> int:
+    """Says why nothing is trained; returns the exit code."""
+    wanted = {run.run_id for run in plan.wanted}
+    if plan.failed_earlier:
+        print(f"Nothing is left to try in {plan.runs}.")
+        return 1
+    if plan.diverged.keys() >= wanted:
+        print(f"All {len(wanted)} networks in {plan.runs} have diverged.")
+        return 1
+    print(f"All {len(wanted)} networks are trained already in {plan.runs}.")
+    return 0
 
 
 def _stopped(plan: Plan) -> str:
@@ -94,11 +95,12 @@ def _check_bases(plan: Plan) -> None:
             )
 
 
-def _make_folder(plan: Plan) -> Threads:
-    """Reads the images and makes the study folder; returns its threads.
+def _read_images(plan: Plan) -> tuple[ImageSet, str | None]:
+    """Checks bases and reads the images; returns these and their source's signature.
 
     Reading takes long, so it comes after all other checks.
     """
+    _check_bases(plan)
     signed = image_source.sign(plan.settings)
     with ImageCount(long_only=True) as count:
         show = functools.partial(count.show, "reading")
@@ -108,59 +110,101 @@ def _make_folder(plan: Plan) -> Threads:
         print(f"Warning: {warning}", flush=True)
     check_train_per_class(images, plan.settings.train_per_class)
     halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
-    check_halves(images, halves, plan.processes)
+    if plan.options.ray_address is None:
+        check_halves(images, halves, plan.processes)
+    return images, signed
+
+
+def _make_folder(plan: Plan, images: ImageSet, signed: str | None) -> Threads:
+    """Makes the study folder; returns its threads."""
+    halves = [cohort.split.classes(cohort.target) for cohort in plan.cohorts]
     threads = choose_threads(
         plan.settings.network,
         plan.settings.recipe,
         max(map(len, halves)),
         plan.processes,
         plan.settings.threads.number,
+        plan.options.nodes[0],
     )
     made_with = folder.make_study_folder(
-        plan.runs,
-        plan.settings,
-        images,
-        signed,
-        threads=threads,
-        waiting=messages.tell_waiting,
+        plan.runs, plan.settings, images, signed, threads=threads
     )
     files.remove_leftovers(plan.runs)
     return made_with.threads
 
 
 def _forget_failures(plan: Plan) -> None:
-    """Removes what earlier failures left, unless another process trains the run."""
-    for run in (run for cohort in plan.cohorts for run in cohort.runs):
-        with contextlib.suppress(locks.Busy), locks.take(plan.runs, [run.run_id]):
-            failures.forget(plan.runs, [run.run_id])
-            record = find_record(plan.runs, run.run_id)
-            if record is not None and record.status != "finished":
-                (plan.runs / run.run_id / RECORD_NAME).unlink()
+    """Removes what earlier failures left."""
+    ids = [run.run_id for cohort in plan.cohorts for run in cohort.runs]
+    failures.forget(plan.runs, ids)
+    for run_id in ids:
+        record = find_record(plan.runs, run_id)
+        if record is not None and record.status != "finished":
+            (plan.runs / run_id / RECORD_NAME).unlink()
 
 
 def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
     for sentence in plan.notes:
         print(sentence)
-    print(f"{plan.summary()}, {plan.processes} at a time.", flush=True)
+    print(f"{plan.summary()}, {plan.at_a_time} at a time.", flush=True)
     with _display(plan) as display:
 
         def report(event: Event) -> None:
             display.show(event)
             watch(event, display)
 
-        lost = scheduler.train_all(
-            plan.cohorts,
-            lambda cohort: _job(plan, cohort, threads),
-            runs=plan.runs,
-            processes=plan.processes,
-            report=report,
-        )
+        with _engine(plan) as found:
+            lost = scheduler.train_all(
+                plan.cohorts,
+                lambda cohort: _job(plan, cohort, threads),
+                found,
+                runs=plan.runs,
+                retries=plan.options.retries,
+                report=report,
+            )
     records = records_by_id(plan.runs)
     wanted = [records[run.run_id] for run in plan.wanted if run.run_id in records]
     messages.tell_lost(lost, [r for r in wanted if r.run_id not in plan.diverged])
     print(f"Trained {display.finished} networks in {duration(display.seconds)}.")
     nothing_usable = wanted and all(r.status == "diverged" for r in wanted)
     return 1 if lost or plan.failed_earlier or nothing_usable else 0
+
+
+@contextlib.contextmanager
+def _engine(plan: Plan) -> Iterator[engine.Engine]:
+    """What runs the cohorts: processes here, or tasks of a cluster, each on a GPU."""
+    options, node = plan.options, plan.options.nodes[0]
+    mirrored = options.distribution.kind == "mirrored"
+    if options.ray_address is None:
+        devices = [gpu.uuid for gpu in node.gpus]
+        if mirrored and devices:
+            devices = [",".join(devices)]
+        yield engine.LocalEngine(plan.processes, devices)
+        return
+    cpus = options.settings.threads.number or node.cores / plan.processes
+    gpus = min(len(node.gpus) for node in options.nodes)
+    if mirrored and gpus:
+        gpus = options.distribution.devices or gpus
+    else:
+        # Ray knows parts of one, but no other fractions.
+        gpus = min(1, round(gpus / plan.processes, 4))
+    share = ray_engine.Share(math.floor(cpus) if cpus >= 1 else round(cpus, 4), gpus)
+
+    def memory(cohort: Cohort) -> int:
+        on_gpu = gpus > 0
+        return auto_settings.host_memory(
+            cohort.runs, plan.settings, plan.data, on_gpu=on_gpu
+        )
+
+    with ray_cluster.connected(
+        options.ray_address,
+        plan.runs / "logs" / "ray",
+        cpus=node.cores,
+        gpus=len(node.gpus),
+    ):
+        found = ray_engine.RayEngine(plan.runs, share, memory)
+        found.check(plan.cohorts)
+        yield found
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:
@@ -186,34 +230,3 @@ def _display(plan: Plan) -> Display:
         {cohort.cohort_id: plan.cost(cohort.runs) for cohort in plan.cohorts},
         plan.settings.recipe.steps,
     )
-
-
-def _follow(plan: Plan) -> int:
-    """Takes part in what the chief trains, as a worker that writes no result."""
-    rank = plan.options.distribution.rank
-    known = {run.run_id: run for run in plan.wanted}
-    print(f"Worker {rank}: takes part in what worker 0, the chief, trains.", flush=True)
-
-    def make_job(call: worker_files.Call) -> job.Job:
-        unknown = [name for name in call.runs if name not in known]
-        made_with = check_folder(plan.runs, plan.settings)
-        if unknown or made_with is None:
-            raise errors.UserError(
-                "multi_worker needs the same command, with the same --runs, on every"
-                f" worker, found {(*unknown, 'a folder without settings')[0]} from the"
-                " chief: start the same command"
-            )
-        cohort = Cohort(call.cohort, tuple(known[name] for name in call.runs))
-        return _job(plan, cohort, made_with.threads)
-
-    with _display(plan) as display:
-        end = multi_worker.follow(
-            make_job,
-            runs=plan.runs,
-            rank=rank,
-            report=display.show,
-            waiting=lambda note: display.tell(f"Worker {rank}: {note}"),
-        )
-    took = f"took part in training {display.finished} networks"
-    print(f"Worker {rank}: {took}; the chief has {end}.")
-    return 0 if end == "finished" else 1

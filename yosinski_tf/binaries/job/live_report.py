@@ -22,7 +22,7 @@ _SHARE = 0.02
 # Less would leave a processor that is busy with training no time for it.
 _NICENESS = 5
 _PATIENCE_SECONDS = 60.0
-_ASKING = (EventKind.STARTED, EventKind.FINISHED, EventKind.TRAINED_ELSEWHERE)
+_ASKING = (EventKind.STARTED, EventKind.FINISHED)
 
 
 class LiveReport(contextlib.AbstractContextManager):
@@ -127,8 +127,10 @@ def _write(
     text = f"{done} of {len(wanted)} networks are trained"
     if time_left:
         text += f", time left {time_left} at {time.strftime('%H:%M')}"
-    running = bool(time_left or locks.holders(runs, sorted(wanted)))
-    progress = StudyProgress(done=done, wanted=len(wanted), text=text, running=running)
-    # Another process that trains the same study writes the same report.
-    with contextlib.suppress(locks.Busy), locks.take(runs, ["report"]):
-        write_report(runs, measure, progress)
+    progress = StudyProgress(
+        done=done, wanted=len(wanted), text=text, running=bool(time_left)
+    )
+    # Another process that writes it now, such as yosinski-report, writes the same.
+    with locks.reporting(runs) as held:
+        if held:
+            write_report(runs, measure, progress)

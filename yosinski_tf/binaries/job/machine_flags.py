@@ -4,10 +4,10 @@ import os
 
 from absl import flags
 
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import gpus
 from yosinski_tf.models import feature_rule
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import clusters
+from yosinski_tf.training import shared_batch
 from yosinski_tf.training.save_clock import Interval
 
 FLAGS = flags.FLAGS
@@ -39,11 +39,28 @@ class _IntervalParser(flags.ArgumentParser):
         return argument if isinstance(argument, Interval) else Interval.parse(argument)
 
 
+ENGINES = ("local", "ray")
+
 MACHINE = {
+    "engine": (
+        "local",
+        "What trains: this machine, or Ray.",
+        list(ENGINES),
+    ),
+    "ray_address": (
+        "",
+        "auto or HOST:PORT of Ray (default: it is started here).",
+    ),
     "processes": (
         None,
-        "Cohorts trained at a time (default: one per core, up to four; one on a GPU).",
+        "Cohorts at a time on a machine (default: one per GPU; without any, one per"
+        " core, up to four).",
         1,
+    ),
+    "gpus": (
+        None,
+        "GPUs to use, by number, such as 0,2 (default: all).",
+        list,
     ),
     "threads": (
         None,
@@ -52,13 +69,13 @@ MACHINE = {
     ),
     "cohort_size": (
         AUTO,
-        "Most networks trained as one model; auto: as many as fit into memory.",
+        "Most networks in one model; auto: as many as fit.",
         _CohortSizeParser(),
     ),
     "checkpoint_every": (
         "1min",
-        "Least interval between checkpoints, such as 500steps or 2min; minutes become"
-        " more if saving would take over 2% of the time. Results do not change.",
+        "Least interval between checkpoints, such as 500steps; minutes become more if"
+        " saving takes over 2% of the time.",
         _IntervalParser(),
     ),
     "deterministic": (
@@ -68,13 +85,12 @@ MACHINE = {
     ),
     "distribution": (
         "none",
-        "Share each batch among the devices of this machine (mirrored) or of several"
-        " (multi_worker: the same command and TF_CONFIG on each).",
-        list(clusters.DISTRIBUTIONS),
+        "mirrored: devices share a batch.",
+        list(shared_batch.DISTRIBUTIONS),
     ),
     "devices": (
         None,
-        "GPUs of mirrored (default: all), or parts of a CPU (default: one).",
+        "GPUs of mirrored (default: all), or parts of a CPU.",
         1,
     ),
     "feature_cache": (
@@ -82,15 +98,64 @@ MACHINE = {
         "Keep outputs of frozen layers; auto: on a CPU, if faster and exact.",
         list(feature_rule.MODES),
     ),
+    "retries": (
+        2,
+        "Times to try a cohort again whose process dies.",
+        0,
+    ),
     "retry_failed": (False, "Train again what failed or diverged."),
 }
 
 
-def distribution() -> clusters.Distribution:
+def choose_gpus() -> None:
+    """Hides the GPUs that `--gpus` does not name from this process and its children.
+
+    Raises:
+      UserError: If there is no such GPU.
+    """
+    if FLAGS.gpus is None:
+        return
+    named = ",".join(FLAGS.gpus)
+    if FLAGS.engine != "local":
+        raise UserError(
+            f"--gpus={named} is for --engine=local, found --engine={FLAGS.engine},"
+            " which gives out the GPUs of its cluster: leave out --gpus"
+        )
+    found = gpus.visible()
+    numbers = [each.strip() for each in FLAGS.gpus]
+    known = [str(number) for number in range(len(found))]
+    if not numbers or len({*numbers}) < len(numbers) or not {*numbers} <= {*known}:
+        raise UserError(
+            f"--gpus needs different numbers of GPUs, found {named!r} and"
+            f" {'the GPUs ' + ', '.join(known) if known else 'no GPU'}: give others, or"
+            " leave out --gpus"
+        )
+    chosen = (found[int(number)].uuid for number in numbers)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(chosen)
+
+
+def ray_address() -> str | None:
+    """The address of the cluster, empty for one of this machine; None without Ray.
+
+    Raises:
+      UserError: If flags contradict each other.
+    """
+    address = FLAGS.ray_address
+    if FLAGS.engine == "ray":
+        return address
+    if address:
+        raise UserError(
+            f"--ray_address={address} needs --engine=ray, found"
+            f" --engine={FLAGS.engine}: give both, or leave out --ray_address"
+        )
+    return None
+
+
+def distribution() -> shared_batch.Distribution:
     """How a batch is shared out.
 
     Raises:
-      UserError: If flags contradict each other, or `TF_CONFIG` is missing or wrong.
+      UserError: If flags contradict each other.
     """
     kind, devices = FLAGS.distribution, FLAGS.devices
     if devices is not None and kind != "mirrored":
@@ -99,7 +164,7 @@ def distribution() -> clusters.Distribution:
             " both, or leave out --devices"
         )
     if kind == "none":
-        return clusters.Distribution()
+        return shared_batch.Distribution()
     if FLAGS.processes not in (None, 1):
         raise UserError(
             f"--distribution={kind} needs one cohort at a time, on all devices, found"
@@ -110,15 +175,5 @@ def distribution() -> clusters.Distribution:
             f"--distribution={kind} needs frozen layers computed where they are used,"
             " found --feature_cache=on: leave it out, or --distribution"
         )
-    if kind == "mirrored":
-        clusters.check_batch(FLAGS.batch_size, devices or 1)
-        return clusters.Distribution(kind, devices)
-    if (backend := keras_settings.backend()) != "tensorflow":
-        raise UserError(
-            "--distribution=multi_worker needs TensorFlow, found"
-            f" KERAS_BACKEND={backend}: leave it out, or use --distribution=mirrored on"
-            " one machine"
-        )
-    workers, rank = clusters.parse_cluster(os.environ.get("TF_CONFIG"))
-    clusters.check_batch(FLAGS.batch_size, len(workers), "workers")
-    return clusters.Distribution(kind, None, workers, rank)
+    shared_batch.check_batch(FLAGS.batch_size, devices or 1)
+    return shared_batch.Distribution(kind, devices)

@@ -52,16 +52,6 @@ def _tell_diverged(records: Iterable[Record]) -> None:
         print(f"A loss or a weight was not finite: {advice}.", file=sys.stderr)
 
 
-def tell_waiting(busy: locks.Busy) -> None:
-    """Says which process this one waits for, and for how long at most."""
-    minutes = locks.STALE_SECONDS / 60
-    print(
-        f"Waiting: {busy}; if its machine has ended, for up to {minutes:.0f} minutes.",
-        file=sys.stderr,
-        flush=True,
-    )
-
-
 @contextlib.contextmanager
 def writing_to(folder: pathlib.Path) -> Iterator[None]:
     """Turns an error of the system into a sentence about the study folder.
@@ -86,6 +76,11 @@ def reporting(runs: pathlib.Path) -> Iterator[None]:
     Raises:
       UserError: If the folder cannot be written to.
     """
-    with writing_to(runs), locks.held(runs, "report", tell_waiting):
+
+    def waiting() -> None:
+        told = f"Waiting: another process writes the report of {runs}."
+        print(told, file=sys.stderr, flush=True)
+
+    with writing_to(runs), locks.reporting(runs, waiting):
         files.remove_leftovers(runs)
         yield

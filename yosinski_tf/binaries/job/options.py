@@ -11,12 +11,16 @@ from yosinski_tf.binaries.job.machine_flags import AUTO
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.recipes import Recipe
 from yosinski_tf.experiment.stages import Network
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import keras_settings, nodes
+from yosinski_tf.machine.nodes import Node
 from yosinski_tf.machine.precision import PrecisionChoice
+from yosinski_tf.machine.threads import default_processes
+from yosinski_tf.scheduling import ray_nodes
 from yosinski_tf.study.given_source import Source
 from yosinski_tf.study.settings import DataSource, StudySettings, make_settings
+from yosinski_tf.system import ray_cluster
 from yosinski_tf.system.errors import UserError
-from yosinski_tf.training import clusters, save_clock
+from yosinski_tf.training import save_clock, shared_batch
 
 FLAGS = flags.FLAGS
 
@@ -31,8 +35,12 @@ class JobOptions:
     Attributes:
       settings: What all runs of the study folder have in common.
       precision: The number format of the recipe, and why.
-      processes: Cohorts trained at a time; None for as many as suit the machine.
+      nodes: The machines that train, the one with the fewest cores first.
+      ray_address: Address of the Ray cluster that trains, empty for one of this
+        machine; None if processes of this machine train.
+      processes: Cohorts at a time on each machine; None for as many as suit it.
       cohort_size: Most networks in a cohort; None for as many as fit into memory.
+      retries: How often a cohort whose process dies is trained again.
       retry_failed: Whether to train again what failed or diverged earlier.
       checkpoint_every, deterministic, distribution, feature_cache: As in `Job`.
     """
@@ -41,14 +49,22 @@ class JobOptions:
     settings: StudySettings
     precision: PrecisionChoice
     seeds: tuple[int, ...]
+    nodes: tuple[Node, ...]
+    ray_address: str | None
     processes: int | None
     cohort_size: int | None
+    retries: int
     retry_failed: bool
     checkpoint_every: save_clock.Interval
     deterministic: bool
-    distribution: clusters.Distribution
+    distribution: shared_batch.Distribution
     feature_cache: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def most_processes(self) -> int:
+        """The most cohorts at a time on each machine."""
+        return self.processes or min(map(default_processes, self.nodes))
 
 
 def from_flags() -> JobOptions:
@@ -59,8 +75,13 @@ def from_flags() -> JobOptions:
         that it or this project cannot use.
     """
     keras_settings.check()
+    machine_flags.choose_gpus()
+    address = machine_flags.ray_address()
     runs = pathlib.Path(FLAGS.runs)
-    precision = auto_settings.number_format(FLAGS.precision, runs, FLAGS.optimizer)
+    machines = _machines(address)
+    precision = auto_settings.number_format(
+        FLAGS.precision, runs, FLAGS.optimizer, machines
+    )
     recipe = shared_flags.recipe(precision.precision)
     given = shared_flags.network(runs, recipe.crop_size)
     network = given.network
@@ -84,14 +105,27 @@ def from_flags() -> JobOptions:
         notes=(*given.notes, _slow_statistics(network, recipe)),
         precision=precision,
         seeds=tuple(shared_flags.whole_numbers("seeds", FLAGS.seeds)),
+        nodes=machines,
+        ray_address=address,
         processes=FLAGS.processes if distribution.kind == "none" else 1,
         cohort_size=None if FLAGS.cohort_size == AUTO else FLAGS.cohort_size,
+        retries=FLAGS.retries,
         retry_failed=FLAGS.retry_failed,
         checkpoint_every=FLAGS.checkpoint_every,
         deterministic=FLAGS.deterministic,
         distribution=distribution,
         feature_cache=FLAGS.feature_cache,
     )
+
+
+def _machines(address: str | None) -> tuple[Node, ...]:
+    """The machines that train: this one, or the nodes of a cluster."""
+    if address is not None:
+        ray_cluster.check(address)
+    if not address:
+        return (nodes.here(),)
+    with ray_cluster.connected(address, pathlib.Path()):
+        return ray_nodes.look()
 
 
 def _check_normalisation(network: Network, recipe: Recipe, distribution: str) -> None:

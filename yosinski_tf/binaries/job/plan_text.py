@@ -119,7 +119,7 @@ def _time(plan: Plan, rate: float | None) -> str:
         )
     records = records_by_id(plan.runs).values()
     measured = forecast.seconds_as_measured(
-        plan.cohorts, plan.wanted, records, plan.cost, plan.processes
+        plan.cohorts, plan.wanted, records, plan.cost, plan.at_a_time
     )
     if measured is None:
         return (
@@ -138,7 +138,7 @@ def _disk(plan: Plan) -> str:
         plan.settings.network,
         input_size=recipe.crop_size,
         image_bytes=0 if stored else plan.data.num_images * size * size * 3,
-        processes=plan.processes,
+        processes=plan.at_a_time,
         moments=recipe.moments,
     )
     total = gigabytes(sum(found.values()))

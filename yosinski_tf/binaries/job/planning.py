@@ -1,6 +1,7 @@
 """The plan of a command: the runs it wants trained, and those that are left."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -18,7 +19,6 @@ from yosinski_tf.experiment.paper_plans import PlanPart
 from yosinski_tf.experiment.runs import Run, make_runs
 from yosinski_tf.experiment.splits import is_undivided, make_split
 from yosinski_tf.experiment.treatments import check_halves, check_stages
-from yosinski_tf.machine.threads import default_processes
 from yosinski_tf.study import failures, folder
 from yosinski_tf.study.records import Record, records_by_id
 from yosinski_tf.study.settings import StudySettings, check_folder, check_records
@@ -62,10 +62,14 @@ class Plan:
 
     @property
     def processes(self) -> int:
-        """How many cohorts are trained at a time."""
-        return self.options.processes or max(
-            1, min(default_processes(), len(self.cohorts))
-        )
+        """How many cohorts are trained at a time on each machine."""
+        share = math.ceil(len(self.cohorts) / len(self.options.nodes))
+        return self.options.processes or max(1, min(self.options.most_processes, share))
+
+    @property
+    def at_a_time(self) -> int:
+        """How many cohorts are trained at a time on all machines."""
+        return self.processes * len(self.options.nodes)
 
     @property
     def left(self) -> int:
@@ -154,8 +158,9 @@ def make_plan(
     }
     size, limit = options.cohort_size, ""
     if size is None:
-        processes = options.processes or default_processes()
-        size, limit = auto_settings.cohort_size(wanted, settings, data, processes)
+        size, limit = auto_settings.cohort_size(
+            wanted, settings, data, options.most_processes, options.nodes
+        )
     cohorts = without(make_cohorts(wanted, size), done.keys() | failed.keys())
     return Plan(
         options=options,

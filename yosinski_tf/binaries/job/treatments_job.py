@@ -129,8 +129,7 @@ def train(kinds: Collection[str]) -> int:
         print(plan_text.describe(plan, FLAGS.rate))
         return 0
     code = execution.execute(plan)
-    stopped = code in command_line.STOPPED or plan.options.distribution.follows
-    if stopped or not plan.runs.is_dir():
+    if code in command_line.STOPPED or not plan.runs.is_dir():
         return code
     with messages.reporting(plan.runs):
         records = records_by_id(plan.runs)

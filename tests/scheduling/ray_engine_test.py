@@ -1,0 +1,100 @@
+"""The engine `ray`: the same events, and what it asks of nodes."""
+
+import collections
+import os
+
+import pytest
+from commands import python
+from places import ROOT
+from stub_training import cohorts, trained
+
+from yosinski_tf.scheduling.ray_engine import Share
+from yosinski_tf.scheduling.ray_nodes import prove
+from yosinski_tf.system import locks, versions
+from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.ray_cluster import Node
+
+
+def test_cohorts_train_on_a_cluster_as_they_do_here(tmp_path):
+    pytest.importorskip("ray", reason="needs Ray: pip install 'yosinski_tf[ray]'")
+    base = tmp_path / "random-0_baseA_seed0"
+    base.mkdir()
+    # Its process ends once.
+    (base / "crash").write_text("1")
+    code = "import sys, stub_training; stub_training.main()"
+    path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": "/usr/bin:/bin"}
+    done = python(code, tmp_path, "baseA,baseB,A1B,B1B", "1", "ray", env=path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    happened = collections.Counter(
+        line for line in done.stdout.splitlines() if not line.startswith("training")
+    )
+    first_a, first_b, copies = (
+        f"random-0_{name}"
+        for name in ("A_seed0_first", "B_seed0_first", "B_seed0_copies")
+    )
+    assert happened == {
+        f"started {first_a}": 2,
+        f"lost {first_a}": 1,
+        f"finished {first_a}": 1,
+        f"started {first_b}": 1,
+        f"finished {first_b}": 1,
+        f"started {copies}": 1,
+        f"finished {copies}": 1,
+    }
+    ids = [run.run_id for c in cohorts("baseA,baseB,A1B,B1B") for run in c.runs]
+    assert trained(tmp_path) == sorted(ids)
+    # Ray sets it for its tasks; here the study sets the threads.
+    said = (tmp_path / "said.txt").read_text().splitlines()
+    assert {line.split()[3] for line in said} == {"None"}
+
+
+def test_ray_is_loaded_only_when_it_is_asked_for():
+    code = (
+        "import sys\n"
+        "from yosinski_tf.binaries import prepare, study\n"
+        "print('ray' in sys.modules)\n"
+    )
+    assert python(code, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("share", "cohorts"),
+    [
+        (Share(1, 0), 16),
+        (Share(3, 0), 5),
+        (Share(0.5, 0), 32),
+        (Share(4, 1), 2),
+        (Share(1, 0.25), 8),
+        (Share(16, 2), 1),
+        (Share(17, 0), 0),
+        (Share(1, 4), 0),
+    ],
+)
+def test_as_many_cohorts_at_a_time_as_a_node_has_room_for(share, cohorts):
+    node = Node(host="host", id="1", cpus=16.0, gpus=2.0, memory=1e9)
+    assert share.fits(node) == cohorts
+
+
+def test_a_node_must_have_the_folder_and_the_versions_of_the_driver(tmp_path):
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    with locks.driving(there):
+        note = locks.note_of_driver(there).read_text()
+        ours = versions.deciding()
+        prove(there, note, ours)
+        with pytest.raises(UserError) as refused:
+            prove(elsewhere, note, ours)
+        assert str(refused.value) == (
+            f"--engine=ray needs the study folder {elsewhere} on every node, found none"
+            f" (No such file or directory) on {os.uname().nodename}: put --runs on a"
+            " file system that all nodes share, under the same path"
+        )
+        with pytest.raises(UserError, match="on every node, found another one on"):
+            prove(there, note + " ", ours)
+        with pytest.raises(UserError) as refused:
+            prove(there, note, {**ours, "keras": "2.0"})
+        assert str(refused.value) == (
+            f"--engine=ray needs the same keras on all nodes, found {ours['keras']} on"
+            f" {os.uname().nodename} and 2.0 on that of the command: install the same"
+            " there"
+        )
