@@ -23,7 +23,7 @@ with {lock}:
     sys.stdin.read()
 """
 DRIVING = "locks.driving(runs)"
-REPORTING = "locks.reporting(runs)"
+REPORTING = "locks.held(runs, 'report')"
 TRAINING = "locks.training(runs, ['b', 'a'], print, lambda: False)"
 
 
@@ -119,16 +119,16 @@ def test_waiting_for_runs_can_be_stopped(tmp_path):
 def test_a_report_that_another_process_writes_is_waited_for_or_left_to_it(tmp_path):
     told = []
     with other_process(tmp_path, REPORTING) as process:
-        with locks.reporting(tmp_path) as held:
+        with locks.held(tmp_path, locks.REPORT) as held:
             assert not held
 
         def waiting():
             told.append("waiting")
             process.kill()
 
-        with locks.reporting(tmp_path, waiting) as held:
+        with locks.held(tmp_path, locks.REPORT, waiting) as held:
             assert held
     assert told == ["waiting"]
     wait_until(lambda: process.poll() is not None)
-    with locks.reporting(tmp_path) as held:
+    with locks.held(tmp_path, locks.REPORT) as held:
         assert held

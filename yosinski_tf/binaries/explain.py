@@ -20,7 +20,7 @@ from yosinski_tf.machine import keras_settings
 from yosinski_tf.report import write_layers, write_report
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
-from yosinski_tf.system import errors, files, locks, streams
+from yosinski_tf.system import errors, files, streams
 
 if TYPE_CHECKING:
     from yosinski_tf.explain.study import Explained
@@ -47,8 +47,7 @@ def _main() -> int:
     try:
         with (
             streams.native_errors_to(runs / "logs" / "explain.log"),
-            messages.writing_to(runs),
-            locks.held(runs, "explain", messages.tell_waiting),
+            messages.explaining(runs),
         ):
             explained = _measured(runs)
     except KeyboardInterrupt as stop:

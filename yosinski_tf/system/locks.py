@@ -1,4 +1,5 @@
-"""Locks in a study folder: one process at a time trains it, or writes its report.
+"""Locks in a study folder: one process at a time trains it, writes its report, or
+measures its layers.
 
 The system frees the locks of a process that ends, however it ends. They hold on all
 machines that see the folder if its file system has `flock`, as NFS and Lustre can.
@@ -17,6 +18,7 @@ import filelock
 from yosinski_tf.system import errors, files
 
 FOLDER = "locks"
+REPORT, LAYERS = "report", "layers"
 _DRIVER = "driver"
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
@@ -100,18 +102,23 @@ def training(
 
 
 @contextlib.contextmanager
-def reporting(
-    runs: pathlib.Path, waiting: Callable[[], None] | None = None
+def held(
+    runs: pathlib.Path, name: str, waiting: Callable[[], None] | None = None
 ) -> Iterator[bool]:
-    """Holds the report of a study for a block: no other process writes it meanwhile.
+    """Holds a part of a study folder for a block: no other process writes it meanwhile.
 
     Waits for the process that holds it, and calls `waiting` if that takes long; with
     None does not wait.
 
+    Args:
+      runs: The study folder.
+      name: `REPORT` or `LAYERS`.
+      waiting: See above.
+
     Returns:
-      As the value of the block whether the report is held.
+      As the value of the block whether the part is held.
     """
-    lock = _lock(runs, "report")
+    lock = _lock(runs, name)
     try:
         lock.acquire(timeout=_PATIENCE_SECONDS if waiting else 0)
     except filelock.Timeout:

@@ -64,7 +64,7 @@ def test_a_comparison_is_written_under_the_lock_of_the_report(
     held = []
 
     def write_comparison(runs, measure):
-        with locks.reporting(runs) as free:
+        with locks.held(runs, locks.REPORT) as free:
             held.append(not free)
         return write_report.ReportPaths(*[tmp_path / "results.csv"] * 5)
 

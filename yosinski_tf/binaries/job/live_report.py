@@ -131,6 +131,6 @@ def _write(
         done=done, wanted=len(wanted), text=text, running=bool(time_left)
     )
     # Another process that writes it now, such as yosinski-report, writes the same.
-    with locks.reporting(runs) as held:
+    with locks.held(runs, locks.REPORT) as held:
         if held:
             write_report(runs, measure, progress)

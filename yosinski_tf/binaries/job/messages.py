@@ -77,10 +77,27 @@ def reporting(runs: pathlib.Path) -> Iterator[None]:
       UserError: If the folder cannot be written to.
     """
 
-    def waiting() -> None:
-        told = f"Waiting: another process writes the report of {runs}."
-        print(told, file=sys.stderr, flush=True)
-
-    with writing_to(runs), locks.reporting(runs, waiting):
+    with writing_to(runs), _alone(runs, locks.REPORT, "writes the report"):
         files.remove_leftovers(runs)
         yield
+
+
+@contextlib.contextmanager
+def explaining(runs: pathlib.Path) -> Iterator[None]:
+    """Holds the lock under which one process at a time measures layers.
+
+    Raises:
+      UserError: If the folder cannot be written to.
+    """
+    with writing_to(runs), _alone(runs, locks.LAYERS, "measures the layers"):
+        yield
+
+
+def _alone(
+    runs: pathlib.Path, name: str, does: str
+) -> contextlib.AbstractContextManager[bool]:
+    def waiting() -> None:
+        told = f"Waiting: another process {does} of {runs}."
+        print(told, file=sys.stderr, flush=True)
+
+    return locks.held(runs, name, waiting)
