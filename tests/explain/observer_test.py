@@ -12,7 +12,8 @@ from yosinski_tf.explain.observer import Observer
 from yosinski_tf.models import surgery
 
 NETWORK = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
-OPTIONS = {"input_size": 16, "num_classes": 3, "mean": [120.0, 110.0, 100.0]}
+OPTIONS = {"input_size": 16, "num_classes": 3}
+MEAN = [120.0, 110.0, 100.0]
 
 
 def images(count):
@@ -30,7 +31,7 @@ def weights():
 def test_stages_in_turns_have_the_values_of_all_at_once(weights, monkeypatch):
     watcher = Observer(NETWORK, **OPTIONS)
     both = images(30), images(7)
-    whole = list(watcher.features(weights, *both))
+    whole = list(watcher.features(weights, MEAN, *both))
     passes = []
     monkeypatch.setattr(
         HalfImages,
@@ -39,7 +40,7 @@ def test_stages_in_turns_have_the_values_of_all_at_once(weights, monkeypatch):
     )
     # Stages of 64, 16, 16, 16, 4, 8 and 8 numbers; 37 images of 64 take 9,472 bytes.
     monkeypatch.setattr(observer, "_FEATURE_BYTES", 10_000)
-    turns = list(watcher.features(weights, *both))
+    turns = list(watcher.features(weights, MEAN, *both))
     # First, second to sixth, last: three passes of both groups.
     assert len(passes) == 6
     assert len(whole) == len(turns) == 7
@@ -52,14 +53,16 @@ def test_stages_in_turns_have_the_values_of_all_at_once(weights, monkeypatch):
 
 def test_the_classifier_is_not_needed_for_features(weights):
     watcher, few = Observer(NETWORK, **OPTIONS), images(12)
-    known = [each.copy() for (each,) in watcher.features(weights, few)]
+    known = [each.copy() for (each,) in watcher.features(weights, MEAN, few)]
     below = {k: v for k, v in weights.items() if not k.startswith("fc8/")}
-    for (found,), expected in zip(watcher.features(below, few), known, strict=True):
+    for (found,), expected in zip(
+        watcher.features(below, MEAN, few), known, strict=True
+    ):
         assert np.array_equal(found, expected)
     # The classifier by hand, on the features of the stage below it.
     logits = known[-1] @ weights["fc8/kernel"] + weights["fc8/bias"]
     expected = np.mean(logits.argmax(1) == np.arange(12) % 3)
-    assert watcher.top1(weights, few) == pytest.approx(expected)
+    assert watcher.top1(weights, MEAN, few) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +82,7 @@ def test_large_outputs_are_means_over_neighbouring_places():
 
 
 def test_the_papers_network_stays_within_4096():
-    watcher = Observer(
-        get_network("caffenet"), input_size=227, num_classes=10, mean=np.zeros(3)
-    )
+    watcher = Observer(get_network("caffenet"), input_size=227, num_classes=10)
     assert watcher.dimensions == (3456, 4096, 3456, 3456, 2304, 4096, 4096)
     assert watcher.values == (69984, 43264, 64896, 64896, 9216, 4096, 4096)
     # 7,000 images: 115 MB at most of one stage, three passes.

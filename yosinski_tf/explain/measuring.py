@@ -11,6 +11,7 @@ import numpy as np
 
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment.keras_networks import KerasNetwork
+from yosinski_tf.experiment.stages import Network
 from yosinski_tf.experiment.treatments import Treatment
 from yosinski_tf.explain import cautions, filters, kept_fits, probes, scores
 from yosinski_tf.explain.criticality import variants
@@ -35,6 +36,28 @@ COMPARED_AT_ONCE = 128
 LAYER_MEASURES = ("linear_probe", "knn_probe", "logme", "h_score")
 
 
+class Models:
+    """Models of a study's networks: each is built and traced once."""
+
+    def __init__(self) -> None:
+        self._observers: dict[int, Observer] = {}
+        self._calibrator: calibration.Calibrator | None = None
+
+    def observer(self, network: Network, size: int, num_classes: int) -> Observer:
+        """The one for so many classes, for images of a side in pixels."""
+        if num_classes not in self._observers:
+            # Those for other halves may be as large: only one is kept.
+            self._observers = {
+                num_classes: Observer(network, input_size=size, num_classes=num_classes)
+            }
+        return self._observers[num_classes]
+
+    def calibrator(self, network: KerasNetwork) -> calibration.Calibrator:
+        """The one for all halves."""
+        self._calibrator = self._calibrator or calibration.Calibrator(network)
+        return self._calibrator
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
     """What all units of a study share.
@@ -44,12 +67,14 @@ class Study:
       images: Its images.
       train_per_class: Training images of each class that it uses; None for all.
       source: The given network, if there is one.
+      models: Models of its networks.
     """
 
     runs: pathlib.Path
     images: ImageSet
     train_per_class: int | None
     source: given_source.Source | None
+    models: Models = dataclasses.field(default_factory=Models)
 
 
 class Measurer:
@@ -105,26 +130,18 @@ class Measurer:
 
     @functools.cached_property
     def _observer(self) -> Observer:
-        return Observer(
-            self._network,
-            input_size=self._size,
-            num_classes=len(self._class_names),
-            mean=self._mean,
+        return self._study.models.observer(
+            self._network, self._size, len(self._class_names)
         )
 
-    @functools.cached_property
-    def _calibrator(self) -> calibration.Calibrator | None:
-        """None for a network without batch normalisation."""
+    def _calibrated(self, weights: surgery.Weights) -> surgery.Weights:
+        """With statistics of batch normalisation taken anew, if there is any."""
         network = self._network
         if not isinstance(network, KerasNetwork) or not network.batch_norms(self._size):
-            return None
-        return calibration.Calibrator(network, self._mean)
-
-    def _calibrated(self, weights: surgery.Weights) -> surgery.Weights:
-        if self._calibrator is None:
             return weights
         images = self._train.some(_CALIBRATING)
-        return self._calibrator.calibrated(weights, images.batches())
+        calibrator = self._study.models.calibrator(network)
+        return calibrator.calibrated(weights, images.batches(), self._mean)
 
     @functools.cached_property
     def _random(self) -> surgery.Weights:
@@ -226,7 +243,7 @@ class Measurer:
         order = np.random.default_rng(0).permutation(len(images))
 
         def grams(weights: surgery.Weights) -> Iterator[LayerGrams]:
-            for (features,) in self._observer.features(weights, images):
+            for (features,) in self._observer.features(weights, self._mean, images):
                 layer = LayerGrams()
                 for batch in np.array_split(order, -(-len(order) // COMPARED_AT_ONCE)):
                     layer.add(features[batch])
@@ -268,7 +285,9 @@ class Measurer:
         train, judged = self._train, self._validation.some(_JUDGED)
         rows = []
         for name in self._sources:
-            both = self._observer.features(self._weights(name), train, judged)
+            weights = self._weights(name)
+            both = self._observer.features(weights, self._mean, train, judged)
+            del weights  # So that probes have its memory.
             for n, (ours, theirs) in enumerate(both, 1):
                 labelled = (ours, train.labels, theirs, judged.labels)
                 try:
@@ -334,7 +353,9 @@ class Measurer:
         images = self._validation.some(_JUDGED)
 
         def top1(weights: surgery.Weights) -> float:
-            return 100 * self._observer.top1(self._calibrated(weights), images)
+            return 100 * self._observer.top1(
+                self._calibrated(weights), self._mean, images
+            )
 
         whole, rows = top1(run.weights), []
         for measure, draw in (

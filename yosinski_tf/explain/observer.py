@@ -17,10 +17,13 @@ that has no places every second, third, ... number is taken."""
 _FEATURE_BYTES = 256 * 2**20
 
 Weights = Mapping[str, np.ndarray]
+Mean = Sequence[float] | np.ndarray
 
 
 class Observer:
     """Computes the outputs of networks that have one description.
+
+    It is built once; weights and means are given anew.
 
     Takes memory for the weights once, for `_FEATURE_BYTES` of features and for the
     activations of a batch.
@@ -30,24 +33,16 @@ class Observer:
       values: How many there are, before neighbouring places are averaged.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        *,
-        input_size: int,
-        num_classes: int,
-        mean: np.ndarray | Sequence[float],
-    ):
+    def __init__(self, network: Network, *, input_size: int, num_classes: int):
         """Builds the model.
 
         Args:
           network: The description.
           input_size: Side of the images, pixels.
           num_classes: Classes that the classifier tells apart.
-          mean: What is subtracted: [3] or [side, side, 3], 0..255.
         """
-        self._images = keras.Input((input_size, input_size, 3), dtype="uint8")
-        value = scaled(network, input_size, np.asarray(mean, np.float32), self._images)
+        self._network, self._size = network, input_size
+        value = self._pixels = keras.Input((input_size, input_size, 3))
         self._blocks = make_blocks(
             network, num_classes, slice(None), trainable=False, identity="observed"
         )
@@ -64,7 +59,7 @@ class Observer:
         self._num_classes = num_classes
 
     def features(
-        self, weights: Weights, *images: HalfImages
+        self, weights: Weights, mean: Mean, *images: HalfImages
     ) -> Iterator[list[np.ndarray]]:
         """The outputs of every stage but the last, one stage after the other.
 
@@ -73,6 +68,7 @@ class Observer:
 
         Args:
           weights: By `layer/variable`; those of the last stage do not matter.
+          mean: What is subtracted: [3] or [side, side, 3], 0..255.
           *images: Groups of images.
 
         Yields:
@@ -87,15 +83,15 @@ class Observer:
             if model is None:
                 model = self._model([self._features[stage] for stage in stages])
                 self._observing[stages] = model
-            found = [_outputs(model, each) for each in images]
+            found = [self._outputs(model, mean, each) for each in images]
             for _ in stages:
                 yield [each.pop(0) for each in found]
 
-    def top1(self, weights: Weights, images: HalfImages) -> float:
-        """Share of images that are classified correctly, 0..1."""
+    def top1(self, weights: Weights, mean: Mean, images: HalfImages) -> float:
+        """Share of images that are classified correctly, 0..1; see `features`."""
         for block in self._blocks.values():
             _assign(block, weights)
-        (logits,) = _outputs(self._classifying, images)
+        (logits,) = self._outputs(self._classifying, mean, images)
         # A classifier may have more outputs than the half has classes.
         answers = logits[:, : self._num_classes].argmax(1)
         return float(np.mean(answers == images.labels))
@@ -112,8 +108,28 @@ class Observer:
             turn += (stage,)
         yield turn
 
+    def _outputs(
+        self, model: keras.Model, mean: Mean, images: HalfImages
+    ) -> list[np.ndarray]:
+        """Every output for all images, float32 [images, dimensions] each."""
+        shapes = [(len(images), each.shape[1]) for each in model.outputs]
+        found = [np.empty(shape, np.float32) for shape in shapes]
+        mean = np.asarray(mean, np.float32)
+        first = 0
+        for batch in images.batches():
+            pixels = keras.ops.convert_to_tensor(batch)
+            made = model.predict_on_batch(
+                scaled(self._network, self._size, mean, pixels)
+            )
+            # Keras returns a single output as it is.
+            made = [made] if len(found) == 1 else made
+            for whole, part in zip(found, made, strict=True):
+                whole[first : first + len(batch)] = part
+            first += len(batch)
+        return found
+
     def _model(self, outputs: list[keras.KerasTensor]) -> keras.Model:
-        model = keras.Model(self._images, outputs)
+        model = keras.Model(self._pixels, outputs)
         model.compile(jit_compile=keras.backend.backend() == "jax")
         return model
 
@@ -121,21 +137,6 @@ class Observer:
 def _assign(block, weights: Weights) -> None:
     for name, variable in block.variables.items():
         variable.assign(weights[name])
-
-
-def _outputs(model: keras.Model, images: HalfImages) -> list[np.ndarray]:
-    """Every output for all images, float32 [images, dimensions] each."""
-    shapes = [(len(images), each.shape[1]) for each in model.outputs]
-    found = [np.empty(shape, np.float32) for shape in shapes]
-    first = 0
-    for batch in images.batches():
-        made = model.predict_on_batch(batch)
-        # Keras returns a single output as it is.
-        made = [made] if len(found) == 1 else made
-        for whole, part in zip(found, made, strict=True):
-            whole[first : first + len(batch)] = part
-        first += len(batch)
-    return found
 
 
 def _flat(value: keras.KerasTensor) -> keras.KerasTensor:

@@ -19,21 +19,24 @@ from yosinski_tf.models.surgery import Weights
 class Calibrator:
     """Takes the statistics of networks that have one description."""
 
-    def __init__(self, network: KerasNetwork, mean: Sequence[float] | np.ndarray):
-        """Builds the model; `mean` as in `build_cohort`."""
+    def __init__(self, network: KerasNetwork):
+        """Builds the model."""
+        self._network = network
         below = slice(len(network.stage_names) - 1)
         self._blocks = make_blocks(
             network, 1, below, trainable=True, identity="calibration"
         ).values()
         size = network.input_size
-        images = keras.Input((size, size, 3), dtype="uint8")
-        value = scaled(network, size, np.asarray(mean, np.float32), images)
+        value = pixels = keras.Input((size, size, 3))
         for block in self._blocks:
             value = block.apply(value)
-        self._model = keras.Model(images, value)
+        self._model = keras.Model(pixels, value)
 
     def calibrated(
-        self, weights: Mapping[str, np.ndarray], batches: Iterable[np.ndarray]
+        self,
+        weights: Mapping[str, np.ndarray],
+        batches: Iterable[np.ndarray],
+        mean: Sequence[float] | np.ndarray,
     ) -> Weights:
         """Weights with the statistics of images in place of those of a new network.
 
@@ -43,7 +46,9 @@ class Calibrator:
         Args:
           weights: By `layer/variable`, of all stages but the last one at least.
           batches: uint8 [batch, size, size, 3].
+          mean: As in `build_cohort`.
         """
+        size, mean = self._network.input_size, np.asarray(mean, np.float32)
         variables = {k: v for block in self._blocks for k, v in block.variables.items()}
         for name, variable in variables.items():
             variable.assign(weights[name])
@@ -57,6 +62,8 @@ class Calibrator:
             for block in self._blocks:
                 for state, seed in block.seeds:
                     state.assign([seed, number])
-            self._model(batch, training=True)
+            images = keras.ops.convert_to_tensor(batch)
+            pixels = scaled(self._network, size, mean, images)
+            self._model(pixels, training=True)
         found = {k: keras.ops.convert_to_numpy(v) for k, v in variables.items()}
         return {**weights, **found}

@@ -230,8 +230,9 @@ def _assign_weights(
         elif source and source not in sources:
             sources[source] = _source_weights(job, run)
             if source == "R" and job.recipe.calibrate_random:
-                calibrator = calibration.Calibrator(job.network, model.mean)
-                sources[source] = calibrator.calibrated(sources[source], sample())
+                sources[source] = calibration.Calibrator(job.network).calibrated(
+                    sources[source], sample(), model.mean
+                )
         fresh = _random_weights(job, _identity(run))
         weights = surgery.starting_weights(
             run.treatment, job.network, fresh, sources.get(source)
