@@ -64,7 +64,7 @@ def test_bases_alone_are_measured_and_what_is_missing_is_said(runs):
     assert "No copies: there are no curves to compare with." in done.stdout
     text = (runs / "report/layers.md").read_text()
     assert "No copies: there are no curves to compare with." in text
-    assert "One seed: there is no second base B" in text
+    assert "There is no second base B of another seed" in text
     # Half A has three classes of six images each.
     assert "Probes learn from 18 training images." in text
     assert "More dimensions than images: conv1." in text
@@ -125,8 +125,11 @@ def test_what_is_no_study_or_damaged_is_one_sentence(runs, tmp_path):
 
 def test_images_are_read_again_where_the_copy_is_lost(runs):
     shutil.rmtree(runs / "dataset")
-    succeed("explain", f"--runs={runs}", "--probes_only")
+    done = succeed("explain", f"--runs={runs}", "--probes_only")
     assert len(values(runs, "linear_probe", "baseA")) == 7
+    assert "linear probe of baseA, %" in done.stdout
+    # Nothing else is measured.
+    assert values(runs, "cka", "baseA baseB") == []
 
 
 def test_networks_of_numpy_are_the_same_with_jax(runs):

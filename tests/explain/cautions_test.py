@@ -50,11 +50,11 @@ def test_one_seed_has_no_ceiling():
         "CKA is of 1,000 validation images, in batches of at most"
     )
     assert told[1] == (
-        "One seed: there is no second base B, whose CKA with base B would be the"
-        " ceiling: --seeds=0,1 trains one."
+        "There is no second base B of another seed, whose CKA with base B would be"
+        " the ceiling: --seeds=0,1 trains one."
     )
     assert len(cautions({"cka": ""}, made + rows("cka", [0.9], "baseB baseB'"))) == 1
-    few = rows("compared_images", [3.0])
+    few = [*made, *rows("compared_images", [3.0])]
     assert "It needs at least 4 images." in cautions({"cka": ""}, few)
 
 

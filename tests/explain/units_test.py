@@ -29,6 +29,11 @@ def test_the_second_base_has_the_next_seed():
     assert seconds == [4, 7, 0]
 
 
+def test_copies_without_a_base_of_either_half_are_no_unit():
+    assert units_of([record("R3B", 0.5)]) == []
+    assert len(units_of([record("R3B", 0.5), record("baseA", 0.5)])) == 2
+
+
 def test_diverged_networks_and_reduced_data_are_left_out():
     diverged = record("A3B", 0.0, status="diverged")
     reduced = record("baseW", 0.5, split="first:2")

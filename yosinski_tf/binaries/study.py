@@ -21,6 +21,7 @@ from yosinski_tf.binaries.job import (
 )
 from yosinski_tf.binaries.job.shared_flags import STUDY, define_all
 from yosinski_tf.experiment import paper_plans
+from yosinski_tf.explain.units import units_of
 from yosinski_tf.export.description import is_export_of
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.study import commands
@@ -86,9 +87,12 @@ def _main() -> int:
 
 
 def _has_base(plan: planning.Plan) -> bool:
-    """Whether a base network is trained or will be."""
-    kinds = {run.treatment.kind for run in plan.wanted}
-    return "base" in kinds | {each.kind for each in records_by_id(plan.runs).values()}
+    """Whether a base network of a split is trained or will be; see `explain.units`."""
+    wanted = any(
+        run.treatment.kind == "base" and not run.split.name.startswith("first:")
+        for run in plan.wanted
+    )
+    return wanted or bool(units_of(records_by_id(plan.runs).values()))
 
 
 def _report(plan: planning.Plan) -> None:

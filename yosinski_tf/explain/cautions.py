@@ -44,6 +44,14 @@ def cautions(measures: Collection[str], rows: Sequence[Row]) -> list[str]:
     return told
 
 
+def lacks_ceiling(rows: Sequence[Row]) -> bool:
+    """Whether bases B were compared, but with no base B of another seed."""
+    compared = {row.network for row in rows if row.measure == _CKA}
+    return "baseB baseB'" not in compared and bool(
+        compared & {"baseA baseB", "P baseB", "R baseB"}
+    )
+
+
 def _of_probes(rows: Sequence[Row]) -> list[str]:
     images = _of_all(rows, IMAGES)
     if not images:
@@ -89,10 +97,10 @@ def _of_similarity(rows: Sequence[Row]) -> list[str]:
         )
     if images and min(images) < 4:
         told.append("It needs at least 4 images.")
-    if not any(row.network == "baseB baseB'" for row in rows):
+    if lacks_ceiling(rows):
         told.append(
-            "One seed: there is no second base B, whose CKA with base B would be the"
-            " ceiling: --seeds=0,1 trains one."
+            "There is no second base B of another seed, whose CKA with base B would be"
+            " the ceiling: --seeds=0,1 trains one."
         )
     return told
 

@@ -122,4 +122,4 @@ def counted_pairs(rows: Iterable[Row]) -> str:
 
 def layer_names(rows: Sequence[Row]) -> dict[int, str]:
     """The names of the layers that were measured, by n from the first."""
-    return dict(sorted({row.n: row.layer for row in rows}.items()))
+    return dict(sorted({row.n: row.layer for row in rows if row.n}.items()))

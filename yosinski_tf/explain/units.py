@@ -72,7 +72,7 @@ def find_units(runs: pathlib.Path) -> list[Unit]:
       UserError: If there is no finished base network, or a record is broken.
     """
     records = read_records(runs) if runs.is_dir() else []
-    units = [unit for unit in units_of(records) if unit.base or unit.other]
+    units = units_of(records)
     if not units:
         raise UserError(
             f"--runs needs a study with a finished base network, found none in {runs}:"
@@ -102,7 +102,7 @@ def units_of(records: Iterable[Record]) -> list[Unit]:
         for key, found in groups.items()
         if f"base{key[1]}" in found
     }
-    keys = {(split, _OTHER[half], seed) for split, half, seed in bases} | groups.keys()
+    keys = {(split, _OTHER[half], seed) for split, half, seed in bases} | bases.keys()
     return [
         _unit(key, groups.get(key, {}), bases, diverged.get(key, []))
         for key in sorted(keys)

@@ -9,6 +9,7 @@ import scipy.stats
 from matplotlib.axes import Axes
 
 from yosinski_tf.explain import rows as tidy
+from yosinski_tf.explain.cautions import lacks_ceiling
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import STYLES, Style
@@ -118,9 +119,7 @@ def _ranks(rows: Sequence[Row], measure: str, network: str) -> Values:
 
 def _ceiling(rows: Sequence[Row]) -> str:
     """That there is no second seed, if there is a base to compare one with."""
-    networks = {row.network for row in rows if row.measure == "cka"}
-    alone = "baseB baseB'" not in networks and networks & {"baseA baseB", "R baseB"}
-    return "one seed: no ceiling" if alone else ""
+    return "one seed: no ceiling" if lacks_ceiling(rows) else ""
 
 
 _PANELS = (
