@@ -47,6 +47,16 @@ def test_every_network_is_in_its_group_once(tmp_path):
     }
 
 
+def test_both_orders_of_natural_and_manmade_are_one_kind(tmp_path):
+    splits = ("natural_manmade", "manmade_natural")
+    units = units_of([record("baseB", 0.5, split=split) for split in splits])
+    for unit in units:
+        place = kept_fits.path_of(tmp_path, unit.slug)
+        kept_fits.keep(place, {"R": network("neither")})
+    found = populations(tmp_path, units)
+    assert found == {"natural_manmade": {"random values": [network("neither")] * 2}}
+
+
 def test_gabor_filters_of_random_values_alone_do_not_count():
     groups = {"bases of half A": [network("blob")], "random values": [network("gabor")]}
     assert not has_gabor(groups)

@@ -8,6 +8,7 @@ from yosinski_tf.explain.filters import Network
 from yosinski_tf.explain.gabor import GABOR
 from yosinski_tf.explain.units import Unit
 from yosinski_tf.results import tables
+from yosinski_tf.results.network_result import kind_of
 
 RANDOM = "random values"
 P = "P"
@@ -32,7 +33,7 @@ def populations(runs: pathlib.Path, units: Iterable[Unit]) -> dict[str, Groups]:
     """
     found: dict[str, dict[str, dict[tuple, Network]]] = {}
     for unit in units:
-        groups = found.setdefault(unit.split.partition(":")[0], {})
+        groups = found.setdefault(kind_of(unit.split), {})
         fitted = kept_fits.read(kept_fits.path_of(runs, unit.slug))
         # Copies with a larger n take the place of others.
         for name in sorted(fitted, key=lambda name: int(name.partition("=")[2] or 0)):

@@ -7,7 +7,8 @@ import math
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from yosinski_tf.results import network_result, tables
+from yosinski_tf.results import tables
+from yosinski_tf.results.network_result import kind_of
 from yosinski_tf.system import errors, files
 
 TABLE = "layers.csv"
@@ -41,9 +42,8 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """Of its split, as `NetworkResult.kind`."""
-        kind = self.split.partition(":")[0]
-        return network_result.DISTANT if kind == "manmade_natural" else kind
+        """Of its split, see `kind_of`."""
+        return kind_of(self.split)
 
     @property
     def pair(self) -> tuple[str, str, int]:
