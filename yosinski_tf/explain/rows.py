@@ -19,10 +19,10 @@ class Row:
     """A value of one layer of one network.
 
     Attributes:
-      split: Name of the split.
+      split: Name of the split; its kind for groups of networks, over all splits.
       direction: Half of the source and half of the target, for example `AB`; both
-        are `W` without halves.
-      seed: Seed of the networks.
+        are `W` without halves. Empty for groups of networks.
+      seed: Seed of the networks; 0 for groups.
       n: Number of the layer or stage, from 1.
       layer: Its name.
       network: The network, by its treatment: `baseA`, `A3B+`; `R` for the random one,
@@ -114,7 +114,7 @@ def values_by_n(
 def counted_pairs(rows: Iterable[Row]) -> str:
     """How many pairs there are, in words: `12 pairs, 6 of them with copies`."""
     rows = list(rows)
-    count = len({row.pair for row in rows})
+    count = len({row.pair for row in rows if row.direction})
     copied = len({row.pair for row in rows if row.measure == "top1"})
     some = f", {copied} of them with copies" if 0 < copied < count else ""
     return f"{count} pair{'s' * (count != 1)}{some}"

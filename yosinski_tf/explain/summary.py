@@ -92,14 +92,16 @@ _PARTS = (
         gabor.MEANING,
     ),
     _Part(
-        "Do the first layers differ from those of base B?",
+        "Do the first layers of groups of networks differ?",
         {
             "p_kind": "p, shares of the kinds",
             "p_orientation": "p, orientation of Gabor filters",
             "p_wavelength": "p, wavelength of Gabor filters",
             "p_explained": "p, variance explained",
         },
-        f"{filters.MEANING} Means over pairs: 0.5 where nothing differs.",
+        f"{filters.MEANING} Each network stands in one group, once; of copies those"
+        " with the largest n. Whole networks change groups where both groups have at"
+        " least four; else filters do, so one unlike network can make p small.",
     ),
 )
 _NO_GABOR = (
