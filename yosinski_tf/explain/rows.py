@@ -25,9 +25,11 @@ class Row:
       seed: Seed of the networks; 0 for groups.
       n: Number of the layer or stage, from 1.
       layer: Its name.
-      network: The network, by its treatment: `baseA`, `A3B+`; `R` for the random one,
-        `P` for the given one. For a comparison both: `baseA baseB`.
-      measure: What was measured, one of `measures.NAMES`.
+      network: The network: `baseA`, `baseB`; `R` for the random one, `P` for the
+        given one; copies by family, `AnB`, or one of them, `AnB+ n=3`; one
+        that diverged by treatment, `A3B`. For a comparison both: `baseA baseB`. `all`
+        for what all networks have in common.
+      measure: What was measured, see the README.
       value: Its value; the unit is that of the measure.
     """
 
