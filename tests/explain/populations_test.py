@@ -1,10 +1,16 @@
 """The fits of first layers, kept and put into groups."""
 
+import pytest
 from fabricate import record
 
 from yosinski_tf.explain import kept_fits
 from yosinski_tf.explain.gabor import BlobFit, FilterFit, GaborFit
-from yosinski_tf.explain.populations import has_gabor, populations
+from yosinski_tf.explain.populations import (
+    comparisons,
+    has_gabor,
+    p_values,
+    populations,
+)
 from yosinski_tf.explain.units import units_of
 
 
@@ -44,6 +50,40 @@ def test_every_network_is_in_its_group_once(tmp_path):
             "random values": [random],
             "AnB+": [network("gabor", 3.0)],
         }
+    }
+
+
+def test_both_orders_of_natural_and_manmade_are_one_kind(tmp_path):
+    splits = ("natural_manmade", "manmade_natural")
+    units = units_of([record("baseB", 0.5, split=split) for split in splits])
+    for unit in units:
+        place = kept_fits.path_of(tmp_path, unit.slug)
+        kept_fits.keep(place, {"R": network("neither")})
+    found = populations(tmp_path, units)
+    assert found == {"natural_manmade": {"random values": [network("neither")] * 2}}
+
+
+def test_halves_are_compared_and_all_else_with_both():
+    groups = {
+        "bases of half A": [network("gabor") * 4],
+        "bases of half B": [network("blob") * 4],
+        "random values": [network("neither") * 2],
+        "AnB+": [network("gabor") * 4],
+    }
+    rows = p_values("random", "conv1", comparisons(groups))
+    found = {row.network: row.value for row in rows if row.measure == "p_kind"}
+    # Of two filters there is no p value.
+    assert found.keys() == {
+        "bases of half A against bases of half B",
+        "AnB+ against bases",
+    }
+    # 2 of 70 regroupings differ as much.
+    p = found["bases of half A against bases of half B"]
+    assert p == pytest.approx(2 / 70, abs=0.01)
+    # With no blob in the group of 4, or with 3 or 4: 70 + 32 + 1 of 495.
+    assert found["AnB+ against bases"] == pytest.approx(103 / 495, abs=0.02)
+    assert {(row.kind, row.direction, row.layer) for row in rows} == {
+        ("random", "", "conv1")
     }
 
 

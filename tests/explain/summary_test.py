@@ -1,5 +1,6 @@
 """The measures in Markdown, and the tidy table."""
 
+import dataclasses
 import math
 
 import pytest
@@ -44,6 +45,17 @@ def test_means_have_an_interval_from_three_pairs_on():
     three = two + rows("knn_probe", "R", [2.0], seed=2)
     # 1 plus or minus 4.30265 / sqrt(3).
     assert "| R | 1.0 (-1.5 to 3.5) |" in summary(three)
+
+
+def test_first_layers_that_pairs_share_are_counted_once():
+    made = []
+    for seed in range(2):
+        for network, value in (("R", float(seed)), ("P", 0.25), ("baseA", 0.5)):
+            there = rows("gabor_share", network, [value], seed=seed)
+            made += there + [dataclasses.replace(row, direction="BA") for row in there]
+    text = summary(made)
+    assert "| P | 0.25 |" in text and "| R | 0.50 |" in text
+    assert "| baseA | 0.50 (0.50 to 0.50) |" in text
 
 
 def test_splits_of_different_kinds_are_not_mixed():

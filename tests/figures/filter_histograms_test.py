@@ -3,6 +3,7 @@
 import numpy as np
 
 from yosinski_tf.explain.gabor import BlobFit, FilterFit, GaborFit
+from yosinski_tf.explain.populations import comparisons
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.filter_histograms import filter_histograms
 
@@ -29,7 +30,8 @@ def test_groups_are_drawn_as_shares_with_p_values_below(monkeypatch, tmp_path):
         "bases of half B": [network([0, 90, 90, 90])],
         "random values": [network([45, 45], "neither")],
     }
-    filter_histograms({"random": groups}, 11, tmp_path / "histograms.png")
+    compared = {"random": comparisons(groups)}
+    filter_histograms({"random": groups}, compared, 11, tmp_path / "histograms.png")
     orientations, wavelengths = figures[0].axes
     a, b, random = orientations.lines
     assert a.get_ydata().tolist() == [0.75, 0, 0, 0, 0.25, 0, 0, 0]
@@ -53,5 +55,5 @@ def test_without_a_gabor_filter_nothing_is_drawn(tmp_path):
         "random values": [network([0])],
     }
     path = tmp_path / "histograms.png"
-    assert filter_histograms({"random": groups}, 5, path) is None
+    assert filter_histograms({"random": groups}, {}, 5, path) is None
     assert not path.exists()

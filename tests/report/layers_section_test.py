@@ -6,6 +6,8 @@ import re
 import pytest
 from fabricate import folder_of, record
 
+from yosinski_tf.explain import kept_fits
+from yosinski_tf.explain.gabor import BlobFit, FilterFit, GaborFit
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.explain.units import units_of
 from yosinski_tf.figures import drawing
@@ -30,6 +32,13 @@ def rows(layer="conv"):
         )
         for n, value in enumerate(values, 1)
     ]
+
+
+def network(kind):
+    """A first layer of one filter."""
+    place, color = (2.0, 2.0), (1.0, 0.0, 0.0)
+    gabor = GaborFit(place, 0.5, 4.0, 0.3, (1.0, 2.0), color, 1.0, 0.9)
+    return (FilterFit(gabor, BlobFit(place, 0.5, (1.0, 2.0), color, 1.0, 0.4), kind),)
 
 
 def measure(runs, made):
@@ -117,6 +126,23 @@ def test_a_broken_table_leaves_the_rest_of_the_report(measured):
     found = section(measured)
     assert "layers.csv, found that it cannot be read" in found.warning
     assert (found.kinds, found.filters) == ((), ())
+
+
+def test_groups_of_first_layers_are_compared_once_in_all_files(measured):
+    # One direction is enough: each network stands in it once.
+    fits = {"baseA": network("gabor") * 4, "baseB": network("blob") * 4}
+    (unit,) = [each for each in units_of(RECORDS) if each.direction == "AB"]
+    kept_fits.keep(kept_fits.path_of(measured, unit.slug), fits)
+    measure(measured, rows())
+    table = (measured / "report/layers.csv").read_text().splitlines()
+    name = "bases of half A against bases of half B"
+    (row,) = [line for line in table if ",p_kind," in line]
+    assert row.startswith(f"random,,0,1,conv1,{name},p_kind,0.0")
+    assert f"| {name} | 0.03 |" in (measured / "report/layers.md").read_text()
+    (kind,) = section(measured).kinds
+    assert kind.title == "Random splits, 3 pairs"
+    told = next(each for each in kind.sections if "groups" in each.title)
+    assert told.tables[0][1] == [name, "0.03"]
 
 
 def test_each_kind_of_split_has_its_picture(measured):

@@ -13,7 +13,7 @@ from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.experiment.keras_networks import KerasNetwork
 from yosinski_tf.experiment.stages import Network
 from yosinski_tf.experiment.treatments import Treatment
-from yosinski_tf.explain import cautions, filters, kept_fits, probes, scores
+from yosinski_tf.explain import cautions, kept_fits, probes, scores
 from yosinski_tf.explain.criticality import variants
 from yosinski_tf.explain.gabor import BLOB, GABOR, first_kernel, fit_filters
 from yosinski_tf.explain.half_images import HalfImages, half_images
@@ -313,9 +313,8 @@ class Measurer:
     def filters(self) -> list[Row]:
         """Shares of Gabor filters and colour blobs in the first layer, see `gabor`.
 
-        The mean variance that the fits explain, too; and whether the filters differ
-        from those of the base, as p values. Of the bases, the random network, the given
-        one, and the fine-tuned ones. The fits are kept, see `kept_fits`.
+        The mean variance that the fits explain, too. Of the bases, the random network,
+        the given one, and the fine-tuned ones. The fits are kept, see `kept_fits`.
         """
         kernels = {name: first_kernel(self._weights(name)) for name in self._sources}
         for treatment, record, _ in self._tuned():
@@ -335,13 +334,6 @@ class Measurer:
                 rows.append(self._row(1, name, measure, float(np.mean(values))))
         place = kept_fits.path_of(self._study.runs, self._unit.slug)
         kept_fits.keep(place, fitted)
-        for name in fitted.keys() - {"baseB"} if "baseB" in fitted else ():
-            found = filters.compare([fitted[name]], [fitted["baseB"]], seed=0)
-            for what, difference in found.items():
-                if difference.p_value is not None:
-                    pair = f"{name} baseB"
-                    value = difference.p_value
-                    rows.append(self._row(1, pair, f"p_{what}", value))
         return rows
 
     def criticality(self) -> list[Row]:

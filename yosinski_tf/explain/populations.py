@@ -1,13 +1,16 @@
 """The first layers of a study in groups that are worth comparing."""
 
+import itertools
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from yosinski_tf.explain import kept_fits
-from yosinski_tf.explain.filters import Network
+from yosinski_tf.explain import filters, kept_fits
+from yosinski_tf.explain.filters import Difference, Network
 from yosinski_tf.explain.gabor import GABOR
+from yosinski_tf.explain.rows import Row
 from yosinski_tf.explain.units import Unit
 from yosinski_tf.results import tables
+from yosinski_tf.results.network_result import kind_of
 
 RANDOM = "random values"
 P = "P"
@@ -18,7 +21,7 @@ _BASES = {
 }
 BASES = tuple(_BASES.values())
 TUNED = ("AnB+", "BnB+", "PnB+")
-Groups = dict[str, list[Network]]
+Groups = Mapping[str, Sequence[Network]]
 
 
 def populations(runs: pathlib.Path, units: Iterable[Unit]) -> dict[str, Groups]:
@@ -32,7 +35,7 @@ def populations(runs: pathlib.Path, units: Iterable[Unit]) -> dict[str, Groups]:
     """
     found: dict[str, dict[str, dict[tuple, Network]]] = {}
     for unit in units:
-        groups = found.setdefault(unit.split.partition(":")[0], {})
+        groups = found.setdefault(kind_of(unit.split), {})
         fitted = kept_fits.read(kept_fits.path_of(runs, unit.slug))
         # Copies with a larger n take the place of others.
         for name in sorted(fitted, key=lambda name: int(name.partition("=")[2] or 0)):
@@ -55,6 +58,37 @@ def _place(unit: Unit, name: str) -> tuple[str, tuple]:
     if name == "P":
         return P, ()
     return name.partition(" ")[0], (unit.split, unit.target, unit.seed)
+
+
+def comparisons(groups: Groups) -> dict[str, dict[str, Difference]]:
+    """Compares the bases of both halves, and every other group with all bases.
+
+    Returns:
+      For each comparison, such as `P against bases`, those of `filters.compare`.
+    """
+    bases = {name: groups[name] for name in BASES if name in groups}
+    made = {
+        f"{one} against {other}": filters.compare(groups[one], groups[other], seed=0)
+        for one, other in itertools.combinations(bases, 2)
+    }
+    together = [*itertools.chain.from_iterable(bases.values())]
+    others = [name for name in groups if name not in bases and bases]
+    for name in others:
+        found = filters.compare(groups[name], together, seed=0)
+        made[f"{name} against bases"] = found
+    return made
+
+
+def p_values(
+    kind: str, layer: str, made: Mapping[str, Mapping[str, Difference]]
+) -> list[Row]:
+    """The p values of the `comparisons` of a kind of split, where there are any."""
+    return [
+        Row(kind, "", 0, 1, layer, name, f"p_{what}", difference.p_value)
+        for name, found in made.items()
+        for what, difference in found.items()
+        if difference.p_value is not None
+    ]
 
 
 def has_gabor(groups: Groups) -> bool:

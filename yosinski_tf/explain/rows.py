@@ -7,7 +7,8 @@ import math
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from yosinski_tf.results import network_result, tables
+from yosinski_tf.results import tables
+from yosinski_tf.results.network_result import kind_of
 from yosinski_tf.system import errors, files
 
 TABLE = "layers.csv"
@@ -18,15 +19,17 @@ class Row:
     """A value of one layer of one network.
 
     Attributes:
-      split: Name of the split.
+      split: Name of the split; its kind for groups of networks, over all splits.
       direction: Half of the source and half of the target, for example `AB`; both
-        are `W` without halves.
-      seed: Seed of the networks.
+        are `W` without halves. Empty for groups of networks.
+      seed: Seed of the networks; 0 for groups.
       n: Number of the layer or stage, from 1.
       layer: Its name.
-      network: The network, by its treatment: `baseA`, `A3B+`; `R` for the random one,
-        `P` for the given one. For a comparison both: `baseA baseB`.
-      measure: What was measured, one of `measures.NAMES`.
+      network: The network: `baseA`, `baseB`; `R` for the random one, `P` for the
+        given one; copies by family, `AnB`, or one of them, `AnB+ n=3`; one
+        that diverged by treatment, `A3B`. For a comparison both: `baseA baseB`. `all`
+        for what all networks have in common.
+      measure: What was measured, see the README.
       value: Its value; the unit is that of the measure.
     """
 
@@ -41,9 +44,8 @@ class Row:
 
     @property
     def kind(self) -> str:
-        """Of its split, as `NetworkResult.kind`."""
-        kind = self.split.partition(":")[0]
-        return network_result.DISTANT if kind == "manmade_natural" else kind
+        """Of its split, see `kind_of`."""
+        return kind_of(self.split)
 
     @property
     def pair(self) -> tuple[str, str, int]:
@@ -114,7 +116,7 @@ def values_by_n(
 def counted_pairs(rows: Iterable[Row]) -> str:
     """How many pairs there are, in words: `12 pairs, 6 of them with copies`."""
     rows = list(rows)
-    count = len({row.pair for row in rows})
+    count = len({row.pair for row in rows if row.direction})
     copied = len({row.pair for row in rows if row.measure == "top1"})
     some = f", {copied} of them with copies" if 0 < copied < count else ""
     return f"{count} pair{'s' * (count != 1)}{some}"

@@ -92,14 +92,16 @@ _PARTS = (
         gabor.MEANING,
     ),
     _Part(
-        "Do the first layers differ from those of base B?",
+        "Do the first layers of groups of networks differ?",
         {
             "p_kind": "p, shares of the kinds",
             "p_orientation": "p, orientation of Gabor filters",
             "p_wavelength": "p, wavelength of Gabor filters",
             "p_explained": "p, variance explained",
         },
-        f"{filters.MEANING} Means over pairs: 0.5 where nothing differs.",
+        f"{filters.MEANING} Each network stands in one group, once; of copies those"
+        " with the largest n. Whole networks change groups where both groups have at"
+        " least four; else filters do, so one unlike network can make p small.",
     ),
 )
 _NO_GABOR = (
@@ -163,11 +165,13 @@ def sections(rows: Sequence[Row]) -> list[Section]:
 
 
 def _section(part: _Part, rows: Sequence[Row]) -> Section:
-    found = []
+    found, of_filters = [], "gabor_share" in part.measures
     for measure, name in part.measures.items():
         of_measure = [row for row in rows if row.measure == measure]
         if not of_measure:
             continue
+        if of_filters:
+            of_measure = _each_network_once(of_measure)
         layers = tidy.layer_names(of_measure)
         lines = [[name, *(f"{n} {layer}" for n, layer in layers.items())]]
         for network in sorted({row.network for row in of_measure}):
@@ -176,9 +180,21 @@ def _section(part: _Part, rows: Sequence[Row]) -> Section:
             lines.append([network, *(interval(each, part.digits) for each in cells)])
         found.append(lines)
     notes = cautions.cautions(part.measures, rows)
-    if "gabor_share" in part.measures and no_gabor(rows):
+    if of_filters and no_gabor(rows):
         notes.append(_NO_GABOR)
     return Section(part.title, part.meaning, found, " ".join(notes))
+
+
+def _each_network_once(rows: Sequence[Row]) -> list[Row]:
+    """Rows of one measure of first layers, of which pairs share some.
+
+    R is one for both directions, and P for all pairs.
+    """
+    found = {}
+    for row in rows:
+        shared = {"R": (row.split, row.seed), "P": ()}
+        found[row.network, shared.get(row.network, row.pair)] = row
+    return list(found.values())
 
 
 def probes_in_short(rows: Sequence[Row]) -> list[str]:

@@ -27,7 +27,8 @@ class Unit:
       networks: Records of the networks on this half, by treatment; may be empty.
       base: The base of this half; None if it is missing.
       other: The base of the other half; None if it is missing, or there is none.
-      second: The base of this half with another seed; None without one.
+      second: The base of this half with the next higher seed; None without one. So
+        two bases are compared once.
       diverged: Records of networks on this half that diverged.
     """
 
@@ -117,9 +118,8 @@ def _unit(
 ) -> Unit:
     split, target, seed = key
     other = bases.get((split, _OTHER[target], seed)) if target != "W" else None
-    seeds = [each for name, half, each in bases if (name, half) == key[:2]]
-    # The next seed, or the first one for the last.
-    following = sorted((each <= seed, each) for each in seeds if each != seed)
-    second = bases[(split, target, following[0][1])] if following else None
+    later = [each for name, half, each in bases if (name, half) == key[:2]]
+    later = [each for each in later if each > seed]
+    second = bases[(split, target, min(later))] if later else None
     base = bases.get(key)
     return Unit(split, target, seed, networks, base, other, second, diverged)

@@ -1,16 +1,21 @@
 """Orientations and wavelengths of the Gabor filters of first layers, by group."""
 
-import itertools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from yosinski_tf.explain import filters, populations
-from yosinski_tf.explain.filters import ORIENTATION, WAVELENGTH, Network
+from yosinski_tf.explain.filters import (
+    ORIENTATION,
+    WAVELENGTH,
+    Difference,
+    Network,
+)
 from yosinski_tf.explain.gabor import GABOR
+from yosinski_tf.explain.populations import Groups
 from yosinski_tf.figures import drawing
 from yosinski_tf.figures.drawing import STYLES, Style
 from yosinski_tf.results import tables
@@ -23,16 +28,20 @@ _STYLES = dict(
         strict=True,
     )
 )
-Groups = Mapping[str, Sequence[Network]]
+Comparisons = Mapping[str, Mapping[str, Difference]]
 
 
 def filter_histograms(
-    found: Mapping[str, Groups], size: int, path: pathlib.Path
+    found: Mapping[str, Groups],
+    compared: Mapping[str, Comparisons],
+    size: int,
+    path: pathlib.Path,
 ) -> pathlib.Path | None:
     """Draws the histograms of each kind of split, with p values below.
 
     Args:
       found: Those of `populations.populations`.
+      compared: The `populations.comparisons` of each kind of split.
       size: The longer side of the filters, pixels.
       path: Of the PNG.
 
@@ -46,7 +55,7 @@ def filter_histograms(
         figure.suptitle("Gabor filters of first layers", fontweight="bold")
         rows = figure.subplots(len(found), 2, squeeze=False)
         for row, (kind, groups) in zip(rows, found.items(), strict=True):
-            told = _p_values(groups)
+            told = _p_values(compared[kind])
             _orientations(row[0], groups, told[ORIENTATION])
             _wavelengths(row[1], groups, size, told[WAVELENGTH])
             row[0].set_title(tables.kind_name(kind).capitalize(), fontsize=10)
@@ -54,23 +63,17 @@ def filter_histograms(
         return drawing.save(figure, path)
 
 
-def _p_values(groups: Groups) -> dict[str, str]:
+def _p_values(compared: Comparisons) -> dict[str, str]:
     """The permutation tests of both properties, a line for each comparison."""
-    bases = [name for name in populations.BASES if name in groups]
     lines: dict[str, list[str]] = {ORIENTATION: [], WAVELENGTH: []}
     regrouped = set()
-    others = [(name, bases) for name in groups if name not in bases and bases]
-    pairs = [(one, [other]) for one, other in itertools.combinations(bases, 2)]
-    for name, beside in [*pairs, *others]:
-        second = [network for other in beside for network in groups[other]]
-        made = filters.compare(groups[name], second, seed=0, properties=list(lines))
-        against = beside[0] if name in bases else "bases"
-        for what, difference in made.items():
-            p = "too few filters"
+    for name, made in compared.items():
+        for what, told in lines.items():
+            difference, p = made[what], "too few filters"
             if difference.p_value is not None:
                 p = f"p = {difference.p_value:.2g}"
                 regrouped.add(difference.regrouped)
-            lines[what].append(f"{name} against {against}: {p}")
+            told.append(f"{name}: {p}")
     if regrouped:
         text = f"permutation tests: {' or '.join(sorted(regrouped))} change groups"
         if "filters" in regrouped:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from yosinski_tf.explain import kept_fits, measured, populations, summary, units
 from yosinski_tf.explain import rows as tidy
@@ -52,6 +52,13 @@ def write_layers(
       OSError: If a file cannot be written.
     """
     files.make_folder(folder)
+    # Fits may be there whose measures are not.
+    layers = {row.kind: row.layer for row in rows if row.measure == "gabor_share"}
+    groups = populations.populations(runs, found)
+    groups = {kind: each for kind, each in groups.items() if kind in layers}
+    compared = {kind: populations.comparisons(each) for kind, each in groups.items()}
+    for kind, each in compared.items():
+        rows = [*rows, *populations.p_values(kind, layers[kind], each)]
     kinds = tidy.by_kind(rows)
     by_layer = {}
     for kind, name in layer_panels.file_names(kinds).items():
@@ -62,7 +69,7 @@ def write_layers(
     files.write_atomically(folder / SUMMARY, text.encode())
     measured.note(runs, measured.networks_of(found))
     pictures = [folder / name for name in by_layer.values()]
-    pictures += _draw_filters(runs, folder, found)
+    pictures += _draw_filters(runs, folder, found[0], groups, compared)
     return LayersPaths(folder / tidy.TABLE, folder / SUMMARY, tuple(pictures))
 
 
@@ -77,10 +84,13 @@ def filter_pictures(folder: pathlib.Path, unit: units.Unit) -> dict[str, pathlib
 
 
 def _draw_filters(
-    runs: pathlib.Path, folder: pathlib.Path, found: Sequence[units.Unit]
+    runs: pathlib.Path,
+    folder: pathlib.Path,
+    first: units.Unit,
+    groups: Mapping[str, populations.Groups],
+    compared: Mapping[str, filter_histograms.Comparisons],
 ) -> list[pathlib.Path]:
     """Draws the first layers of the first unit's bases, and the histograms of all."""
-    first = found[0]
     fits = kept_fits.read(kept_fits.path_of(runs, first.slug))
     drawn, size = [], 0
     for name, path in filter_pictures(folder, first).items():
@@ -94,8 +104,8 @@ def _draw_filters(
             size = max(kernel.shape[:2])
             drawn.append(filter_fits.filter_fits(kernel, fits[name], path))
     path = folder / HISTOGRAMS
-    groups = populations.populations(runs, found) if size else {}
-    made = filter_histograms.filter_histograms(groups, size, path)
+    shown = groups if size else {}
+    made = filter_histograms.filter_histograms(shown, compared, size, path)
     return [*drawn, *([path] if _kept(made, path) else [])]
 
 

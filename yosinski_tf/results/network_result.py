@@ -47,12 +47,8 @@ class NetworkResult:
 
     @property
     def kind(self) -> str:
-        """Of its split: `random`, `natural_manmade`, `whole`, `first` or `file`.
-
-        `manmade_natural` is of the kind `natural_manmade`.
-        """
-        kind = self.split.partition(":")[0]
-        return DISTANT if kind == "manmade_natural" else kind
+        """Of its split, see `kind_of`."""
+        return kind_of(self.split)
 
     @property
     def examples_per_class(self) -> int:
@@ -87,6 +83,15 @@ class Selection:
 
     networks: tuple[NetworkResult, ...]
     left_out: tuple[str, ...]
+
+
+def kind_of(split: str) -> str:
+    """The kind of a split: `random`, `natural_manmade`, `whole`, `first` or `file`.
+
+    `manmade_natural` is of the kind `natural_manmade`.
+    """
+    kind = split.partition(":")[0]
+    return DISTANT if kind == "manmade_natural" else kind
 
 
 def check_measure(measure: str) -> str:
