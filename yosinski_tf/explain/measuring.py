@@ -139,7 +139,7 @@ class Measurer:
         network = self._network
         if not isinstance(network, KerasNetwork) or not network.batch_norms(self._size):
             return weights
-        images = self._train.some(_CALIBRATING)
+        images = self._train.some(_CALIBRATING).shuffled()
         calibrator = self._study.models.calibrator(network)
         return calibrator.calibrated(weights, images.batches(), self._mean)
 
@@ -238,15 +238,14 @@ class Measurer:
 
     def similarity(self) -> list[Row]:
         """CKA of the same stage of two networks, see `similarity`."""
-        images = self._validation.some(_COMPARED)
-        # A random order: a batch needs images of several classes.
-        order = np.random.default_rng(0).permutation(len(images))
+        images = self._validation.some(_COMPARED).shuffled()
+        batches = -(-len(images) // COMPARED_AT_ONCE)
 
         def grams(weights: surgery.Weights) -> Iterator[LayerGrams]:
             for (features,) in self._observer.features(weights, self._mean, images):
                 layer = LayerGrams()
-                for batch in np.array_split(order, -(-len(order) // COMPARED_AT_ONCE)):
-                    layer.add(features[batch])
+                for batch in np.array_split(features, batches):
+                    layer.add(batch)
                 yield layer
 
         known = {name: list(grams(self._weights(name))) for name in self._sources}

@@ -26,7 +26,7 @@ from yosinski_tf.system import errors, files
 
 FOLDER = "explain"
 # Rises when a measure changes: values of earlier versions are then taken again.
-_VERSION = 3
+_VERSION = 4
 
 Progress = Callable[[str, int, int, float | None], None]
 
