@@ -145,7 +145,10 @@ class Measurer:
 
     @functools.cached_property
     def _random(self) -> surgery.Weights:
-        """The random network that networks R stand on, or would stand on."""
+        """The random network that networks R stand on, or would stand on.
+
+        With `calibrate_random`, its statistics are of other images than in training.
+        """
         record = self._unit.record
         weights = finished_run.random_weights(record, self._network)
         calibrate = record.recipe.get("calibrate_random")
