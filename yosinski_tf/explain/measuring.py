@@ -224,7 +224,7 @@ class Measurer:
     def travel(self) -> list[Row]:
         """How far fine-tuning moved each copied stage; see `travel`.
 
-        The stages of the networks with the largest n, so that all have moved as long.
+        All copied stages of each fine-tuned network.
         """
         found = []
         for role in self._sources:

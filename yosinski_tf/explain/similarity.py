@@ -38,8 +38,8 @@ class Cka:
         negative. NaN if a layer gives all images the same features, or one that is
         not finite.
       without_outliers: The value without the images whose features are farthest from
-        the batch's mean, 1% of each batch and at least one, by each of the two
-        layers. If it differs, few images decide. NaN also if fewer than 4 are left.
+        the batch's mean, 1% of each batch rounded up, by each of the two layers: 2 to
+        4 of 125. If it differs, few images decide. NaN also if fewer than 4 are left.
       images: Number of images.
     """
 

@@ -55,7 +55,7 @@ def explain(
 
     Args:
       runs: The study folder; its runs may be unfinished.
-      steps: Which of `Measurer.steps` to take; all if empty.
+      steps: Which of `Measurer.STEPS` to take; all if empty.
       progress: Called with what is measured, how many of the steps to take now are
         done, of how many, and the seconds left; None if not known yet.
 

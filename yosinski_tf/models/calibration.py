@@ -1,8 +1,8 @@
 """Statistics of batch normalisation for networks whose own do not fit their weights.
 
 In a new network it divides by 1, and activations of random layers grow from block to
-block; in a trained one with a layer put back it is that of other activations. After a pass over images their spread stays near 1. (Not in the paper,
-whose networks have none.)
+block; in a trained one with a layer put back, it is of other activations. After a pass
+over images their spread stays near 1. (Not in the paper, whose networks have none.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
