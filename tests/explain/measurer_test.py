@@ -1,22 +1,43 @@
 """Which values a step gives, for networks with made-up weights."""
 
+import dataclasses
+import math
+
+import any_network
 import numpy as np
 import pytest
 from any_network import NAMES, finish_run
 from stage_networks import two_norms
 
 from yosinski_tf.data.sources.image_set import make_image_set
+from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.explain import half_images
 from yosinski_tf.explain.measuring import Measurer, Study
 from yosinski_tf.explain.units import find_units
 from yosinski_tf.models.network_reading import describe
+from yosinski_tf.system.errors import UserError
+
+MINI = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
 
 
-def measurer_of(runs, train, validation, direction="AB"):
-    """Of pairs of images and labels."""
+def measurer_of(runs, train, validation, class_names=NAMES):
+    """Of direction AB, for pairs of images and labels."""
     images = make_image_set("made", NAMES, None, train, validation)
-    units = {unit.direction: unit for unit in find_units(runs)}
-    return Measurer(Study(runs, images, None, None), units[direction])
+    (unit,) = (unit for unit in find_units(runs) if unit.direction == "AB")
+    base = dataclasses.replace(unit.base, class_names=class_names)
+    unit = dataclasses.replace(unit, base=base)
+    return Measurer(Study(runs, images, None, None), unit)
+
+
+def noise(count):
+    random = np.random.default_rng(count)
+    pixels = random.integers(0, 256, (count, 20, 20, 3), np.uint8)
+    return pixels, np.arange(count) % 5
+
+
+def values(rows, measure, network):
+    found = [row for row in rows if (row.measure, row.network) == (measure, network)]
+    return [row.value for row in sorted(found, key=lambda row: row.n)]
 
 
 def test_statistics_do_not_follow_the_order_of_the_images(tmp_path, monkeypatch):
@@ -33,3 +54,25 @@ def test_statistics_do_not_follow_the_order_of_the_images(tmp_path, monkeypatch)
         found.append(measurer._calibrated(measurer._weights("baseB")))
     variances = [each["one_norm/moving_variance"] for each in found]
     assert variances[0] == pytest.approx(variances[1], rel=0.2)
+
+
+def test_a_half_of_one_class_says_why_it_has_no_probes(tmp_path):
+    finish_run(tmp_path, MINI, 16, treatment="baseB")
+    measurer = measurer_of(tmp_path, noise(20), noise(10), ["cup"])
+    with pytest.raises(UserError, match="need a half of two classes, found only cup:"):
+        measurer.layers()
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_measure_without_a_value_leaves_the_others(tmp_path, monkeypatch):
+    def large(*args, drawn=any_network.draw_weights):
+        weights = drawn(*args)
+        return {**weights, "conv1/kernel": weights["conv1/kernel"] * np.float32(1e25)}
+
+    # Too large for products of float32.
+    monkeypatch.setattr(any_network, "draw_weights", large)
+    finish_run(tmp_path, MINI, 16, treatment="baseB")
+    rows = measurer_of(tmp_path, noise(20), noise(10)).layers()
+    for measure, known in (("linear_probe", False), ("logme", True), ("h_score", True)):
+        found = values(rows, measure, "baseB")
+        assert len(found) == 7 and math.isfinite(found[0]) == known, measure

@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -33,7 +33,14 @@ from yosinski_tf.system.errors import UserError
 _COMPARED, _JUDGED = 1000, 2000
 _CALIBRATING = 1000
 COMPARED_AT_ONCE = 128
-LAYER_MEASURES = ("linear_probe", "knn_probe", "logme", "h_score")
+_Labelled = tuple[np.ndarray, np.ndarray]
+# Of features and labels to learn from, and of those to judge by.
+_LAYER_MEASURES: dict[str, Callable[[_Labelled, _Labelled], float]] = {
+    "linear_probe": lambda train, test: 100 * probes.linear_probe(*train, *test).top1,
+    "knn_probe": lambda train, test: 100 * probes.knn_probe(*train, *test).top1,
+    "logme": lambda train, _: scores.logme(*train),
+    "h_score": lambda train, _: scores.h_score(*train),
+}
 
 
 class Models:
@@ -281,27 +288,21 @@ class Measurer:
     def layers(self) -> list[Row]:
         """Probes of every stage, and the scores that promise to predict transfer.
 
-        See `probes` and `scores`. Accuracies are in %. NaN where features are not
-        finite.
+        See `probes` and `scores`. Accuracies are in %. NaN where features, or what a
+        measure makes of them, are not finite.
+
+        Raises:
+          UserError: If the half has a single class.
         """
         train, judged = self._train, self._validation.some(_JUDGED)
+        if len(self._class_names) < 2:
+            raise UserError(
+                f"probes and scores of {self._unit.slug} need a half of two classes,"
+                f" found only {self._class_names[0]}: take a split of more classes"
+            )
         rows = []
         for name in self._sources:
-            weights = self._weights(name)
-            both = self._observer.features(weights, self._mean, train, judged)
-            del weights  # So that probes have its memory.
-            for n, (ours, theirs) in enumerate(both, 1):
-                labelled = (ours, train.labels, theirs, judged.labels)
-                try:
-                    found = {
-                        "linear_probe": 100 * probes.linear_probe(*labelled).top1,
-                        "knn_probe": 100 * probes.knn_probe(*labelled).top1,
-                        "logme": scores.logme(ours, train.labels),
-                        "h_score": scores.h_score(ours, train.labels),
-                    }
-                except UserError:  # Features, or their products, are not finite.
-                    found = dict.fromkeys(LAYER_MEASURES, math.nan)
-                rows += [self._row(n, name, *each) for each in found.items()]
+            rows += self._probed(name, train, judged)
         fewest = np.bincount(train.labels).min()
         for measure, values in (
             (cautions.VALUES, self._observer.values),
@@ -310,6 +311,21 @@ class Measurer:
             (cautions.FEWEST, [fewest] * len(self._layers)),
         ):
             rows += self._rows(cautions.ALL, measure, map(float, values))
+        return rows
+
+    def _probed(self, name: str, train: HalfImages, judged: HalfImages) -> list[Row]:
+        rows = []
+        weights = self._weights(name)
+        both = self._observer.features(weights, self._mean, train, judged)
+        del weights  # So that probes have its memory.
+        for n, (ours, theirs) in enumerate(both, 1):
+            labelled = (ours, train.labels), (theirs, judged.labels)
+            for measure, take in _LAYER_MEASURES.items():
+                try:
+                    value = take(*labelled)
+                except UserError:  # Features, or their products, are not finite.
+                    value = math.nan
+                rows.append(self._row(n, name, measure, value))
         return rows
 
     def filters(self) -> list[Row]:
