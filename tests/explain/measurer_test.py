@@ -76,3 +76,14 @@ def test_a_measure_without_a_value_leaves_the_others(tmp_path, monkeypatch):
     for measure, known in (("linear_probe", False), ("logme", True), ("h_score", True)):
         found = values(rows, measure, "baseB")
         assert len(found) == 7 and math.isfinite(found[0]) == known, measure
+
+
+@pytest.mark.parametrize("images, known", [(3, 0), (4, 7)])
+def test_fewer_than_4_images_cannot_be_compared(tmp_path, images, known):
+    for name in ("baseA", "baseB"):
+        finish_run(tmp_path, MINI, 16, treatment=name)
+    names = NAMES[:images]  # Each with one image.
+    rows = measurer_of(tmp_path, noise(20), noise(5), names).similarity()
+    for measure, network in (("cka", "R baseB"), ("first_direction", "baseB")):
+        found = values(rows, measure, network)
+        assert len(found) == 7 and sum(map(math.isfinite, found)) == known
