@@ -87,3 +87,34 @@ def test_fewer_than_4_images_cannot_be_compared(tmp_path, images, known):
     for measure, network in (("cka", "R baseB"), ("first_direction", "baseB")):
         found = values(rows, measure, network)
         assert len(found) == 7 and sum(map(math.isfinite, found)) == known
+
+
+@pytest.mark.parametrize("broken, left", [("baseA", "baseB"), ("baseB", "baseA")])
+def test_a_network_that_cannot_be_read_leaves_the_others(tmp_path, broken, left):
+    for name in ("baseA", "baseB"):
+        finish_run(tmp_path, MINI, 16, treatment=name)
+    (tmp_path / f"random-0-{broken}-s0/weights.npz").unlink()
+    measurer = measurer_of(tmp_path, noise(20), noise(10))
+    taken = {step: measurer.take(step) for step in ("layers", "filters", "similarity")}
+    for found in taken.values():
+        (told,) = found.problems
+        assert f"random-0-{broken}-s0 has a record but no weights.npz" in told
+    for name, known in ((left, True), ("R", True), (broken, False)):
+        probes = values(taken["layers"].rows, "linear_probe", name)
+        shares = values(taken["filters"].rows, "gabor_share", name)
+        assert (len(probes), len(shares)) == ((7, 1) if known else (0, 0))
+    compared = values(taken["similarity"].rows, "cka", "R baseB")
+    assert len(compared) == (7 if left == "baseB" else 0)
+
+
+def test_a_copy_that_cannot_be_read_leaves_the_others(tmp_path):
+    for name in ("baseA", "baseB", "A1B+", "A2B+"):
+        finish_run(tmp_path, MINI, 16, treatment=name)
+    (tmp_path / "random-0-A1B+-s0/weights.npz").unlink()
+    measurer = measurer_of(tmp_path, noise(20), noise(10))
+    travel, similar = measurer.take("travel"), measurer.take("similarity")
+    assert "A1B+" in travel.problems[0] and travel.problems == similar.problems
+    assert len(values(travel.rows, "travel", "AnB+ n=2")) == 2
+    assert values(travel.rows, "travel", "AnB+ n=1") == []
+    assert len(values(similar.rows, "cka", "AnB+ baseA")) == 1
+    assert measurer.take("criticality").problems == []

@@ -12,6 +12,7 @@ from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.explain import study
+from yosinski_tf.explain.measuring import Taken
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.study.records import write_record
 from yosinski_tf.system.errors import UserError
@@ -32,9 +33,10 @@ class Stub:
 
     def take(self, step):
         TAKEN.append((self._unit.direction, step))
-        if TAKEN[-1] in self.broken:
-            raise UserError(f"no weights of {self._unit.direction}: train again")
-        return [Row("random:0", self._unit.direction, 0, 1, "conv1", "R", step, 0.5)]
+        row = Row("random:0", self._unit.direction, 0, 1, "conv1", "R", step, 0.5)
+        broken = TAKEN[-1] in self.broken
+        problem = f"no weights of {self._unit.direction}: train again"
+        return Taken([row], [problem] if broken else [])
 
 
 @pytest.fixture
@@ -85,15 +87,16 @@ def test_only_what_is_missing_is_measured_and_counted(runs):
     assert TAKEN == []
 
 
-def test_other_units_are_measured_if_one_cannot_be(runs, monkeypatch):
+def test_what_could_be_measured_is_shown_and_the_rest_tried_again(runs, monkeypatch):
     monkeypatch.setattr(Stub, "broken", [("BA", "accuracy"), ("BA", "layers")])
     explained = study.explain(runs)
-    assert measures(explained) == [("AB", "accuracy"), ("AB", "layers")]
+    assert measures(explained) == EVERY
     # One sentence, though two steps need the same weights.
     assert explained.problems == ["no weights of BA: train again"]
     monkeypatch.setattr(Stub, "broken", ())
     TAKEN.clear()
-    assert study.explain(runs).problems == []
+    explained = study.explain(runs)
+    assert explained.problems == [] and measures(explained) == EVERY
     assert TAKEN == [("BA", "accuracy"), ("BA", "layers")]
 
 

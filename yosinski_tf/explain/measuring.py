@@ -1,5 +1,6 @@
 """Takes every measure of one unit: of the networks trained on one half."""
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -84,6 +85,20 @@ class Study:
     models: Models = dataclasses.field(default_factory=Models)
 
 
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """What a step found.
+
+    Attributes:
+      rows: Its values.
+      problems: Sentences that say which networks could not be read; the values of
+        others are there.
+    """
+
+    rows: list[Row]
+    problems: list[str]
+
+
 class Measurer:
     """Takes the measures of a unit; each gives rows.
 
@@ -106,6 +121,7 @@ class Measurer:
         self._study, self._unit = study, unit
         self._network = network_of(study.runs, unit.record.network_settings)
         self._size = unit.record.recipe["crop_size"]
+        self._problems: dict[str, None] = {}
         stages = self._network.stages(self._size, len(self._class_names))
         self._layers = {stage.name: stage.layers for stage in stages[:-1]}
 
@@ -133,7 +149,7 @@ class Measurer:
 
     @functools.cached_property
     def _mean(self) -> np.ndarray | list[float]:
-        return self._run(self._unit.record).mean
+        return finished_run.read_mean(self._study.runs, self._unit.record)
 
     @functools.cached_property
     def _observer(self) -> Observer:
@@ -197,6 +213,14 @@ class Measurer:
             if role in self._sources:
                 yield treatment, record, role
 
+    @contextlib.contextmanager
+    def _apart(self) -> Iterator[None]:
+        """What is wrong with one network is noted, and others are measured."""
+        try:
+            yield
+        except UserError as error:
+            self._problems[str(error)] = None
+
     def _row(self, n: int, network: str, measure: str, value: float) -> Row:
         unit, name = self._unit, list(self._layers)[n - 1] if n else ""
         return Row(
@@ -236,15 +260,23 @@ class Measurer:
         found = []
         for role in self._sources:
             tuned = [each for each in self._tuned() if each[2] == role]
-            start = self._weights(role) if tuned else {}
-            for treatment, record, _ in tuned:
-                copied = dict(list(self._layers.items())[: treatment.n])
-                moved = weight_travel(start, self._run(record).weights, copied)
-                network = f"{treatment.family} n={treatment.n}"
-                for n, each in enumerate(moved.values(), 1):
-                    found.append(self._row(n, network, "travel", each.relative))
-                    found.append(self._row(n, network, "travel_degrees", each.degrees))
+            with self._apart():
+                start = self._weights(role) if tuned else {}
+                for treatment, record, _ in tuned:
+                    with self._apart():
+                        found += self._travelled(treatment, record, start)
         return found
+
+    def _travelled(
+        self, treatment: Treatment, record: Record, start: surgery.Weights
+    ) -> list[Row]:
+        copied = dict(list(self._layers.items())[: treatment.n])
+        moved = weight_travel(start, self._run(record).weights, copied).values()
+        network = f"{treatment.family} n={treatment.n}"
+        return [
+            *self._rows(network, "travel", [each.relative for each in moved]),
+            *self._rows(network, "travel_degrees", [each.degrees for each in moved]),
+        ]
 
     def similarity(self) -> list[Row]:
         """CKA of the same stage of two networks, see `similarity`."""
@@ -258,8 +290,10 @@ class Measurer:
                     layer.add(batch)
                 yield layer
 
-        known = {name: list(grams(self._weights(name))) for name in self._sources}
-        rows = []
+        known, rows = {}, []
+        for name in self._sources:
+            with self._apart():
+                known[name] = list(grams(self._weights(name)))
 
         def compare(name: str, n: int, one: LayerGrams, other: LayerGrams) -> None:
             found = cka(one, other)
@@ -270,8 +304,9 @@ class Measurer:
         if base := known.get("baseB"):
             others = {f"{name} baseB": known[name] for name in known.keys() - {"baseB"}}
             if self._unit.second:
-                again = self._run(self._unit.second).weights
-                others["baseB baseB'"] = list(grams(again))
+                with self._apart():
+                    again = self._run(self._unit.second).weights
+                    others["baseB baseB'"] = list(grams(again))
             for name, layers in others.items():
                 for n, pair in enumerate(zip(layers, base, strict=True), 1):
                     compare(name, n, *pair)
@@ -280,9 +315,13 @@ class Measurer:
             counts = [float(len(images))] * len(base)
             rows += self._rows(cautions.ALL, cautions.COMPARED, counts)
         for treatment, record, role in self._tuned():
+            if role not in known:
+                continue
             n = treatment.n
-            end = next(itertools.islice(grams(self._run(record).weights), n - 1, None))
-            compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
+            with self._apart():
+                weights = self._run(record).weights
+                end = next(itertools.islice(grams(weights), n - 1, None))
+                compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
         return rows
 
     def layers(self) -> list[Row]:
@@ -302,7 +341,8 @@ class Measurer:
             )
         rows = []
         for name in self._sources:
-            rows += self._probed(name, train, judged)
+            with self._apart():
+                rows += self._probed(name, train, judged)
         fewest = np.bincount(train.labels).min()
         for measure, values in (
             (cautions.VALUES, self._observer.values),
@@ -335,10 +375,14 @@ class Measurer:
         from those of the base, as p values. Of the bases, the random network, the given
         one, and the fine-tuned ones. The fits are kept, see `kept_fits`.
         """
-        kernels = {name: first_kernel(self._weights(name)) for name in self._sources}
+        kernels = {}
+        for name in self._sources:
+            with self._apart():
+                kernels[name] = first_kernel(self._weights(name))
         for treatment, record, _ in self._tuned():
-            name = f"{treatment.family} n={treatment.n}"
-            kernels[name] = first_kernel(self._run(record).weights)
+            with self._apart():
+                name = f"{treatment.family} n={treatment.n}"
+                kernels[name] = first_kernel(self._run(record).weights)
         rows, fitted = [], {}
         for name, kernel in kernels.items():
             if kernel is None or not np.isfinite(kernel).all():
@@ -388,8 +432,10 @@ class Measurer:
             rows += self._rows("baseB", measure, losses)
         return rows
 
-    def take(self, step: str) -> list[Row]:
-        """Takes the measures of one of `STEPS`."""
+    def take(self, step: str) -> Taken:
+        """Takes the measures of one of `STEPS`, of all networks that can be read."""
+        self._problems, rows = {}, []
         # Features of a network that all but diverged overflow: NaN says so.
-        with np.errstate(over="ignore", invalid="ignore"):
-            return getattr(self, step)()
+        with np.errstate(over="ignore", invalid="ignore"), self._apart():
+            rows = getattr(self, step)()
+        return Taken(rows, list(self._problems))

@@ -82,13 +82,12 @@ def explain(
         for name in names:
             progress(f"{unit.slug} {name}", done, total, time_left.seconds())
             started, seconds = time.monotonic(), None
-            try:
-                found = measurer.take(name)
-            except errors.UserError as error:
-                # Of one network; others can be measured.
-                problems[str(error)] = None
+            taken = measurer.take(name)
+            problems |= dict.fromkeys(taken.problems)
+            if taken.problems:
+                of_unit.add(name, taken.rows)
             else:
-                of_unit.keep(name, found)
+                of_unit.keep(name, taken.rows)
                 seconds = time.monotonic() - started
             time_left.taken(name, seconds)
             done += 1
@@ -130,6 +129,7 @@ class _Kept:
     def __init__(self, path: pathlib.Path, digest: str):
         self._path, self._digest = path, digest
         self._steps: dict[str, list[Row]] = {}
+        self._incomplete: dict[str, list[Row]] = {}
         try:
             values = json.loads(path.read_text("utf-8"))
             if values["digest"] == digest:
@@ -143,7 +143,11 @@ class _Kept:
 
     def rows(self, step: str) -> list[Row]:
         """The rows of a step; none if they are not known."""
-        return self._steps.get(step, [])
+        return self._steps.get(step) or self._incomplete.get(step, [])
+
+    def add(self, step: str, rows: list[Row]) -> None:
+        """Knows some rows of a step until the end of this start."""
+        self._incomplete[step] = rows
 
     def keep(self, step: str, rows: list[Row]) -> None:
         self._steps[step] = rows
