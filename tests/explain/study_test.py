@@ -11,7 +11,7 @@ from fabricate import record
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.explain import study
+from yosinski_tf.explain import kept_fits, study
 from yosinski_tf.explain.measuring import Taken
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.study.records import write_record
@@ -98,6 +98,19 @@ def test_what_could_be_measured_is_shown_and_the_rest_tried_again(runs, monkeypa
     explained = study.explain(runs)
     assert explained.problems == [] and measures(explained) == EVERY
     assert TAKEN == [("BA", "accuracy"), ("BA", "layers")]
+
+
+def test_fits_of_networks_that_were_trained_again_are_forgotten(runs):
+    study.explain(runs)
+    kept = kept_fits.path_of(runs, "random-0-baseA-s0_AB_0")
+    kept_fits.keep(kept, {"baseA": []})
+    study.explain(runs, ["layers"])
+    assert kept_fits.read(kept) == {"baseA": ()}
+    path = runs / "random-0-baseA-s0" / "record.json"
+    fields = {**json.loads(path.read_text()), "weights_sha256": "e" * 64}
+    path.write_text(json.dumps(fields))
+    study.explain(runs, ["layers"])
+    assert kept_fits.read(kept) == {}
 
 
 def test_a_full_disk_ends_it_and_loses_nothing(runs, monkeypatch):
