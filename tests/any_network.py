@@ -44,9 +44,13 @@ def draw_weights(network: Network, side: int) -> surgery.Weights:
 
 
 def finish_run(
-    runs: pathlib.Path, network: Network, side: int, mean: str = "pixel"
+    runs: pathlib.Path,
+    network: Network,
+    side: int,
+    mean: str = "pixel",
+    treatment: str = "A2B",
 ) -> Record:
-    """Writes the finished run of `A2B` of a network, of which two stages are frozen.
+    """Writes the finished run of a network: of `A2B`, two stages are frozen.
 
     Args:
       side: Of the crops, pixels.
@@ -59,7 +63,7 @@ def finish_run(
     whole = side + 2 * MARGIN
     image = np.random.default_rng(5).uniform(60, 180, (whole, whole, 3))
     made = record(
-        "A2B",
+        treatment,
         0.5,
         network=network.name,
         network_settings=json.loads(json.dumps(network.settings())),

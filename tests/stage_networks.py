@@ -68,6 +68,17 @@ def shared():
     return keras.Model(image, layers.Dense(3, name="last")(layers.Flatten()(x)))
 
 
+def two_norms():
+    """Two convolutions of single pixels, each with batch normalisation."""
+    x = image = keras.Input((2, 2, 3))
+    for name in ("one", "two"):
+        x = layers.Conv2D(3, 1, use_bias=False, name=name)(x)
+        x = layers.BatchNormalization(epsilon=0.25, name=f"{name}_norm")(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(2, name="head")(x))
+
+
 def bare_ops():
     """Everything but the layers with weights is an operation."""
     image = keras.Input((8, 8, 3))

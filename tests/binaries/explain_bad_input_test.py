@@ -81,6 +81,7 @@ def test_weights_that_are_missing_or_others_leave_what_needs_them_not(runs):
     assert "random-0_baseA_seed0 has a record but no weights.npz: delete" in done.stderr
     assert values(runs, "top1", "AnB") and not values(runs, "cka", "baseA baseB")
     # What needs base B alone.
+    assert len(values(runs, "linear_probe", "baseB")) == 7
     assert len(values(runs, "loss_put_back", "baseB")) == 7
     assert (runs / "report/index.html").exists()
     kept.rename(weights)
@@ -91,6 +92,7 @@ def test_weights_that_are_missing_or_others_leave_what_needs_them_not(runs):
     done = run("explain", f"--runs={runs}")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "A3B+_seed0/weights.npz and its record are not of one" in done.stderr
+    assert len(values(runs, "cka", "baseA baseB")) == 7
     assert len(values(runs, "linear_probe", "baseA")) == 7
     assert values(runs, "travel", "AnB+ n=3") == []
 

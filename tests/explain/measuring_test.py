@@ -54,7 +54,7 @@ def test_accuracies_are_those_of_the_record_and_of_kerass_own_layers(runs, measu
 
     whole = top1(run.weights)
     assert whole == pytest.approx(100 * record_of(runs, "baseB").top1)
-    rows = measurer.take("criticality")
+    rows = measurer.take("criticality").rows
     for measure, untrained in (
         ("loss_put_back", finished_run.initial_weights(run)),
         ("loss_drawn_anew", finished_run.redrawn_weights(run, 0)),
@@ -80,13 +80,13 @@ def test_travel_is_from_the_weights_that_were_copied(runs, measurer):
         for each in (start, end)
     ]
     length = np.linalg.norm(vectors[1] - vectors[0]) / np.linalg.norm(vectors[0])
-    found = values(measurer.take("travel"), "travel", "AnB+ n=3")
+    found = values(measurer.take("travel").rows, "travel", "AnB+ n=3")
     assert found[1] == pytest.approx(length, rel=1e-5)
     assert len(found) == 3
 
 
 def test_layers_say_how_many_images_and_numbers_there_are(measurer):
-    rows = measurer.take("layers")
+    rows = measurer.take("layers").rows
     # Half B has 5 classes of 11 images.
     assert values(rows, "train_images", "all") == [55] * 7
     assert values(rows, "fewest_of_a_class", "all") == [11] * 7

@@ -11,7 +11,8 @@ from fabricate import record
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment.architectures import get_network
-from yosinski_tf.explain import study
+from yosinski_tf.explain import kept_fits, study
+from yosinski_tf.explain.measuring import Taken
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.study.records import write_record
 from yosinski_tf.system.errors import UserError
@@ -32,9 +33,10 @@ class Stub:
 
     def take(self, step):
         TAKEN.append((self._unit.direction, step))
-        if TAKEN[-1] in self.broken:
-            raise UserError(f"no weights of {self._unit.direction}: train again")
-        return [Row("random:0", self._unit.direction, 0, 1, "conv1", "R", step, 0.5)]
+        row = Row("random:0", self._unit.direction, 0, 1, "conv1", "R", step, 0.5)
+        broken = TAKEN[-1] in self.broken
+        problem = f"no weights of {self._unit.direction}: train again"
+        return Taken([row], [problem] if broken else [])
 
 
 @pytest.fixture
@@ -85,16 +87,30 @@ def test_only_what_is_missing_is_measured_and_counted(runs):
     assert TAKEN == []
 
 
-def test_other_units_are_measured_if_one_cannot_be(runs, monkeypatch):
+def test_what_could_be_measured_is_shown_and_the_rest_tried_again(runs, monkeypatch):
     monkeypatch.setattr(Stub, "broken", [("BA", "accuracy"), ("BA", "layers")])
     explained = study.explain(runs)
-    assert measures(explained) == [("AB", "accuracy"), ("AB", "layers")]
+    assert measures(explained) == EVERY
     # One sentence, though two steps need the same weights.
     assert explained.problems == ["no weights of BA: train again"]
     monkeypatch.setattr(Stub, "broken", ())
     TAKEN.clear()
-    assert study.explain(runs).problems == []
+    explained = study.explain(runs)
+    assert explained.problems == [] and measures(explained) == EVERY
     assert TAKEN == [("BA", "accuracy"), ("BA", "layers")]
+
+
+def test_fits_of_networks_that_were_trained_again_are_forgotten(runs):
+    study.explain(runs)
+    kept = kept_fits.path_of(runs, "random-0-baseA-s0_AB_0")
+    kept_fits.keep(kept, {"baseA": []})
+    study.explain(runs, ["layers"])
+    assert kept_fits.read(kept) == {"baseA": ()}
+    path = runs / "random-0-baseA-s0" / "record.json"
+    fields = {**json.loads(path.read_text()), "weights_sha256": "e" * 64}
+    path.write_text(json.dumps(fields))
+    study.explain(runs, ["layers"])
+    assert kept_fits.read(kept) == {}
 
 
 def test_a_full_disk_ends_it_and_loses_nothing(runs, monkeypatch):

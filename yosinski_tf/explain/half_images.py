@@ -52,10 +52,20 @@ class HalfImages:
             return self
         by_class = np.argsort(self.labels, kind="stable")
         chosen = np.sort(by_class[np.arange(most) * count // most])
+        return self._at(chosen)
+
+    def shuffled(self) -> "HalfImages":
+        """All of them in a random order, the same each time.
+
+        As stored, a batch may hold a single class.
+        """
+        return self._at(np.random.default_rng(0).permutation(len(self)))
+
+    def _at(self, places: np.ndarray) -> "HalfImages":
         half = dataclasses.replace(
             self.half,
-            indices=np.asarray(self.half.indices)[chosen],
-            labels=self.labels[chosen],
+            indices=np.asarray(self.half.indices)[places],
+            labels=self.labels[places],
         )
         return HalfImages(half, self.crop_size)
 

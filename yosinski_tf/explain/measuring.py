@@ -1,11 +1,12 @@
 """Takes every measure of one unit: of the networks trained on one half."""
 
+import contextlib
 import dataclasses
 import functools
 import itertools
 import math
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -33,7 +34,14 @@ from yosinski_tf.system.errors import UserError
 _COMPARED, _JUDGED = 1000, 2000
 _CALIBRATING = 1000
 COMPARED_AT_ONCE = 128
-LAYER_MEASURES = ("linear_probe", "knn_probe", "logme", "h_score")
+_Labelled = tuple[np.ndarray, np.ndarray]
+# Of features and labels to learn from, and of those to judge by.
+_LAYER_MEASURES: dict[str, Callable[[_Labelled, _Labelled], float]] = {
+    "linear_probe": lambda train, test: 100 * probes.linear_probe(*train, *test).top1,
+    "knn_probe": lambda train, test: 100 * probes.knn_probe(*train, *test).top1,
+    "logme": lambda train, _: scores.logme(*train),
+    "h_score": lambda train, _: scores.h_score(*train),
+}
 
 
 class Models:
@@ -77,6 +85,20 @@ class Study:
     models: Models = dataclasses.field(default_factory=Models)
 
 
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """What a step found.
+
+    Attributes:
+      rows: Its values.
+      problems: Sentences that say which networks could not be read; the values of
+        others are there.
+    """
+
+    rows: list[Row]
+    problems: list[str]
+
+
 class Measurer:
     """Takes the measures of a unit; each gives rows.
 
@@ -99,6 +121,7 @@ class Measurer:
         self._study, self._unit = study, unit
         self._network = network_of(study.runs, unit.record.network_settings)
         self._size = unit.record.recipe["crop_size"]
+        self._problems: dict[str, None] = {}
         stages = self._network.stages(self._size, len(self._class_names))
         self._layers = {stage.name: stage.layers for stage in stages[:-1]}
 
@@ -126,7 +149,7 @@ class Measurer:
 
     @functools.cached_property
     def _mean(self) -> np.ndarray | list[float]:
-        return self._run(self._unit.record).mean
+        return finished_run.read_mean(self._study.runs, self._unit.record)
 
     @functools.cached_property
     def _observer(self) -> Observer:
@@ -139,13 +162,16 @@ class Measurer:
         network = self._network
         if not isinstance(network, KerasNetwork) or not network.batch_norms(self._size):
             return weights
-        images = self._train.some(_CALIBRATING)
+        images = self._train.some(_CALIBRATING).shuffled()
         calibrator = self._study.models.calibrator(network)
         return calibrator.calibrated(weights, images.batches(), self._mean)
 
     @functools.cached_property
     def _random(self) -> surgery.Weights:
-        """The random network that networks R stand on, or would stand on."""
+        """The random network that networks R stand on, or would stand on.
+
+        With `calibrate_random`, its statistics are of other images than in training.
+        """
         record = self._unit.record
         weights = finished_run.random_weights(record, self._network)
         calibrate = record.recipe.get("calibrate_random")
@@ -187,6 +213,14 @@ class Measurer:
             if role in self._sources:
                 yield treatment, record, role
 
+    @contextlib.contextmanager
+    def _apart(self) -> Iterator[None]:
+        """What is wrong with one network is noted, and others are measured."""
+        try:
+            yield
+        except UserError as error:
+            self._problems[str(error)] = None
+
     def _row(self, n: int, network: str, measure: str, value: float) -> Row:
         unit, name = self._unit, list(self._layers)[n - 1] if n else ""
         return Row(
@@ -221,36 +255,45 @@ class Measurer:
     def travel(self) -> list[Row]:
         """How far fine-tuning moved each copied stage; see `travel`.
 
-        The stages of the networks with the largest n, so that all have moved as long.
+        All copied stages of each fine-tuned network.
         """
         found = []
         for role in self._sources:
             tuned = [each for each in self._tuned() if each[2] == role]
-            start = self._weights(role) if tuned else {}
-            for treatment, record, _ in tuned:
-                copied = dict(list(self._layers.items())[: treatment.n])
-                moved = weight_travel(start, self._run(record).weights, copied)
-                network = f"{treatment.family} n={treatment.n}"
-                for n, each in enumerate(moved.values(), 1):
-                    found.append(self._row(n, network, "travel", each.relative))
-                    found.append(self._row(n, network, "travel_degrees", each.degrees))
+            with self._apart():
+                start = self._weights(role) if tuned else {}
+                for treatment, record, _ in tuned:
+                    with self._apart():
+                        found += self._travelled(treatment, record, start)
         return found
+
+    def _travelled(
+        self, treatment: Treatment, record: Record, start: surgery.Weights
+    ) -> list[Row]:
+        copied = dict(list(self._layers.items())[: treatment.n])
+        moved = weight_travel(start, self._run(record).weights, copied).values()
+        network = f"{treatment.family} n={treatment.n}"
+        return [
+            *self._rows(network, "travel", [each.relative for each in moved]),
+            *self._rows(network, "travel_degrees", [each.degrees for each in moved]),
+        ]
 
     def similarity(self) -> list[Row]:
         """CKA of the same stage of two networks, see `similarity`."""
-        images = self._validation.some(_COMPARED)
-        # A random order: a batch needs images of several classes.
-        order = np.random.default_rng(0).permutation(len(images))
+        images = self._validation.some(_COMPARED).shuffled()
+        batches = -(-len(images) // COMPARED_AT_ONCE)
 
         def grams(weights: surgery.Weights) -> Iterator[LayerGrams]:
             for (features,) in self._observer.features(weights, self._mean, images):
                 layer = LayerGrams()
-                for batch in np.array_split(order, -(-len(order) // COMPARED_AT_ONCE)):
-                    layer.add(features[batch])
+                for batch in np.array_split(features, batches):
+                    layer.add(batch)
                 yield layer
 
-        known = {name: list(grams(self._weights(name))) for name in self._sources}
-        rows = []
+        known, rows = {}, []
+        for name in self._sources:
+            with self._apart():
+                known[name] = list(grams(self._weights(name)))
 
         def compare(name: str, n: int, one: LayerGrams, other: LayerGrams) -> None:
             found = cka(one, other)
@@ -261,8 +304,9 @@ class Measurer:
         if base := known.get("baseB"):
             others = {f"{name} baseB": known[name] for name in known.keys() - {"baseB"}}
             if self._unit.second:
-                again = self._run(self._unit.second).weights
-                others["baseB baseB'"] = list(grams(again))
+                with self._apart():
+                    again = self._run(self._unit.second).weights
+                    others["baseB baseB'"] = list(grams(again))
             for name, layers in others.items():
                 for n, pair in enumerate(zip(layers, base, strict=True), 1):
                     compare(name, n, *pair)
@@ -271,35 +315,34 @@ class Measurer:
             counts = [float(len(images))] * len(base)
             rows += self._rows(cautions.ALL, cautions.COMPARED, counts)
         for treatment, record, role in self._tuned():
+            if role not in known:
+                continue
             n = treatment.n
-            end = next(itertools.islice(grams(self._run(record).weights), n - 1, None))
-            compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
+            with self._apart():
+                weights = self._run(record).weights
+                end = next(itertools.islice(grams(weights), n - 1, None))
+                compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
         return rows
 
     def layers(self) -> list[Row]:
         """Probes of every stage, and the scores that promise to predict transfer.
 
-        See `probes` and `scores`. Accuracies are in %. NaN where features are not
-        finite.
+        See `probes` and `scores`. Accuracies are in %. NaN where features, or what a
+        measure makes of them, are not finite.
+
+        Raises:
+          UserError: If the half has a single class.
         """
         train, judged = self._train, self._validation.some(_JUDGED)
+        if len(self._class_names) < 2:
+            raise UserError(
+                f"probes and scores of {self._unit.slug} need a half of two classes,"
+                f" found only {self._class_names[0]}: take a split of more classes"
+            )
         rows = []
         for name in self._sources:
-            weights = self._weights(name)
-            both = self._observer.features(weights, self._mean, train, judged)
-            del weights  # So that probes have its memory.
-            for n, (ours, theirs) in enumerate(both, 1):
-                labelled = (ours, train.labels, theirs, judged.labels)
-                try:
-                    found = {
-                        "linear_probe": 100 * probes.linear_probe(*labelled).top1,
-                        "knn_probe": 100 * probes.knn_probe(*labelled).top1,
-                        "logme": scores.logme(ours, train.labels),
-                        "h_score": scores.h_score(ours, train.labels),
-                    }
-                except UserError:  # Features, or their products, are not finite.
-                    found = dict.fromkeys(LAYER_MEASURES, math.nan)
-                rows += [self._row(n, name, *each) for each in found.items()]
+            with self._apart():
+                rows += self._probed(name, train, judged)
         fewest = np.bincount(train.labels).min()
         for measure, values in (
             (cautions.VALUES, self._observer.values),
@@ -310,16 +353,35 @@ class Measurer:
             rows += self._rows(cautions.ALL, measure, map(float, values))
         return rows
 
+    def _probed(self, name: str, train: HalfImages, judged: HalfImages) -> list[Row]:
+        rows = []
+        weights = self._weights(name)
+        both = self._observer.features(weights, self._mean, train, judged)
+        del weights  # So that probes have its memory.
+        for n, (ours, theirs) in enumerate(both, 1):
+            labelled = (ours, train.labels), (theirs, judged.labels)
+            for measure, take in _LAYER_MEASURES.items():
+                try:
+                    value = take(*labelled)
+                except UserError:  # Features, or their products, are not finite.
+                    value = math.nan
+                rows.append(self._row(n, name, measure, value))
+        return rows
+
     def filters(self) -> list[Row]:
         """Shares of Gabor filters and colour blobs in the first layer, see `gabor`.
 
         The mean variance that the fits explain, too. Of the bases, the random network,
         the given one, and the fine-tuned ones. The fits are kept, see `kept_fits`.
         """
-        kernels = {name: first_kernel(self._weights(name)) for name in self._sources}
+        kernels = {}
+        for name in self._sources:
+            with self._apart():
+                kernels[name] = first_kernel(self._weights(name))
         for treatment, record, _ in self._tuned():
-            name = f"{treatment.family} n={treatment.n}"
-            kernels[name] = first_kernel(self._run(record).weights)
+            with self._apart():
+                name = f"{treatment.family} n={treatment.n}"
+                kernels[name] = first_kernel(self._run(record).weights)
         rows, fitted = [], {}
         for name, kernel in kernels.items():
             if kernel is None or not np.isfinite(kernel).all():
@@ -362,8 +424,10 @@ class Measurer:
             rows += self._rows("baseB", measure, losses)
         return rows
 
-    def take(self, step: str) -> list[Row]:
-        """Takes the measures of one of `STEPS`."""
+    def take(self, step: str) -> Taken:
+        """Takes the measures of one of `STEPS`, of all networks that can be read."""
+        self._problems, rows = {}, []
         # Features of a network that all but diverged overflow: NaN says so.
-        with np.errstate(over="ignore", invalid="ignore"):
-            return getattr(self, step)()
+        with np.errstate(over="ignore", invalid="ignore"), self._apart():
+            rows = getattr(self, step)()
+        return Taken(rows, list(self._problems))

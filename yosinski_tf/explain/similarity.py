@@ -36,10 +36,10 @@ class Cka:
     Attributes:
       value: Linear CKA, at most 1; about 0 for unrelated features, where it may be
         negative. NaN if a layer gives all images the same features, or one that is
-        not finite.
+        not finite, or if there is no batch.
       without_outliers: The value without the images whose features are farthest from
-        the batch's mean, 1% of each batch and at least one, by each of the two
-        layers. If it differs, few images decide. NaN also if fewer than 4 are left.
+        the batch's mean, 1% of each batch rounded up, by each of the two layers: 2 to
+        4 of 125. If it differs, few images decide. NaN also if fewer than 4 are left.
       images: Number of images.
     """
 
@@ -96,19 +96,21 @@ class LayerGrams:
         """Share of the variance along the first principal direction, 0..1.
 
         The mean over the batches; of a batch of k images at least 1 / (k - 1). Near 1,
-        CKA compares little more than one number per image. NaN without variance.
+        CKA compares little more than one number per image. NaN without variance, or
+        without a batch.
         """
-        return float(np.mean([_first_direction(gram) for gram in self.batches]))
+        shares = [_first_direction(gram) for gram in self.batches]
+        return float(np.mean(shares)) if shares else math.nan
 
 
 def cka(one: LayerGrams, other: LayerGrams) -> Cka:
     """Compares two layers.
 
     Raises:
-      ValueError: If there is no batch, or they are not of the same images.
+      ValueError: If they are not of the same images.
     """
     sizes = [[len(gram) for gram in layer.batches] for layer in (one, other)]
-    if sizes[0] != sizes[1] or not sizes[0]:
+    if sizes[0] != sizes[1]:
         raise ValueError(f"needs the same batches of both layers, found {sizes}")
     pairs = list(zip(one.batches, other.batches, strict=True))
     return Cka(
@@ -136,7 +138,7 @@ def _products(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
 
 
 def _ratio(products: list[tuple[float, float, float]]) -> float:
-    both, first, second = np.sum(products, 0)
+    both, first, second = np.reshape(products, (-1, 3)).sum(0)
     scale = math.sqrt(first) * math.sqrt(second)
     return float(both / scale) if scale else math.nan
 

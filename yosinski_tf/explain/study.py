@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from yosinski_tf.data.sources import by_name, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
+from yosinski_tf.explain import kept_fits
 from yosinski_tf.explain.measuring import Measurer, Study
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.explain.time_left import TimeLeft
@@ -55,7 +56,7 @@ def explain(
 
     Args:
       runs: The study folder; its runs may be unfinished.
-      steps: Which of `Measurer.steps` to take; all if empty.
+      steps: Which of `Measurer.STEPS` to take; all if empty.
       progress: Called with what is measured, how many of the steps to take now are
         done, of how many, and the seconds left; None if not known yet.
 
@@ -70,6 +71,9 @@ def explain(
         _Kept(runs / FOLDER / f"{unit.slug}.json", _digest(unit, study))
         for unit in units
     ]
+    for unit, each in zip(units, kept, strict=True):
+        if not each.same:  # Nobody is to draw the filters of earlier networks.
+            kept_fits.path_of(runs, unit.slug).unlink(missing_ok=True)
     todo = [
         [n for n in Measurer.STEPS if n in (steps or Measurer.STEPS) and n not in each]
         for each in kept
@@ -82,13 +86,12 @@ def explain(
         for name in names:
             progress(f"{unit.slug} {name}", done, total, time_left.seconds())
             started, seconds = time.monotonic(), None
-            try:
-                found = measurer.take(name)
-            except errors.UserError as error:
-                # Of one network; others can be measured.
-                problems[str(error)] = None
+            taken = measurer.take(name)
+            problems |= dict.fromkeys(taken.problems)
+            if taken.problems:
+                of_unit.add(name, taken.rows)
             else:
-                of_unit.keep(name, found)
+                of_unit.keep(name, taken.rows)
                 seconds = time.monotonic() - started
             time_left.taken(name, seconds)
             done += 1
@@ -125,14 +128,21 @@ def _images(runs: pathlib.Path) -> ImageSet:
 
 
 class _Kept:
-    """The rows of a unit in a file, as long as its networks are the same."""
+    """The rows of a unit in a file, as long as its networks are the same.
+
+    Attributes:
+      same: Whether the file was of these networks.
+    """
 
     def __init__(self, path: pathlib.Path, digest: str):
         self._path, self._digest = path, digest
         self._steps: dict[str, list[Row]] = {}
+        self.same = False
+        self._incomplete: dict[str, list[Row]] = {}
         try:
             values = json.loads(path.read_text("utf-8"))
-            if values["digest"] == digest:
+            self.same = values["digest"] == digest
+            if self.same:
                 for step, rows in values["steps"].items():
                     self._steps[step] = [Row(*each) for each in rows]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -143,7 +153,11 @@ class _Kept:
 
     def rows(self, step: str) -> list[Row]:
         """The rows of a step; none if they are not known."""
-        return self._steps.get(step, [])
+        return self._steps.get(step) or self._incomplete.get(step, [])
+
+    def add(self, step: str, rows: list[Row]) -> None:
+        """Knows some rows of a step until the end of this start."""
+        self._incomplete[step] = rows
 
     def keep(self, step: str, rows: list[Row]) -> None:
         self._steps[step] = rows

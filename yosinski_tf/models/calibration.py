@@ -1,8 +1,8 @@
-"""Statistics of batch normalisation for networks that are never trained.
+"""Statistics of batch normalisation for networks whose own do not fit their weights.
 
-As new, batch normalisation divides by 1, and activations of random layers grow from
-block to block. After a pass over images their spread stays near 1. (Not in the paper,
-whose networks have none.)
+In a new network it divides by 1, and activations of random layers grow from block to
+block; in a trained one with a layer put back, it is of other activations. After a pass
+over images their spread stays near 1. (Not in the paper, whose networks have none.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Calibrator:
         batches: Iterable[np.ndarray],
         mean: Sequence[float] | np.ndarray,
     ) -> Weights:
-        """Weights with the statistics of images in place of those of a new network.
+        """Weights with the statistics of images in place of their own.
 
         Mean and variance are averages over the batches. Each layer sees what the layers
         below it make of a batch with the statistics of this batch, as in training.

@@ -95,7 +95,9 @@ def _draw_filters(
     drawn, size = [], 0
     for name, path in filter_pictures(folder, first).items():
         record = first.base if name == "baseB" else first.other
-        if name in fits:
+        if name not in fits:
+            path.unlink(missing_ok=True)
+        else:
             try:
                 weights = read_finished_run(runs, record.run_id).weights
             except UserError:

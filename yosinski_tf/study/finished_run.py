@@ -60,7 +60,7 @@ def read_finished_run(runs: pathlib.Path, run_id: str) -> FinishedRun:
         )
     network = network_of(runs, record.network_settings)
     weights = read_run_weights(runs, record, network, crop_size)
-    return FinishedRun(record, network, weights, _mean(runs / run_id, record))
+    return FinishedRun(record, network, weights, read_mean(runs, record))
 
 
 def initial_weights(run: FinishedRun) -> surgery.Weights:
@@ -172,10 +172,15 @@ def _read_record(runs: pathlib.Path, run_id: str) -> Record:
     return record
 
 
-def _mean(folder: pathlib.Path, record: Record) -> np.ndarray | list[float]:
+def read_mean(runs: pathlib.Path, record: Record) -> np.ndarray | list[float]:
+    """What a run subtracts from its input, see `FinishedRun`.
+
+    Raises:
+      UserError: If it is a mean image that is missing or broken.
+    """
     if record.recipe.get("mean", "pixel") == "pixel":
         return record.mean_pixel
-    path, side = folder / MEAN_NAME, record.recipe["image_size"]
+    path, side = runs / record.run_id / MEAN_NAME, record.recipe["image_size"]
     try:
         image = np.load(path, allow_pickle=False)
         if not isinstance(image, np.ndarray) or image.dtype.kind != "f":
