@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from yosinski_tf.explain import filter_shapes, separable_fit
+from yosinski_tf.models import surgery
 
 MEANING = (
     "Each filter of the first layer is fitted by a Gabor function, a striped patch of "
@@ -115,11 +116,9 @@ class FilterFit:
 
 
 def first_kernel(weights: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The first layer's kernel, if it is that of a convolution of images."""
-    kernel = next((v for k, v in weights.items() if k.endswith("/kernel")), None)
-    if kernel is None or kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
-        return None
-    return kernel
+    """The kernel of the first layer that sees colours; None if there is none."""
+    found = surgery.first_filters(weights)
+    return found[1] if found else None
 
 
 def fit_filters(kernels: np.ndarray) -> tuple[FilterFit, ...]:

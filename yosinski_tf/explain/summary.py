@@ -101,7 +101,9 @@ _PARTS = (
         },
         f"{filters.MEANING} Each network stands in one group, once; of copies those"
         " with the largest n. Whole networks change groups where both groups have at"
-        " least four; else filters do, so one unlike network can make p small.",
+        " least four; else filters do, so one unlike network can make p small. Copies"
+        " begin from the bases that they are compared with, so they are alike by birth.",
+        3,
     ),
 )
 _NO_GABOR = (
