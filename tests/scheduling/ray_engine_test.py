@@ -1,6 +1,7 @@
 """The engine `ray`: the same events, and what it asks of nodes."""
 
 import collections
+import importlib.metadata
 import os
 
 import pytest
@@ -74,6 +75,13 @@ def test_ray_is_loaded_only_when_it_is_asked_for():
 def test_as_many_cohorts_at_a_time_as_a_node_has_room_for(share, cohorts):
     node = Node(host="host", id="1", cpus=16.0, gpus=2.0, memory=1e9)
     assert share.fits(node) == cohorts
+
+
+def test_nodes_are_asked_for_all_packages_that_compute(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: f"its {package}")
+    found = versions.deciding()
+    packages = ("tensorflow", "keras", "numpy", "jax", "jaxlib")
+    assert [found.get(name) for name in packages] == [f"its {n}" for n in packages]
 
 
 def test_a_node_must_have_the_folder_and_the_versions_of_the_driver(tmp_path):

@@ -7,6 +7,9 @@ import platform
 import zlib
 from collections.abc import Iterable
 
+# Keras computes with TensorFlow or with JAX.
+_DECIDING = ("tensorflow", "keras", "numpy", "jax", "jaxlib")
+
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
     """The version of Python and of each package that is installed."""
@@ -22,7 +25,7 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
 def deciding() -> dict[str, str]:
     """What machines must have in common to compute the same, by name."""
     # The code may change without its version.
-    return {"yosinski_tf": _own_code(), **installed(("tensorflow", "keras", "numpy"))}
+    return {"yosinski_tf": _own_code(), **installed(_DECIDING)}
 
 
 @functools.cache
