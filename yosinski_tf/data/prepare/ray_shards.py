@@ -66,7 +66,6 @@ def _run(
     notes: pathlib.Path,
 ) -> None:
     sight = _Sight(notes / _TOKEN, secrets.token_hex(8), _versions())
-    sight.file.write_text(sight.token)
     with ray_cluster.connected(address, notes / "ray", cpus=processes, gpus=0):
         _make_all(iter(tasks), advance, sight)
 
@@ -79,6 +78,7 @@ def _make_all(tasks, advance: Callable[[int], None], sight: _Sight) -> None:
     most = _WAITING * max(1, int(sum(node.cpus for node in ray_cluster.nodes())))
     running = {}
     try:
+        sight.file.write_text(sight.token)
         while True:
             while len(running) < most and (task := next(tasks, None)):
                 running[make.remote(task, sight)] = len(task.images)
