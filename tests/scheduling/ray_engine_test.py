@@ -8,16 +8,17 @@ import types
 import pytest
 from commands import python
 from places import ROOT
-from stub_training import cohorts, trained
+from stub_training import cohorts, job, trained
 
 from yosinski_tf.binaries.job import execution
 from yosinski_tf.machine import nodes as machines
 from yosinski_tf.machine.gpus import Gpu
 from yosinski_tf.machine.precision import PrecisionChoice
 from yosinski_tf.machine.threads import Threads
+from yosinski_tf.scheduling import ray_engine
 from yosinski_tf.scheduling.ray_engine import Share
 from yosinski_tf.scheduling.ray_nodes import prove
-from yosinski_tf.system import locks, versions
+from yosinski_tf.system import locks, ray_cluster, versions
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.ray_cluster import Node
 
@@ -107,6 +108,28 @@ def test_as_many_cohorts_at_a_time_as_are_asked_for(nodes, processes, places):
     ]
     assert found == places
     assert share.gpus <= 1
+
+
+def test_no_more_cohorts_are_sent_than_the_memory_of_the_nodes_holds(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("ray", reason="needs Ray: pip install 'yosinski_tf[ray]'")
+    nodes = [Node(str(n), str(n), cpus=16.0, gpus=0.0, memory=9e9) for n in range(2)]
+    monkeypatch.setattr(ray_cluster, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray_engine, "on_each", lambda *unused: [])
+    (cohort,) = cohorts("baseA")
+    with locks.driving(tmp_path):
+        engine = ray_engine.RayEngine(tmp_path, Share(1, 0), lambda cohort: 4 * 10**9)
+    sent = []
+    remote = types.SimpleNamespace(remote=lambda *each: sent.append(each) or len(sent))
+    engine._task = types.SimpleNamespace(options=lambda **options: remote)
+    engine.check([cohort])
+    while engine.has_room() and len(sent) < 9:
+        engine.start(job(tmp_path, cohort))
+    assert len(sent) == 4
+    monkeypatch.setattr(ray_engine, "_PATIENCE_SECONDS", 0.0)
+    (waiting,) = engine._pending()
+    assert waiting.message == "it waits for a node with 1 CPU and 4.0 GB of memory"
 
 
 def machine(cores, gpus):

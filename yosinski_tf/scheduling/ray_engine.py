@@ -124,6 +124,8 @@ class RayEngine:
         )(_train)
         self._running: dict[Any, _Running] = {}
         self._places, self._looked = 1, -math.inf
+        # Memory of the smallest cohort.
+        self._least = 0
         self._told = False
         found = [node for node in ray_cluster.nodes() if share.fits(node)]
         on_each(found, prove, [self._proof] * len(found))
@@ -135,6 +137,7 @@ class RayEngine:
           UserError: It names what is needed, and the largest node.
         """
         found, share = ray_cluster.nodes(), self._share
+        self._least = min(map(self._memory, cohorts), default=0)
         largest = max(found, key=lambda node: (node.gpus, node.memory, node.cpus))
         for cohort in cohorts:
             memory = self._memory(cohort)
@@ -151,7 +154,7 @@ class RayEngine:
         """Whether fewer tasks run than nodes have places."""
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            places = sum(self._share.fits(node) for node in ray_cluster.nodes())
+            places = sum(map(self._places_of, ray_cluster.nodes()))
             # Without a node for it, one cohort waits.
             self._places = max(1, places)
         return len(self._running) < self._places
@@ -232,6 +235,10 @@ class RayEngine:
         message = f"its task on {running.host or 'the cluster'} ended ({what})"
         return Event(EventKind.LOST, running.cohort, message=message)
 
+    def _places_of(self, node: ray_cluster.Node) -> int:
+        of_memory = int(node.memory / self._least) if self._least else math.inf
+        return min(self._share.fits(node), of_memory)
+
     def _pending(self) -> list[Event]:
         """Says once what is waited for, if no node has had room for a while."""
         late = time.monotonic() - _PATIENCE_SECONDS
@@ -239,7 +246,7 @@ class RayEngine:
             if not running.host and running.sent < late and not self._told:
                 self._told = True
                 needs = self._share.with_memory(self._memory(running.cohort))
-                message = f"no node has {needs} free now"
+                message = f"it waits for a node with {needs}"
                 return [Event(EventKind.WAITING, running.cohort, message=message)]
         return []
 
