@@ -27,10 +27,15 @@ fi""",
 *secrets*) echo secret ;;
 esac""",
     "sleep": 'exec /bin/sleep "${1/#5/0.1}"',
-    "yosinski-study": """trap 'echo saved >>study; exit 143' TERM
+    "yosinski-study": """trap 'echo saved >>study; [ -e full ] && exit 4; exit 143' TERM
 echo "$@" >study
 for _ in {1..200}; do sleep 0.05; [ -e go ] && exit 3; done""",
 }
+# What it signals has ended when it returns.
+KILL = """kill() {
+    builtin kill "$@" && if [ "$1" = -TERM ]; then /bin/sleep 0.3; fi
+}
+"""
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def job(tmp_path):
         path.chmod(0o755)
     activate = tmp_path / ".venv/bin/activate"
     activate.parent.mkdir(parents=True)
-    activate.write_text(f"PATH={tmp_path}/bin:$PATH\n")
+    activate.write_text(f"PATH={tmp_path}/bin:$PATH\n{KILL}")
     values = {"JOB_ID": "70123", "JOB_NUM_NODES": "2", "CPUS_PER_TASK": "6"}
     values |= {"SUBMIT_DIR": str(tmp_path), "JOB_NAME": "yosinski"}
     slurm = {f"SLURM_{name}": value for name, value in values.items()}
@@ -84,12 +89,20 @@ def test_a_slurm_job_near_its_time_limit_saves_and_ends(job, tmp_path):
     assert (tmp_path / "study").read_text().endswith("\nsaved\n")
 
 
+def test_a_slurm_job_ends_as_its_command_that_cannot_save(job, tmp_path):
+    (tmp_path / "full").touch()
+    job.send_signal(signal.SIGTERM)
+    assert job.wait(30) == 4
+
+
 def test_a_kuberay_job_starts_the_study_on_volumes_that_its_pods_have():
     yaml = pytest.importorskip("yaml", reason="needs the extra ray")
     volume, job = yaml.safe_load_all((CLUSTERS / "study.kuberay.yaml").read_text())
     program, *flags = job["spec"]["entrypoint"].split()
     assert program == "yosinski-study" and "--engine=ray" in flags
     assert (ROOT / flags[0].removeprefix("--flagfile=/yosinski/")).is_file()
+    # What is wrong with the study is wrong again.
+    assert job["spec"]["backoffLimit"] == 2
     cluster = job["spec"]["rayClusterSpec"]
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         pod = group["template"]["spec"]

@@ -1,16 +1,24 @@
 """The engine `ray`: the same events, and what it asks of nodes."""
 
 import collections
+import importlib.metadata
 import os
+import types
 
 import pytest
 from commands import python
 from places import ROOT
-from stub_training import cohorts, trained
+from stub_training import cohorts, job, trained
 
+from yosinski_tf.binaries.job import execution
+from yosinski_tf.machine import nodes as machines
+from yosinski_tf.machine.gpus import Gpu
+from yosinski_tf.machine.precision import PrecisionChoice
+from yosinski_tf.machine.threads import Threads
+from yosinski_tf.scheduling import ray_engine
 from yosinski_tf.scheduling.ray_engine import Share
 from yosinski_tf.scheduling.ray_nodes import prove
-from yosinski_tf.system import locks, versions
+from yosinski_tf.system import locks, ray_cluster, versions
 from yosinski_tf.system.errors import UserError
 from yosinski_tf.system.ray_cluster import Node
 
@@ -66,6 +74,7 @@ def test_ray_is_loaded_only_when_it_is_asked_for():
         (Share(0.5, 0), 32),
         (Share(4, 1), 2),
         (Share(1, 0.25), 8),
+        (Share(1, 0.4), 4),
         (Share(16, 2), 1),
         (Share(17, 0), 0),
         (Share(1, 4), 0),
@@ -74,6 +83,92 @@ def test_ray_is_loaded_only_when_it_is_asked_for():
 def test_as_many_cohorts_at_a_time_as_a_node_has_room_for(share, cohorts):
     node = Node(host="host", id="1", cpus=16.0, gpus=2.0, memory=1e9)
     assert share.fits(node) == cohorts
+
+
+@pytest.mark.parametrize(
+    ("nodes", "processes", "places"),
+    [
+        # Cores and GPUs of each node, and the cohorts it takes at a time.
+        ([(4, 0)], 3, [3]),
+        ([(2, 0)], 3, [3]),
+        ([(4, 0), (9, 0)], 2, [2, 4]),
+        ([(16, 1)], 6, [6]),
+        ([(96, 8)], 12, [12]),
+        ([(4, 8)], 8, [8]),
+        ([(8, 4)], 2, [2]),
+        ([(4, 1), (8, 4)], 1, [1, 4]),
+        ([(4, 2), (24, 4)], 2, [2, 4]),
+    ],
+)
+def test_as_many_cohorts_at_a_time_as_are_asked_for(nodes, processes, places):
+    share = Share.of([machine(*each) for each in nodes], processes)
+    found = [
+        share.fits(Node(host="host", id="1", cpus=cores, gpus=gpus, memory=1e9))
+        for cores, gpus in nodes
+    ]
+    assert found == places
+    assert share.gpus <= 1
+
+
+def test_no_more_cohorts_are_sent_than_the_memory_of_the_nodes_holds(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("ray", reason="needs Ray: pip install 'yosinski_tf[ray]'")
+    nodes = [Node(str(n), str(n), cpus=16.0, gpus=0.0, memory=9e9) for n in range(2)]
+    monkeypatch.setattr(ray_cluster, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray_engine, "on_each", lambda *unused: [])
+    (cohort,) = cohorts("baseA")
+    with locks.driving(tmp_path):
+        engine = ray_engine.RayEngine(tmp_path, Share(1, 0), lambda cohort: 4 * 10**9)
+    sent = []
+    remote = types.SimpleNamespace(remote=lambda *each: sent.append(each) or len(sent))
+    engine._task = types.SimpleNamespace(options=lambda **options: remote)
+    engine.check([cohort])
+    while engine.has_room() and len(sent) < 9:
+        engine.start(job(tmp_path, cohort))
+    assert len(sent) == 4
+    monkeypatch.setattr(ray_engine, "_PATIENCE_SECONDS", 0.0)
+    (waiting,) = engine._pending()
+    assert waiting.message == "it waits for a node with 1 CPU and 4.0 GB of memory"
+
+
+def machine(cores, gpus):
+    card = Gpu("GPU-1", 9.0, 80 << 30, "H100")
+    chosen = PrecisionChoice("float32", "")
+    return machines.Node("host", cores, None, (card,) * gpus, chosen)
+
+
+@pytest.mark.parametrize(
+    ("given", "of_folder", "gpus", "devices", "share"),
+    [
+        (None, Threads(None, None), 2, None, Share(4, 1)),
+        (None, Threads(3, 3), 2, None, Share(3, 1)),
+        (None, Threads(8, 8), 0, None, Share(8, 0)),
+        # Threads that share no operation are twice the part of the cores.
+        (None, Threads(8, 1), 0, None, Share(4, 0)),
+        (3, Threads(3, 1), 0, None, Share(3, 0)),
+        (None, Threads(None, None), 2, 0, Share(8, 2)),
+        (None, Threads(None, None), 2, 1, Share(8, 1)),
+    ],
+)
+def test_a_cohort_gets_as_many_cpus_as_it_has_threads(
+    given, of_folder, gpus, devices, share
+):
+    kind, processes = ("none", 2) if devices is None else ("mirrored", 1)
+    options = types.SimpleNamespace(
+        nodes=[machine(8, gpus)],
+        settings=types.SimpleNamespace(threads=Threads(given, None)),
+        distribution=types.SimpleNamespace(kind=kind, devices=devices),
+    )
+    plan = types.SimpleNamespace(options=options, processes=processes)
+    assert execution._share(plan, of_folder) == share
+
+
+def test_nodes_are_asked_for_all_packages_that_compute(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: f"its {package}")
+    found = versions.deciding()
+    packages = ("tensorflow", "keras", "numpy", "jax", "jaxlib")
+    assert [found.get(name) for name in packages] == [f"its {n}" for n in packages]
 
 
 def test_a_node_must_have_the_folder_and_the_versions_of_the_driver(tmp_path):

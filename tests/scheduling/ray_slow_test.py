@@ -149,7 +149,7 @@ def test_a_cluster_without_room_is_waited_for(cluster, wanted, tmp_path):
         said = (tmp_path / "output").read_text
         wait_until(lambda: "waiting with random-0" in said(), 120)
         assert re.search(
-            r": no node has 1 CPU and \d\.\d GB of memory free now", said()
+            r": it waits for a node with 1 CPU and \d\.\d GB of memory", said()
         )
         for task in held:
             ray.cancel(task, force=True)

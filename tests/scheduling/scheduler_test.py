@@ -1,5 +1,6 @@
 """Cohorts in processes: their order, failures, runs left out, and memory."""
 
+import collections
 import json
 import os
 import time
@@ -8,6 +9,7 @@ import psutil
 import pytest
 import stub_training
 from stub_training import cohorts, trained
+from waiting import wait_until
 
 from yosinski_tf.scheduling import engine, scheduler
 from yosinski_tf.scheduling.events import EventKind
@@ -229,13 +231,23 @@ def test_after_a_crash_while_they_stop_the_others_save(tmp_path):
 
 
 def say_gpu(job, report, should_stop):
-    with open(job.runs / "seen.txt", "a") as file:
-        file.write(f"{job.cohort.cohort_id} {os.environ['CUDA_VISIBLE_DEVICES']}\n")
+    gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+
+    def say(what):
+        with open(job.runs / "seen.txt", "a") as file:
+            file.write(f"{what} {gpu}\n")
+
+    say("start")
     stub_training.train(job, report, should_stop)
+    # One is busy until another has its second cohort.
+    if gpu == "GPU-a":
+        seen = (job.runs / "seen.txt").read_text
+        wait_until(lambda: seen().count("start") >= 4, 60)
+    say("end")
 
 
 def seen_gpus(runs, processes, devices):
-    """The GPU of each cohort, and the most cohorts at a time on each."""
+    """The GPU of each cohort, the most cohorts at a time, and the most on one GPU."""
     (runs / "slow").touch()
     five = cohorts("baseA,baseB", splits=3)[:5]
     at_a_time, most = 0, 0
@@ -248,21 +260,26 @@ def seen_gpus(runs, processes, devices):
 
     more = {"work": say_gpu, "devices": devices}
     assert stub_training.train_all(runs, five, report, processes, **more) == []
-    lines = (runs / "seen.txt").read_text().splitlines()
-    return sorted(line.split()[1] for line in lines), most
+    found, now, most_on_one = [], collections.Counter(), 0
+    for line in (runs / "seen.txt").read_text().splitlines():
+        what, gpu = line.split()
+        now[gpu] += 1 if what == "start" else -1
+        most_on_one = max(most_on_one, now[gpu])
+        found += [gpu] * (what == "start")
+    return sorted(found), most, most_on_one
 
 
 def test_five_cohorts_share_three_gpus_one_each_at_a_time(tmp_path):
-    found, most = seen_gpus(tmp_path, 3, ["GPU-a", "GPU-b", "GPU-c"])
-    assert most == 3
+    found, most, most_on_one = seen_gpus(tmp_path, 3, ["GPU-a", "GPU-b", "GPU-c"])
+    assert (most, most_on_one) == (3, 1)
     # Whichever ends first gets the fourth.
     assert set(found) == {"GPU-a", "GPU-b", "GPU-c"} and len(found) == 5
 
 
 @pytest.mark.slow  # about 5 s
 def test_more_cohorts_than_gpus_are_divided_evenly(tmp_path):
-    found, most = seen_gpus(tmp_path, 5, ["GPU-a", "GPU-b", "GPU-c"])
-    assert most == 5
+    found, most, most_on_one = seen_gpus(tmp_path, 5, ["GPU-a", "GPU-b", "GPU-c"])
+    assert (most, most_on_one) == (5, 2)
     assert found == ["GPU-a", "GPU-a", "GPU-b", "GPU-b", "GPU-c"]
 
 

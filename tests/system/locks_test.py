@@ -1,6 +1,8 @@
 """Locks: one holder each; the locks of processes that ended are free."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -9,10 +11,12 @@ import sys
 import threading
 import time
 
+import filelock
 import pytest
 from waiting import wait_until
 
 from yosinski_tf.system import locks
+from yosinski_tf.system.errors import UserError
 
 HOLD = """
 import pathlib, sys
@@ -88,6 +92,30 @@ def test_whether_a_study_is_driven_can_be_asked(tmp_path):
         with pytest.raises(locks.InUse):
             locks.check_free(runs)
     locks.check_free(runs)
+
+
+def test_another_that_only_asks_is_not_in_the_way(tmp_path):
+    locks.note_of_driver(tmp_path).parent.mkdir()
+    path = tmp_path / "locks" / "driver.lock"
+    asking = filelock.FileLock(path, thread_local=False)
+    asking.acquire()
+    threading.Timer(0.1, asking.release).start()
+    with locks.driving(tmp_path):
+        pass
+
+
+def test_a_file_system_without_flock_is_refused(tmp_path, monkeypatch):
+    def flock(*unused):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UserError) as refused:
+        with locks.driving(tmp_path):
+            pass
+    assert str(refused.value) == (
+        f"{tmp_path} needs a file system with flock, found none (Function not"
+        " implemented): put it on another one"
+    )
 
 
 def test_runs_are_waited_for_until_their_process_has_ended(tmp_path):

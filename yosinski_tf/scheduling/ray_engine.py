@@ -13,11 +13,11 @@ import pathlib
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from yosinski_tf.experiment.cohorts import Cohort
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import keras_settings, nodes
 from yosinski_tf.scheduling import cohort_process
 from yosinski_tf.scheduling.cohort_process import CohortProcess, Work
 from yosinski_tf.scheduling.engine import SHARING
@@ -45,6 +45,33 @@ class Share:
     cpus: float
     gpus: float
 
+    @classmethod
+    def of(
+        cls,
+        nodes: Sequence[nodes.Node],
+        processes: int,
+        threads: int | None = None,
+        devices: int = 0,
+    ) -> "Share":
+        """The share with which as many cohorts train at a time as are asked for.
+
+        Args:
+          nodes: The machines that train.
+          processes: Cohorts at a time on the smallest of them; others with more GPUs
+            take more.
+          threads: CPUs of a cohort; None for its part of those of its node.
+          devices: GPUs of a cohort; 0 for one, or a part of one.
+        """
+        fewest = min(len(node.gpus) for node in nodes)
+
+        def cpus(node):
+            places = len(node.gpus) * processes // fewest if fewest else processes
+            return _part(node.cores, max(1, places))
+
+        # A cohort gets no parts of two GPUs.
+        gpus = devices or _part(1, math.ceil(processes / fewest)) if fewest else 0
+        return cls(threads or min(map(cpus, nodes)), gpus)
+
     def with_memory(self, size: float) -> str:
         """For people, with so many bytes."""
         gpus = f", {self.gpus:g} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
@@ -54,7 +81,16 @@ class Share:
     def fits(self, node: ray_cluster.Node) -> int:
         """How many such cohorts a node takes at a time, but for their memory."""
         of_cpus = int(node.cpus / self.cpus + 1e-6)
-        return min(of_cpus, int(node.gpus / self.gpus + 1e-6)) if self.gpus else of_cpus
+        if not self.gpus:
+            return of_cpus
+        if self.gpus >= 1:
+            return min(of_cpus, int(node.gpus / self.gpus))
+        return min(of_cpus, int(node.gpus) * int(1 / self.gpus + 1e-6))
+
+
+def _part(whole: int, parts: int) -> float:
+    """A part of some CPUs or of a GPU; Ray knows four digits, and all have to fit."""
+    return whole * 10_000 // parts / 10_000
 
 
 class RayEngine:
@@ -88,6 +124,8 @@ class RayEngine:
         )(_train)
         self._running: dict[Any, _Running] = {}
         self._places, self._looked = 1, -math.inf
+        # Memory of the smallest cohort.
+        self._least = 0
         self._told = False
         found = [node for node in ray_cluster.nodes() if share.fits(node)]
         on_each(found, prove, [self._proof] * len(found))
@@ -99,6 +137,7 @@ class RayEngine:
           UserError: It names what is needed, and the largest node.
         """
         found, share = ray_cluster.nodes(), self._share
+        self._least = min(map(self._memory, cohorts), default=0)
         largest = max(found, key=lambda node: (node.gpus, node.memory, node.cpus))
         for cohort in cohorts:
             memory = self._memory(cohort)
@@ -115,7 +154,7 @@ class RayEngine:
         """Whether fewer tasks run than nodes have places."""
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            places = sum(self._share.fits(node) for node in ray_cluster.nodes())
+            places = sum(map(self._places_of, ray_cluster.nodes()))
             # Without a node for it, one cohort waits.
             self._places = max(1, places)
         return len(self._running) < self._places
@@ -196,6 +235,10 @@ class RayEngine:
         message = f"its task on {running.host or 'the cluster'} ended ({what})"
         return Event(EventKind.LOST, running.cohort, message=message)
 
+    def _places_of(self, node: ray_cluster.Node) -> int:
+        of_memory = int(node.memory / self._least) if self._least else math.inf
+        return min(self._share.fits(node), of_memory)
+
     def _pending(self) -> list[Event]:
         """Says once what is waited for, if no node has had room for a while."""
         late = time.monotonic() - _PATIENCE_SECONDS
@@ -203,7 +246,7 @@ class RayEngine:
             if not running.host and running.sent < late and not self._told:
                 self._told = True
                 needs = self._share.with_memory(self._memory(running.cohort))
-                message = f"no node has {needs} free now"
+                message = f"it waits for a node with {needs}"
                 return [Event(EventKind.WAITING, running.cohort, message=message)]
         return []
 

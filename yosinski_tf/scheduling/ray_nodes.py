@@ -48,7 +48,7 @@ def look() -> tuple[Node, ...]:
     answers = on_each(found, ask, [(int(node.gpus), backend) for node in found])
     made = []
     for node, (theirs, there) in answers:
-        _check_versions(ours, theirs, node.host)
+        versions.check_same(ours, theirs, node.host)
         known = there.memory is not None
         memory = int(min(node.memory, there.memory) if known else node.memory)
         made.append(dataclasses.replace(there, cores=int(node.cpus), memory=memory))
@@ -58,18 +58,6 @@ def look() -> tuple[Node, ...]:
             " (ray start --address=...)"
         )
     return tuple(sorted(made, key=lambda node: (node.cores, node.memory)))
-
-
-def _check_versions(
-    ours: Mapping[str, str], theirs: Mapping[str, str], host: str
-) -> None:
-    for name in {**ours, **theirs}:
-        mine, other = ours.get(name, "none"), theirs.get(name, "none")
-        if mine != other:
-            raise UserError(
-                f"--engine=ray needs the same {name} on all nodes, found {other} on"
-                f" {host} and {mine} on that of the command: install the same there"
-            )
 
 
 def prove(runs: pathlib.Path, note: str, ours: Mapping[str, str]) -> None:
@@ -84,7 +72,7 @@ def prove(runs: pathlib.Path, note: str, ours: Mapping[str, str]) -> None:
       UserError: If the folder has another note or none, or its images are not there,
         or a version is another one.
     """
-    _check_versions(ours, versions.deciding(), socket.gethostname())
+    versions.check_same(ours, versions.deciding(), socket.gethostname())
     path, found = locks.note_of_driver(runs), ""
     try:
         found = path.read_text()

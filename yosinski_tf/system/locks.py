@@ -7,6 +7,7 @@ machines that see the folder if its file system has `flock`, as NFS and Lustre c
 
 import contextlib
 import datetime
+import errno
 import json
 import os
 import pathlib
@@ -22,6 +23,9 @@ REPORT, LAYERS = "report", "layers"
 _DRIVER = "driver"
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
+# What `check_free` holds is free again by then.
+_MOMENT_SECONDS = 0.25
+_NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 class InUse(errors.UserError):
@@ -37,7 +41,7 @@ def driving(runs: pathlib.Path) -> Iterator[None]:
     Raises:
       InUse: If another process holds it, which the message names.
       DiskFull: If there is no room for the lock.
-      UserError: If the folder cannot be written to.
+      UserError: If the folder cannot be written to, or has no `flock`.
     """
     lock = _hold(runs)
     try:
@@ -92,7 +96,7 @@ def training(
                     yield False
                     return
                 with contextlib.suppress(filelock.Timeout):
-                    lock.acquire(timeout=_LOOK_SECONDS if told else 0)
+                    _acquire(lock, _LOOK_SECONDS if told else 0)
                     held.callback(lock.release)
                     continue
                 if not told:
@@ -120,7 +124,7 @@ def held(
     """
     lock = _lock(runs, name)
     try:
-        lock.acquire(timeout=_PATIENCE_SECONDS if waiting else 0)
+        _acquire(lock, _PATIENCE_SECONDS if waiting else 0)
     except filelock.Timeout:
         if waiting is None:
             yield False
@@ -136,7 +140,7 @@ def held(
 def _hold(runs: pathlib.Path) -> filelock.BaseFileLock:
     try:
         lock = _lock(runs, _DRIVER)
-        lock.acquire(timeout=0)
+        _acquire(lock, _MOMENT_SECONDS)
     except filelock.Timeout:
         raise InUse(
             f"{runs} is in use by {_named(runs)}: wait for it, or stop it"
@@ -152,7 +156,21 @@ def _hold(runs: pathlib.Path) -> filelock.BaseFileLock:
 def _lock(runs: pathlib.Path, name: str) -> filelock.BaseFileLock:
     path = _path(runs, name)
     files.make_folder(path.parent)
-    return filelock.FileLock(path)
+    # A lock without `flock` would outlive a process that is killed.
+    return filelock.FileLock(path, fallback_to_soft=False)
+
+
+def _acquire(lock: filelock.BaseFileLock, seconds: float) -> None:
+    try:
+        lock.acquire(timeout=seconds)
+    except OSError as error:
+        if error.errno not in _NO_FLOCK:
+            raise
+        folder = pathlib.Path(lock.lock_file).parents[1]
+        raise errors.UserError(
+            f"{folder} needs a file system with flock, found none"
+            f" ({error.strerror}): put it on another one"
+        ) from None
 
 
 def _path(runs: pathlib.Path, name: str) -> pathlib.Path:

@@ -5,7 +5,12 @@ import importlib.metadata
 import pathlib
 import platform
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from yosinski_tf.system.errors import UserError
+
+# Keras computes with TensorFlow or with JAX.
+_DECIDING = ("tensorflow", "keras", "numpy", "jax", "jaxlib")
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
@@ -22,7 +27,22 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
 def deciding() -> dict[str, str]:
     """What machines must have in common to compute the same, by name."""
     # The code may change without its version.
-    return {"yosinski_tf": _own_code(), **installed(("tensorflow", "keras", "numpy"))}
+    return {"yosinski_tf": _own_code(), **installed(_DECIDING)}
+
+
+def check_same(ours: Mapping[str, str], theirs: Mapping[str, str], host: str) -> None:
+    """Refuses a node of a cluster whose versions are not those of the command.
+
+    Raises:
+      UserError: It names the first that differs.
+    """
+    for name in {**ours, **theirs}:
+        mine, other = ours.get(name, "none"), theirs.get(name, "none")
+        if mine != other:
+            raise UserError(
+                f"--engine=ray needs the same {name} on all nodes, found {other} on"
+                f" {host} and {mine} on that of the command: install the same there"
+            )
 
 
 @functools.cache

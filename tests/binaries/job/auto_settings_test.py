@@ -66,7 +66,7 @@ def test_chosen_gpus_train_a_cohort_each(tmp_path, images):
         "from yosinski_tf.binaries import study\n"
         "from yosinski_tf.binaries.job import execution\n"
         "def tell(plan):\n"
-        "    with execution._engine(plan) as engine:\n"
+        "    with execution._engine(plan, None) as engine:\n"
         "        seen = os.environ['CUDA_VISIBLE_DEVICES']\n"
         "        print(plan.at_a_time, engine.devices, seen)\n"
         "    return 0\n"

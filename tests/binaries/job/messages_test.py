@@ -141,7 +141,7 @@ def test_the_exit_code_is_1_if_all_networks_diverged(
     display = contextlib.nullcontext(types.SimpleNamespace(finished=1, seconds=1.0))
     monkeypatch.setattr(execution, "_display", lambda plan: display)
     monkeypatch.setattr(execution, "records_by_id", lambda runs: records)
-    monkeypatch.setattr(execution, "_engine", contextlib.nullcontext)
+    monkeypatch.setattr(execution, "_engine", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(execution.scheduler, "train_all", lambda *_, **options: [])
     assert execution._train(plan, None, lambda event, display: None) == code
 

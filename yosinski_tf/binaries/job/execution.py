@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import math
 from collections.abc import Callable, Iterator
 
 from yosinski_tf.binaries.job import auto_settings, command_line, messages
@@ -153,7 +152,7 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
             display.show(event)
             watch(event, display)
 
-        with _engine(plan) as found:
+        with _engine(plan, threads) as found:
             lost = scheduler.train_all(
                 plan.cohorts,
                 lambda cohort: _job(plan, cohort, threads),
@@ -171,7 +170,7 @@ def _train(plan: Plan, threads: Threads, watch: Watch) -> int:
 
 
 @contextlib.contextmanager
-def _engine(plan: Plan) -> Iterator[engine.Engine]:
+def _engine(plan: Plan, threads: Threads) -> Iterator[engine.Engine]:
     """What runs the cohorts: processes here, or tasks of a cluster, each on a GPU."""
     options, node = plan.options, plan.options.nodes[0]
     mirrored = options.distribution.kind == "mirrored"
@@ -181,17 +180,10 @@ def _engine(plan: Plan) -> Iterator[engine.Engine]:
             devices = [",".join(devices)]
         yield engine.LocalEngine(plan.processes, devices)
         return
-    cpus = options.settings.threads.number or node.cores / plan.processes
-    gpus = min(len(node.gpus) for node in options.nodes)
-    if mirrored and gpus:
-        gpus = options.distribution.devices or gpus
-    else:
-        # Ray knows parts of one, but no other fractions.
-        gpus = min(1, round(gpus / plan.processes, 4))
-    share = ray_engine.Share(math.floor(cpus) if cpus >= 1 else round(cpus, 4), gpus)
+    share = _share(plan, threads)
 
     def memory(cohort: Cohort) -> int:
-        on_gpu = gpus > 0
+        on_gpu = share.gpus > 0
         return auto_settings.host_memory(
             cohort.runs, plan.settings, plan.data, on_gpu=on_gpu
         )
@@ -205,6 +197,19 @@ def _engine(plan: Plan) -> Iterator[engine.Engine]:
         found = ray_engine.RayEngine(plan.runs, share, memory)
         found.check(plan.cohorts)
         yield found
+
+
+def _share(plan: Plan, threads: Threads) -> ray_engine.Share:
+    """What each cohort gets of a node of a cluster."""
+    options, nodes = plan.options, plan.options.nodes
+    number, devices = options.settings.threads.number, 0
+    # Those that share no operation are more than a process' part of the cores.
+    if threads.per_operation != 1 and plan.processes <= nodes[0].cores:
+        number = number or threads.number
+    if options.distribution.kind == "mirrored":
+        fewest = min(len(node.gpus) for node in nodes)
+        devices = options.distribution.devices or fewest
+    return ray_engine.Share.of(nodes, plan.processes, number, devices)
 
 
 def _job(plan: Plan, cohort: Cohort, threads: Threads) -> job.Job:

@@ -11,15 +11,12 @@ import os
 import pathlib
 import secrets
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-import PIL
-
-import yosinski_tf
 from yosinski_tf.data.prepare import process_pool
 from yosinski_tf.data.prepare.make_store import Runner
 from yosinski_tf.data.prepare.shards import ShardTask, make_shard
-from yosinski_tf.system import ray_cluster
+from yosinski_tf.system import ray_cluster, versions
 from yosinski_tf.system.errors import UserError, in_brief
 
 _TOKEN = "cluster"
@@ -36,12 +33,12 @@ class _Sight:
     Attributes:
       file: A file in the store's folder. Once it is gone, the tasks stop.
       token: Its content.
-      versions: Of this package and of Pillow, which write the records.
+      versions: Of what writes the records.
     """
 
     file: pathlib.Path
     token: str
-    versions: tuple[str, str]
+    versions: Mapping[str, str]
 
 
 def ray_runner(address: str, processes: int) -> Runner:
@@ -66,7 +63,6 @@ def _run(
     notes: pathlib.Path,
 ) -> None:
     sight = _Sight(notes / _TOKEN, secrets.token_hex(8), _versions())
-    sight.file.write_text(sight.token)
     with ray_cluster.connected(address, notes / "ray", cpus=processes, gpus=0):
         _make_all(iter(tasks), advance, sight)
 
@@ -79,6 +75,7 @@ def _make_all(tasks, advance: Callable[[int], None], sight: _Sight) -> None:
     most = _WAITING * max(1, int(sum(node.cpus for node in ray_cluster.nodes())))
     running = {}
     try:
+        sight.file.write_text(sight.token)
         while True:
             while len(running) < most and (task := next(tasks, None)):
                 running[make.remote(task, sight)] = len(task.images)
@@ -139,13 +136,8 @@ def _check_node(task: ShardTask, sight: _Sight) -> None:
             f"node {host} needs the store's folder of this machine, found another"
             f" {sight.file.parent}: share one folder, or take the node out"
         )
-    if (found := _versions()) != sight.versions:
-        raise UserError(
-            f"node {host} needs yosinski_tf {sight.versions[0]} with Pillow"
-            f" {sight.versions[1]} to write the same bytes, found {found[0]} with"
-            f" {found[1]}: install them there"
-        )
+    versions.check_same(sight.versions, _versions(), host)
 
 
-def _versions() -> tuple[str, str]:
-    return yosinski_tf.__version__, PIL.__version__
+def _versions() -> dict[str, str]:
+    return {**versions.deciding(), **versions.installed(("pillow", "array_record"))}
