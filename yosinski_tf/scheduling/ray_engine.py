@@ -4,9 +4,13 @@ The child is that of `--engine=local`, so that the cluster changes neither resul
 what happens after a failure: it sees the same variables, saves when it is told to stop
 or its parent has ended, and cannot take the task's process with it. Checkpoints are in
 the study folder, which all nodes share; so only events come back to the driver.
+
+Ray kills the children of a worker that ends, and then its process group. Both are
+kept from the child, which sees the end of its parent and saves.
 """
 
 import dataclasses
+import functools
 import math
 import os
 import pathlib
@@ -29,6 +33,7 @@ from yosinski_tf.training.job import Job
 
 # Variables of the driver that its cohorts see, whatever a node has.
 _BROUGHT = ("TF_", "XLA_", "JAX_", "ONEDNN_", "OMP_", "KERAS_")
+_SPARE_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
 # On a busy machine Ray needs seconds to start a task.
 _PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS, _POLL_SECONDS = 5.0, 0.5
@@ -84,7 +89,10 @@ class RayEngine:
         self._proof = self._runs, note, versions.deciding()
         self._share, self._memory, self._work = share, memory, work
         self._task = _ray().remote(
-            num_returns="streaming", max_retries=0, scheduling_strategy="SPREAD"
+            num_returns="streaming",
+            max_retries=0,
+            scheduling_strategy="SPREAD",
+            runtime_env={"env_vars": _SPARE_CHILDREN},
         )(_train)
         self._running: dict[Any, _Running] = {}
         self._places, self._looked = 1, -math.inf
@@ -229,7 +237,7 @@ def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
     child = None
     try:
         with signals.uninterrupted():
-            child = CohortProcess(job, work, variables)
+            child = CohortProcess(job, functools.partial(_apart, work), variables)
         count = len(job.cohort.runs)
         where = f"{count} network{'s' * (count > 1)} on {socket.gethostname()}"
         event = Event(EventKind.STARTED, job.cohort, message=where)
@@ -244,6 +252,12 @@ def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
         if child is not None and child.process.is_alive():
             child.process.terminate()
             child.last_event()
+
+
+def _apart(work: Work, job: Job, report, should_stop) -> None:
+    """Runs in the child: leaves the worker's process group, and does the work."""
+    os.setsid()
+    work(job, report, should_stop)
 
 
 def _next_event(child: CohortProcess, proof) -> Event:
