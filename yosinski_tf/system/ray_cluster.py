@@ -67,8 +67,8 @@ def connected(
 ) -> Iterator[None]:
     """Connects this process to a cluster for a `with` block.
 
-    Ray ends its workers without grace at the end of the block: wait for the tasks, or
-    cancel them and wait. Signals stay with this process; those that come while the
+    Ray ends its workers without grace at the end of the block: wait for the tasks.
+    Signals stay with this process; those that come while the
     cluster starts or ends take effect after it.
 
     Args:
@@ -142,16 +142,6 @@ def nodes() -> tuple[Node, ...]:
                 )
             )
     return tuple(sorted(found))
-
-
-def listen() -> None:
-    """Has `ray.cancel` interrupt the task that calls this, by KeyboardInterrupt.
-
-    Otherwise it is lost in a cluster that was started in the background of a shell. It
-    is also lost by a task that is just starting, and in Ray 2.60 ends the process that
-    cancels if the task is just ending.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _ray() -> ModuleType:
