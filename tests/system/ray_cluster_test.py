@@ -99,3 +99,34 @@ def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(
     assert list(temporary.iterdir()) == []
     assert [path.name for path in folder.iterdir()] == ["logs"]
     assert any("noise" in path.read_text() for path in (folder / "logs").glob("*.out"))
+
+
+_STOPPED_EARLY = """
+import os, pathlib, sys, threading
+import psutil, ray
+from yosinski_tf.system import ray_cluster, signals
+signals.listen()
+number = int(sys.argv[2])
+threading.Timer(1.0, os.kill, (os.getpid(), number)).start()
+try:
+    with ray_cluster.connected("", pathlib.Path(sys.argv[1]), cpus=1, gpus=0):
+        print("begun")
+except KeyboardInterrupt as stop:
+    print(getattr(stop, "number", 2))
+names = [each.name() for each in psutil.Process().children(recursive=True)]
+print([name for name in names if name in ("raylet", "gcs_server")])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_ray_starts_is_kept_until_it_has_ended(
+    tmp_path, temporary, number
+):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    environment = {**ENVIRONMENT, "TMPDIR": str(temporary)}
+    arguments = _STOPPED_EARLY, tmp_path, str(int(number))
+    done = python(*arguments, env=environment, timeout=120)
+    assert done.stdout.splitlines() == [str(int(number)), "[]"], done.stderr
+    assert done.stderr == ""
+    assert list(temporary.iterdir()) == []

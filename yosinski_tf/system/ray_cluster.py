@@ -190,21 +190,20 @@ def _no_cluster(address: str, reason: str) -> UserError:
 
 @contextlib.contextmanager
 def _in_session(ray: ModuleType, logs: str, **options) -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGTERM)
-    with signals.left_to_parent():
-        try:
-            ray.init(**options)
-        except Exception as error:
-            raise UserError(
-                f"--engine=ray needs Ray to start, found {in_brief(error)}: see its"
-                f" logs {logs}"
-            ) from None
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-    # Otherwise the end of a worker or a node prints dozens of lines.
+    # Otherwise SIGTERM ends this process at once, by Ray's handler. The second: the end
+    # of a worker or a node prints dozens of lines.
     with contextlib.suppress(AttributeError):
+        ray._private.utils.set_sigterm_handler = lambda handler: None
         ray._private.worker.print_to_stdstream = lambda *unused, **options: None
     try:
+        with signals.left_to_parent():
+            try:
+                ray.init(**options)
+            except Exception as error:
+                raise UserError(
+                    f"--engine=ray needs Ray to start, found {in_brief(error)}: see its"
+                    f" logs {logs}"
+                ) from None
         with _signals_kept():
             yield
     finally:
