@@ -168,14 +168,17 @@ class RayEngine:
         locks.note_of_driver(self._runs).unlink(missing_ok=True)
         events = []
         for stream, running in self._running.items():
-            last = Event(EventKind.STOPPED, running.cohort)
+            last = None
             try:
                 while True:
                     event = ray.get(next(stream))
+                    running.see(event)
                     last = last if event.kind.fate is Fate.RUNNING else event
             # After its last event, before its first, or at the end of its node.
-            except (StopIteration, ray.exceptions.RayError):
-                events.append(last)
+            except (StopIteration, ray.exceptions.RayError) as error:
+                if last is None and running.host:
+                    last = self._lost(running, error)
+                events.append(last or Event(EventKind.STOPPED, running.cohort))
         self._running.clear()
         return events
 
@@ -190,8 +193,9 @@ class RayEngine:
         # Without another event it ends only if something else has interrupted it.
         except (StopIteration, ray.exceptions.RayError) as error:
             event = self._lost(running, error)
+        running.see(event)
         if event.kind is EventKind.STARTED:
-            running.host, self._told = event.message.rpartition(" ")[2], False
+            self._told = False
         if event.kind.fate is not Fate.RUNNING:
             del self._running[stream]
         yield event
@@ -223,6 +227,11 @@ class _Running:
     cohort: Cohort
     sent: float
     host: str = ""
+
+    def see(self, event: Event) -> None:
+        """Notes the host if the event says that the task has started."""
+        if event.kind is EventKind.STARTED:
+            self.host = event.message.rpartition(" ")[2]
 
 
 def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
