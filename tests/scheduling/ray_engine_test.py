@@ -145,3 +145,29 @@ def test_what_becomes_of_a_task_while_all_stop(engine_of):
     ):
         (last,) = make(happens).stop()
         assert last.kind is kind
+
+
+def test_a_node_that_differs_and_joins_later_does_not_end_the_study(engine_of):
+    make, _ = engine_of
+    from ray.exceptions import RayTaskError
+
+    cause = UserError("needs the same keras")
+    error = RayTaskError("_train", "", cause)
+    (event,) = make([error]).wait(0)
+    assert (event.kind, event.message) == (EventKind.LOST, "needs the same keras")
+
+
+def test_a_task_waits_a_little_for_its_mounts(tmp_path, monkeypatch):
+    def prove(times):
+        times.append(1)
+        if len(times) < 3:
+            raise OSError(5, "Input/output error")
+        raise Proved
+
+    class Proved(Exception):
+        pass
+
+    monkeypatch.setattr(ray_engine, "prove", prove)
+    monkeypatch.setattr(ray_engine, "_POLL_SECONDS", 0.0)
+    with pytest.raises(Proved):
+        next(ray_engine._train(None, None, {}, ([],)))

@@ -36,7 +36,7 @@ _BROUGHT = ("TF_", "XLA_", "JAX_", "ONEDNN_", "OMP_", "KERAS_")
 _SPARE_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
 # On a busy machine Ray needs seconds to start a task.
 _PATIENCE_SECONDS = 30.0
-_LOOK_SECONDS, _POLL_SECONDS = 5.0, 0.5
+_LOOK_SECONDS, _POLL_SECONDS, _MOUNT_SECONDS = 5.0, 0.5, 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,10 +202,11 @@ class RayEngine:
 
     def _lost(self, running: "_Running", error: Exception) -> Event:
         cause = getattr(error, "cause", None)
-        if isinstance(cause, UserError):
-            raise cause
         what = in_brief(cause or error, 120)
         message = f"its task on {running.host or 'the cluster'} ended ({what})"
+        # Of a node that has joined since: the others go on.
+        if isinstance(cause, UserError):
+            message = str(cause)
         return Event(EventKind.LOST, running.cohort, message=message)
 
     def _pending(self) -> list[Event]:
@@ -239,8 +240,7 @@ def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
 
     Yields its events.
     """
-    # The node may have joined the cluster since.
-    prove(*proof)
+    _prove(proof)
     # The child would import the main module of Ray's workers.
     vars(sys.modules["__main__"]).pop("__file__", None)
     child = None
@@ -261,6 +261,18 @@ def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
         if child is not None and child.process.is_alive():
             child.process.terminate()
             child.last_event()
+
+
+def _prove(proof) -> None:
+    """Proves a node that may have joined since, and whose mounts may come later."""
+    end = time.monotonic() + _MOUNT_SECONDS
+    while True:
+        try:
+            return prove(*proof)
+        except (UserError, OSError):
+            if time.monotonic() > end:
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def _apart(work: Work, job: Job, report, should_stop) -> None:
