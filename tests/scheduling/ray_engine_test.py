@@ -1,6 +1,7 @@
 """The engine `ray`: the same events, and what it asks of nodes."""
 
 import collections
+import functools
 import importlib.metadata
 import os
 import types
@@ -16,6 +17,7 @@ from yosinski_tf.machine.gpus import Gpu
 from yosinski_tf.machine.precision import PrecisionChoice
 from yosinski_tf.machine.threads import Threads
 from yosinski_tf.scheduling import ray_engine
+from yosinski_tf.scheduling.events import Event, EventKind
 from yosinski_tf.scheduling.ray_engine import Share
 from yosinski_tf.scheduling.ray_nodes import prove
 from yosinski_tf.system import locks, ray_cluster, versions
@@ -193,3 +195,72 @@ def test_a_node_must_have_the_folder_and_the_versions_of_the_driver(tmp_path):
             f" {os.uname().nodename} and 2.0 on that of the command: install the same"
             " there"
         )
+
+
+@pytest.fixture
+def engine_of(tmp_path, monkeypatch):
+    """Makes an engine with a task in which something happens: events, and errors."""
+    ray = pytest.importorskip("ray", reason="needs Ray: pip install 'yosinski_tf[ray]'")
+
+    def get(found):
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def make(happens):
+        task = types.SimpleNamespace(remote=lambda *unused: iter(happens))
+        task.options = lambda **unused: task
+        monkeypatch.setattr(ray, "remote", lambda **unused: lambda function: task)
+        monkeypatch.setattr(ray, "wait", lambda streams, **unused: (streams, []))
+        monkeypatch.setattr(ray, "get", get)
+        monkeypatch.setattr(ray, "cancel", lambda stream, force: None)
+        monkeypatch.setattr(ray_engine.ray_cluster, "nodes", lambda: ())
+        with locks.driving(tmp_path):
+            engine = ray_engine.RayEngine(tmp_path, Share(1, 0), lambda cohort: 1)
+        engine.start(job(tmp_path, cohort))
+        return engine
+
+    (cohort,) = cohorts("baseA")
+    return make, functools.partial(Event, cohort=cohort)
+
+
+def test_what_becomes_of_a_task_while_all_stop(engine_of):
+    make, event = engine_of
+    from ray.exceptions import RayError
+
+    started = event(EventKind.STARTED, message="1 network on there")
+    stopped, died = event(EventKind.STOPPED), RayError("died")
+    for happens, kind in (
+        ([started, stopped], EventKind.STOPPED),
+        ([died], EventKind.STOPPED),
+        ([started, died], EventKind.LOST),
+        ([started, stopped, died], EventKind.STOPPED),
+    ):
+        (last,) = make(happens).stop()
+        assert last.kind is kind
+
+
+def test_a_node_that_differs_and_joins_later_does_not_end_the_study(engine_of):
+    make, _ = engine_of
+    from ray.exceptions import RayTaskError
+
+    cause = UserError("needs the same keras")
+    error = RayTaskError("_train", "", cause)
+    (event,) = make([error]).wait(0)
+    assert (event.kind, event.message) == (EventKind.LOST, "needs the same keras")
+
+
+def test_a_task_waits_a_little_for_its_mounts(tmp_path, monkeypatch):
+    def prove(times):
+        times.append(1)
+        if len(times) < 3:
+            raise OSError(5, "Input/output error")
+        raise Proved
+
+    class Proved(Exception):
+        pass
+
+    monkeypatch.setattr(ray_engine, "prove", prove)
+    monkeypatch.setattr(ray_engine, "_POLL_SECONDS", 0.0)
+    with pytest.raises(Proved):
+        next(ray_engine._train(None, None, {}, ([],)))

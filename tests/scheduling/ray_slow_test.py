@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from commands import TINY, refuse, run, start
+from commands import TINY, last_step, refuse, run, start
 from outcomes import outcome
 from ray_machines import cohort_processes, machines
 from waiting import wait_until
@@ -106,6 +106,29 @@ def test_a_driver_that_was_killed_goes_on_where_it_was(cluster, wanted, tmp_path
     process.communicate()
     # Started at once: the processes of the first driver save first.
     end(begin(cluster, runs), wanted, runs)
+    assert not cohort_processes()
+
+
+@pytest.mark.parametrize("what", ["driver", "node", "worker"])
+def test_cohorts_save_when_what_they_depend_on_is_killed(cluster, tmp_path, what):
+    runs = tmp_path / "runs"
+    never = ["--steps=1000000", "--checkpoint_every=1000000steps"]
+    process = start("study", *flags(cluster, runs), *never)
+    wait_until(lambda: list(runs.glob("tensorboard/**/events*")), 120)
+    time.sleep(3)
+    assert not saved(runs)
+    if what == "driver":
+        process.kill()
+    elif what == "node":
+        cluster.remove(cluster.training())
+        cluster.add()
+    else:
+        cohort_processes()[0].parent().kill()
+    # Nothing else has told them to save.
+    wait_until(lambda: saved(runs), 30)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert last_step(runs) > 0
     assert not cohort_processes()
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import tempfile
+import types
 
 import pytest
 from commands import ENVIRONMENT, python
@@ -79,6 +80,32 @@ def temporary():
         yield pathlib.Path(folder)
 
 
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("another", "yosinski-abcd1234"),
+        ("", "yosinski-abcd1234"),
+        (socket.gethostname(), "yosinski-runs"),
+        (socket.gethostname(), "yosinski-abcd12345"),
+        (socket.gethostname(), "below/yosinski-abcd1234"),
+    ],
+)
+def test_folders_that_ray_did_not_leave_here_are_kept(
+    tmp_path, temporary, monkeypatch, host, path
+):
+    ray = types.SimpleNamespace(init=refuse_to_start, shutdown=lambda **options: None)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    (temporary / path).mkdir(parents=True)
+    (tmp_path / "place").write_text(f"{host}\n{temporary / path}".lstrip())
+    assert "needs Ray to start, found RuntimeError: no:" in refusal("", tmp_path)
+    assert (temporary / path).exists()
+
+
+def refuse_to_start(**options):
+    raise RuntimeError("no")
+
+
 def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(
     tmp_path, temporary
 ):
@@ -86,10 +113,11 @@ def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(
     # Its sockets would not fit into these paths.
     folder, home = tmp_path / ("long" * 25), tmp_path / "home"
     # What a process that was killed has left.
-    left = temporary / "yosinski-left/ray/session_1_2/logs"
+    left = temporary / "yosinski-leftover/ray/session_1_2/logs"
     for each in (folder, home, left):
         each.mkdir(parents=True)
-    (folder / "place").write_text(str(temporary / "yosinski-left"))
+    noted = f"{socket.gethostname()}\n{temporary / 'yosinski-leftover'}"
+    (folder / "place").write_text(noted)
     environment = {**ENVIRONMENT, "HOME": str(home), "TMPDIR": str(temporary)}
     done = python(_ON_THIS_MACHINE, folder, env=environment, timeout=120)
     lines = [f"3.0 0.0 True {socket.gethostname()}", "7", str(int(signal.SIGTERM))]
@@ -99,3 +127,34 @@ def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(
     assert list(temporary.iterdir()) == []
     assert [path.name for path in folder.iterdir()] == ["logs"]
     assert any("noise" in path.read_text() for path in (folder / "logs").glob("*.out"))
+
+
+_STOPPED_EARLY = """
+import os, pathlib, sys, threading
+import psutil, ray
+from yosinski_tf.system import ray_cluster, signals
+signals.listen()
+number = int(sys.argv[2])
+threading.Timer(1.0, os.kill, (os.getpid(), number)).start()
+try:
+    with ray_cluster.connected("", pathlib.Path(sys.argv[1]), cpus=1, gpus=0):
+        print("begun")
+except KeyboardInterrupt as stop:
+    print(getattr(stop, "number", 2))
+names = [each.name() for each in psutil.Process().children(recursive=True)]
+print([name for name in names if name in ("raylet", "gcs_server")])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_ray_starts_is_kept_until_it_has_ended(
+    tmp_path, temporary, number
+):
+    pytest.importorskip("ray", reason="needs the extra ray")
+    environment = {**ENVIRONMENT, "TMPDIR": str(temporary)}
+    arguments = _STOPPED_EARLY, tmp_path, str(int(number))
+    done = python(*arguments, env=environment, timeout=120)
+    assert done.stdout.splitlines() == [str(int(number)), "[]"], done.stderr
+    assert done.stderr == ""
+    assert list(temporary.iterdir()) == []

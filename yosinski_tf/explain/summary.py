@@ -102,7 +102,7 @@ _PARTS = (
         f"{filters.MEANING} Each network stands in one group, once; of copies those"
         " with the largest n. Whole networks change groups where both groups have at"
         " least four; else filters do, so one unlike network can make p small. Copies"
-        " begin from the bases that they are compared with, so they are alike by birth.",
+        " start from the bases that they are compared with, so they begin alike.",
         3,
     ),
 )

@@ -4,9 +4,13 @@ The child is that of `--engine=local`, so that the cluster changes neither resul
 what happens after a failure: it sees the same variables, saves when it is told to stop
 or its parent has ended, and cannot take the task's process with it. Checkpoints are in
 the study folder, which all nodes share; so only events come back to the driver.
+
+Ray kills the children of a worker that ends, and then its process group. Both are
+kept from the child, which sees the end of its parent and saves.
 """
 
 import dataclasses
+import functools
 import math
 import os
 import pathlib
@@ -29,9 +33,10 @@ from yosinski_tf.training.job import Job
 
 # Variables of the driver that its cohorts see, whatever a node has.
 _BROUGHT = ("TF_", "XLA_", "JAX_", "ONEDNN_", "OMP_", "KERAS_")
+_SPARE_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
 # On a busy machine Ray needs seconds to start a task.
 _PATIENCE_SECONDS = 30.0
-_LOOK_SECONDS, _POLL_SECONDS = 5.0, 0.5
+_LOOK_SECONDS, _POLL_SECONDS, _MOUNT_SECONDS = 5.0, 0.5, 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +125,10 @@ class RayEngine:
         self._proof = self._runs, note, versions.deciding()
         self._share, self._memory, self._work = share, memory, work
         self._task = _ray().remote(
-            num_returns="streaming", max_retries=0, scheduling_strategy="SPREAD"
+            num_returns="streaming",
+            max_retries=0,
+            scheduling_strategy="SPREAD",
+            runtime_env={"env_vars": _SPARE_CHILDREN},
         )(_train)
         self._running: dict[Any, _Running] = {}
         self._places, self._looked = 1, -math.inf
@@ -199,14 +207,17 @@ class RayEngine:
         locks.note_of_driver(self._runs).unlink(missing_ok=True)
         events = []
         for stream, running in self._running.items():
-            last = Event(EventKind.STOPPED, running.cohort)
+            last = None
             try:
                 while True:
                     event = ray.get(next(stream))
+                    running.see(event)
                     last = last if event.kind.fate is Fate.RUNNING else event
             # After its last event, before its first, or at the end of its node.
-            except (StopIteration, ray.exceptions.RayError):
-                events.append(last)
+            except (StopIteration, ray.exceptions.RayError) as error:
+                if last is None and running.host:
+                    last = self._lost(running, error)
+                events.append(last or Event(EventKind.STOPPED, running.cohort))
         self._running.clear()
         return events
 
@@ -221,18 +232,20 @@ class RayEngine:
         # Without another event it ends only if something else has interrupted it.
         except (StopIteration, ray.exceptions.RayError) as error:
             event = self._lost(running, error)
+        running.see(event)
         if event.kind is EventKind.STARTED:
-            running.host, self._told = event.message.rpartition(" ")[2], False
+            self._told = False
         if event.kind.fate is not Fate.RUNNING:
             del self._running[stream]
         yield event
 
     def _lost(self, running: "_Running", error: Exception) -> Event:
         cause = getattr(error, "cause", None)
-        if isinstance(cause, UserError):
-            raise cause
         what = in_brief(cause or error, 120)
         message = f"its task on {running.host or 'the cluster'} ended ({what})"
+        # Of a node that has joined since: the others go on.
+        if isinstance(cause, UserError):
+            message = str(cause)
         return Event(EventKind.LOST, running.cohort, message=message)
 
     def _places_of(self, node: ray_cluster.Node) -> int:
@@ -259,20 +272,24 @@ class _Running:
     sent: float
     host: str = ""
 
+    def see(self, event: Event) -> None:
+        """Notes the host if the event says that the task has started."""
+        if event.kind is EventKind.STARTED:
+            self.host = event.message.rpartition(" ")[2]
+
 
 def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
     """The task: trains a job in a child process while the driver's note stands.
 
     Yields its events.
     """
-    # The node may have joined the cluster since.
-    prove(*proof)
+    _prove(proof)
     # The child would import the main module of Ray's workers.
     vars(sys.modules["__main__"]).pop("__file__", None)
     child = None
     try:
         with signals.uninterrupted():
-            child = CohortProcess(job, work, variables)
+            child = CohortProcess(job, functools.partial(_apart, work), variables)
         count = len(job.cohort.runs)
         where = f"{count} network{'s' * (count > 1)} on {socket.gethostname()}"
         event = Event(EventKind.STARTED, job.cohort, message=where)
@@ -287,6 +304,24 @@ def _train(job: Job, work: Work, variables, proof) -> Iterator[Event]:
         if child is not None and child.process.is_alive():
             child.process.terminate()
             child.last_event()
+
+
+def _prove(proof) -> None:
+    """Proves a node that may have joined since, and whose mounts may come later."""
+    end = time.monotonic() + _MOUNT_SECONDS
+    while True:
+        try:
+            return prove(*proof)
+        except (UserError, OSError):
+            if time.monotonic() > end:
+                raise
+        time.sleep(_POLL_SECONDS)
+
+
+def _apart(work: Work, job: Job, report, should_stop) -> None:
+    """Runs in the child: leaves the worker's process group, and does the work."""
+    os.setsid()
+    work(job, report, should_stop)
 
 
 def _next_event(child: CohortProcess, proof) -> Event:

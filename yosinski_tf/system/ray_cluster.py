@@ -67,8 +67,8 @@ def connected(
 ) -> Iterator[None]:
     """Connects this process to a cluster for a `with` block.
 
-    Ray ends its workers without grace at the end of the block: wait for the tasks, or
-    cancel them and wait. Signals stay with this process; those that come while the
+    Ray ends its workers without grace at the end of the block: wait for the tasks.
+    Signals stay with this process; those that come while the
     cluster starts or ends take effect after it.
 
     Args:
@@ -144,16 +144,6 @@ def nodes() -> tuple[Node, ...]:
     return tuple(sorted(found))
 
 
-def listen() -> None:
-    """Has `ray.cancel` interrupt the task that calls this, by KeyboardInterrupt.
-
-    Otherwise it is lost in a cluster that was started in the background of a shell. It
-    is also lost by a task that is just starting, and in Ray 2.60 ends the process that
-    cancels if the task is just ending.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def _ray() -> ModuleType:
     try:
         import ray
@@ -200,21 +190,20 @@ def _no_cluster(address: str, reason: str) -> UserError:
 
 @contextlib.contextmanager
 def _in_session(ray: ModuleType, logs: str, **options) -> Iterator[None]:
-    handler = signal.getsignal(signal.SIGTERM)
-    with signals.left_to_parent():
-        try:
-            ray.init(**options)
-        except Exception as error:
-            raise UserError(
-                f"--engine=ray needs Ray to start, found {in_brief(error)}: see its"
-                f" logs {logs}"
-            ) from None
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-    # Otherwise the end of a worker or a node prints dozens of lines.
+    # Otherwise SIGTERM ends this process at once, by Ray's handler. The second: the end
+    # of a worker or a node prints dozens of lines.
     with contextlib.suppress(AttributeError):
+        ray._private.utils.set_sigterm_handler = lambda handler: None
         ray._private.worker.print_to_stdstream = lambda *unused, **options: None
     try:
+        with signals.left_to_parent():
+            try:
+                ray.init(**options)
+            except Exception as error:
+                raise UserError(
+                    f"--engine=ray needs Ray to start, found {in_brief(error)}: see its"
+                    f" logs {logs}"
+                ) from None
         with _signals_kept():
             yield
     finally:
@@ -260,32 +249,42 @@ def _signals_kept() -> Iterator[None]:
 def _temporary(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder for a `with` block, whose path is short, for Ray's files and sockets.
 
-    Not all shared file systems have sockets. Its path is noted in `folder`, so that
-    what a killed process leaves is removed by the next.
+    Not all shared file systems have sockets. Its host and path are noted in `folder`,
+    so that what a killed process leaves is removed by the next.
     """
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / _PLACE
     with contextlib.suppress(FileNotFoundError):
-        _clear(folder, pathlib.Path(place.read_text()))
+        host, _, path = place.read_text().partition("\n")
+        if host == socket.gethostname() and _is_made_here(pathlib.Path(path)):
+            _clear(folder, pathlib.Path(path))
     home = tempfile.gettempdir()
     if len(home) > _MOST_CHARACTERS - len("/yosinski-12345678"):
         home = "/tmp"
     # Ray lets every user into its own folder, which is in this one.
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
     try:
-        place.write_text(str(temporary))
+        place.write_text(f"{socket.gethostname()}\n{temporary}")
         yield temporary
     finally:
         _clear(folder, temporary)
 
 
+def _is_made_here(path: pathlib.Path) -> bool:
+    """Whether a noted folder can be one of `_temporary`: the note may be anybody's."""
+    return (
+        path.parent in (pathlib.Path(tempfile.gettempdir()), pathlib.Path("/tmp"))
+        and re.fullmatch(_PREFIX + "[a-z0-9_]{8}", path.name) is not None
+        and path.lstat().st_uid == os.getuid()
+    )
+
+
 def _clear(folder: pathlib.Path, temporary: pathlib.Path) -> None:
     """Moves the logs of the last cluster to `folder` and removes its other files."""
-    if temporary.name.startswith(_PREFIX):
-        for logs in temporary.glob(f"ray/session_*_*/{_LOGS}"):
-            shutil.rmtree(folder / _LOGS, ignore_errors=True)
-            # On a full disk they are lost; what fills it is told elsewhere.
-            with contextlib.suppress(OSError):
-                shutil.move(logs, folder / _LOGS)
-        shutil.rmtree(temporary, ignore_errors=True)
+    for logs in temporary.glob(f"ray/session_*_*/{_LOGS}"):
+        shutil.rmtree(folder / _LOGS, ignore_errors=True)
+        # On a full disk they are lost; what fills it is told elsewhere.
+        with contextlib.suppress(OSError):
+            shutil.move(logs, folder / _LOGS)
+    shutil.rmtree(temporary, ignore_errors=True)
     (folder / _PLACE).unlink(missing_ok=True)
