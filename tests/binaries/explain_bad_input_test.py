@@ -113,13 +113,11 @@ def test_two_at_once_measure_once(runs):
     ends = [each.communicate(timeout=600) for each in both]
     assert [each.returncode for each in both] == [0, 0], ends
     assert ends[0][0] == ends[1][0]
-    assert any("Waiting: explain is held by" in err for _, err in ends)
+    assert any("Waiting: another process measures the layers of" in err for _, err in ends)
     assert len(values(runs, "linear_probe", "R")) == 7
 
 
-def test_what_is_no_study_or_damaged_is_one_sentence(runs, tmp_path):
-    told = refuse("explain", f"--runs={tmp_path / 'nowhere'}")
-    assert "needs a study with a finished base network, found none in" in told
+def test_a_damaged_record_is_one_sentence(runs):
     (runs / "random-0_A1B_seed0/record.json").write_text("{")
     told = refuse("explain", f"--runs={runs}")
     assert "random-0_A1B_seed0/record.json" in told and "to train it again" in told

@@ -106,6 +106,7 @@ def refuse_to_start(**options):
     raise RuntimeError("no")
 
 
+@pytest.mark.slow
 def test_a_cluster_of_this_machine_leaves_its_logs_and_nothing_else(
     tmp_path, temporary
 ):
