@@ -113,7 +113,8 @@ def test_two_at_once_measure_once(runs):
     ends = [each.communicate(timeout=600) for each in both]
     assert [each.returncode for each in both] == [0, 0], ends
     assert ends[0][0] == ends[1][0]
-    assert any("Waiting: another process measures the layers of" in err for _, err in ends)
+    told = "Waiting: another process measures the layers of"
+    assert any(told in err for _, err in ends)
     assert len(values(runs, "linear_probe", "R")) == 7
 
 
