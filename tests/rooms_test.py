@@ -69,6 +69,7 @@ TENSORFLOW = (
     "explain.observer",
     "explain.study",
     "explain.tensorboard_pictures",
+    "explain.unit_networks",
     "export.bmp",
     "export.decoding",
     "export.file_bytes",

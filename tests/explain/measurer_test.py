@@ -12,7 +12,8 @@ from stage_networks import two_norms
 from yosinski_tf.data.sources.image_set import make_image_set
 from yosinski_tf.experiment.architectures import get_network
 from yosinski_tf.explain import half_images
-from yosinski_tf.explain.measuring import Measurer, Study
+from yosinski_tf.explain.measuring import Measurer
+from yosinski_tf.explain.unit_networks import Study, UnitNetworks
 from yosinski_tf.explain.units import find_units
 from yosinski_tf.models.network_reading import describe
 from yosinski_tf.system.errors import UserError
@@ -20,13 +21,13 @@ from yosinski_tf.system.errors import UserError
 MINI = get_network("mini", widths=(4, 4, 4, 4, 4, 8, 8))
 
 
-def measurer_of(runs, train, validation, class_names=NAMES):
+def measurer_of(runs, train, validation, class_names=NAMES, make=Measurer):
     """Of direction AB, for pairs of images and labels."""
     images = make_image_set("made", NAMES, None, train, validation)
     (unit,) = (unit for unit in find_units(runs) if unit.direction == "AB")
     base = dataclasses.replace(unit.base, class_names=class_names)
     unit = dataclasses.replace(unit, base=base)
-    return Measurer(Study(runs, images, None, None), unit)
+    return make(Study(runs, images, None, None), unit)
 
 
 def noise(count):
@@ -50,8 +51,8 @@ def test_statistics_do_not_follow_the_order_of_the_images(tmp_path, monkeypatch)
         # All images of a class are alike.
         pixels = np.broadcast_to(labels[:, None, None, None] * 50, (100, 6, 6, 3))
         part = pixels.astype(np.uint8), labels
-        measurer = measurer_of(tmp_path, part, part)
-        found.append(measurer._calibrated(measurer._weights("baseB")))
+        networks = measurer_of(tmp_path, part, part, make=UnitNetworks)
+        found.append(networks.calibrated(networks.weights("baseB")))
     variances = [each["one_norm/moving_variance"] for each in found]
     assert variances[0] == pytest.approx(variances[1], rel=0.2)
 

@@ -6,7 +6,8 @@ import tiny
 from tiny import NETWORK, folder_of, make_job, record_of, weights_of
 
 from yosinski_tf.data.sources import study_copy
-from yosinski_tf.explain.measuring import Measurer, Study
+from yosinski_tf.explain.measuring import Measurer
+from yosinski_tf.explain.unit_networks import Study
 from yosinski_tf.explain.units import find_units
 from yosinski_tf.models import surgery
 from yosinski_tf.models.plain_network import plain_network

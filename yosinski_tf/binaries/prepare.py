@@ -7,7 +7,8 @@ import sys
 
 from absl import flags, logging
 
-from yosinski_tf.binaries.job import command_line
+from yosinski_tf.binaries.job import command_line, machine_flags
+from yosinski_tf.binaries.job.machine_flags import ENGINE
 from yosinski_tf.binaries.job.shared_flags import DATA
 from yosinski_tf.data import decoding
 from yosinski_tf.data.prepare import disk_space, make_store, ray_shards, shards
@@ -49,17 +50,13 @@ _FLAGS = {
         "Most images in a file (default: 256 to 4096, by the number of images).",
         1,
     ),
-    "engine": ("local", "This machine, or a Ray cluster.", ["local", "ray"]),
-    "ray_address": (
-        "",
-        "The cluster: auto or host:port (default: one of this machine is started).",
-    ),
+    **ENGINE,
     "verify": ("", "The store to read completely and check."),
 }
 _GROUPS = [
     ("What to prepare", ("source", "data_dir", "manual_dir", "held_out", "out")),
     ("How images are stored", ("image_size", "encoding", "quality", "skip_corrupt")),
-    ("How it works", ("processes", "shard_records", "engine", "ray_address")),
+    ("How it works", ("processes", "shard_records", *ENGINE)),
     ("An existing store", ("verify",)),
 ]
 
@@ -81,11 +78,9 @@ def _main() -> int:
 
 def _prepare() -> int:
     request = _request()
-    runner = None
-    if FLAGS.engine == "ray":
-        runner = ray_shards.ray_runner(FLAGS.ray_address, request.processes)
-    elif FLAGS.ray_address:
-        raise UserError("--ray_address needs --engine=ray: give it too")
+    address, runner = machine_flags.ray_address(), None
+    if address is not None:
+        runner = ray_shards.ray_runner(address, request.processes)
     with ImageCount() as count:
         store = make_store.make_store(
             request,

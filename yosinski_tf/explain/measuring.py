@@ -5,34 +5,28 @@ import dataclasses
 import functools
 import itertools
 import math
-import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from yosinski_tf.data.sources.image_set import ImageSet
-from yosinski_tf.experiment.keras_networks import KerasNetwork
-from yosinski_tf.experiment.stages import Network
 from yosinski_tf.experiment.treatments import Treatment
-from yosinski_tf.explain import cautions, kept_fits, probes, scores
+from yosinski_tf.explain import cautions, filters, kept_fits, probes, scores
 from yosinski_tf.explain.criticality import variants
 from yosinski_tf.explain.gabor import BLOB, GABOR, first_kernel, fit_filters
-from yosinski_tf.explain.half_images import HalfImages, half_images
-from yosinski_tf.explain.observer import Observer
+from yosinski_tf.explain.half_images import HalfImages
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.explain.similarity import LayerGrams, cka
 from yosinski_tf.explain.travel import weight_travel
+from yosinski_tf.explain.unit_networks import Study, UnitNetworks
 from yosinski_tf.explain.units import Unit
-from yosinski_tf.models import calibration, surgery
-from yosinski_tf.study import finished_run, given_source
-from yosinski_tf.study.network_file import network_of
+from yosinski_tf.models import surgery
+from yosinski_tf.study import finished_run
 from yosinski_tf.study.records import Record
 from yosinski_tf.system.errors import UserError
 
 # Images on which layers are compared, and on which a network with a layer put back is
 # judged: enough to tell differences of a few points, at a small part of the time.
 _COMPARED, _JUDGED = 1000, 2000
-_CALIBRATING = 1000
 COMPARED_AT_ONCE = 128
 _Labelled = tuple[np.ndarray, np.ndarray]
 # Of features and labels to learn from, and of those to judge by.
@@ -42,47 +36,6 @@ _LAYER_MEASURES: dict[str, Callable[[_Labelled, _Labelled], float]] = {
     "logme": lambda train, _: scores.logme(*train),
     "h_score": lambda train, _: scores.h_score(*train),
 }
-
-
-class Models:
-    """Models of a study's networks: each is built and traced once."""
-
-    def __init__(self) -> None:
-        self._observers: dict[int, Observer] = {}
-        self._calibrator: calibration.Calibrator | None = None
-
-    def observer(self, network: Network, size: int, num_classes: int) -> Observer:
-        """The one for so many classes, for images of a side in pixels."""
-        if num_classes not in self._observers:
-            # Those for other halves may be as large: only one is kept.
-            self._observers = {
-                num_classes: Observer(network, input_size=size, num_classes=num_classes)
-            }
-        return self._observers[num_classes]
-
-    def calibrator(self, network: KerasNetwork) -> calibration.Calibrator:
-        """The one for all halves."""
-        self._calibrator = self._calibrator or calibration.Calibrator(network)
-        return self._calibrator
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Study:
-    """What all units of a study share.
-
-    Attributes:
-      runs: The study folder.
-      images: Its images.
-      train_per_class: Training images of each class that it uses; None for all.
-      source: The given network, if there is one.
-      models: Models of its networks.
-    """
-
-    runs: pathlib.Path
-    images: ImageSet
-    train_per_class: int | None
-    source: given_source.Source | None
-    models: Models = dataclasses.field(default_factory=Models)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,9 +55,7 @@ class Taken:
 class Measurer:
     """Takes the measures of a unit; each gives rows.
 
-    Networks are called as in the paper, with B as the half that they are trained on:
-    `baseA`, `baseB`, `R` for random values, `P` for the given network, and `AnB+` for
-    all of A1B+, A2B+, ...
+    Networks are called as in `UnitNetworks`.
 
     Attributes:
       STEPS: What can be taken, in the order in which it is told.
@@ -118,100 +69,10 @@ class Measurer:
         Raises:
           UserError: If the study's network cannot be read.
         """
-        self._study, self._unit = study, unit
-        self._network = network_of(study.runs, unit.record.network_settings)
-        self._size = unit.record.recipe["crop_size"]
+        self._runs, self._unit = study.runs, unit
+        self._networks = UnitNetworks(study, unit)
+        self._layers = self._networks.layers
         self._problems: dict[str, None] = {}
-        stages = self._network.stages(self._size, len(self._class_names))
-        self._layers = {stage.name: stage.layers for stage in stages[:-1]}
-
-    @functools.cached_property
-    def _class_names(self) -> list[str]:
-        """Names of the classes of the target half."""
-        if record := self._unit.base or next(iter(self._unit.networks.values()), None):
-            return record.class_names
-        trained_on = set(self._unit.record.class_names)
-        return [n for n in self._study.images.class_names if n not in trained_on]
-
-    def _half(self, part: str) -> HalfImages:
-        study = self._study
-        return half_images(
-            study.images, part, self._class_names, self._size, study.train_per_class
-        )
-
-    @functools.cached_property
-    def _train(self) -> HalfImages:
-        return self._half("train")
-
-    @functools.cached_property
-    def _validation(self) -> HalfImages:
-        return self._half("validation")
-
-    @functools.cached_property
-    def _mean(self) -> np.ndarray | list[float]:
-        return finished_run.read_mean(self._study.runs, self._unit.record)
-
-    @functools.cached_property
-    def _observer(self) -> Observer:
-        return self._study.models.observer(
-            self._network, self._size, len(self._class_names)
-        )
-
-    def _calibrated(self, weights: surgery.Weights) -> surgery.Weights:
-        """With statistics of batch normalisation taken anew, if there is any."""
-        network = self._network
-        if not isinstance(network, KerasNetwork) or not network.batch_norms(self._size):
-            return weights
-        images = self._train.some(_CALIBRATING).shuffled()
-        calibrator = self._study.models.calibrator(network)
-        return calibrator.calibrated(weights, images.batches(), self._mean)
-
-    @functools.cached_property
-    def _random(self) -> surgery.Weights:
-        """The random network that networks R stand on, or would stand on.
-
-        With `calibrate_random`, its statistics are of other images than in training.
-        """
-        record = self._unit.record
-        weights = finished_run.random_weights(record, self._network)
-        calibrate = record.recipe.get("calibrate_random")
-        return self._calibrated(weights) if calibrate else weights
-
-    def _run(self, record: Record) -> finished_run.FinishedRun:
-        return finished_run.read_finished_run(self._study.runs, record.run_id)
-
-    def _weights(self, network: str) -> surgery.Weights:
-        """Of one of `_sources`; read each time, as they may be large.
-
-        Classifiers are of no use here: they may be those of another half.
-        """
-        unit = self._unit
-        if network == "P":
-            assert self._study.source is not None
-            return dict(self._study.source.weights)
-        if network == "R":
-            return self._random
-        record = unit.other if network == "baseA" else unit.base
-        assert record is not None
-        return self._run(record).weights
-
-    @property
-    def _sources(self) -> list[str]:
-        """The networks that layers are, or could be, copied from."""
-        there = {
-            "baseA": self._unit.other,
-            "baseB": self._unit.base,
-            "P": self._study.source,
-            "R": True,
-        }
-        return [name for name, value in there.items() if value]
-
-    def _tuned(self) -> Iterator[tuple[Treatment, Record, str]]:
-        """Fine-tuned networks, and which of `_sources` their layers come from."""
-        for treatment, record in self._unit.copies(fine_tuned=True).items():
-            role = {"AnB+": "baseA", "BnB+": "baseB", "PnB+": "P"}.get(treatment.family)
-            if role in self._sources:
-                yield treatment, record, role
 
     @contextlib.contextmanager
     def _apart(self) -> Iterator[None]:
@@ -258,10 +119,10 @@ class Measurer:
         All copied stages of each fine-tuned network.
         """
         found = []
-        for role in self._sources:
-            tuned = [each for each in self._tuned() if each[2] == role]
+        for role in self._networks.sources:
+            tuned = [each for each in self._networks.tuned() if each[2] == role]
             with self._apart():
-                start = self._weights(role) if tuned else {}
+                start = self._networks.weights(role) if tuned else {}
                 for treatment, record, _ in tuned:
                     with self._apart():
                         found += self._travelled(treatment, record, start)
@@ -271,7 +132,8 @@ class Measurer:
         self, treatment: Treatment, record: Record, start: surgery.Weights
     ) -> list[Row]:
         copied = dict(list(self._layers.items())[: treatment.n])
-        moved = weight_travel(start, self._run(record).weights, copied).values()
+        end = self._networks.run(record).weights
+        moved = weight_travel(start, end, copied).values()
         network = f"{treatment.family} n={treatment.n}"
         return [
             *self._rows(network, "travel", [each.relative for each in moved]),
@@ -280,20 +142,20 @@ class Measurer:
 
     def similarity(self) -> list[Row]:
         """CKA of the same stage of two networks, see `similarity`."""
-        images = self._validation.some(_COMPARED).shuffled()
+        images = self._networks.validation.some(_COMPARED).shuffled()
         batches = -(-len(images) // COMPARED_AT_ONCE)
 
         def grams(weights: surgery.Weights) -> Iterator[LayerGrams]:
-            for (features,) in self._observer.features(weights, self._mean, images):
+            for (features,) in self._networks.features(weights, images):
                 layer = LayerGrams()
                 for batch in np.array_split(features, batches):
                     layer.add(batch)
                 yield layer
 
         known, rows = {}, []
-        for name in self._sources:
+        for name in self._networks.sources:
             with self._apart():
-                known[name] = list(grams(self._weights(name)))
+                known[name] = list(grams(self._networks.weights(name)))
 
         def compare(name: str, n: int, one: LayerGrams, other: LayerGrams) -> None:
             found = cka(one, other)
@@ -305,7 +167,7 @@ class Measurer:
             others = {f"{name} baseB": known[name] for name in known.keys() - {"baseB"}}
             if self._unit.second:
                 with self._apart():
-                    again = self._run(self._unit.second).weights
+                    again = self._networks.run(self._unit.second).weights
                     others["baseB baseB'"] = list(grams(again))
             for name, layers in others.items():
                 for n, pair in enumerate(zip(layers, base, strict=True), 1):
@@ -314,12 +176,12 @@ class Measurer:
             rows += self._rows("baseB", "first_direction", directions)
             counts = [float(len(images))] * len(base)
             rows += self._rows(cautions.ALL, cautions.COMPARED, counts)
-        for treatment, record, role in self._tuned():
+        for treatment, record, role in self._networks.tuned():
             if role not in known:
                 continue
             n = treatment.n
             with self._apart():
-                weights = self._run(record).weights
+                weights = self._networks.run(record).weights
                 end = next(itertools.islice(grams(weights), n - 1, None))
                 compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
         return rows
@@ -333,20 +195,21 @@ class Measurer:
         Raises:
           UserError: If the half has a single class.
         """
-        train, judged = self._train, self._validation.some(_JUDGED)
-        if len(self._class_names) < 2:
+        train, judged = self._networks.train, self._networks.validation.some(_JUDGED)
+        class_names = self._networks.class_names
+        if len(class_names) < 2:
             raise UserError(
                 f"probes and scores of {self._unit.slug} need a half of two classes,"
-                f" found only {self._class_names[0]}: take a split of more classes"
+                f" found only {class_names[0]}: take a split of more classes"
             )
         rows = []
-        for name in self._sources:
+        for name in self._networks.sources:
             with self._apart():
                 rows += self._probed(name, train, judged)
         fewest = np.bincount(train.labels).min()
         for measure, values in (
-            (cautions.VALUES, self._observer.values),
-            (cautions.DIMENSIONS, self._observer.dimensions),
+            (cautions.VALUES, self._networks.observer.values),
+            (cautions.DIMENSIONS, self._networks.observer.dimensions),
             (cautions.IMAGES, [len(train)] * len(self._layers)),
             (cautions.FEWEST, [fewest] * len(self._layers)),
         ):
@@ -355,8 +218,8 @@ class Measurer:
 
     def _probed(self, name: str, train: HalfImages, judged: HalfImages) -> list[Row]:
         rows = []
-        weights = self._weights(name)
-        both = self._observer.features(weights, self._mean, train, judged)
+        weights = self._networks.weights(name)
+        both = self._networks.features(weights, train, judged)
         del weights  # So that probes have its memory.
         for n, (ours, theirs) in enumerate(both, 1):
             labelled = (ours, train.labels), (theirs, judged.labels)
@@ -375,26 +238,27 @@ class Measurer:
         the given one, and the fine-tuned ones. The fits are kept, see `kept_fits`.
         """
         kernels = {}
-        for name in self._sources:
+        for name in self._networks.sources:
             with self._apart():
-                kernels[name] = first_kernel(self._weights(name))
-        for treatment, record, _ in self._tuned():
+                kernels[name] = first_kernel(self._networks.weights(name))
+        for treatment, record, _ in self._networks.tuned():
             with self._apart():
                 name = f"{treatment.family} n={treatment.n}"
-                kernels[name] = first_kernel(self._run(record).weights)
+                kernels[name] = first_kernel(self._networks.run(record).weights)
         rows, fitted = [], {}
         for name, kernel in kernels.items():
             if kernel is None or not np.isfinite(kernel).all():
                 return []
             fitted[name] = fits = fit_filters(kernel)
-            for measure, values in (
-                ("gabor_share", [fit.kind == GABOR for fit in fits]),
-                ("blob_share", [fit.kind == BLOB for fit in fits]),
-                ("gabor_explained", [fit.gabor.variance_explained for fit in fits]),
-                ("blob_explained", [fit.blob.variance_explained for fit in fits]),
+            shares = filters.shares(fits)
+            for measure, value in (
+                ("gabor_share", shares[GABOR]),
+                ("blob_share", shares[BLOB]),
+                ("gabor_explained", _mean(f.gabor.variance_explained for f in fits)),
+                ("blob_explained", _mean(f.blob.variance_explained for f in fits)),
             ):
-                rows.append(self._row(1, name, measure, float(np.mean(values))))
-        place = kept_fits.path_of(self._study.runs, self._unit.slug)
+                rows.append(self._row(1, name, measure, value))
+        place = kept_fits.path_of(self._runs, self._unit.slug)
         kept_fits.keep(place, fitted)
         return rows
 
@@ -403,13 +267,12 @@ class Measurer:
         record = self._unit.base
         if record is None:
             return []
-        run = self._run(record)
-        images = self._validation.some(_JUDGED)
+        run = self._networks.run(record)
+        images = self._networks.validation.some(_JUDGED)
 
         def top1(weights: surgery.Weights) -> float:
-            return 100 * self._observer.top1(
-                self._calibrated(weights), self._mean, images
-            )
+            weights = self._networks.calibrated(weights)
+            return 100 * self._networks.top1(weights, images)
 
         whole, rows = top1(run.weights), []
         for measure, draw in (
@@ -431,3 +294,7 @@ class Measurer:
         with np.errstate(over="ignore", invalid="ignore"), self._apart():
             rows = getattr(self, step)()
         return Taken(rows, list(self._problems))
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Sequence
 from yosinski_tf.data.sources import by_name, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
 from yosinski_tf.explain import kept_fits
-from yosinski_tf.explain.measuring import Measurer, Study
+from yosinski_tf.explain.measuring import Measurer
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.explain.time_left import TimeLeft
+from yosinski_tf.explain.unit_networks import Study
 from yosinski_tf.explain.units import Unit, find_units
 from yosinski_tf.study import (
     finished_run,

@@ -19,7 +19,7 @@ _MOST_BYTES = 64 * 2**20
 _DAMAGE = (
     EOFError,
     KeyError,
-    NotImplementedError,
+    NotImplementedError,  # A compression that `zipfile` does not know.
     RecursionError,
     RuntimeError,
     ValueError,

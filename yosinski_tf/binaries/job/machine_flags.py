@@ -39,18 +39,20 @@ class _IntervalParser(flags.ArgumentParser):
         return argument if isinstance(argument, Interval) else Interval.parse(argument)
 
 
-ENGINES = ("local", "ray")
-
-MACHINE = {
+ENGINE = {
     "engine": (
         "local",
-        "What trains: this machine, or Ray.",
-        list(ENGINES),
+        "What does the work: this machine, or Ray.",
+        ["local", "ray"],
     ),
     "ray_address": (
         "",
         "auto or HOST:PORT of Ray (default: it is started here).",
     ),
+}
+
+MACHINE = {
+    **ENGINE,
     "processes": (
         None,
         "Cohorts at a time on a machine (default: one per GPU; without any, one per"
@@ -146,7 +148,7 @@ def ray_address() -> str | None:
     if address:
         raise UserError(
             f"--ray_address={address} needs --engine=ray, found"
-            f" --engine={FLAGS.engine}: give both, or leave out --ray_address"
+            f" --engine={FLAGS.engine}: give it too, or leave out --ray_address"
         )
     return None
 
