@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from yosinski_tf.explain import probes
+from yosinski_tf.explain import labelled, probes
 from yosinski_tf.system.errors import UserError
 
 
@@ -119,7 +119,7 @@ def test_a_dead_layer_and_one_image_of_each_class_are_no_error(probe):
 def test_blocks_change_nothing(probe, dimensions, monkeypatch):
     data = _data(dimensions)
     whole = probe(*data)
-    monkeypatch.setattr(probes, "_BLOCK_BYTES", 20_000)
+    monkeypatch.setattr(labelled, "_BLOCK_BYTES", 20_000)
     assert probe(*data) == whole
 
 

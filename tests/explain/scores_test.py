@@ -8,7 +8,7 @@ import scipy.optimize
 import scipy.stats
 import sklearn.covariance
 
-from yosinski_tf.explain import scores
+from yosinski_tf.explain import labelled, scores
 from yosinski_tf.system.errors import UserError
 
 
@@ -115,7 +115,7 @@ def test_h_score_of_a_dead_layer_is_0():
 def test_blocks_change_nothing(score, monkeypatch):
     features, labels = _features(60, 5)
     whole = score(features, labels)
-    monkeypatch.setattr(scores, "_BLOCK_BYTES", 700)
+    monkeypatch.setattr(labelled, "_BLOCK_BYTES", 700)
     assert score(features, labels) == pytest.approx(whole, rel=1e-9)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.explain.labelled import blocks, check_finite, targets_of
 
 LINEAR_MEANING = (
     "The accuracy of a linear classifier on the features of this layer: what"
@@ -29,7 +29,6 @@ PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 NEIGHBOURS = (1, 3, 5, 10, 20, 50, 100, 200)
 TEMPERATURE = 0.07
 """Of the votes, as Wu et al. 2018 and DINO (Caron et al. 2021) have it."""
-_BLOCK_BYTES = 64 * 2**20
 _TINY = np.float32(1e-30)
 
 
@@ -86,13 +85,13 @@ def linear_probe(
     Raises:
       UserError: With one class only, or features that are not finite.
     """
-    classes, targets = _targets(train_labels)
+    classes, targets = targets_of(train_labels, np.float32)
     bias = targets.mean(axis=0)
     mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = train - mean
     dual = len(centred) < centred.shape[1]
     products = centred @ centred.T if dual else centred.T @ centred
-    _check_finite(products)
+    check_finite(products)
     values, vectors = np.linalg.eigh(products.astype(np.float64))
     values = np.maximum(values, 0).astype(np.float32)
     vectors = vectors.astype(np.float32)
@@ -116,7 +115,7 @@ def linear_probe(
         weights = centred.T @ (vectors @ (solved / lengths))
     else:
         weights = vectors @ solved
-    scores = [(test[rows] - mean) @ weights + bias for rows in _blocks(test)]
+    scores = [(test[rows] - mean) @ weights + bias for rows in _blocks(test, 0)]
     return _result(np.concatenate(scores), classes, test_labels, chosen, train)
 
 
@@ -138,7 +137,7 @@ def knn_probe(
 
     Args, raises: As `linear_probe`.
     """
-    classes, targets = _targets(train_labels)
+    classes, targets = targets_of(train_labels, np.float32)
     unit = _unit_length(train)
     choices = [k for k in NEIGHBOURS if k < len(unit)]
     right = np.zeros(len(choices))
@@ -155,17 +154,6 @@ def knn_probe(
     return _result(np.concatenate(scores), classes, test_labels, chosen, train)
 
 
-def _targets(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The classes, and 1 for the class of each image, [images, classes]."""
-    classes, numbers = np.unique(labels, return_inverse=True)
-    if classes.size < 2:
-        raise UserError(
-            f"a probe needs training images of two classes, found {classes.size}: take"
-            " a half with more classes"
-        )
-    return classes, np.eye(classes.size, dtype=np.float32)[numbers]
-
-
 def _votes(
     similar: np.ndarray, targets: np.ndarray, choices: list[int]
 ) -> Iterator[np.ndarray]:
@@ -180,28 +168,17 @@ def _votes(
 
 def _unit_length(features: np.ndarray) -> np.ndarray:
     squared = np.einsum("ij,ij->i", features, features)[:, None]
-    _check_finite(squared)
+    check_finite(squared)
     return features / np.sqrt(np.maximum(squared, _TINY))
 
 
-def _blocks(features: np.ndarray, columns: int = 0) -> Iterator[slice]:
-    """Rows of `features`, so few that a block stays within 64 MiB."""
-    width = 4 * max(features.shape[1], columns)
-    size = max(1, _BLOCK_BYTES // width)
-    for start in range(0, len(features), size):
-        yield slice(start, start + size)
+def _blocks(features: np.ndarray, columns: int) -> Iterator[slice]:
+    """Rows of `features`, and as many rows of so many columns, float32."""
+    return blocks(len(features), 4 * max(features.shape[1], columns))
 
 
 def _last_best(right: Sequence[float]) -> int:
     return int(np.flatnonzero(np.asarray(right) == np.max(right))[-1])
-
-
-def _check_finite(values: np.ndarray) -> None:
-    if not np.isfinite(values).all():
-        raise UserError(
-            "a probe needs features that are finite numbers, found others: leave out a"
-            " run that has diverged"
-        )
 
 
 def _result(
@@ -211,7 +188,7 @@ def _result(
     chosen: float,
     train: np.ndarray,
 ) -> ProbeResult:
-    _check_finite(scores)
+    check_finite(scores)
     top1 = float(np.mean(classes[scores.argmax(axis=1)] == labels))
     return ProbeResult(
         top1=top1,

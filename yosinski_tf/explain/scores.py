@@ -6,14 +6,13 @@ network; such rankings turn with small changes of setup (arXiv 2204.01403).
 """
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import scipy.linalg
 import scipy.stats
 
+from yosinski_tf.explain.labelled import blocks, check_finite, targets_of
 from yosinski_tf.results import analysis
-from yosinski_tf.system.errors import UserError
 
 LOGME_MEANING = (
     "How probable the labels are under a Bayesian linear model of the features, at the"
@@ -35,7 +34,6 @@ AGREEMENT_MEANING = (
     " alone is a score to beat, as accuracy falls with n."
 )
 MIN_LAYERS = 3
-_BLOCK_BYTES = 64 * 2**20
 _MOST_STEPS = 1000
 
 
@@ -62,8 +60,8 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
     Raises:
       UserError: With one class only, or features that are not finite.
     """
-    targets = _targets(labels)
-    _check_finite(features)
+    _, targets = targets_of(labels, np.float64)
+    check_finite(features)
     images, dimensions = features.shape
     dual = images < dimensions
     if dual:
@@ -115,8 +113,8 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
 
     Args, raises: As `logme`. Features that are the same for all images score 0.
     """
-    targets = _targets(labels)
-    _check_finite(features)
+    _, targets = targets_of(labels, np.float64)
+    check_finite(features)
     images, dimensions = features.shape
     mean = features.mean(axis=0, dtype=np.float64)
     weight = np.sqrt(targets.sum(axis=0) * images)
@@ -132,7 +130,7 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
         between = sums / weight
         fourth = sum(
             np.sum(np.sum((features[rows] - mean) ** 2, axis=1) ** 2)
-            for rows in _blocks(features)
+            for rows in blocks(len(features), 8 * features.shape[1])
         )
     trace, squares = np.trace(products), np.sum(products**2)
     if trace <= 0:
@@ -215,17 +213,6 @@ def _shrinkage(
     return min(max(fourth / images - squares, 0) / images, apart) / apart
 
 
-def _targets(labels: np.ndarray) -> np.ndarray:
-    """1 for the class of each image, [images, classes], float64."""
-    classes, numbers = np.unique(labels, return_inverse=True)
-    if classes.size < 2:
-        raise UserError(
-            f"a score needs images of two classes, found {classes.size}: take a half"
-            " with more classes"
-        )
-    return np.eye(classes.size)[numbers]
-
-
 def _products(
     features: np.ndarray, targets: np.ndarray, mean: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -233,23 +220,8 @@ def _products(
     dimensions = features.shape[1]
     products = np.zeros((dimensions, dimensions))
     sums = np.zeros((dimensions, targets.shape[1]))
-    for rows in _blocks(features):
+    for rows in blocks(len(features), 8 * features.shape[1]):
         block = features[rows] - mean
         products += block.T @ block
         sums += block.T @ targets[rows]
     return products, sums
-
-
-def _blocks(features: np.ndarray) -> Iterator[slice]:
-    """Rows of `features`, so few that a block in float64 stays within 64 MiB."""
-    size = max(1, _BLOCK_BYTES // (8 * features.shape[1]))
-    for start in range(0, len(features), size):
-        yield slice(start, start + size)
-
-
-def _check_finite(values: np.ndarray) -> None:
-    if not np.isfinite(values).all():
-        raise UserError(
-            "a score needs features that are finite numbers, found others: leave out a"
-            " run that has diverged"
-        )
