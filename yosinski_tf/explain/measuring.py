@@ -31,8 +31,8 @@ COMPARED_AT_ONCE = 128
 _Labelled = tuple[np.ndarray, np.ndarray]
 # Of features and labels to learn from, and of those to judge by.
 _LAYER_MEASURES: dict[str, Callable[[_Labelled, _Labelled], float]] = {
-    "linear_probe": lambda train, test: 100 * probes.linear_probe(*train, *test).top1,
-    "knn_probe": lambda train, test: 100 * probes.knn_probe(*train, *test).top1,
+    "linear_probe": lambda train, test: 100 * probes.linear_probe(*train, *test),
+    "knn_probe": lambda train, test: 100 * probes.knn_probe(*train, *test),
     "logme": lambda train, _: scores.logme(*train),
     "h_score": lambda train, _: scores.h_score(*train),
 }

@@ -28,7 +28,7 @@ from yosinski_tf.system import errors, files
 
 FOLDER = "explain"
 # Rises when a measure changes: values of earlier versions are then taken again.
-_VERSION = 4
+_VERSION = 5
 
 Progress = Callable[[str, int, int, float | None], None]
 
