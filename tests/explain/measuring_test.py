@@ -7,7 +7,7 @@ from tiny import NETWORK, folder_of, make_job, record_of, weights_of
 
 from yosinski_tf.data.sources import study_copy
 from yosinski_tf.explain.measuring import Measurer
-from yosinski_tf.explain.unit_networks import Study
+from yosinski_tf.explain.unit_networks import Study, UnitNetworks
 from yosinski_tf.explain.units import find_units
 from yosinski_tf.models import surgery
 from yosinski_tf.models.plain_network import plain_network
@@ -31,10 +31,20 @@ def runs(tmp_path_factory, images):
 
 
 @pytest.fixture(scope="module")
-def measurer(runs, images):
+def study_and_unit(runs, images):
     unit = find_units(runs)[1]
     assert unit.direction == "AB"
-    return Measurer(Study(runs, study_copy.load(images), None, None), unit)
+    return Study(runs, study_copy.load(images), None, None), unit
+
+
+@pytest.fixture(scope="module")
+def networks(study_and_unit):
+    return UnitNetworks(*study_and_unit)
+
+
+@pytest.fixture(scope="module")
+def measurer(study_and_unit):
+    return Measurer(*study_and_unit)
 
 
 def values(rows, measure, network):
@@ -42,9 +52,11 @@ def values(rows, measure, network):
     return [row.value for row in sorted(found, key=lambda row: row.n)]
 
 
-def test_accuracies_are_those_of_the_record_and_of_kerass_own_layers(runs, measurer):
+def test_accuracies_are_those_of_the_record_and_of_kerass_own_layers(
+    runs, networks, measurer
+):
     run = finished_run.read_finished_run(runs, folder_of(runs, "baseB").name)
-    half = measurer._half("validation")
+    half = networks.validation
     pixels = np.concatenate(list(half.batches()))
 
     def top1(weights):
@@ -69,8 +81,8 @@ def test_accuracies_are_those_of_the_record_and_of_kerass_own_layers(runs, measu
         assert values(rows, measure, "baseB") == pytest.approx(expected)
 
 
-def test_the_random_network_is_the_one_that_networks_r_stand_on(runs, measurer):
-    digest = surgery.digest(measurer._weights("R"), NETWORK.layers_below(3))
+def test_the_random_network_is_the_one_that_networks_r_stand_on(runs, networks):
+    digest = surgery.digest(networks.weights("R"), NETWORK.layers_below(3))
     assert digest == record_of(runs, "R3B").frozen_sha256_before
 
 

@@ -33,6 +33,28 @@ def test_a_command_that_listens(number, before, code):
     assert done.returncode == code, done.stderr
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_in_the_collection_of_garbage_is_not_lost(name):
+    done = python(
+        "import gc, os, signal, time\n"
+        "from yosinski_tf.system import signals\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signals.listen()\n"
+        "def collecting(*_):\n"
+        "    gc.callbacks.clear()\n"
+        "    os.kill(os.getpid(), signal.NAME)\n"
+        "    print('here it is ignored')\n"
+        "gc.callbacks.append(collecting)\n"
+        "try:\n"
+        "    gc.collect()\n"
+        "    time.sleep(20)\n"
+        "except KeyboardInterrupt as stop:\n"
+        "    print('stopped', getattr(stop, 'number', 2))\n".replace("NAME", name)
+    )
+    assert done.stdout == f"stopped {getattr(signal, name):d}\n", done.stderr
+    assert done.stderr == ""
+
+
 def test_what_is_started_ignores_the_signals_that_are_left_to_its_parent():
     done = python(
         "import signal, subprocess, sys\n"

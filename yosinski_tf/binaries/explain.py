@@ -50,14 +50,14 @@ def _main() -> int:
             messages.explaining(runs),
         ):
             explained = _measured(runs)
+        measures = explained.rows
+        if not measures:
+            raise errors.UserError(explained.problems[0])
+        with messages.reporting(runs):
+            paths, page = _report(runs, measures, found)
     except KeyboardInterrupt as stop:
         print("Stopped; the same command goes on from here.")
         return command_line.stop_code(stop)
-    measures = explained.rows
-    if not measures:
-        raise errors.UserError(explained.problems[0])
-    with messages.reporting(runs):
-        paths, page = _report(runs, measures, found)
     for kind, chosen in rows.by_kind(measures).items():
         print(f"\n{summary.title(kind, chosen)}")
         for sentence in agreement.sentences(chosen):

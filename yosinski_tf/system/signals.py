@@ -6,6 +6,8 @@ connection. `nohup` has a command ignore SIGHUP, and it goes on ignoring it.
 
 import contextlib
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 
@@ -28,10 +30,26 @@ def terminate(number: int, frame: object) -> None:
 
 
 def listen() -> None:
-    """Has this process end by `Terminated`, from SIGTERM and SIGHUP."""
+    """Has this process end by `Terminated`, from SIGTERM and SIGHUP.
+
+    Python ignores an exception that is raised while it collects garbage or frees an
+    object. JAX has it call Python code each time. A signal that is lost there, Ctrl-C
+    too, is sent again.
+    """
     signal.signal(signal.SIGTERM, terminate)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, terminate)
+    sys.unraisablehook = _send_again
+
+
+def _send_again(lost: "sys.UnraisableHookArgs") -> None:
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    number = getattr(lost.exc_value, "number", signal.SIGINT)
+    # From another thread and later: here, it would be lost once more.
+    main = threading.main_thread().ident
+    threading.Timer(0.01, signal.pthread_kill, [main, number]).start()
 
 
 @contextlib.contextmanager
