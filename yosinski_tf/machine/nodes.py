@@ -1,6 +1,8 @@
 """A machine that trains, as the process that plans sees it: this one or another."""
 
 import dataclasses
+import os
+import pathlib
 import socket
 
 from yosinski_tf.machine import gpus, hardware, precision
@@ -42,3 +44,20 @@ def here() -> Node:
         gpus.visible(),
         precision.here(),
     )
+
+
+def devices_of_ray(count: int) -> str:
+    """What `CUDA_VISIBLE_DEVICES` has to be for a task of Ray to see its node's GPUs.
+
+    Ray gives its tasks the devices that it was itself started with. In the process of a
+    task it changes the variable, but not in what the system keeps of the start.
+
+    Args:
+      count: Number of GPUs that Ray has on this node.
+    """
+    devices = [str(number) for number in range(count)]
+    for line in pathlib.Path("/proc/self/environ").read_bytes().split(b"\0"):
+        name, _, value = os.fsdecode(line).partition("=")
+        if name == "CUDA_VISIBLE_DEVICES" and value:
+            devices = value.split(",")
+    return ",".join(devices[:count])

@@ -22,7 +22,8 @@ def look() -> tuple[Node, ...]:
     They are those with GPUs; without any, those with CPUs.
 
     Raises:
-      UserError: If a node has other versions than this process, or there is none.
+      UserError: If a node has other versions than this process, or its driver does not
+        know its GPUs, or there is no node.
     """
     with_cpus = [node for node in ray_cluster.nodes() if node.cpus >= 1]
     found = [node for node in with_cpus if node.gpus >= 1] or with_cpus
@@ -37,8 +38,10 @@ def look() -> tuple[Node, ...]:
             theirs = versions.deciding()
             if theirs != ours:
                 return theirs, None
-            seen = ",".join(map(str, range(count)))
-            variables = {"CUDA_VISIBLE_DEVICES": seen, "KERAS_BACKEND": backend}
+            variables = {
+                "CUDA_VISIBLE_DEVICES": nodes.devices_of_ray(count),
+                "KERAS_BACKEND": backend,
+            }
             with processes.environment(variables):
                 return theirs, nodes.here()
         except (ImportError, AttributeError) as error:
@@ -49,6 +52,12 @@ def look() -> tuple[Node, ...]:
     made = []
     for node, (theirs, there) in answers:
         versions.check_same(ours, theirs, node.host)
+        if len(there.gpus) < int(node.gpus):
+            raise UserError(
+                f"--engine=ray needs nvidia-smi to find the {node.gpus:g} GPUs that Ray"
+                f" has on {node.host}, found {len(there.gpus)}: install it there, or"
+                " start that node with the --num-gpus that it has"
+            )
         known = there.memory is not None
         memory = int(min(node.memory, there.memory) if known else node.memory)
         made.append(dataclasses.replace(there, cores=int(node.cpus), memory=memory))

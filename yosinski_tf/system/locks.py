@@ -130,7 +130,7 @@ def held(
             yield False
             return
         waiting()
-        lock.acquire()
+        _acquire(lock, -1)
     try:
         yield True
     finally:
@@ -161,6 +161,7 @@ def _lock(runs: pathlib.Path, name: str) -> filelock.BaseFileLock:
 
 
 def _acquire(lock: filelock.BaseFileLock, seconds: float) -> None:
+    """Waits so long at most; without end if negative."""
     try:
         lock.acquire(timeout=seconds)
     except OSError as error:
