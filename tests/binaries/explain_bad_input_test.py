@@ -84,6 +84,12 @@ def test_weights_that_are_missing_or_others_leave_what_needs_them_not(runs):
     assert len(values(runs, "linear_probe", "baseB")) == 7
     assert len(values(runs, "loss_put_back", "baseB")) == 7
     assert (runs / "report/index.html").exists()
+    missing = "baseA of random:0, A to B, seed 0"
+    for place in (
+        done.stdout,
+        *((runs / "report" / f"{n}.md").read_text() for n in ("layers", "summary")),
+    ):
+        assert f"Left out, since their weights cannot be read: {missing}" in place
     kept.rename(weights)
     other = runs / "random-0_A3B+_seed0/weights.npz"
     changed = surgery.read_weights(other)
@@ -128,7 +134,7 @@ def test_images_are_read_again_where_the_copy_is_lost(runs):
     shutil.rmtree(runs / "dataset")
     done = succeed("explain", f"--runs={runs}", "--probes_only")
     assert len(values(runs, "linear_probe", "baseA")) == 7
-    assert "linear probe of baseA, %" in done.stdout
+    assert "linear probe of base A, %" in done.stdout
     # Nothing else is measured.
     assert values(runs, "cka", "baseA baseB") == []
 

@@ -60,7 +60,9 @@ def test_every_measure_has_a_value_for_each_layer(study):
     assert len(values(runs, "travel", "AnB+ n=3")) == 3
     assert len(values(runs, "loss_put_back", "baseB")) == 7
     assert len(values(runs, "gabor_explained", "R")) == 1
-    assert "Random splits, 2 pairs, 1 of them with copies\n- " in done.stdout
+    assert (
+        "Random splits, 2 pairs, 1 of them with copies\n\nWhy the curves" in done.stdout
+    )
 
 
 def test_the_report_shows_what_was_measured_and_measures_nothing(study):

@@ -138,7 +138,9 @@ def test_rank_agreement_by_hand():
     # Of six pairs of layers, six, five and three are in order; two pairs do not count.
     measured = [[5, 6, 7, 8], [6, 5, 7, 8], [6, 5, 8, 7], [4, 3, 2, 1], [1, 2, 3, 4]]
     measured[2] = [7, 6, 5, 8]
-    found = scores.rank_agreement(np.array(ranks, float), np.array(measured, float))
+    taus = scores.rank_agreement(np.array(ranks, float), np.array(measured, float))
+    assert taus[:3] == pytest.approx([1, 2 / 3, 0]) and np.isnan(taus[3:]).all()
+    found = scores.mean_agreement(taus)
     assert found.n == 3
     assert found.mean == pytest.approx((1 + 2 / 3 + 0) / 3)
     # The t interval of 1, 2/3 and 0 is 0.5556 +- 1.2651, cut at -1 and 1.
@@ -148,7 +150,7 @@ def test_rank_agreement_by_hand():
 
 def test_rank_agreement_without_pairs_is_none():
     nothing = np.full((2, 4), NAN)
-    assert scores.rank_agreement(nothing, nothing).mean is None
+    assert scores.mean_agreement(scores.rank_agreement(nothing, nothing)).mean is None
     two = np.array([[1.0, 2, 3], [1, 2, 3]])
-    found = scores.rank_agreement(two, -two)
+    found = scores.mean_agreement(scores.rank_agreement(two, -two))
     assert (found.mean, found.n, found.low) == (-1, 2, None)

@@ -41,10 +41,10 @@ def test_means_have_an_interval_from_three_pairs_on():
     two = [
         row for seed in range(2) for row in rows("knn_probe", "R", [seed], seed=seed)
     ]
-    assert "| R | 0.5 |" in summary(two)
+    assert "| random values | 0.5 |" in summary(two)
     three = two + rows("knn_probe", "R", [2.0], seed=2)
     # 1 plus or minus 4.30265 / sqrt(3).
-    assert "| R | 1.0 (-1.5 to 3.5) |" in summary(three)
+    assert "| random values | 1.0 (-1.5 to 3.5) |" in summary(three)
 
 
 def test_first_layers_that_pairs_share_are_counted_once():
@@ -54,8 +54,8 @@ def test_first_layers_that_pairs_share_are_counted_once():
             there = rows("gabor_share", network, [value], seed=seed)
             made += there + [dataclasses.replace(row, direction="BA") for row in there]
     text = summary(made)
-    assert "| P | 0.25 |" in text and "| R | 0.50 |" in text
-    assert "| baseA | 0.50 (0.50 to 0.50) |" in text
+    assert "| P | 0.25 |" in text and "| random values | 0.50 |" in text
+    assert "| base A | 0.50 (0.50 to 0.50) |" in text
 
 
 def test_splits_of_different_kinds_are_not_mixed():
@@ -65,7 +65,7 @@ def test_splits_of_different_kinds_are_not_mixed():
     )
     assert "## Random splits, 1 pair" in text
     assert "## Natural and man-made split, 1 pair" in text
-    assert "| R | 10.0 |" in text and "| R | 30.0 |" in text
+    assert "| random values | 10.0 |" in text and "| random values | 30.0 |" in text
 
 
 def test_a_score_that_ranks_layers_the_other_way_is_said_to_disagree():
@@ -79,14 +79,25 @@ def test_a_score_that_ranks_layers_the_other_way_is_said_to_disagree():
     assert "LogME of base A | -1.00 (-1.00 to -1.00), disagrees with the curve" in text
     assert "the k-NN probe of base A | 1.00 (1.00 to 1.00), ranks as the curve" in text
     # What disagrees is said first.
-    assert text.splitlines()[4].startswith("- LogME of base A ranks the layers the oth")
+    told = text.split("as the curves do:\n\n")[1]
+    assert told.startswith("- LogME of base A ranks the layers the other way")
     assert "depth alone (-n) | 1.00 (1.00 to 1.00), ranks as the curve" in text
     assert "CKA of base A and base B | 0.78 (-0.18 to 1.00), cannot be told" in text
 
 
+def test_values_of_fewer_pairs_than_there_are_say_so():
+    made = rows("knn_probe", "baseA", [20.0, 15.0]) + rows(
+        "knn_probe", "baseA", [22.0, 17.0, 9.0], seed=1
+    )
+    made += rows("knn_probe", "baseB", [30.0, 31.0, 32.0], seed=1)
+    text = summary(made)
+    assert "| base A | 21.0 | 16.0 | 9.0, 1 pair |" in text
+    assert "| base B (1 pair) | 30.0 | 31.0 | 32.0 |" in text
+
+
 def test_layers_that_gave_no_number_are_empty():
     text = summary(rows("cka", "baseA baseB", [0.5, math.nan]))
-    assert "| baseA baseB | 0.50 |  |" in text
+    assert "| base A with base B | 0.50 |  |" in text
 
 
 def test_where_no_filter_is_a_gabor_function_it_is_said():
@@ -101,8 +112,8 @@ def test_probes_are_told_in_short_as_means():
     made += rows("linear_probe", "baseA", [21.0, 15.0], seed=1)
     made += rows("knn_probe", "R", [9.0, math.nan])
     assert probes_in_short(made) == [
-        "                          layer1  layer2",
-        "linear probe of baseA, %    20.5    15.0",
-        "k-NN probe of R, %           9.0",
+        "                                         layer1  layer2",
+        "linear probe of base A, %                  20.5    15.0",
+        "k-NN probe of random values (1 pair), %     9.0",
     ]
     assert probes_in_short(rows("logme", "baseA", [1.0])) == []

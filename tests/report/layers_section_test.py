@@ -54,10 +54,11 @@ def test_the_report_says_where_measures_and_curves_disagree(tmp_path):
     made = write_report(tmp_path, "top1")
     told = (
         "LogME of base A ranks the layers the other way than AnB: tau -1.00 (95% -1.00"
-        " to -1.00), 3 pairs. It is highest at n = 3, AnB at n = 1."
+        " to -1.00), 3 pairs of 3 layers. It is highest at n = 3, AnB at n = 1."
     )
     summary, page = made.summary.read_text(), made.page.read_text()
-    assert f"Random splits, 3 pairs:\n\n- {told}\n" in summary
+    lead = "Whether a cheap measure ranks the layers as the curves do:"
+    assert f"### Random splits, 3 pairs\n\n{lead}\n\n- {told}\n" in summary
     assert "![Measures by layer](layers.png)" in summary
     assert "[layers.md](layers.md)" in summary and "WARNING" not in summary
     section = page[page.index('id="layers"') : page.index('id="use"')]

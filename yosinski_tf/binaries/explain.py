@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, messages, shared_flags
-from yosinski_tf.explain import agreement, rows, summary, units
+from yosinski_tf.explain import rows, summary, units
 from yosinski_tf.machine import keras_settings
 from yosinski_tf.report import write_layers, write_report
 from yosinski_tf.scheduling.progress import duration
@@ -60,8 +60,9 @@ def _main() -> int:
         return command_line.stop_code(stop)
     for kind, chosen in rows.by_kind(measures).items():
         print(f"\n{summary.title(kind, chosen)}")
-        for sentence in agreement.sentences(chosen):
-            print(f"- {sentence}")
+        for heading, sentences in summary.sentences(chosen).items():
+            print(f"\n{heading}:")
+            print("\n".join(f"- {sentence}" for sentence in sentences))
         if FLAGS.probes_only:
             print("\n".join(["", *summary.probes_in_short(chosen)]))
     print(f"\nsummary  {paths.summary}\npage     {page}")

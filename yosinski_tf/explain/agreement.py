@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yosinski_tf.explain import rows as tidy
 from yosinski_tf.explain import scores
-from yosinski_tf.explain.cautions import left_out
+from yosinski_tf.explain.findings import interval
 from yosinski_tf.explain.rows import Row
-from yosinski_tf.results.analysis import Estimate
+from yosinski_tf.results.analysis import MIN_PAIRS, Estimate
 
 CURVES = ("AnB", "AnB+", "PnB", "PnB+")
 DEPTH = "depth alone (-n)"
@@ -40,6 +39,8 @@ class Agreement:
       name: The measure in words, or `DEPTH`.
       curve: The family of the copies, one of `CURVES`.
       tau: Kendall's tau, see `scores.rank_agreement`.
+      beyond_depth: What tau has over that of depth alone, at the same layers.
+      layers: At how many n both are known.
       best: The n that the measure calls best, on average over the pairs and of the n
         for which both are known; None if there is none.
       best_of_curve: The n that is best by the curve.
@@ -48,6 +49,8 @@ class Agreement:
     name: str
     curve: str
     tau: Estimate
+    beyond_depth: Estimate
+    layers: int
     best: int | None
     best_of_curve: int | None
 
@@ -62,6 +65,18 @@ class Agreement:
         return self.tau.low is not None and self.tau.low > 0
 
     @property
+    def beside_depth(self) -> str:
+        """Whether it says more than depth alone, in words that follow others."""
+        low, high = self.beyond_depth.low, self.beyond_depth.high
+        if self.name == DEPTH or low is None:
+            return ""
+        if low > 0:
+            return ", better than depth alone"
+        return (
+            ", worse than depth alone" if high < 0 else ", no better than depth alone"
+        )
+
+    @property
     def verdict(self) -> str:
         """What the interval says, in words."""
         if self.tau.mean is None:
@@ -69,7 +84,7 @@ class Agreement:
         if self.tau.low is None:
             return "too few pairs"
         if self.agrees:
-            return "ranks as the curve"
+            return f"ranks as the curve{self.beside_depth}"
         return "disagrees with the curve" if self.disagrees else _OPEN
 
 
@@ -88,21 +103,30 @@ def agreements(rows: Sequence[Row]) -> list[Agreement]:
                 found[pairs.index(row.pair), row.n - 1] = row.value
         return found
 
-    known = {DEPTH: np.tile(-np.arange(1.0, most + 1), (len(pairs), 1))}
-    known |= {name: values(*each) for name, each in _PREDICTORS.items()}
-    return [
-        Agreement(
-            name,
-            family,
-            scores.rank_agreement(found, curve),
-            _best(found, curve),
-            _best(curve, found),
-        )
-        for family in CURVES
-        if np.isfinite(curve := values("top1", family)).any()
-        for name, found in known.items()
-        if np.isfinite(found).any()
-    ]
+    depth = np.tile(-np.arange(1.0, most + 1), (len(pairs), 1))
+    known = {DEPTH: depth} | {name: values(*each) for name, each in _PREDICTORS.items()}
+    made = []
+    for family in CURVES:
+        if not np.isfinite(curve := values("top1", family)).any():
+            continue
+        for name, found in known.items():
+            if not np.isfinite(found).any():
+                continue
+            taus = scores.rank_agreement(found, curve)
+            of_depth = scores.rank_agreement(depth + 0 * found, curve)
+            both = np.isfinite(found) & np.isfinite(curve)
+            made.append(
+                Agreement(
+                    name,
+                    family,
+                    tau=scores.mean_agreement(taus),
+                    beyond_depth=scores.mean_agreement(taus - of_depth, ends=2.0),
+                    layers=int(both.any(axis=0).sum()),
+                    best=_best(found, curve),
+                    best_of_curve=_best(curve, found),
+                )
+            )
+    return made
 
 
 def _best(values: np.ndarray, beside: np.ndarray) -> int | None:
@@ -117,35 +141,37 @@ def _best(values: np.ndarray, beside: np.ndarray) -> int | None:
 def sentences(rows: Sequence[Row]) -> list[str]:
     """Where measures and curves disagree, then where they agree, then what is open.
 
-    Rows of one kind of split. And which networks are left out.
+    Rows of one kind of split.
     """
     found = agreements(rows)
     if not found:
-        return ["No copies: there are no curves to compare with.", *left_out(rows)]
-    depth = {each.curve: each for each in found if each.name == DEPTH}
+        return ["No copies: there are no curves to compare with."]
     measures = [each for each in found if each.name != DEPTH]
     told = [_disagreement(each) for each in measures if each.disagrees]
-    told += [_agreement(each, depth[each.curve]) for each in measures if each.agrees]
-    for curve in depth:
+    told += [_agreement(each) for each in measures if each.agrees]
+    for curve in dict.fromkeys(each.curve for each in found):
         left = [e for e in measures if (e.curve, e.verdict) == (curve, _OPEN)]
         if left:
             told.append(_open(curve, left))
-    return told + _too_few(measures, rows) + left_out(rows)
+    return told + _too_few(measures)
 
 
 def _disagreement(found: Agreement) -> str:
     return (
         f"{_capital(found.name)} ranks the layers the other way than {found.curve}:"
-        f" {_tau(found.tau)}. It is highest at n = {found.best}, {found.curve} at"
+        f" {_tau(found)}. It is highest at n = {found.best}, {found.curve} at"
         f" n = {found.best_of_curve}."
     )
 
 
-def _agreement(found: Agreement, depth: Agreement) -> str:
+def _agreement(found: Agreement) -> str:
     weakly = "" if found.tau.mean >= _MUCH else "weakly "
+    more = found.beside_depth
+    if more:
+        more += f" (tau less that of depth: {interval(found.beyond_depth, 2)})"
     return (
         f"{_capital(found.name)} ranks the layers {weakly}as {found.curve} does:"
-        f" {_tau(found.tau)}; depth alone has {interval(depth.tau, 2)}."
+        f" {_tau(found)}{more}."
     )
 
 
@@ -157,29 +183,23 @@ def _open(curve: str, left: Sequence[Agreement]) -> str:
     )
 
 
-def _too_few(measures: Sequence[Agreement], rows: Sequence[Row]) -> list[str]:
+def _too_few(measures: Sequence[Agreement]) -> list[str]:
     """On the curves of which no measure has an interval."""
     of_curve: dict[str, list[Agreement]] = {}
     for each in measures:
         of_curve.setdefault(each.curve, []).append(each)
-    pairs, layers = [], []
-    for curve, found in of_curve.items():
-        if all(each.tau.mean is None for each in found):
-            layers.append(curve)
-        elif all(each.tau.low is None for each in found):
-            pairs.append(curve)
     told = []
-    if pairs:
-        copied = [row for row in rows if row.measure == "top1"]
-        told.append(
-            f"Whether a measure ranks the layers as {' and '.join(pairs)} do takes 3"
-            f" pairs, found {tidy.counted_pairs(copied)}."
-        )
-    if layers:
-        told.append(
-            f"To rank the layers takes 3 of them, found fewer for"
-            f" {' and '.join(layers)}."
-        )
+    for curve, found in of_curve.items():
+        pairs = max(each.tau.n for each in found)
+        if not pairs:
+            told.append(
+                f"{curve} was measured at fewer than 3 layers: too few to rank them."
+            )
+        elif pairs < MIN_PAIRS:
+            told.append(
+                f"Whether a measure ranks the layers as {curve} does takes 3 pairs with"
+                f" 3 layers each, found {pairs}."
+            )
     return told
 
 
@@ -187,16 +207,10 @@ def _capital(name: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def _tau(found: Estimate) -> str:
-    low, high = (f"{end:.2f}" for end in (found.low, found.high))
-    return f"tau {found.mean:.2f} (95% {low} to {high}), {found.n} pairs"
-
-
-def interval(found: Estimate, digits: int) -> str:
-    """A mean with its 95% interval if there is one; empty without a value."""
-    if found.mean is None:
-        return ""
-    text = f"{found.mean:.{digits}f}"
-    if found.low is None:
-        return text
-    return f"{text} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+def _tau(found: Agreement) -> str:
+    tau = found.tau
+    low, high = (f"{end:.2f}" for end in (tau.low, tau.high))
+    return (
+        f"tau {tau.mean:.2f} (95% {low} to {high}), {tau.n} pairs of {found.layers}"
+        " layers"
+    )

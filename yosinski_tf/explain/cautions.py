@@ -10,21 +10,29 @@ from yosinski_tf.explain.rows import Row
 ALL = "all"
 IMAGES, FEWEST, COMPARED = "train_images", "fewest_of_a_class", "compared_images"
 VALUES, DIMENSIONS = "values", "dimensions"
-DIVERGED = "diverged"
+DIVERGED, NOT_READ = "diverged", "not_read"
 
 _PROBES, _SCORES, _CKA = "linear_probe", "logme", "cka"
 
 
 def left_out(rows: Sequence[Row]) -> list[str]:
     """Which networks are missing in all tables."""
+    told = []
     found = sorted({row.network for row in rows if row.measure == DIVERGED})
-    if not found:
-        return []
-    count = sum(row.measure == DIVERGED for row in rows)
-    return [
-        f"{count} network{'s' * (count > 1)} that diverged"
-        f" {'are' if count > 1 else 'is'} left out: {', '.join(found)}."
-    ]
+    if found:
+        count = sum(row.measure == DIVERGED for row in rows)
+        told.append(
+            f"{count} network{'s' * (count > 1)} that diverged"
+            f" {'are' if count > 1 else 'is'} left out: {', '.join(found)}."
+        )
+    lost = sorted({(*row.pair, row.network) for row in rows if row.measure == NOT_READ})
+    if lost:
+        named = "; ".join(
+            f"{network} of {split}, {direction[0]} to {direction[-1]}, seed {seed}"
+            for split, direction, seed, network in lost
+        )
+        told.append(f"Left out, since their weights cannot be read: {named}.")
+    return told
 
 
 def cautions(measures: Collection[str], rows: Sequence[Row]) -> list[str]:

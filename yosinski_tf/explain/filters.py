@@ -35,7 +35,8 @@ class Difference:
     """How far two groups of filters differ in one of `PROPERTIES`.
 
     Attributes:
-      distance: energy distance, not negative; None if there is nothing to compare.
+      distance: energy distance, not negative; None if there is nothing to compare,
+        or all filters are the same in this property.
       p_value: share of regroupings with a distance as large; None likewise.
       resolution: the smallest p value that this test could have given; None likewise.
       filters: how many filters of each group were compared.
@@ -164,6 +165,8 @@ def _difference(first, second, of_fits, whole, seed, permutations) -> Difference
     units = len(parts) if whole else sum(sizes)
     chosen = len(first) if whole else sizes[0]
     distances = spatial.distance.cdist(points, points)
+    if not distances.any():
+        return Difference(None, None, None, sizes, regrouped)
     rng = np.random.default_rng(seed)
     observed = _energy(distances, (owners < chosen)[None])[0]
     larger = 0

@@ -43,7 +43,7 @@ class Taken:
     """What a step found.
 
     Attributes:
-      rows: Its values.
+      rows: Its values, and which networks could not be read.
       problems: Sentences that say which networks could not be read; the values of
         others are there.
     """
@@ -73,14 +73,17 @@ class Measurer:
         self._networks = UnitNetworks(study, unit)
         self._layers = self._networks.layers
         self._problems: dict[str, None] = {}
+        self._lost: list[Row] = []
 
     @contextlib.contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _apart(self, network: str = "") -> Iterator[None]:
         """What is wrong with one network is noted, and others are measured."""
         try:
             yield
         except UserError as error:
             self._problems[str(error)] = None
+            if network:
+                self._lost.append(self._row(0, network, cautions.NOT_READ, 1.0))
 
     def _row(self, n: int, network: str, measure: str, value: float) -> Row:
         unit, name = self._unit, list(self._layers)[n - 1] if n else ""
@@ -121,10 +124,10 @@ class Measurer:
         found = []
         for role in self._networks.sources:
             tuned = [each for each in self._networks.tuned() if each[2] == role]
-            with self._apart():
+            with self._apart(role):
                 start = self._networks.weights(role) if tuned else {}
                 for treatment, record, _ in tuned:
-                    with self._apart():
+                    with self._apart(record.treatment):
                         found += self._travelled(treatment, record, start)
         return found
 
@@ -154,7 +157,7 @@ class Measurer:
 
         known, rows = {}, []
         for name in self._networks.sources:
-            with self._apart():
+            with self._apart(name):
                 known[name] = list(grams(self._networks.weights(name)))
 
         def compare(name: str, n: int, one: LayerGrams, other: LayerGrams) -> None:
@@ -166,7 +169,7 @@ class Measurer:
         if base := known.get("baseB"):
             others = {f"{name} baseB": known[name] for name in known.keys() - {"baseB"}}
             if self._unit.second:
-                with self._apart():
+                with self._apart("baseB'"):
                     again = self._networks.run(self._unit.second).weights
                     others["baseB baseB'"] = list(grams(again))
             for name, layers in others.items():
@@ -180,7 +183,7 @@ class Measurer:
             if role not in known:
                 continue
             n = treatment.n
-            with self._apart():
+            with self._apart(record.treatment):
                 weights = self._networks.run(record).weights
                 end = next(itertools.islice(grams(weights), n - 1, None))
                 compare(f"{treatment.family} {role}", n, known[role][n - 1], end)
@@ -204,7 +207,7 @@ class Measurer:
             )
         rows = []
         for name in self._networks.sources:
-            with self._apart():
+            with self._apart(name):
                 rows += self._probed(name, train, judged)
         fewest = np.bincount(train.labels).min()
         for measure, values in (
@@ -239,10 +242,10 @@ class Measurer:
         """
         kernels = {}
         for name in self._networks.sources:
-            with self._apart():
+            with self._apart(name):
                 kernels[name] = first_kernel(self._networks.weights(name))
         for treatment, record, _ in self._networks.tuned():
-            with self._apart():
+            with self._apart(record.treatment):
                 name = f"{treatment.family} n={treatment.n}"
                 kernels[name] = first_kernel(self._networks.run(record).weights)
         rows, fitted = [], {}
@@ -289,11 +292,11 @@ class Measurer:
 
     def take(self, step: str) -> Taken:
         """Takes the measures of one of `STEPS`, of all networks that can be read."""
-        self._problems, rows = {}, []
+        self._problems, self._lost, rows = {}, [], []
         # Features of a network that all but diverged overflow: NaN says so.
         with np.errstate(over="ignore", invalid="ignore"), self._apart():
             rows = getattr(self, step)()
-        return Taken(rows, list(self._problems))
+        return Taken([*rows, *self._lost], list(self._problems))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -15,16 +15,16 @@ from sklearn.neighbors import NearestNeighbors
 from yosinski_tf.explain.labelled import check_finite, targets_of
 
 LINEAR_MEANING = (
-    "The accuracy of a linear classifier on the features of this layer: what"
+    "Linear probe: the accuracy of a linear classifier on the features of a layer, what"
     " the layer says of the classes without any further layer (Alain & Bengio 2016,"
     " arXiv 1610.01644). Where a network with retrained layers is better, these layers"
     " made use of more than what is linearly there."
 )
 KNN_MEANING = (
-    "The accuracy of a vote of the most similar training images, by the angle between"
-    " features: whether images of a class lie together, with nothing trained (Wu et"
-    " al. 2018, arXiv 1805.01978). In a comparison with 23 scores it predicted"
-    " transfer best (Sorkhei et al. 2025, arXiv 2503.18528)."
+    "k nearest neighbours: the accuracy of a vote of the most similar training images,"
+    " by the angle between features: whether images of a class lie together, with"
+    " nothing trained (Wu et al. 2018, arXiv 1805.01978). In a comparison with 23"
+    " scores it predicted transfer best (Sorkhei et al. 2025, arXiv 2503.18528)."
 )
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 NEIGHBOURS = (1, 3, 5, 10, 20, 50, 100, 200)

@@ -16,18 +16,19 @@ from yosinski_tf.explain.labelled import blocks, check_finite, targets_of
 from yosinski_tf.results import analysis
 
 LOGME_MEANING = (
-    "How probable the labels are under a Bayesian linear model of the features, at the"
-    " best strengths of weights and noise: the logarithm for each image and class,"
-    " higher is better (You et al. 2021, arXiv 2102.11005, by the fixed point of arXiv"
-    " 2110.10545; Bishop 2006, equations 3.86, 3.92 and 3.95). It"
-    " needs no held-out images, as a model that fits by chance is improbable."
+    "LogME: how probable the labels are under a Bayesian linear model of the features,"
+    " at the best strengths of weights and noise, as a logarithm for each image and"
+    " class; only differences mean something, higher is better (You et al. 2021, arXiv"
+    " 2102.11005, by the fixed point of arXiv 2110.10545; Bishop 2006, equations 3.86,"
+    " 3.92 and 3.95). It needs no held-out images, as a model that fits by chance is"
+    " improbable."
 )
 H_SCORE_MEANING = (
-    "How much of the spread of the features lies between the classes, in the metric of"
-    " their whole spread, from 0 to the number of classes less one (Bao et al. 2019,"
-    " arXiv 2212.10082). The spread is shrunk towards a sphere, as with fewer images"
-    " than dimensions every network would get the highest score (Ibrahim et al. 2021,"
-    " arXiv 2110.06893)."
+    "H-score: how much of the spread of the features lies between the classes, in the"
+    " metric of their whole spread, from 0 to the number of classes less one (Bao et"
+    " al. 2019, arXiv 2212.10082). The spread is shrunk towards a sphere, as with fewer"
+    " images than dimensions every network would get the highest score (Ibrahim et al."
+    " 2021, arXiv 2110.06893)."
 )
 AGREEMENT_MEANING = (
     "Kendall's tau of a score and the measured accuracy over the layers n of one pair:"
@@ -143,8 +144,8 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     return float((1 - shrinkage) * found)
 
 
-def rank_agreement(scores: np.ndarray, accuracies: np.ndarray) -> analysis.Estimate:
-    """Kendall's tau over n within each pair, its mean and 95% t interval over pairs.
+def rank_agreement(scores: np.ndarray, accuracies: np.ndarray) -> np.ndarray:
+    """Kendall's tau over n within each pair; NaN where it cannot be told.
 
     Tau-b, unweighted: a study has few n, all of which matter, and the weights of the
     LogME paper would leave little but the two best. Halves and seeds differ in how hard
@@ -155,23 +156,30 @@ def rank_agreement(scores: np.ndarray, accuracies: np.ndarray) -> analysis.Estim
       accuracies: Of the copies at the same n, likewise.
 
     Returns:
-      An estimate over the pairs with 3 layers or more that differ in both; the interval
-      ends at -1 and 1. No interval with fewer than 3 pairs; one without width if all
-      pairs agree.
+      [pairs], -1 to 1; NaN of a pair with fewer than 3 layers, or whose layers do not
+      differ in one of both.
     """
-    found = []
-    for score, accuracy in zip(scores, accuracies, strict=True):
+    found = np.full(len(scores), np.nan)
+    for pair, (score, accuracy) in enumerate(zip(scores, accuracies, strict=True)):
         there = np.isfinite(score) & np.isfinite(accuracy)
-        if there.sum() < MIN_LAYERS:
-            continue
-        tau = scipy.stats.kendalltau(score[there], accuracy[there]).statistic
-        if np.isfinite(tau):
-            found.append(float(tau))
-    taken = analysis.estimate(found)
+        if there.sum() >= MIN_LAYERS:
+            tau = scipy.stats.kendalltau(score[there], accuracy[there])
+            found[pair] = tau.statistic
+    return found
+
+
+def mean_agreement(taus: np.ndarray, ends: float = 1.0) -> analysis.Estimate:
+    """Mean and 95% t interval over the pairs of `rank_agreement`, or of differences.
+
+    Args:
+      taus: [pairs], NaN where there is none.
+      ends: The interval ends here at the latest, above and below 0.
+    """
+    taken = analysis.estimate(taus[np.isfinite(taus)])
     if taken.low is None:
         return taken
     return dataclasses.replace(
-        taken, low=max(-1.0, taken.low), high=min(1.0, taken.high)
+        taken, low=max(-ends, taken.low), high=min(ends, taken.high)
     )
 
 

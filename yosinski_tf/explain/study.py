@@ -98,7 +98,8 @@ def explain(
             done += 1
     progress("all", done, total, 0)
     rows = [row for each in kept for name in Measurer.STEPS for row in each.rows(name)]
-    return Explained(rows, list(problems))
+    # Several steps may miss the same network.
+    return Explained(list(dict.fromkeys(rows)), list(problems))
 
 
 def _study(runs: pathlib.Path, units: Sequence[Unit]) -> Study:

@@ -17,7 +17,8 @@ from yosinski_tf.explain import (
     travel,
 )
 from yosinski_tf.explain import rows as tidy
-from yosinski_tf.explain.agreement import Agreement, interval
+from yosinski_tf.explain.agreement import Agreement
+from yosinski_tf.explain.findings import findings, interval
 from yosinski_tf.explain.rows import Row
 from yosinski_tf.results import tables
 from yosinski_tf.results.analysis import estimate
@@ -102,10 +103,23 @@ _PARTS = (
         f"{filters.MEANING} Each network stands in one group, once; of copies those"
         " with the largest n. Whole networks change groups where both groups have at"
         " least four; else filters do, so one unlike network can make p small. Copies"
-        " start from the bases that they are compared with, so they begin alike.",
+        " start from the bases that they are compared with, so they begin alike. One p"
+        " in twenty falls below 0.05 by chance.",
         3,
     ),
 )
+_NETWORKS = {
+    "baseA": "base A",
+    "baseB": "base B",
+    "R": "random values",
+    "baseA baseB": "base A with base B",
+    "baseB baseB'": "base B with that of another seed: the ceiling",
+    "R baseB": "random values with base B",
+    "P baseB": "P with base B",
+    "AnB+ baseA": "AnB+ with its start",
+    "BnB+ baseB": "BnB+ with its start",
+    "PnB+ P": "PnB+ with its start",
+}
 _NO_GABOR = (
     "No filter of a trained first layer is called a Gabor function, so there are no"
     " histograms of orientations and wavelengths."
@@ -142,8 +156,8 @@ def summary(rows: Sequence[Row], figures: Mapping[str, str] | None = None) -> st
     blocks = ["# What the layers hold"]
     for kind, chosen in tidy.by_kind(rows).items():
         blocks.append(f"## {title(kind, chosen)}")
-        if told := agreement.sentences(chosen):
-            blocks.append("\n".join(f"- {each}" for each in told))
+        for heading, told in sentences(chosen).items():
+            blocks += [f"{heading}:", "\n".join(f"- {each}" for each in told)]
         if figures and kind in figures:
             blocks.append(f"![Measures by layer]({figures[kind]})")
         for section in sections(chosen):
@@ -151,6 +165,18 @@ def summary(rows: Sequence[Row], figures: Mapping[str, str] | None = None) -> st
             blocks += map(tables.markdown, section.tables)
             blocks += filter(None, [section.note])
     return "\n\n".join(blocks) + "\n"
+
+
+def sentences(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """What is to be read first, by heading; rows of one kind of split."""
+    found = {
+        "What is missing": cautions.left_out(rows),
+        "Why the curves look so": findings(rows),
+        "Whether a cheap measure ranks the layers as the curves do": (
+            agreement.sentences(rows)
+        ),
+    }
+    return {heading: told for heading, told in found.items() if told}
 
 
 def title(kind: str, rows: Sequence[Row]) -> str:
@@ -168,23 +194,40 @@ def sections(rows: Sequence[Row]) -> list[Section]:
 
 def _section(part: _Part, rows: Sequence[Row]) -> Section:
     found, of_filters = [], "gabor_share" in part.measures
+    pairs = {row.pair for row in rows if row.direction}
     for measure, name in part.measures.items():
         of_measure = [row for row in rows if row.measure == measure]
         if not of_measure:
             continue
         if of_filters:
             of_measure = _each_network_once(of_measure)
+        # Of groups of networks, and of those that pairs share, there are fewer.
+        expected = 0 if of_filters or not of_measure[0].direction else len(pairs)
         layers = tidy.layer_names(of_measure)
         lines = [[name, *(f"{n} {layer}" for n, layer in layers.items())]]
         for network in sorted({row.network for row in of_measure}):
             values = tidy.values_by_n(of_measure, measure, network)
-            cells = [estimate(values.get(n, [])) for n in layers]
-            lines.append([network, *(interval(each, part.digits) for each in cells)])
+            most = max(map(len, values.values()), default=0)
+            lines.append([_named(network, most, expected)])
+            for n in layers:
+                each = estimate(values.get(n, []))
+                some = f", {_pairs(each.n)}" if 0 < each.n < most else ""
+                lines[-1].append(f"{interval(each, part.digits)}{some}")
         found.append(lines)
     notes = cautions.cautions(part.measures, rows)
     if of_filters and no_gabor(rows):
         notes.append(_NO_GABOR)
     return Section(part.title, part.meaning, found, " ".join(notes))
+
+
+def _named(network: str, pairs: int, expected: int) -> str:
+    """A network in words, and the number of its pairs if there should be more."""
+    some = f" ({_pairs(pairs)})" if pairs < expected else ""
+    return f"{_NETWORKS.get(network, network)}{some}"
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pair{'s' * (count != 1)}"
 
 
 def _each_network_once(rows: Sequence[Row]) -> list[Row]:
@@ -202,13 +245,14 @@ def _each_network_once(rows: Sequence[Row]) -> list[Row]:
 def probes_in_short(rows: Sequence[Row]) -> list[str]:
     """Mean accuracies of the probes for a terminal, %; rows of one kind of split."""
     layers = tidy.layer_names([row for row in rows if row.measure == "linear_probe"])
-    lines = [["", *layers.values()]]
+    lines, pairs = [["", *layers.values()]], len({row.pair for row in rows})
     for measure, name in (("linear_probe", "linear"), ("knn_probe", "k-NN")):
         of_measure = [row for row in rows if row.measure == measure]
         for network in sorted({row.network for row in of_measure}):
             values = tidy.values_by_n(of_measure, measure, network)
             cells = [_mean(values.get(n, [])) for n in layers]
-            lines.append([f"{name} probe of {network}, %", *cells])
+            named = _named(network, max(map(len, values.values()), default=0), pairs)
+            lines.append([f"{name} probe of {named}, %", *cells])
     return tables.aligned(lines) if len(lines) > 1 else []
 
 

@@ -3,7 +3,7 @@
 import base64
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from yosinski_tf.explain import rows as tidy
 from yosinski_tf.study.records import Record
@@ -31,13 +31,13 @@ class KindOfSplit:
 
     Attributes:
       title: Its name, with the number of pairs.
-      sentences: Where measures and curves disagree or agree.
+      sentences: What is to be read first, by heading.
       picture: The measures by layer; None without one.
       sections: The measures, as `explain.summary.Section`.
     """
 
     title: str
-    sentences: Sequence[str]
+    sentences: Mapping[str, Sequence[str]]
     picture: Picture | None
     sections: Sequence
 
@@ -73,7 +73,7 @@ def layers_section(
     if not (folder / tidy.TABLE).exists():
         return None
     # Imported late: statistics take a second to load.
-    from yosinski_tf.explain import agreement, measured, summary, units
+    from yosinski_tf.explain import measured, summary, units
     from yosinski_tf.figures.layer_panels import file_names
     from yosinski_tf.report import write_layers
 
@@ -96,7 +96,7 @@ def layers_section(
         [
             KindOfSplit(
                 summary.title(kind, chosen),
-                agreement.sentences(chosen),
+                summary.sentences(chosen),
                 _picture(folder / names[kind], "measures by layer"),
                 summary.sections(chosen),
             )
