@@ -80,12 +80,12 @@ def test_criticality_and_filters():
     assert findings(made) == [
         "Put back to its initial values, conv2 costs base B most, 32.0 points, and"
         " conv3 least, 1.0.",
-        "Of the first filters of bases 25% are Gabor functions and 50% colour blobs, of"
-        " random values 0% and 0%.",
+        "First filters called Gabor functions and colour blobs: of bases 25% and 50%,"
+        " of random values 0% and 0%.",
     ]
     none = [row for row in made if row.network == "R"]
     none += rows("gabor_share", "baseB", [0.0]) + rows("blob_share", "baseB", [0.0])
     assert findings(none) == [
-        "No first filter of a base, or of random values, is called a Gabor function or"
-        " a colour blob."
+        "No first filter of bases or of random values is called a Gabor function or a"
+        " colour blob."
     ]

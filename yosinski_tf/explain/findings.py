@@ -164,22 +164,23 @@ def _criticality(values: _Values) -> str:
 
 
 def _filters(values: _Values) -> str:
-    def shares(network: str) -> list[float | None]:
-        both = ("gabor_share", "blob_share")
-        return [values.mean(measure, network, 1).mean for measure in both]
-
-    of_bases, of_random = shares("baseB"), shares("R")
-    if None in (*of_bases, *of_random):
-        return ""
-    if not any((*of_bases, *of_random)):
-        return (
-            "No first filter of a base, or of random values, is called a Gabor function"
-            " or a colour blob."
+    found = {}
+    for network, name in (("baseB", "bases"), ("P", "P"), ("R", "random values")):
+        both = (
+            values.mean(measure, network, 1).mean
+            for measure in ("gabor_share", "blob_share")
         )
-    return (
-        "Of the first filters of bases {:.0%} are Gabor functions and {:.0%} colour"
-        " blobs, of random values {:.0%} and {:.0%}.".format(*of_bases, *of_random)
-    )
+        if None not in (shares := tuple(both)):
+            found[name] = shares
+    if not found:
+        return ""
+    if not any(map(any, found.values())):
+        return (
+            f"No first filter of {' or of '.join(found)} is called a Gabor function or"
+            " a colour blob."
+        )
+    each = ", ".join(f"of {n} {g:.0%} and {b:.0%}" for n, (g, b) in found.items())
+    return f"First filters called Gabor functions and colour blobs: {each}."
 
 
 def _blind(values: _Values, measure: str, name: str) -> str:
