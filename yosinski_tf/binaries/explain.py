@@ -16,7 +16,7 @@ from absl import flags, logging
 
 from yosinski_tf.binaries.job import command_line, messages, shared_flags
 from yosinski_tf.explain import rows, summary, units
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import keras_settings, keras_start
 from yosinski_tf.report import write_layers, write_report
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
@@ -92,6 +92,7 @@ def _report(
 
 def _measured(runs: pathlib.Path) -> "Explained":
     # Imported late: TensorFlow takes seconds, and reads the environment.
+    keras_start.load()
     from yosinski_tf.explain import study
 
     keras_settings.set_up()

@@ -7,7 +7,7 @@ from absl import flags, logging
 
 from yosinski_tf.binaries.job import best_run, command_line, shared_flags
 from yosinski_tf.export import description
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import keras_settings, keras_start
 from yosinski_tf.results.network_result import finished_networks
 from yosinski_tf.study.finished_run import read_finished_run
 from yosinski_tf.study.records import read_records
@@ -48,6 +48,7 @@ def _main() -> None:
         # Only TensorFlow can write a SavedModel, whichever backend trained the network.
         os.environ["KERAS_BACKEND"] = "tensorflow"
     keras_settings.check()
+    keras_start.load()
     if as_keras:
         _keras_file(runs, run_id, out)
     else:

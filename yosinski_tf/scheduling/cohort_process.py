@@ -101,7 +101,9 @@ def print_to(log: pathlib.Path) -> None:
 def train(job: Job, report: Report, should_stop: ShouldStop) -> None:
     """Sets up TensorFlow in this process and trains a job: see `trainer.train`."""
     # Imported here: the parent never imports TensorFlow, which reads threads once.
-    from yosinski_tf.machine import threads
+    from yosinski_tf.machine import keras_start, threads
+
+    keras_start.load()
     from yosinski_tf.training import trainer
 
     threads.set_up(job.threads)

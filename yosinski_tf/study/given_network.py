@@ -14,7 +14,7 @@ import numpy as np
 from yosinski_tf.experiment import network_specs
 from yosinski_tf.experiment.keras_networks import PIXELS, KerasNetwork
 from yosinski_tf.experiment.stages import Network
-from yosinski_tf.machine import keras_settings
+from yosinski_tf.machine import keras_settings, keras_start
 from yosinski_tf.models import keras_archive
 from yosinski_tf.models.cuts import GROUPINGS
 from yosinski_tf.study import finished_run, given_source, network_file, settings
@@ -206,6 +206,7 @@ def _read(
 
     Imports Keras: it runs in a process of its own.
     """
+    keras_start.load()
     from yosinski_tf.models import keras_file, network_building
     from yosinski_tf.models.network_reading import describe, network_weights
     from yosinski_tf.models.pixels import guess_pixels
