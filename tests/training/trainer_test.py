@@ -28,9 +28,11 @@ from yosinski_tf.training import cohort_setup, stopwatch, trainer
 from yosinski_tf.training.job import Job, Stopped
 
 FINE_TUNED = ("B1B+", "B5B+", "A6B+", "A7B+")
-# Every frozen treatment of target B, and some fine-tuned ones.
+# Frozen treatments of target B, and some fine-tuned ones.
 TREATMENTS = [
-    t for t in all_treatments(["B"]) if not t.fine_tuned or str(t) in FINE_TUNED
+    t
+    for t in all_treatments(["B"])
+    if (t.n in (0, 1, 3, 7) if not t.fine_tuned else str(t) in FINE_TUNED)
 ]
 
 
@@ -41,14 +43,14 @@ def study(tmp_path_factory, images):
     cohorts = make_cohorts(
         make_runs([(SPLIT, TREATMENTS)], tiny.WHOLE, [3], with_bases=True)
     )
-    assert [len(cohort.runs) for cohort in cohorts] == [8, 1, 18]
+    assert [len(cohort.runs) for cohort in cohorts] == [4, 1, 10]
     for each in cohorts:
         job = Job(each, tiny.NETWORK, RECIPE, runs, images, "yosinski-test --x")
         trainer.train(job)
     return runs
 
 
-ALONE = ("baseB", "R7B", "A3B", "B7B", "A6B+")
+ALONE = ("baseB", "R7B", "A3B", "A6B+")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,7 @@ def test_fine_tuned_layers_start_at_the_base_and_all_change(study, treatment):
 
 def test_all_networks_of_a_cohort_differ(study):
     found = records.read_records(study)
-    assert len(found) == 27
+    assert len(found) == 15
     assert len({record.weights_sha256 for record in found}) == 27
     heads = [surgery.digest(weights_of(study, r.treatment), ["fc8"]) for r in found]
     assert len(set(heads)) == 27
@@ -229,7 +231,7 @@ def test_a_record_of_a_transfer_network(study):
     assert record.train_seconds > 0
     assert record.images_per_second == pytest.approx(80 / record.train_seconds)
     assert record.cohort["id"] == "random-0_B_seed3_copies"
-    assert record.cohort["size"] == len(record.cohort["runs"]) == 18
+    assert record.cohort["size"] == len(record.cohort["runs"]) == 10
     assert record.run_id in record.cohort["runs"]
     assert record.cohort["total_seconds"] >= record.train_seconds
     assert {"python", "tensorflow", "keras", "numpy"} <= record.versions.keys()
@@ -239,8 +241,8 @@ def test_a_record_of_a_transfer_network(study):
 
 
 def test_records_of_a_random_and_of_a_base_network(study):
-    random, base = record_of(study, "R2B"), record_of(study, "baseA")
-    assert (random.kind, random.n, random.source_half) == ("random", 2, "R")
+    random, base = record_of(study, "R3B"), record_of(study, "baseA")
+    assert (random.kind, random.n, random.source_half) == ("random", 3, "R")
     assert (base.kind, base.n, base.source_half) == ("base", 0, None)
     assert (base.target_half, base.num_classes) == ("A", 4)
     assert base.num_train_images == 4 * 11
