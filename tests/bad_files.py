@@ -70,7 +70,7 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     flag("flag file in itself", f"--flagfile={own}", "found itself", "remove the line")
     flag("no flag file", "--flagfile=", "--flagfile needs a file, found none: name one")
     flag("flag file is a folder", f"--flagfile={place}", "Is a directory", str(place))
-    flag("flag file of unknown flags", f"--flagfile={unknown}", "'stepz'", "--help")
+    flag("flag file of unknown flags", f"--flagfile={unknown}", "--stepz", "--help")
     return found
 
 
