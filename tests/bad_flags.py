@@ -179,8 +179,7 @@ study {data} --export=best:B --treatments=baseA | --export needs best, best:A or
     | 'best:B' | such as random-0_baseA_seed0
 study {data} --explain --treatments=R1B | --explain needs a base network in the study \
     | found none | such as baseB
-explain --runs=nowhere | --runs needs a study with a finished base | none in nowhere \
-    | train one
+explain --runs=nowhere | no study folder at nowhere | give --runs=DIR
 export | --run names nothing to export | give best, or the id of a run
 export --run=best:C | --run needs best, best:A, best:B, | found 'best:C' | give one
 export --format=onnx | --format | one of saved_model, keras | found 'onnx' | --help
