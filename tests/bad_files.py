@@ -70,7 +70,7 @@ def lists(place: pathlib.Path, data: str) -> dict[str, Bad]:
     flag("flag file in itself", f"--flagfile={own}", "found itself", "remove the line")
     flag("no flag file", "--flagfile=", "--flagfile needs a file, found none: name one")
     flag("flag file is a folder", f"--flagfile={place}", "Is a directory", str(place))
-    flag("flag file of unknown flags", f"--flagfile={unknown}", "'stepz'", "--help")
+    flag("flag file of unknown flags", f"--flagfile={unknown}", "--stepz", "--help")
     return found
 
 
@@ -490,6 +490,22 @@ def studies(place: pathlib.Path, data: str, good: pathlib.Path) -> dict[str, Bad
     finished_run(runs, "A3B")
     (runs / RUN / "record.json").write_text("{")
 
+    runs, gone = shutil.copytree(good, place / "explained"), place / "gone"
+    finished_run(runs, "baseA")
+    shutil.rmtree(runs / "dataset")
+    settings = json.loads((runs / "study.json").read_text())
+    settings["dataset"]["spec"] = f"folder:{gone}"
+    (runs / "study.json").write_text(json.dumps(settings))
+    found["explain without images"] = Bad(
+        "explain",
+        (f"--runs={runs}",),
+        (f"neither their copy {runs}/dataset nor their source {gone}: move one of",),
+    )
+    for binary in ("explain", "report"):
+        found[f"{binary} of several studies"] = Bad(
+            binary, (f"--runs={place}",), ("other studies in it: did you mean --runs=",)
+        )
+
     base = "random-0_baseA_seed0"
     again = "delete the folder to train the run again"
     runs = folder("base without weights", base, "no weights.npz", again)
@@ -537,7 +553,7 @@ def exports(place: pathlib.Path) -> dict[str, Bad]:
         return Bad("export", (f"--runs={runs}", f"--run={run}"), words)
 
     mean = {"image_size": 16, "crop_size": 16, "mean": "image"}
-    none = ("no finished run 'x'", "none yet")
+    none = ("no finished run 'x'", "did you mean --runs=", " or --runs=")
     gone = export("gone", "has a record but no weights.npz", "delete")
     (place / "gone" / RUN / "weights.npz").unlink()
     return {

@@ -100,7 +100,12 @@ study --warmup=slowly | --warmup | 1200 | 10% | found 'slowly'
 study --warmup=-1 | --warmup | from 0 to under 12 steps | found -1
 study --warmup=100% | --warmup | from 0 to under 12 steps | found 12
 study --runs= | --runs needs a folder | found none
-study --stepz=5 | 'stepz' | mean: steps | --help
+study --stepz=5 | unknown flag --stepz | did you mean --steps? | --help
+export --runn=x | unknown flag --runn | did you mean --run or --runs? | --help
+explain --run=x | unknown flag --run: did you mean --runs? | --help
+explain --treatments=AnB | --treatments is for other commands | leave it out
+report --noexplain | --explain is for other commands | leave it out
+base --export=best | --export is for other commands | leave it out
 study A3B | 'A3B' | start with -- | --help
 study --flagfile=nowhere.flags | nowhere.flags
 study --treatments=A3C | unknown treatment 'A3C' | give baseA | A3B | P3W
@@ -174,8 +179,7 @@ study {data} --export=best:B --treatments=baseA | --export needs best, best:A or
     | 'best:B' | such as random-0_baseA_seed0
 study {data} --explain --treatments=R1B | --explain needs a base network in the study \
     | found none | such as baseB
-explain --runs=nowhere | --runs needs a study with a finished base | none in nowhere \
-    | train one
+explain --runs=nowhere | no study folder at nowhere | give --runs=DIR
 export | --run names nothing to export | give best, or the id of a run
 export --run=best:C | --run needs best, best:A, best:B, | found 'best:C' | give one
 export --format=onnx | --format | one of saved_model, keras | found 'onnx' | --help
@@ -192,7 +196,7 @@ benchmark train --measure=speed | --measure needs some of step, growth, input
 benchmark train --measure= | some of step, growth, input, found ''
 benchmark train --rounds=0 | --rounds | a positive integer | '0'
 benchmark train --steps=1 | --steps | integer >= 2 | '1'
-benchmark train --photographs=x | Unknown command line flag 'photographs'
+benchmark train --photographs=x | unknown flag --photographs: see --help
 benchmark study --treatments=baseB,A3A | A3B,B3B+, found 'A3A'
 benchmark study --treatments=A3B | --treatments needs baseB
 """

@@ -60,9 +60,11 @@ def test_every_measure_has_a_value_for_each_layer(study):
     assert len(values(runs, "travel", "AnB+ n=3")) == 3
     assert len(values(runs, "loss_put_back", "baseB")) == 7
     assert len(values(runs, "gabor_explained", "R")) == 1
+    assert "\n\nExplaining the layers of 7 networks ...\n" in done.stdout
     assert (
         "Random splits, 2 pairs, 1 of them with copies\n\nWhy the curves" in done.stdout
     )
+    assert "measured before" not in done.stdout
 
 
 def test_the_report_shows_what_was_measured_and_measures_nothing(study):
@@ -106,7 +108,8 @@ def test_a_study_that_is_stopped_while_it_is_explained_goes_on(study, whole_grou
 def test_probes_alone_keep_what_else_was_measured(study):
     runs, *_ = study
     before = (runs / "report/layers.csv").read_bytes()
-    succeed("explain", f"--runs={runs}", "--probes_only")
+    done = succeed("explain", f"--runs={runs}", "--probes_only")
+    assert "Everything was measured before; the report is drawn again." in done.stdout
     assert (runs / "report/layers.csv").read_bytes() == before
 
 

@@ -236,7 +236,9 @@ def test_broken_or_missing_weights_are_refused(tmp_path, data):
     path = tmp_path / "weights.npz"
     if data is not None:
         path.write_bytes(data)
-    with pytest.raises(UserError, match="cannot read weights from .*weights.npz"):
+    why = "it is damaged" if data is not None else "No such file or directory"
+    words = f"cannot read weights from .*weights.npz .{why}.: delete the run's folder"
+    with pytest.raises(UserError, match=words):
         surgery.read_weights(path)
 
 

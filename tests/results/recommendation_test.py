@@ -129,7 +129,7 @@ def test_how_much_of_a_given_network_to_keep_for_all_classes():
         "Keep the first 9 stages of P (to block8), fine-tuned: 56.0%, 6.0 points"
         " (95% +3.5 to +8.5, 3 pairs) above training from scratch. Freezing the first"
         " 2 stages of P (to block1) instead costs 7.0 points (95% +4.5 to +9.5); it"
-        " ends 1.0 points below training from scratch (95% -1.0 to -1.0)."
+        " ends at -1.0 points to training from scratch (95% -1.0 to -1.0)."
     )
 
 
@@ -166,7 +166,7 @@ def test_training_from_scratch_can_beat_a_given_network():
     found = study_recommendation(given((-0.05, -0.06, -0.07), R1W=0.3, P2W=0.3))
     assert sentence(found, TEN_STAGES).startswith(
         "Train from scratch: the best copy, the first 9 stages of P (to block8),"
-        " fine-tuned, reaches 44.0%, 6.0 points below it"
+        " fine-tuned, reaches 44.0%, -6.0 points to it (95% -8.5 to -3.5, 3 pairs)."
     )
 
 
@@ -214,8 +214,9 @@ def test_pairs_of_distant_halves_add_none_to_random_ones():
         ((0.06, 0.07, 0.05, 0.06), "B", "random:0-A3B+-s1"),
         ((0.06, 0.07, 0.05, 0.06), "A", "random:0-baseA-s0"),
         ((0.06, 0.07, 0.05, 0.06), "W", None),
-        # Training from scratch is better.
+        # Training from scratch is better, and was better so far.
         ((-0.06, -0.07, -0.05, -0.06), "B", "random:0-baseB-s1"),
+        ((-0.06, -0.07, 0.05, 0.06), "B", "random:0-baseB-s1"),
     ],
 )
 def test_the_network_to_use_is_the_recommended_one(gains, half, run_id):

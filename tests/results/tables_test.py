@@ -79,6 +79,17 @@ def test_differences_that_round_to_zero_have_no_minus():
     assert tables.signed(-0.006) == "-0.01"
 
 
+def test_table_1_has_no_two_ranges_of_the_same_layers():
+    def ranges(made):
+        rows = tables.table1_markdown(made, LAST).splitlines()[2:]
+        return [row.split(" | ")[1] for row in rows if "AnB+ over base" in row]
+
+    made = results({"baseB": 0.5, "A3B+": 0.52, "A7B+": 0.51})
+    assert ranges(made) == ["3-7", "5-7"]
+    assert ranges([*made, *results({"A1B+": 0.52})]) == ["1-7", "3-7", "5-7"]
+    assert ranges(made[:1]) == ["1-7", "3-7", "5-7"]
+
+
 def test_table_1_counts_halves():
     made = [
         *results({"baseA": 0.5, "baseB": 0.5, "A1B+": 0.52}),

@@ -6,7 +6,12 @@ import pytest
 from fabricate import TEN_STAGES, results
 
 from yosinski_tf.results.analysis import Estimate
-from yosinski_tf.results.recommendation import NOTHING, Choice, study_recommendation
+from yosinski_tf.results.recommendation import (
+    NOTHING,
+    Choice,
+    Recommendation,
+    study_recommendation,
+)
 from yosinski_tf.results.wording import Verdict, sentence, verdict
 
 IMAGES = 72
@@ -38,9 +43,50 @@ def test_to_freeze_is_no_advice_where_training_from_scratch_is_better():
         "Keep the first 3 stages of P (to block2), fine-tuned: 43.1%, 3.7 points (95%"
         " +1.7 to +5.7, 3 pairs) above training from scratch. Freezing the first stage"
         " of P (to stem) instead costs 6.0 points (95% -1.2 to +13.2, not certain yet);"
-        " it ends 2.3 points below training from scratch (95% -10.3 to +5.7, not"
+        " it ends at -2.3 points to training from scratch (95% -10.3 to +5.7, not"
         " certain yet). The fine-tuned copy was above in all 3 pairs. A difference of"
         " this size would show in about 4 pairs: train 1 seed more."
+    )
+
+
+def not_certain(gain):
+    """A fine-tuned copy of 7 layers to which freezing the first one was preferable."""
+    return Recommendation(
+        best=Choice("AnB+", 7),
+        top1=0.48,
+        gain=gain,
+        frozen=Choice("AnB", 1),
+        cost=Estimate(-1.6, 3, 2.8, low=-8.5, high=5.3, above=1),
+        frozen_gain=Estimate(-4.0, 3, 6.1, low=-19.2, high=11.2, above=1),
+    )
+
+
+def test_what_freezing_gains_lies_in_its_interval():
+    told = sentence(not_certain(Estimate(0.4, 3, 7.7, low=-18.7, high=19.6, above=2)))
+    assert told.endswith(
+        " Freezing the first layer instead gains 1.6 points (95% -5.3 to +8.5, not"
+        " certain yet); it ends at -4.0 points to training from scratch (95% -19.2 to"
+        " +11.2, not certain yet). The fine-tuned copy was above in 1 of 3 pairs."
+    )
+
+
+def test_training_from_scratch_is_said_to_do_best_where_no_copy_is_above():
+    found = not_certain(Estimate(-5.6, 3, 7.7, low=-24.7, high=13.6, above=1))
+    assert sentence(found) == (
+        "Not certain yet, but training from scratch did best: the best copy, the first"
+        " 7 layers, fine-tuned, reaches 48.0%, -5.6 points to it (95% -24.7 to +13.6, 3"
+        " pairs). It was above in 1 of 3 pairs. A difference of this size would show in"
+        " about 10 pairs: train 7 seeds more. Against that copy, freezing the first"
+        " layer gains 1.6 points (95% -5.3 to +8.5, not certain yet); it ends at -4.0"
+        " points to training from scratch (95% -19.2 to +11.2, not certain yet). The"
+        " fine-tuned copy was above in 1 of 3 pairs."
+    )
+    few = dataclasses.replace(NOTHING, best=Choice("AnB", 1), top1=0.5)
+    few = dataclasses.replace(few, gain=Estimate(-3.0, 1, above=0))
+    assert sentence(few) == (
+        "Training from scratch did best so far: the best copy, the first layer, frozen,"
+        " reaches 50.0%, -3.0 points to it, in 1 pair. That is too few to say how sure"
+        " it is: train 2 seeds more."
     )
 
 

@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import os
+import re
 
 import fabricate
 import pytest
@@ -26,6 +28,21 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path, record):
     path = records.write_record(tmp_path, record)
     assert path == tmp_path / record.run_id / "record.json"
     assert records.read_record(path) == record
+
+
+def test_the_newest_studies_in_a_folder_of_studies_are_named(tmp_path, record):
+    for age, name in enumerate(["old", "it's new", "newer", "newest"]):
+        records.write_record(tmp_path / name, record)
+        os.utime(tmp_path / name, (age, age))
+    words = (
+        f"{tmp_path} needs networks of one study, found other studies in it: did you"
+        f" mean --runs={tmp_path}/newest or --runs={tmp_path}/newer or"
+        f""" '--runs={tmp_path}/it'"'"'s new'?"""
+    )
+    assert_refused(f"^{re.escape(words)}$", records.read_records, tmp_path)
+    assert records.read_records(tmp_path / "old") == [record]
+    (tmp_path / "empty").mkdir()
+    assert records.read_records(tmp_path / "empty") == []
 
 
 def test_fields_that_a_record_promises():

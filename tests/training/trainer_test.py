@@ -509,6 +509,9 @@ def test_an_export_subtracts_the_mean_image_of_the_training(
     np.save(mean, np.load(mean) + 1)
     with pytest.raises(UserError, match="is not the mean image of its record"):
         saved_model.export(tmp_path, record.run_id, tmp_path / "third")
+    mean.write_bytes(b"garbage")
+    with pytest.raises(UserError, match="cannot read the mean image .*it is damaged"):
+        saved_model.export(tmp_path, record.run_id, tmp_path / "third")
     mean.unlink()
     with pytest.raises(UserError, match="cannot read the mean image"):
         saved_model.export(tmp_path, record.run_id, tmp_path / "third")

@@ -20,6 +20,7 @@ from yosinski_tf.machine import keras_settings, keras_start
 from yosinski_tf.report import write_layers, write_report
 from yosinski_tf.scheduling.progress import duration
 from yosinski_tf.scheduling.status_lines import StatusLines
+from yosinski_tf.study import image_source, records
 from yosinski_tf.system import errors, files, streams
 
 if TYPE_CHECKING:
@@ -41,8 +42,14 @@ def _main() -> int:
     logging.set_verbosity(logging.ERROR)
     keras_settings.check()
     runs = pathlib.Path(FLAGS.runs)
-    # Refuses a folder without networks before TensorFlow is loaded.
+    # Refuses a folder without networks or images before TensorFlow is loaded.
+    records.check_study_folder(runs)
     found = units.find_units(runs)
+    image_source.check_there(runs)
+    count = sum(len(unit.networks) for unit in found)
+    several = "1 network" if count == 1 else f"{count:,} networks"
+    # Loading TensorFlow, and the first measure, take a while.
+    print(f"Explaining the layers of {several} ...", flush=True)
     files.make_folder(runs / "logs")
     try:
         with (
@@ -99,6 +106,10 @@ def _measured(runs: pathlib.Path) -> "Explained":
     steps = ("accuracy", "layers") if FLAGS.probes_only else ()
 
     def show(what: str, done: int, total: int, seconds: float | None) -> None:
+        if not total:
+            again = "Everything was measured before; the report is drawn again."
+            print(again, flush=True)
+            return
         left = "unknown yet" if seconds is None else duration(seconds)
         lines.show([f"{what}, {done} of {total} done, time left {left}"])
 

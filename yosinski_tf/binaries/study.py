@@ -165,7 +165,9 @@ def _export_one(runs: pathlib.Path, run_id: str, folder: pathlib.Path) -> None:
 def run() -> None:
     """Entry point."""
     define_all(treatments=["all"])
-    command_line.run(_main, _SUMMARY, treatments_job.groups(*STUDY))
+    groups = treatments_job.groups(*STUDY)
+    # It trains missing bases anyway.
+    command_line.run(_main, _SUMMARY, groups, unlisted=("with_bases",))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 from yosinski_tf.experiment import treatments
 from yosinski_tf.experiment.networks import EightLayers
 from yosinski_tf.experiment.stages import Network
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.errors import UserError, why_unreadable
 
 Weights = dict[str, np.ndarray]
 
@@ -129,9 +129,11 @@ def read_weights(path: pathlib.Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], "f4") for name in stored.files}
+    except MemoryError:
+        raise
     # The readers of zipfile and NumPy raise errors of many types for broken files.
     except Exception as error:
         raise UserError(
-            f"cannot read weights from {path} ({error}): delete the run's folder"
-            " to train it again"
+            f"cannot read weights from {path} ({why_unreadable(error)}): delete the"
+            " run's folder to train it again"
         ) from None

@@ -107,6 +107,14 @@ class Recommendation:
     compared: int = 0
 
     @property
+    def from_scratch(self) -> bool:
+        """Whether training from scratch did best, certain or not."""
+        gain = self.gain
+        if gain.high is not None and gain.high < 0:
+            return True
+        return gain.mean is not None and round(gain.mean, 1) < 0
+
+    @property
     def chosen_by_others(self) -> bool:
         """Whether what a pair gains is measured with the choice of other pairs."""
         return len({unit[:2] for unit in self.pairs}) > 1
@@ -258,8 +266,9 @@ def recommended_network(
     """The network to use for the classes of a half, as `study_recommendation` says.
 
     In a study of reduced data alone it is one of those with most images per class.
-    Where training from scratch is recommended, or nothing, it is a base, if there is
-    one. Of several splits it is on the first, of several seeds the most accurate.
+    Where training from scratch did best, or nothing is recommended, it is a base, if
+    there is one. Of several splits it is on the first, of several seeds the most
+    accurate.
 
     Args:
       networks: The networks of a study.
@@ -274,7 +283,7 @@ def recommended_network(
     if found == NOTHING and reduced:
         found = reduced[max(reduced)]
     cell = ("base", 0)
-    if found.best and not (found.gain.high is not None and found.gain.high < 0):
+    if found.best and not found.from_scratch:
         cell = (found.best.family, found.best.n)
     on_half = [each for each in networks if each.target_half == half]
     usable = [each for each in on_half if each.cell == cell] or on_half

@@ -191,14 +191,22 @@ def _with_pairs(
 
 
 def table1_markdown(networks: Sequence[NetworkResult], measure: str) -> str:
-    """Table 1, averaged in three ways, and as printed in the paper."""
+    """Table 1, averaged in three ways, and as printed in the paper.
+
+    Of ranges with the same n, as in a study that lacks some, it has the narrowest.
+    """
     found = analysis.boost_table(networks, measure)
     seeds = len({network.seed for network in networks})
     headings = ("mean of layer means", "mean of networks", "own base (paired)")
     rows = [["boost", "layers", *headings, "printed in the paper"]]
     for comparison in analysis.COMPARISONS:
-        for layers in analysis.BOOST_RANGES:
-            cells = [found[layers, comparison, method] for method in analysis.METHODS]
+        by_layers = {
+            layers: [found[layers, comparison, method] for method in analysis.METHODS]
+            for layers in analysis.BOOST_RANGES
+        }
+        for place, (layers, cells) in enumerate(by_layers.items(), start=1):
+            if cells[0].n and cells in [*by_layers.values()][place:]:
+                continue  # It has no other n than that narrower range.
             texts = [_boost(cell) for cell in cells[:2]] + [_own_base(cells[2], seeds)]
             printed = PRINTED_TABLE_1.get((layers, comparison))
             texts.append("" if printed is None else f"{printed:+.1f}")

@@ -47,14 +47,22 @@ def sentence(found: Recommendation, stages: Sequence[str] = PAPER_STAGES) -> str
 
 def _about_the_best(found: Recommendation, stages: Sequence[str]) -> str:
     gain, best, accuracy = found.gain, found.best.told(stages), f"{found.top1:.1%}"
-    told = f"{signed(gain.mean, 1)} points to training from scratch"
+    points = f"{signed(gain.mean, 1)} points to"
     judged = verdict(gain)
     if judged is Verdict.TOO_FEW:
         more = math.ceil((MIN_PAIRS - gain.n) / found.pairs_per_seed)
-        return (
-            f"The best copy so far keeps {best}: {accuracy}, {told}, in"
-            f" {_count(gain.n, 'pair')}. That is too few to say how sure it is: train"
+        few = (
+            f"in {_count(gain.n, 'pair')}. That is too few to say how sure it is: train"
             f" {_count(more, 'seed')} more."
+        )
+        if found.from_scratch:
+            return (
+                f"Training from scratch did best so far: the best copy, {best}, reaches"
+                f" {accuracy}, {points} it, {few}"
+            )
+        return (
+            f"The best copy so far keeps {best}: {accuracy}, {points} training from"
+            f" scratch, {few}"
         )
     sure = f"{_interval(gain)}, {_count(gain.n, 'pair')}"
     if judged is Verdict.ABOVE:
@@ -64,17 +72,20 @@ def _about_the_best(found: Recommendation, stages: Sequence[str]) -> str:
         )
     if judged is Verdict.BELOW:
         return (
-            f"Train from scratch: the best copy, {best}, reaches {accuracy},"
-            f" {-gain.mean:.1f} points below it ({_interval(gain)} to it,"
-            f" {_count(gain.n, 'pair')})."
+            f"Train from scratch: the best copy, {best}, reaches {accuracy}, {points}"
+            f" it ({sure})."
         )
     if judged is Verdict.NONE:
         return (
             "There is no difference to training from scratch of more than a point: the"
-            f" best copy, {best}, reaches {accuracy}, {told} ({sure})."
+            f" best copy, {best}, reaches {accuracy}, {points} training from scratch"
+            f" ({sure})."
         )
+    start, base = "Not certain yet", "training from scratch"
+    if found.from_scratch:
+        start, base = f"{start}, but {base} did best", "it"
     return (
-        f"Not certain yet: the best copy, {best}, reaches {accuracy}, {told} ({sure})."
+        f"{start}: the best copy, {best}, reaches {accuracy}, {points} {base} ({sure})."
         f" It was above in {_share(gain)}. {_what_to_do(gain, found.pairs_per_seed)}"
     )
 
@@ -83,14 +94,20 @@ def _about_freezing(found: Recommendation, stages: Sequence[str]) -> str:
     cost, gain = found.cost, found.frozen_gain
     if found.frozen is None or cost.mean is None:
         return ""
-    verb = "gains" if round(cost.mean, 1) < 0 else "costs"
-    text = f" Freezing {found.frozen.layers(stages)} instead {verb}"
-    text += f" {abs(cost.mean):.1f} points{_in_brackets(cost)}"
+    verb, change = "costs", cost
+    if round(cost.mean, 1) < 0:
+        verb, change = "gains", _reversed(cost)
+    layers = found.frozen.layers(stages)
+    # After advice to train from scratch, "instead" would mean instead of that.
+    text = f" Freezing {layers} instead"
+    if found.from_scratch:
+        text = f" Against that copy, freezing {layers}"
+    text += f" {verb} {abs(change.mean):.1f} points{_in_brackets(change)}"
     if found.speedup is not None:
         text += f"; training then takes {found.speedup:.1f} times less arithmetic"
     if gain.mean is not None and round(gain.mean, 1) < 0:
-        joint = ", but ends" if found.speedup is not None else "; it ends"
-        text += f"{joint} {-gain.mean:.1f} points below training from scratch"
+        joint = ", but ends at" if found.speedup is not None else "; it ends at"
+        text += f"{joint} {signed(gain.mean, 1)} points to training from scratch"
         text += _in_brackets(gain)
     text += "."
     if verdict(cost) is Verdict.UNCERTAIN:
@@ -99,6 +116,15 @@ def _about_freezing(found: Recommendation, stages: Sequence[str]) -> str:
         if verdict(found.gain) is not Verdict.UNCERTAIN:
             text += f" {_what_to_do(cost, found.pairs_per_seed)}"
     return text
+
+
+def _reversed(difference: Estimate) -> Estimate:
+    """The same difference with its two sides exchanged; not how many are above."""
+    mean, low, high = (
+        None if value is None else -value
+        for value in (difference.mean, difference.high, difference.low)
+    )
+    return Estimate(mean, difference.n, difference.std, low, high)
 
 
 def _in_brackets(difference: Estimate) -> str:

@@ -17,7 +17,7 @@ from yosinski_tf.models.fresh_weights import fresh_weights, run_identity
 from yosinski_tf.study import divergence, records
 from yosinski_tf.study.network_file import network_of
 from yosinski_tf.study.records import MEAN_NAME, RECORD_NAME, WEIGHTS_NAME, Record
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.errors import UserError, why_unreadable
 
 _REMEDY = "delete the folder to train the run again"
 
@@ -156,12 +156,13 @@ def _drawn(record: Record, network: Network, name: str) -> surgery.Weights:
 
 
 def _read_record(runs: pathlib.Path, run_id: str) -> Record:
-    if not runs.is_dir():
-        raise UserError(f"no study folder at {runs}: give --runs=DIR of a study")
+    records.check_study_folder(runs)
     known = sorted(path.parent.name for path in runs.glob(f"*/{RECORD_NAME}"))
     if run_id not in known:
         near = difflib.get_close_matches(run_id, known, n=3, cutoff=0.5) or known[:3]
-        hint = f"did you mean {' or '.join(near)}?" if near else "it has none yet"
+        hint = records.studies_within(runs) or "it has none yet"
+        if near:
+            hint = f"did you mean {' or '.join(near)}?"
         raise UserError(f"no finished run {run_id!r} in {runs}: {hint}")
     record = records.read_record(runs / run_id / RECORD_NAME)
     if record.status != "finished":
@@ -183,14 +184,15 @@ def read_mean(runs: pathlib.Path, record: Record) -> np.ndarray | list[float]:
     path, side = runs / record.run_id / MEAN_NAME, record.recipe["image_size"]
     try:
         image = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        why = why_unreadable(error)
+    else:
         if not isinstance(image, np.ndarray) or image.dtype.kind != "f":
-            raise ValueError("it holds no array of floats")
-        if image.shape != (side, side, 3) or not np.allclose(
+            why = "it holds no array of floats"
+        elif image.shape != (side, side, 3) or not np.allclose(
             image.mean((0, 1), np.float64), record.mean_pixel, atol=1e-3
         ):
-            raise ValueError("it is not the mean image of its record")
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(
-            f"cannot read the mean image {path} ({error}): {_REMEDY}"
-        ) from None
-    return image
+            why = "it is not the mean image of its record"
+        else:
+            return image
+    raise UserError(f"cannot read the mean image {path} ({why}): {_REMEDY}")

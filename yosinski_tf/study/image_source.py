@@ -6,13 +6,15 @@ A folder of images may be moved, or have another path on another machine.
 
 import dataclasses
 import json
+import os
 import pathlib
 
 from yosinski_tf.data import decoding
 from yosinski_tf.data.copies import Copies
 from yosinski_tf.data.sources import by_name, signature, study_copy
 from yosinski_tf.data.sources.image_set import ImageSet
-from yosinski_tf.study.settings import StudySettings, moved_from
+from yosinski_tf.data.sources.source_spec import split_spec
+from yosinski_tf.study.settings import StudySettings, moved_from, noted_data
 from yosinski_tf.system import errors, files
 from yosinski_tf.system.user_text import same_name
 
@@ -47,6 +49,23 @@ def decoding_version(runs: pathlib.Path) -> int:
 def copies(runs: pathlib.Path) -> Copies | None:
     """Which of a study's images are the same; None if that is not known."""
     return study_copy.copies(runs / IMAGES_FOLDER)
+
+
+def check_there(runs: pathlib.Path) -> None:
+    """Refuses a study whose copy of the images and whose source folder are both gone.
+
+    It reads no image.
+
+    Raises:
+      UserError: If both are.
+    """
+    copy, source = runs / IMAGES_FOLDER, noted_data(runs)
+    _, place = split_spec(source.spec)
+    if source.kind == "folder" and not copy.is_dir() and not os.path.isdir(place):
+        raise errors.UserError(
+            f"needs the images of the study, found neither their copy {copy} nor their"
+            f" source {place}: move one of them back to where it was"
+        )
 
 
 def looks_known(

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -253,15 +254,41 @@ def records_by_id(runs: pathlib.Path) -> dict[str, Record]:
     return {run_id: record for run_id, record in found.items() if record is not None}
 
 
+def check_study_folder(runs: pathlib.Path) -> None:
+    """Refuses a folder that does not exist.
+
+    Raises:
+      UserError: If it does not.
+    """
+    if not runs.is_dir():
+        raise errors.UserError(f"no study folder at {runs}: give --runs=DIR of a study")
+
+
 def read_records(runs: pathlib.Path) -> list[Record]:
     """Reads all records of a study folder that must exist.
 
     Raises:
-      UserError: If the folder does not exist or a record is broken.
+      UserError: If the folder does not exist, only has other studies in it, or a
+        record is broken.
     """
-    if not runs.is_dir():
-        raise errors.UserError(f"no study folder at {runs}: give --runs=DIR of a study")
-    return list(records_by_id(runs).values())
+    check_study_folder(runs)
+    found = list(records_by_id(runs).values())
+    if not found and (question := studies_within(runs)):
+        raise errors.UserError(
+            f"{runs} needs networks of one study, found other studies in it: {question}"
+        )
+    return found
+
+
+def studies_within(folder: pathlib.Path, most: int = 3) -> str:
+    """A question that names the newest studies in a folder that is none itself.
+
+    Empty if there is none; a study has a record.
+    """
+    found = {path.parent.parent for path in folder.glob(f"*/*/{RECORD_NAME}")}
+    newest = sorted(found, key=lambda path: (-path.stat().st_mtime, path))[:most]
+    flags = [shlex.quote(f"--runs={path}") for path in newest]
+    return f"did you mean {' or '.join(flags)}?" if flags else ""
 
 
 def write_results(path: pathlib.Path, records: Iterable[Record]) -> None:

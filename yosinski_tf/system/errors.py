@@ -26,6 +26,14 @@ def in_brief(error: BaseException, most: int = 300) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
+def why_unreadable(error: Exception) -> str:
+    """Why arrays of a file cannot be read: what the system says, or that it is damaged.
+
+    What NumPy says of a damaged file tells programmers how to trust it.
+    """
+    return getattr(error, "strerror", None) or "it is damaged"
+
+
 def one_line(text: str) -> str:
     """A text with line ends and other unprintable characters written as escapes.
 

@@ -1,11 +1,12 @@
 """How a command is run: help, flags, one sentence for a mistake, exit codes."""
 
+import difflib
 import math
 import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from absl import app, flags
 
@@ -24,6 +25,9 @@ _DEFINE = {
 # The flags that `define` defines belong to the module that calls it.
 flags.disclaim_key_flags()
 
+# The names of all flags but those of absl, such as --pdb.
+_DEFINED: set[str] = set()
+
 # The exit codes after Ctrl-C, after SIGTERM and after SIGHUP.
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
 
@@ -34,6 +38,7 @@ def define(table: Mapping[str, tuple]) -> None:
     `table` has for each name the default, the help, and unless the default says it what
     values there are: a type, the least number, a list of words, or a parser.
     """
+    _DEFINED.update(table)
     for name, (default, text, *values) in table.items():
         wanted = values[0] if values else type(default)
         if isinstance(wanted, flags.ArgumentParser):
@@ -74,11 +79,15 @@ def run(
     main: Callable[[], int | None],
     summary: str,
     groups: Sequence[tuple[str, Iterable[str]]],
+    unlisted: Iterable[str] = (),
 ) -> None:
     """Runs `main`, which returns the exit code (None for 0), and exits.
 
-    `--help` shows the summary, and the flags in groups with titles.
+    `--help` shows the summary, and the flags in groups with titles. `unlisted` are
+    flags that the command takes, too. Those of other commands are refused, except in
+    flag files, which commands share.
     """
+    own = {name for _, names in groups for name in names} | {*unlisted}
 
     def parse(argv):
         if "--help" in argv or "-h" in argv:
@@ -86,10 +95,13 @@ def run(
             sys.exit(0)
         try:
             rest = FLAGS(list(flag_files.expanded(argv)))
+        except flags.UnrecognizedFlagError as error:
+            _fail(_unknown(error.flagname, own))
         except flags.Error as error:
             _fail(_explained(" ".join(str(error).split())))
         except errors.UserError as error:
             _fail(str(error))
+        _check_used(argv, own)
         _check_values()
         if len(rest) > 1:
             _fail(f"unknown argument {rest[1]!r}: flags start with --; see --help")
@@ -130,6 +142,26 @@ def _refused(error: OSError) -> str:
         f"cannot use {place} ({reason}): needs a path that can be read and written;"
         " correct or move it, or name another"
     )
+
+
+def _unknown(name: str, own: Collection[str]) -> str:
+    """What is wrong with a flag that no command has."""
+    near = " or ".join(f"--{each}" for each in difflib.get_close_matches(name, own))
+    hint = f"did you mean {near}? See" if near else "see"
+    return f"unknown flag --{name}: {hint} --help"
+
+
+def _check_used(argv: Sequence[str], own: Collection[str]) -> None:
+    """Refuses flags in the command line that only other commands use."""
+    for argument in argv[1:]:
+        name = argument.lstrip("-").partition("=")[0]
+        if name not in _DEFINED:
+            name = name.removeprefix("no")  # As in --nomirror.
+        if argument.startswith("-") and name in _DEFINED and name not in own:
+            _fail(
+                f"--{name} is for other commands, not for this one: leave it out; see"
+                " --help"
+            )
 
 
 def _check_values() -> None:

@@ -58,7 +58,13 @@ def run(
     `treatments` is what it trains by default, `extra` are flags for its help.
     """
     shared_flags.define_all(treatments)
-    command_line.run(lambda: train(kinds), summary, groups("dry_run", *extra))
+    command_line.run(
+        lambda: train(kinds),
+        summary,
+        groups("dry_run", *extra),
+        # `train` says what to do with a plan.
+        unlisted=("plan", "rate", "with_bases"),
+    )
 
 
 def parts(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from yosinski_tf.data.copies import Copies
-from yosinski_tf.system.errors import UserError
+from yosinski_tf.system.errors import UserError, why_unreadable
 
 FORMAT_VERSION = 1
 DATASET_NAME = "images"
@@ -167,7 +167,9 @@ class Store:
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise self.damaged(f"{name} cannot be read ({error})") from None
+            raise self.damaged(
+                f"{name} cannot be read ({why_unreadable(error)})"
+            ) from None
         if array.shape != shape or array.dtype != dtype:
             raise self.damaged(
                 f"{name} needs {np.dtype(dtype)} {shape}, found {array.dtype}"
