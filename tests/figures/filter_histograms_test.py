@@ -44,9 +44,11 @@ def test_groups_are_drawn_as_shares_with_p_values_below(monkeypatch, tmp_path):
     told = orientations.get_xlabel()
     # In 34 of 70 regroupings the groups differ as much.
     assert "bases of half A against bases of half B: p = 0.49" in told
-    assert "random values against bases: too few filters" in told
+    assert "random values against bases: cannot be tested" in told
     assert "one unlike network can make p small" in told
-    assert "bases of half A against bases of half B: p = 1" in wavelengths.get_xlabel()
+    # All wavelengths are the same.
+    alike = "bases of half A against bases of half B: cannot be tested"
+    assert alike in wavelengths.get_xlabel()
 
 
 def test_without_a_gabor_filter_nothing_is_drawn(tmp_path):

@@ -28,7 +28,10 @@ def drawn(monkeypatch, tmp_path):
             drawing, "save", lambda figure, path: figures.append(figure)
         )
         layers_figure(made, tmp_path / "layers.png")
-        return {each.get_title(loc="left"): each for each in figures[0].axes}
+        axes = {each.get_title(loc="left"): each for each in figures[0].axes}
+        # What is to be known is no panel.
+        assert axes.pop("").texts[0].get_text().startswith("B: the half")
+        return axes
 
     return draw
 
@@ -55,9 +58,12 @@ def test_panels_without_data_are_not_drawn(drawn):
 
 def test_a_study_with_one_seed_is_said_to_have_no_ceiling(drawn):
     one = rows("cka", "baseA baseB", [0.9, 0.5]) + rows("cka", "R baseB", [0.8, 0.1])
-    assert "one seed: no ceiling" in legend(drawn(one)["Similarity"])
+    (note,) = drawn(one)["Similarity"].texts
+    assert note.get_text() == "one seed: no ceiling"
     two = one + rows("cka", "baseB baseB'", [0.95, 0.6])
-    assert legend(drawn(two)["Similarity"]) == [
+    axes = drawn(two)["Similarity"]
+    assert not axes.texts
+    assert legend(axes) == [
         "base A, base B",
         "base B, second seed: ceiling",
         "random values, base B",
@@ -66,10 +72,26 @@ def test_a_study_with_one_seed_is_said_to_have_no_ceiling(drawn):
 
 def test_scores_are_drawn_as_ranks_within_a_pair(drawn):
     made = rows("logme", "baseA", [5.0, 7.0, 6.0], [-5.0, 0.0, -1.0])
-    made += rows("top1", "AnB", [50.0, 40.0, 30.0])
+    made += rows("top1", "AnB", [50.0, 40.0, 30.0], [50.0, 40.0, 30.0])
     axes = drawn(made)["Scores, as ranks of the layers"]
     assert heights(axes, "LogME of base A") == [0.0, 1.0, 0.5]
     assert heights(axes, "accuracy of AnB") == [1.0, 0.5, 0.0]
+
+
+def test_lines_of_fewer_pairs_say_so(drawn):
+    made = rows("linear_probe", "baseA", [50.0, 40.0], [50.0, 40.0])
+    made += rows("linear_probe", "baseB", [50.0]) + rows("top1", "AnB", [50.0, 40.0])
+    assert legend(drawn(made)["Linear probe"]) == [
+        "base A",
+        "base B (1/2)",
+        "accuracy of AnB (1/2)",
+    ]
+
+
+def test_own_copies_are_drawn_beside_foreign_ones(drawn):
+    made = rows("over_base", "AnB", [-1.0]) + rows("over_base", "BnB+", [0.5])
+    axes = drawn(made)["The curves: copies against their base"]
+    assert legend(axes) == ["BnB+", "AnB"]
 
 
 def test_weight_travel_is_that_of_the_longest_copies(drawn):

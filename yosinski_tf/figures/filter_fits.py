@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from yosinski_tf.explain.gabor import BLOB, KINDS, FilterFit
 from yosinski_tf.figures import drawing
 
-_IN_A_ROW = 6
+_IN_A_ROW = 5
 _MOST = 120
 _WIDTH = 7.8
-_ROW = 0.53
+_ROW = 0.63
 
 
 def filter_fits(
-    kernels: np.ndarray, fits: Sequence[FilterFit], path: pathlib.Path
+    kernels: np.ndarray, fits: Sequence[FilterFit], path: pathlib.Path, name: str
 ) -> pathlib.Path:
     """Draws the filters of each kind, those first that their fit explains best.
 
@@ -30,6 +30,7 @@ def filter_fits(
         green and blue, of any other number the mean is drawn.
       fits: those of `explain.gabor.fit_filters`.
       path: of the PNG.
+      name: of the network, for the title.
 
     Returns:
       The path.
@@ -38,10 +39,11 @@ def filter_fits(
     kinds = {kind: places for kind, places in kinds.items() if places}
     step = math.ceil(len(fits) / _MOST)
     rows = [math.ceil(len(p[::step]) / _IN_A_ROW) for p in kinds.values()]
-    height = 0.5 + sum(0.45 + _ROW * count for count in rows)
+    height = 0.7 + sum(0.45 + _ROW * count for count in rows)
     with drawing.new_figure(_WIDTH, height) as figure:
-        figure.supxlabel(
-            "filter, Gabor fit, blob fit; below: percent of the filter explained",
+        figure.suptitle(
+            f"First layer of {name}\neach filter, its Gabor function, its blob;"
+            " below: how much of the filter it explains",
             fontsize=9,
         )
         panels = figure.subplots(len(kinds), 1, height_ratios=rows, squeeze=False)
@@ -74,7 +76,7 @@ def _draw(axes: Axes, kernels, fits, places) -> None:
             axes.text(
                 left + right,
                 top + 1.03,
-                f"{100 * each.variance_explained:.0f}",
+                f"{each.variance_explained:.0%}",
                 fontsize=6,
                 ha="center",
                 va="top",

@@ -69,7 +69,7 @@ def _p_values(compared: Comparisons) -> dict[str, str]:
     regrouped = set()
     for name, made in compared.items():
         for what, told in lines.items():
-            difference, p = made[what], "too few filters"
+            difference, p = made[what], "cannot be tested"
             if difference.p_value is not None:
                 p = f"p = {difference.p_value:.2g}"
                 regrouped.add(difference.regrouped)

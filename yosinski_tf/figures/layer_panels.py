@@ -19,6 +19,15 @@ from yosinski_tf.results.analysis import estimate
 _WIDTH = 7.8
 _ROW = 2.35
 _SMALL = 7.5
+_EMPTY = "."
+_READING = """\
+B: the half of the classes that networks are
+trained on. A: the other half.
+AnB: layers 1 to n of base A, frozen; the rest
+is trained on B. BnB: those of base B itself.
++: fine-tuned, not frozen.
+Random values: a network that is not trained.
+(6/12): of 6 of 12 pairs only."""
 Values = Mapping[int, Sequence[float]]
 
 
@@ -43,7 +52,7 @@ class _Panel:
       values: The values of a line, by n.
       beside: Whether the accuracy of frozen copies is drawn too.
       zero: Whether 0 is marked.
-      note: What the legend says beside the lines, from the rows.
+      note: What stands below the lines, from the rows.
     """
 
     title: str
@@ -79,7 +88,8 @@ _FAMILY = {
     **{family: family for family in STYLES},
 }
 _SOURCES = {"baseA": "base A", "baseB": "base B", "P": "P", "R": "random values"}
-_COPIES = {family: family for family in ("AnB", "AnB+", "PnB", "PnB+")}
+# Without random layers, which lose several times as much.
+_COPIES = {f: f for f in ("BnB", "BnB+", "AnB", "AnB+", "PnB", "PnB+")}
 _TUNED = {family: family for family in ("AnB+", "BnB+", "PnB+")}
 _PAIRS = {
     "baseA baseB": "base A, base B",
@@ -159,7 +169,7 @@ _PANELS = (
     ),
     _Panel(
         "Scores, as ranks of the layers",
-        "rank, 1 = highest",
+        "rank of the layer",
         [
             _Line("LogME of base A", "baseA", "logme", STYLES["AnB"]),
             _Line("H-score of base A", "baseA", "h_score", _BY_THE_SCORES),
@@ -193,24 +203,29 @@ def layers_figure(rows: Sequence[Row], path: pathlib.Path) -> pathlib.Path | Non
     if not panels:
         return None
     layers = tidy.layer_names(rows)
-    wide = len(panels) % 2
-    grid = [[panels[0].title] * 2] * wide + [
-        [one.title, other.title]
-        for one, other in zip(panels[wide::2], panels[wide + 1 :: 2], strict=True)
-    ]
+    titles = [panels[0].title, _READING, *(panel.title for panel in panels[1:])]
+    titles += [_EMPTY] * (len(titles) % 2)
+    grid = [list(pair) for pair in zip(titles[::2], titles[1::2], strict=True)]
     names = 0.25 + 0.07 * max(map(len, layers.values()))
     with drawing.new_figure(_WIDTH, 0.7 + names + _ROW * len(grid)) as figure:
-        axes = figure.subplot_mosaic(grid, sharex=True)
+        axes = figure.subplot_mosaic(grid, sharex=True, empty_sentinel=_EMPTY)
         for panel in panels:
-            _draw(axes[panel.title], panel, rows, wide and panel is panels[0])
+            _draw(axes[panel.title], panel, rows)
             drawing.name_layers(axes[panel.title], layers)
+        axes[_READING].axis("off")
+        axes[_READING].text(
+            0, 1, _READING, va="top", fontsize=8.5, transform=axes[_READING].transAxes
+        )
         figure.suptitle(
             f"What the layers hold: {tables.kind_name(rows[0].kind)},"
             f" {tidy.counted_pairs(rows)}",
             fontweight="bold",
         )
+        bars = any(each.collections for each in axes.values())
         figure.supxlabel(
-            "layer n; means over pairs, bars are 95% intervals", fontsize=9
+            "layer n; means over pairs,"
+            f" {'bars are 95% intervals' if bars else 'intervals need 3 pairs'}",
+            fontsize=9,
         )
         return drawing.save(figure, path)
 
@@ -222,31 +237,34 @@ def _drawn(panel: _Panel, rows: Sequence[Row]) -> list[tuple[_Line, Values]]:
     return [(line, values) for line, values in found if values]
 
 
-def _draw(axes: Axes, panel: _Panel, rows: Sequence[Row], wide: bool) -> None:
+def _draw(axes: Axes, panel: _Panel, rows: Sequence[Row]) -> None:
     if panel.zero:
         axes.axhline(0, color="#222222", linewidth=1)
+    pairs = len({row.pair for row in rows if row.direction})
     lines = _drawn(panel, rows)
     for place, (line, values) in enumerate(lines):
-        shift = (0.05 if wide else 0.1) * (place - (len(lines) - 1) / 2)
-        _curve(axes, values, shift, line.look, line.name)
+        shift = 0.06 * (place - (len(lines) - 1) / 2)
+        _curve(axes, values, shift, line.look, f"{line.name}{_some(values, pairs)}")
     if panel.beside:
         family = next((f for f in ("AnB", "PnB") if panel.values(rows, "top1", f)), "")
         if family:
-            means = _means(panel.values(rows, "top1", family))
+            values = panel.values(rows, "top1", family)
+            name = f"accuracy of {family}{_some(values, pairs)}"
             thin = {"color": "#222222", "linewidth": 1, "marker": ".", "markersize": 4}
-            drawing.joined(axes, means, label=f"accuracy of {family}", **thin)
+            drawing.joined(axes, _means(values), label=name, **thin)
     if note := panel.note(rows):
-        axes.plot([], [], " ", label=note)
+        axes.text(0.02, 0.03, note, fontsize=_SMALL, transform=axes.transAxes)
+    if panel.values is _ranks:
+        axes.set_yticks([0, 1], ["lowest", "highest"])
     axes.set_ylabel(panel.unit, fontsize=9)
     axes.tick_params(axis="y", labelsize=8)
     axes.grid(False, axis="x")
-    columns = 4 if wide else 2
     count = len(axes.get_legend_handles_labels()[0])
-    axes.set_title(panel.title, fontsize=10, pad=5 + 11.5 * -(-count // columns))
+    axes.set_title(panel.title, fontsize=10, pad=5 + 11.5 * -(-count // 2))
     legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
-        ncols=columns,
+        ncols=2,
         frameon=False,
         fontsize=_SMALL,
         borderaxespad=0.1,
@@ -256,6 +274,12 @@ def _draw(axes: Axes, panel: _Panel, rows: Sequence[Row], wide: bool) -> None:
     )
     # Room is left by the title; a long name shall not make the axes narrow.
     legend.set_in_layout(False)
+
+
+def _some(values: Values, pairs: int) -> str:
+    """Of how many pairs the values are, if there are more."""
+    most = max(map(len, values.values()))
+    return f" ({most}/{pairs})" if most < pairs else ""
 
 
 def _means(values: Values) -> drawing.Curve:
@@ -268,6 +292,8 @@ def _curve(axes: Axes, values: Values, shift: float, look: Style, name: str) -> 
     drawing.joined(axes, means, linewidth=1.3, label=name, **look.marks(4))
     found = {n + shift: estimate(each) for n, each in values.items()}
     bars = {x: each for x, each in found.items() if each.high is not None}
+    if not bars:
+        return
     axes.errorbar(
         list(bars),
         [each.mean for each in bars.values()],

@@ -104,7 +104,9 @@ def _draw_filters(
                 continue  # Whoever measures says so; an earlier picture stays.
             kernel = first_kernel(weights)
             size = max(kernel.shape[:2])
-            drawn.append(filter_fits.filter_fits(kernel, fits[name], path))
+            drawn.append(
+                filter_fits.filter_fits(kernel, fits[name], path, record.run_id)
+            )
     path = folder / HISTOGRAMS
     shown = groups if size else {}
     made = filter_histograms.filter_histograms(shown, compared, size, path)
