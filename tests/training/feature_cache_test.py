@@ -72,7 +72,7 @@ def test_so_does_a_network_alone_that_sees_no_image(tmp_path, images, bases, pla
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch_size", [6, 8])
+@pytest.mark.parametrize("batch_size", [6, pytest.param(8, marks=pytest.mark.slow)])
 def test_auto_changes_no_bit_on_any_processor(
     tmp_path, images, bases, monkeypatch, batch_size
 ):

@@ -9,7 +9,7 @@ import pytest
 
 # With larger steps, differences of rounding would grow without limit.
 SMOOTH = [*commands.TINY, "--learning_rate=0.002", "--dropout=0.4", "--processes=2"]
-TREATMENTS = ("baseB", "R2B", "B6B", "B7B+")
+TREATMENTS = ("baseB", "R2B", "B7B+")
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,10 @@ def train_and_report(job, monkeypatch):
 
 
 # The default interval is longer than the whole training.
-@pytest.mark.parametrize("interval", [Interval(steps=40), Interval(minutes=1.0)])
+@pytest.mark.parametrize(
+    "interval",
+    [Interval(steps=40), pytest.param(Interval(minutes=1.0), marks=pytest.mark.slow)],
+)
 def test_the_rest_of_a_cohort_continues_without_the_finished_runs(
     tmp_path, images, whole, monkeypatch, interval
 ):

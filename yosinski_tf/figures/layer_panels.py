@@ -212,6 +212,8 @@ def layers_figure(rows: Sequence[Row], path: pathlib.Path) -> pathlib.Path | Non
         for panel in panels:
             _draw(axes[panel.title], panel, rows)
             drawing.name_layers(axes[panel.title], layers)
+        if titles[-1] == _EMPTY:  # Else only the panels of the last row name n.
+            axes[titles[-3]].tick_params(labelbottom=True)
         axes[_READING].axis("off")
         axes[_READING].text(
             0, 1, _READING, va="top", fontsize=8.5, transform=axes[_READING].transAxes
@@ -277,9 +279,9 @@ def _draw(axes: Axes, panel: _Panel, rows: Sequence[Row]) -> None:
 
 
 def _some(values: Values, pairs: int) -> str:
-    """Of how many pairs the values are, if there are more."""
-    most = max(map(len, values.values()))
-    return f" ({most}/{pairs})" if most < pairs else ""
+    """Of how many pairs some values are, if there are more."""
+    least = min(map(len, values.values()))
+    return f" ({least}/{pairs})" if least < pairs else ""
 
 
 def _means(values: Values) -> drawing.Curve:
