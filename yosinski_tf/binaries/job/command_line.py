@@ -25,9 +25,6 @@ _DEFINE = {
 # The flags that `define` defines belong to the module that calls it.
 flags.disclaim_key_flags()
 
-# The names of all flags but those of absl, such as --pdb.
-_DEFINED: set[str] = set()
-
 # The exit codes after Ctrl-C, after SIGTERM and after SIGHUP.
 STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP)
 
@@ -38,7 +35,6 @@ def define(table: Mapping[str, tuple]) -> None:
     `table` has for each name the default, the help, and unless the default says it what
     values there are: a type, the least number, a list of words, or a parser.
     """
-    _DEFINED.update(table)
     for name, (default, text, *values) in table.items():
         wanted = values[0] if values else type(default)
         if isinstance(wanted, flags.ArgumentParser):
@@ -153,11 +149,14 @@ def _unknown(name: str, own: Collection[str]) -> str:
 
 def _check_used(argv: Sequence[str], own: Collection[str]) -> None:
     """Refuses flags in the command line that only other commands use."""
+    by_module = flags.FLAGS.flags_by_module_dict().items()
+    # Those of absl, such as --pdb, are for all.
+    ours = {flag.name for m, fs in by_module if not m.startswith("absl") for flag in fs}
     for argument in argv[1:]:
         name = argument.lstrip("-").partition("=")[0]
-        if name not in _DEFINED:
+        if name not in ours:
             name = name.removeprefix("no")  # As in --nomirror.
-        if argument.startswith("-") and name in _DEFINED and name not in own:
+        if argument.startswith("-") and name in ours and name not in own:
             _fail(
                 f"--{name} is for other commands, not for this one: leave it out; see"
                 " --help"
