@@ -146,7 +146,8 @@ class RayEngine:
         """
         found, share = ray_cluster.nodes(), self._share
         self._least = min(map(self._memory, cohorts), default=0)
-        largest = max(found, key=lambda node: (node.gpus, node.memory, node.cpus))
+        # A head that trains nothing may have the most memory.
+        largest = max(found, key=lambda n: (n.gpus, n.cpus >= 1, n.memory, n.cpus))
         for cohort in cohorts:
             memory = self._memory(cohort)
             if not any(share.fits(n) and n.memory >= memory for n in found):
