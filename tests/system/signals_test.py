@@ -33,24 +33,37 @@ def test_a_command_that_listens(number, before, code):
     assert done.returncode == code, done.stderr
 
 
+_CAUGHT = """
+import gc, os, signal, sys, time
+from yosinski_tf.system import signals
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signals.listen()
+{before}
+try:
+    {inside}
+except KeyboardInterrupt as stop:
+    print('stopped', getattr(stop, 'number', 2))
+"""
+_COLLECTING = """
+def collecting(*_):
+    gc.callbacks.clear()
+    os.kill(os.getpid(), signal.{name})
+    print('here it is ignored')
+gc.callbacks.append(collecting)
+"""
+# NumPy brings a second thread, as commands have.
+_STARTING = """
+    import numpy
+    with signals.left_to_parent():
+        os.kill(os.getpid(), signal.{name})
+        print('started')
+"""
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_in_the_collection_of_garbage_is_not_lost(name):
-    done = python(
-        "import gc, os, signal, time\n"
-        "from yosinski_tf.system import signals\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "signals.listen()\n"
-        "def collecting(*_):\n"
-        "    gc.callbacks.clear()\n"
-        "    os.kill(os.getpid(), signal.NAME)\n"
-        "    print('here it is ignored')\n"
-        "gc.callbacks.append(collecting)\n"
-        "try:\n"
-        "    gc.collect()\n"
-        "    time.sleep(20)\n"
-        "except KeyboardInterrupt as stop:\n"
-        "    print('stopped', getattr(stop, 'number', 2))\n".replace("NAME", name)
-    )
+    before = _COLLECTING.format(name=name)
+    done = python(_CAUGHT.format(before=before, inside="gc.collect(); time.sleep(20)"))
     assert done.stdout == f"stopped {getattr(signal, name):d}\n", done.stderr
     assert done.stderr == ""
 
@@ -69,18 +82,6 @@ def test_what_is_started_ignores_the_signals_that_are_left_to_its_parent():
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
 def test_what_is_left_to_the_parent_waits_for_the_end_of_the_start(name):
-    done = python(
-        # It brings a second thread, as commands have.
-        "import numpy\n"
-        "import os, signal, sys\n"
-        "from yosinski_tf.system import signals\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "signals.listen()\n"
-        "try:\n"
-        "    with signals.left_to_parent():\n"
-        "        os.kill(os.getpid(), signal.NAME)\n"
-        "        print('started')\n"
-        "except KeyboardInterrupt as stop:\n"
-        "    print('stopped', getattr(stop, 'number', 2))\n".replace("NAME", name)
-    )
+    inside = _STARTING.format(name=name)
+    done = python(_CAUGHT.format(before="", inside=inside))
     assert done.stdout == f"started\nstopped {getattr(signal, name):d}\n", done.stderr

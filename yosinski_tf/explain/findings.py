@@ -1,7 +1,7 @@
 """What the measures show of why the curves look so, in sentences with intervals.
 
-Differences are taken within pairs. A difference is called one if its 95% interval does
-not contain 0, which takes three pairs.
+Differences are taken within pairs. One is seen if its 95% interval does not contain 0,
+which takes three pairs.
 """
 
 import math
@@ -18,8 +18,9 @@ def findings(rows: Sequence[Row]) -> list[str]:
     """A sentence or two for each measure that there is; rows of one kind of split."""
     values = _Values(rows)
     told = [_probes(values, *each) for each in _SOURCES]
-    told += [_random(values), *(_similarity(values, *each) for each in _SOURCES)]
-    told += [_travel(values, *each) for each in _SOURCES]
+    told.append(_random(values))
+    told += [_similarity(values, key, name) for key, name, _ in _SOURCES]
+    told += [_travel(values, name, family) for _, name, family in _SOURCES]
     told += [_criticality(values), _filters(values)]
     told += [_blind(values, *each) for each in _SCORES]
     return [each for each in told if each]
@@ -97,8 +98,7 @@ def _random(values: _Values) -> str:
     )
 
 
-def _similarity(values: _Values, key: str, name: str, family: str) -> str:
-    del family
+def _similarity(values: _Values, key: str, name: str) -> str:
     pair = f"{key} baseB"
     found = values.where(lambda n: values.mean("cka", pair, n))
     if not found:
@@ -115,8 +115,7 @@ def _similarity(values: _Values, key: str, name: str, family: str) -> str:
     return text
 
 
-def _travel(values: _Values, key: str, name: str, family: str) -> str:
-    del key
+def _travel(values: _Values, name: str, family: str) -> str:
     foreign, own = _longest(values, f"{family}+"), _longest(values, "BnB+")
     if not foreign or not own:
         return ""

@@ -69,8 +69,7 @@ def linear_probe(
       UserError: With one class only, or features that are not finite.
     """
     classes, targets = targets_of(train_labels, np.float64)
-    for features in (train, test):
-        check_finite(np.einsum("ij,ij->i", features, features))
+    _check_lengths(train, test)
     unit = float(np.sum(train.var(axis=0, dtype=np.float64))) or 1.0
     # The first of equal ones is chosen. `RidgeClassifierCV` would be shorter, but its
     # accuracy of two classes is that of one class.
@@ -98,8 +97,7 @@ def knn_probe(
     Args, returns, raises: As `linear_probe`.
     """
     classes, targets = targets_of(train_labels, np.float32)
-    for features in (train, test):
-        check_finite(np.einsum("ij,ij->i", features, features))
+    _check_lengths(train, test)
     numbers = targets.argmax(axis=1)
     choices = [k for k in reversed(NEIGHBOURS) if k < len(train)]
     with sklearn.config_context(working_memory=_BLOCK_MIB):
@@ -110,6 +108,11 @@ def knn_probe(
         chosen = choices[int(np.argmax(right))]
         votes = _votes(*model.kneighbors(test, chosen), numbers, chosen)
     return _top1(votes, classes, test_labels)
+
+
+def _check_lengths(*features: np.ndarray) -> None:
+    for each in features:
+        check_finite(np.einsum("ij,ij->i", each, each))
 
 
 def _accuracy(ridge: BaseEstimator, features: np.ndarray, targets: np.ndarray) -> float:
