@@ -52,7 +52,8 @@ def test_random_values_that_do_as_well_are_said():
 
 
 def test_similarity_stands_beside_its_ceiling_and_random_values():
-    made = rows("cka", "baseA baseB", *[[0.9, 0.5]] * 3)
+    # The last pair has no ceiling, and no random values.
+    made = rows("cka", "baseA baseB", *[[0.9, 0.5]] * 3, [0.1, 0.1])
     made += rows("cka", "baseB baseB'", *[[0.95, 0.7]] * 3)
     made += rows("cka", "R baseB", *[[0.2, 0.5]] * 3)
     assert findings(made) == [

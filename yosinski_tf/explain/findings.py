@@ -100,11 +100,19 @@ def _random(values: _Values) -> str:
 
 def _similarity(values: _Values, key: str, name: str) -> str:
     pair = f"{key} baseB"
-    found = values.where(lambda n: values.mean("cka", pair, n))
+    highest = values.where(lambda n: values.mean("cka", "baseB baseB'", n))
+
+    def alike(n: int) -> Estimate:
+        found = values.of("cka", pair, n)
+        # Of the pairs that have a ceiling, if there is one.
+        compared = values.of("cka", "baseB baseB'", n) if highest else found
+        return estimate([found[each] for each in found if each in compared])
+
+    found = values.where(alike)
     if not found:
         return ""
     text = f"CKA of {name} and base B: {_ends(found, 2)}."
-    if highest := values.where(lambda n: values.mean("cka", "baseB baseB'", n)):
+    if highest:
         text += f" Its ceiling, two bases B: {_ends(highest, 2)}."
     gaps = values.where(lambda n: values.difference("cka", pair, "R baseB", n))
     if blind := [n for n, gap in gaps.items() if gap.low is not None and gap.low <= 0]:
